@@ -1,0 +1,2 @@
+//! The `cupel` binary.
+fn main() {}
