@@ -1,1 +1,22 @@
-//! placeholder
+//! Parts a wanted signal from what hides it: deep learning, and the classical methods that must be beaten first.
+//!
+//! This crate is the front door; each module is a crate of its own. `cupel` computes on the devices of
+//! [Burn](https://burn.dev): a `Device` is a value that the caller chooses, nothing here is generic over a backend.
+//!
+//! | feature | what it adds |
+//! |---|---|
+//! | `flex` (default) | the pure-Rust CPU backend |
+//! | `ndarray` | the older CPU backend, which Burn deprecates |
+//! | `wgpu` | GPUs through WebGPU |
+//! | `vulkan` | GPUs through WebGPU with the SPIR-V compiler |
+//! | `cuda` | NVIDIA GPUs |
+//! | `unmixing` (default) | [`unmixing`]: hyperspectral scenes into materials and their abundances |
+//!
+//! Features only add. Of the backends, at least one is needed to compute.
+
+pub use cupel_data as data;
+pub use cupel_pca as pca;
+pub use cupel_report as report;
+pub use cupel_train as train;
+#[cfg(feature = "unmixing")]
+pub use cupel_unmixing as unmixing;

@@ -1,2 +1,156 @@
-//! The `cupel` binary.
-fn main() {}
+//! The `cupel` binary: arguments in, calls of the library, exit codes out.
+
+mod config;
+mod config_file;
+mod doctor;
+mod options;
+mod output;
+
+use std::{
+    backtrace::{Backtrace, BacktraceStatus},
+    env,
+    panic::{self, PanicHookInfo},
+    process::ExitCode,
+    sync::Mutex,
+};
+
+use anyhow::Result;
+use clap::{CommandFactory, Parser, Subcommand};
+
+/// Parts a wanted signal from what hides it: deep learning and the classical methods it must beat.
+#[derive(Parser)]
+#[command(
+    name = "cupel",
+    version,
+    propagate_version = true,
+    arg_required_else_help = true
+)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Doctor(doctor::Arguments),
+}
+
+impl Command {
+    fn run(self) -> Result<Ending> {
+        match self {
+            Self::Doctor(arguments) => arguments.run(),
+        }
+    }
+}
+
+/// How a command that did not fail came to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Ending {
+    /// Everything asked for is done.
+    Done,
+    /// A signal stopped it after the state was saved.
+    Stopped {
+        /// Number of the signal.
+        signal: i32,
+    },
+}
+
+const FAILED: u8 = 1;
+const USAGE: u8 = 2;
+/// A process stopped by a signal reports this plus the signal's number.
+const STOPPED: i32 = 128;
+
+/// Where and why the last panic happened, kept until it is known whether anything caught it.
+static PANIC: Mutex<Option<String>> = Mutex::new(None);
+
+fn main() -> ExitCode {
+    panic::set_hook(Box::new(remember));
+    match panic::catch_unwind(run) {
+        Ok(Ok(code)) => code,
+        Ok(Err(error)) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Ok(Err(error)) => {
+            output::complain(format_args!("error: {}", sentence(&error)));
+            ExitCode::from(FAILED)
+        }
+        Err(_) => {
+            let place = PANIC
+                .lock()
+                .ok()
+                .and_then(|mut place| place.take())
+                .unwrap_or_default();
+            output::complain(format_args!(
+                "error: a fault in cupel itself, {place}\nPlease report it with the command and this message: {}/issues",
+                env!("CARGO_PKG_REPOSITORY")
+            ));
+            ExitCode::from(FAILED)
+        }
+    }
+}
+
+fn run() -> Result<ExitCode> {
+    let arguments = config::layer(&mut Cli::command(), env::args_os().collect())?;
+    let cli = match Cli::try_parse_from(arguments) {
+        Ok(cli) => cli,
+        Err(error) => {
+            let _ = error.print(); // a closed stream leaves nobody to tell
+            return Ok(if error.use_stderr() {
+                ExitCode::from(USAGE)
+            } else {
+                ExitCode::SUCCESS
+            });
+        }
+    };
+    Ok(match cli.command.run()? {
+        Ending::Done => ExitCode::SUCCESS,
+        Ending::Stopped { signal } => {
+            u8::try_from(STOPPED + signal).map_or(ExitCode::FAILURE, ExitCode::from)
+        }
+    })
+}
+
+/// The chain of causes on one line, without the causes that an outer message already repeats.
+fn sentence(error: &anyhow::Error) -> String {
+    let mut sentence = error.to_string();
+    for cause in error.chain().skip(1).map(ToString::to_string) {
+        if !sentence.contains(cause.trim()) {
+            sentence = format!("{sentence}: {}", cause.trim_end());
+        }
+    }
+    sentence
+}
+
+/// A panic that is caught, as in a device probe, must not be heard; one that is not is told by `main`.
+fn remember(info: &PanicHookInfo<'_>) {
+    let mut text = info.to_string();
+    let backtrace = Backtrace::capture();
+    if backtrace.status() == BacktraceStatus::Captured {
+        text = format!("{text}\n{backtrace}");
+    }
+    if let Ok(mut place) = PANIC.lock() {
+        *place = Some(text);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_repeated_cause_is_said_once() {
+        let cause = anyhow::anyhow!("no such file");
+        assert_eq!(
+            sentence(&cause.context("reading a.mat: no such file")),
+            "reading a.mat: no such file"
+        );
+        let cause = anyhow::anyhow!("no such file");
+        assert_eq!(
+            sentence(&cause.context("reading a.mat")),
+            "reading a.mat: no such file"
+        );
+    }
+}

@@ -1,0 +1,71 @@
+//! What the user sees: the result on standard output, everything else on standard error.
+
+use std::{
+    fmt::Display,
+    io::{self, Write},
+};
+
+use anyhow::Result;
+use serde::Serialize;
+
+use crate::options::Options;
+
+/// Where the words of a command go.
+///
+/// Nothing here panics when a stream is closed, as `println!` would.
+#[derive(Clone, Copy, Debug)]
+pub struct Output {
+    json: bool,
+    quiet: bool,
+}
+
+impl Output {
+    /// The streams as `--json` and `--quiet` want them.
+    pub fn new(options: &Options) -> Self {
+        Self {
+            json: options.json,
+            quiet: options.quiet,
+        }
+    }
+
+    /// A remark on standard error; `--quiet` silences it.
+    pub fn note(self, message: impl Display) {
+        if !self.quiet {
+            complain(message);
+        }
+    }
+
+    /// The result: its JSON form with `--json`, else its words.
+    ///
+    /// # Errors
+    /// When standard output cannot be written; a closed pipe is found again by [`is_closed_pipe`].
+    pub fn result<T: Display + Serialize>(self, result: &T) -> Result<()> {
+        let mut stdout = io::stdout().lock();
+        if self.json {
+            serde_json::to_writer(&mut stdout, result)?;
+            writeln!(stdout)?;
+        } else {
+            let words = result.to_string();
+            writeln!(stdout, "{}", words.trim_end())?;
+        }
+        stdout.flush()?;
+        Ok(())
+    }
+}
+
+/// A line on standard error, whatever `--quiet` says.
+pub fn complain(message: impl Display) {
+    // A closed standard error leaves nobody to tell.
+    let _ = writeln!(io::stderr(), "{message}");
+}
+
+/// True when the reader of our output has gone (`cupel .. | head`): not a failure of ours.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| {
+        let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
+        let json = cause
+            .downcast_ref::<serde_json::Error>()
+            .and_then(serde_json::Error::io_error_kind);
+        io.or(json) == Some(io::ErrorKind::BrokenPipe)
+    })
+}
