@@ -1,6 +1,6 @@
 //! What can go wrong between a file, an array and a batch.
 
-use crate::axes::AxisKind;
+use crate::{axes::AxisKind, table::Span};
 use std::{
     fmt, io,
     path::{Path, PathBuf},
@@ -36,6 +36,115 @@ pub enum Error {
         problem: String,
         /// How to fix it; may be empty.
         fix: String,
+    },
+
+    /// Something that can be opened but is not a file with an end: a pipe, a device, a socket.
+    #[error("{} is {what}; a regular file is needed, write the data to one first", path.display())]
+    NotAFile {
+        /// The path.
+        path: PathBuf,
+        /// What it is, with its article.
+        what: &'static str,
+    },
+    /// The content of a file belongs to no format that is known.
+    #[error("could not recognise the content of {}: {found}; the formats read are NPY, NPZ, MATLAB 5 to 7, CSV/TSV and PNG", path.display())]
+    Unrecognised {
+        /// The file.
+        path: PathBuf,
+        /// What was found instead.
+        found: String,
+    },
+    /// The content of a file belongs to a format that is known but not read.
+    #[error("{} is {format}, which this version does not read; {fix}", path.display())]
+    Unsupported {
+        /// The file.
+        path: PathBuf,
+        /// The format, with its article.
+        format: &'static str,
+        /// What to do instead.
+        fix: &'static str,
+    },
+    /// A file declares more than a limit of [`Limits`](crate::Limits) allows.
+    #[error("{}: {place}{what} is {size}, more than the limit of {limit} ({name}); raise the limit if the file is to be trusted", path.display())]
+    FileLimit {
+        /// The file.
+        path: PathBuf,
+        /// Where in the file.
+        place: Place,
+        /// What is too large.
+        what: &'static str,
+        /// Its size.
+        size: u64,
+        /// The limit.
+        limit: u64,
+        /// The name of the limit.
+        name: &'static str,
+    },
+    /// A file was asked for a variable that it does not have.
+    #[error("{} has no variable {wanted:?}{}; it has {}", path.display(), did_you_mean(suggestion.as_deref()), variables(have))]
+    MissingVariable {
+        /// The file.
+        path: PathBuf,
+        /// The name asked for.
+        wanted: String,
+        /// The name that is nearest, if one is near.
+        suggestion: Option<String>,
+        /// The variables there are, each with its shape and class.
+        have: Vec<String>,
+    },
+    /// A file holds several arrays and none was named.
+    #[error("{} holds {} arrays, name the one to read: {}", path.display(), have.len(), variables(have))]
+    SeveralVariables {
+        /// The file.
+        path: PathBuf,
+        /// The arrays there are, each with its shape and class.
+        have: Vec<String>,
+    },
+    /// A variable is of a class that cannot be read as what was asked for.
+    #[error("variable {name:?} of {} is {class}, expected {expected}; {fix}", path.display())]
+    VariableClass {
+        /// The file.
+        path: PathBuf,
+        /// The variable.
+        name: String,
+        /// What it is.
+        class: String,
+        /// What was asked for.
+        expected: &'static str,
+        /// What to do about it.
+        fix: String,
+    },
+    /// A number that the wanted type cannot hold.
+    #[error(
+        "the value {value} at {index:?} cannot be held by {wanted} without changing it; read the array as {instead}"
+    )]
+    Inexact {
+        /// The value.
+        value: String,
+        /// Where it stands, axis by axis.
+        index: Vec<usize>,
+        /// The type that was wanted.
+        wanted: &'static str,
+        /// A type that can hold it.
+        instead: &'static str,
+    },
+    /// A file format cannot hold what is to be written.
+    #[error("could not write {} as {format}: {problem}; {fix}", path.display())]
+    CannotHold {
+        /// The file to be written.
+        path: PathBuf,
+        /// The format.
+        format: &'static str,
+        /// What it cannot hold.
+        problem: String,
+        /// What to do instead.
+        fix: String,
+    },
+    /// A file that is there would be replaced.
+    #[error("{} exists; choose another name, or force to replace it", path.display())]
+    Exists {
+        /// The file.
+        path: PathBuf,
     },
 
     /// An axis was asked for that the array does not have.
@@ -206,6 +315,27 @@ pub enum Error {
         /// What it holds.
         got: &'static str,
     },
+    /// A row does not have one cell per column.
+    #[error("{span}: expected {expected} cells, got {got}; quote cells that contain the separator")]
+    Row {
+        /// The file and line of the row.
+        span: Span,
+        /// The number of columns.
+        expected: usize,
+        /// The number of cells.
+        got: usize,
+    },
+    /// A cell cannot be what its column has to be.
+    #[error("{span}, column {column:?}: {problem}")]
+    Cell {
+        /// The file and line of the row.
+        span: Span,
+        /// The column.
+        column: String,
+        /// What is wrong with the cell and how to write it.
+        problem: String,
+    },
+
     /// Rows of one group stand on two sides of a split, so that a test would be answered from memory.
     #[error(
         "{count} groups stand in more than one part of the split (first: {}); split by group",
@@ -320,6 +450,20 @@ fn reason(source: &io::Error) -> String {
         io::ErrorKind::StorageFull => "the disk is full; nothing was replaced".into(),
         _ => source.to_string(),
     }
+}
+
+/// How many variables a message lists before it only counts them.
+const LISTED_VARIABLES: usize = 20;
+
+fn variables(have: &[String]) -> String {
+    if have.is_empty() {
+        return "none".into();
+    }
+    let mut text = have[..have.len().min(LISTED_VARIABLES)].join(", ");
+    if have.len() > LISTED_VARIABLES {
+        text.push_str(&format!(" and {} more", have.len() - LISTED_VARIABLES));
+    }
+    text
 }
 
 fn hint(fix: &str) -> String {
