@@ -1,0 +1,69 @@
+//! A figure of a run as part of a page: checked, measured and written into the page itself.
+
+use std::io::Cursor;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+
+use crate::{
+    error::{Error, Result},
+    escape::xml,
+    folder::Folder,
+};
+
+/// A picture with one pixel for each sample is enlarged to about this width.
+const SAMPLES_WIDTH: u32 = 360;
+const METRES_PER_CSS_PIXEL: f64 = 0.0254 / 96.0;
+
+/// An `img` element that holds the file; `None` where there is no such file.
+pub(crate) fn image(folder: &Folder, file: &str, description: &str) -> Result<Option<String>> {
+    let Some(bytes) = folder.bytes(file)? else {
+        return Ok(None);
+    };
+    let (kind, size) = if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
+        let size = png_size(&bytes).map_err(|error| Error::Unfit {
+            path: folder.path().join(file),
+            problem: format!("it is not a complete PNG file: {error}"),
+        })?;
+        ("png", size)
+    } else if is_svg(&bytes) {
+        // Inside an `img` element an SVG runs no script and requests nothing.
+        ("svg+xml", String::new())
+    } else {
+        return Err(Error::Unfit {
+            path: folder.path().join(file),
+            problem: String::from("a figure must be a PNG or an SVG file"),
+        });
+    };
+    Ok(Some(format!(
+        "<img{size} alt=\"{}\" src=\"data:image/{kind};base64,{}\"/>",
+        xml(description),
+        STANDARD.encode(bytes)
+    )))
+}
+
+/// The width attribute: as wide as on paper where the file says how large its pixels are, else enlarged pixels.
+fn png_size(bytes: &[u8]) -> std::result::Result<String, png::DecodingError> {
+    let reader = png::Decoder::new(Cursor::new(bytes)).read_info()?;
+    let info = reader.info();
+    Ok(match info.pixel_dims {
+        Some(dims) if dims.unit == png::Unit::Meter && dims.xppu > 0 => {
+            let width = f64::from(info.width) / f64::from(dims.xppu) / METRES_PER_CSS_PIXEL;
+            format!(" width=\"{}\"", width.round().max(1.0))
+        }
+        _ => {
+            let times = (SAMPLES_WIDTH / info.width.max(1)).max(1);
+            format!(
+                " class=\"samples\" width=\"{}\"",
+                u64::from(info.width) * u64::from(times)
+            )
+        }
+    })
+}
+
+fn is_svg(bytes: &[u8]) -> bool {
+    let text = bytes
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(bytes)
+        .trim_ascii_start();
+    text.starts_with(b"<svg") || text.starts_with(b"<?xml")
+}
