@@ -1,0 +1,230 @@
+//! What can go wrong with devices, run folders, checkpoints and the loop.
+
+use std::{io, path::PathBuf};
+
+/// `std::result::Result` with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Every failure of this crate; the text says what was being done, where, what was expected and how to fix it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The operating system refused.
+    #[error("could not {action} {}: {source}", path.display())]
+    Io {
+        /// What was being done, as in "could not *read* manifest.json".
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The refusal.
+        source: io::Error,
+    },
+    /// Files, arrays or random streams failed.
+    #[error(transparent)]
+    Data(#[from] cupel_data::Error),
+    /// The work that was being driven failed; wrap its error with [`Error::work`].
+    #[error(transparent)]
+    Work(Box<dyn std::error::Error + Send + Sync>),
+    /// A value has no JSON or TOML form, or a file has none.
+    #[error("could not {action} {what}: {source}")]
+    Encoding {
+        /// What was being done.
+        action: &'static str,
+        /// The value or file.
+        what: String,
+        /// What the encoder found.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A device request that is none of the known forms.
+    #[error(
+        "unknown device `{request}`; expected auto, cpu, flex, ndarray, cuda[:N], wgpu[:N] or vulkan[:N]"
+    )]
+    UnknownDevice {
+        /// What was asked for.
+        request: String,
+    },
+    /// The backend of the device asked for is not in this build.
+    #[error(
+        "device `{request}`: this build has no {kind} backend (it has: {compiled}); rebuild with --features {kind}, or choose a device that is there"
+    )]
+    NotCompiled {
+        /// What was asked for.
+        request: String,
+        /// The backend, which is also the name of the feature.
+        kind: &'static str,
+        /// The backends that are there.
+        compiled: String,
+    },
+    /// The device asked for is not on this machine, or does not compute.
+    #[error(
+        "device `{request}` does not work: {reason} (found: {found}); use --device auto or --device cpu, or repair the driver"
+    )]
+    DeviceAbsent {
+        /// What was asked for.
+        request: String,
+        /// What happened.
+        reason: String,
+        /// The devices of this kind that are there.
+        found: String,
+    },
+    /// The build has no backend that can compute.
+    #[error(
+        "no device: this build has no backend; rebuild with --features flex (pure Rust, CPU), or with cuda, wgpu, vulkan or ndarray"
+    )]
+    NoBackend,
+    /// No compiled device computes.
+    #[error("no device works: {reasons}")]
+    NoDevice {
+        /// Each device with what happened.
+        reasons: String,
+    },
+
+    /// The folder holds something already.
+    #[error(
+        "{}: this folder already holds a run; continue it with --resume, replace it with --force, or choose another --out",
+        dir.display()
+    )]
+    RunExists {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// The folder is not empty and no run, so that nothing in it may be replaced.
+    #[error(
+        "{}: this folder is not empty and not a run of cupel (no {missing}), so that neither --force nor --resume touches it; choose another --out or empty it yourself",
+        dir.display()
+    )]
+    NotARun {
+        /// The folder.
+        dir: PathBuf,
+        /// The file that a run would have.
+        missing: &'static str,
+    },
+    /// There is no run to go on with.
+    #[error("{}: there is no run here to resume; start one without --resume", dir.display())]
+    NothingToResume {
+        /// The folder.
+        dir: PathBuf,
+    },
+    /// Another process works in the folder.
+    #[error(
+        "{}: process {pid} is working in this folder; wait for it, stop it, or choose another --out",
+        dir.display()
+    )]
+    Locked {
+        /// The folder.
+        dir: PathBuf,
+        /// The process that holds the lock, as it wrote itself down.
+        pid: String,
+    },
+    /// The configuration is not the one the run was started with, and strictness was asked for.
+    #[error("{}: the configuration changed since the run was started: {changes}", dir.display())]
+    ConfigChanged {
+        /// The folder.
+        dir: PathBuf,
+        /// The differing keys with both values.
+        changes: String,
+    },
+
+    /// A checkpoint cannot be trusted.
+    #[error("checkpoint {}: {problem}", dir.display())]
+    Damaged {
+        /// The folder of the set.
+        dir: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// There are checkpoints, but none can be trusted.
+    #[error(
+        "{}: none of the {count} checkpoints is intact, the newest: {newest}; start again with --force, or restore the files",
+        root.display()
+    )]
+    AllDamaged {
+        /// The folder of the sets.
+        root: PathBuf,
+        /// How many there are.
+        count: usize,
+        /// What is wrong with the newest.
+        newest: String,
+    },
+    /// The checkpoint belongs to work with another configuration or other data.
+    #[error(
+        "checkpoint {} was made with another configuration or other data of `{work}` (fingerprint {found}, expected {expected}); resume with the settings and input it was started with, or start again with --force",
+        dir.display()
+    )]
+    OtherWork {
+        /// The folder of the set.
+        dir: PathBuf,
+        /// Name of the work.
+        work: String,
+        /// Fingerprint in the checkpoint.
+        found: String,
+        /// Fingerprint of the work at hand.
+        expected: String,
+    },
+    /// A set has no entry of this name.
+    #[error("checkpoint {} has no entry `{name}` (it has: {have})", dir.display())]
+    MissingEntry {
+        /// The folder of the set.
+        dir: PathBuf,
+        /// The name asked for.
+        name: String,
+        /// The names that are there.
+        have: String,
+    },
+    /// A name that cannot be a file name on every system, or is taken.
+    #[error(
+        "`{name}` cannot name {what}: {problem}; use letters, digits, `-`, `_` and `.`, at most 100, not starting with `.`"
+    )]
+    Name {
+        /// What should get the name.
+        what: &'static str,
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// A setting that cannot be.
+    #[error("{name} = {got}: expected {expected}")]
+    Setting {
+        /// Name of the setting.
+        name: &'static str,
+        /// What was given.
+        got: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+}
+
+impl Error {
+    /// An error of the work being driven, kept as the source.
+    pub fn work(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        Self::Work(source.into())
+    }
+
+    /// For `map_err` on file operations.
+    pub(crate) fn io(
+        action: &'static str,
+        path: impl Into<PathBuf>,
+    ) -> impl FnOnce(io::Error) -> Self {
+        let path = path.into();
+        move |source| Self::Io {
+            action,
+            path,
+            source,
+        }
+    }
+
+    /// For `map_err` on encoders and decoders.
+    pub(crate) fn encoding<E: std::error::Error + Send + Sync + 'static>(
+        action: &'static str,
+        what: impl Into<String>,
+    ) -> impl FnOnce(E) -> Self {
+        let what = what.into();
+        move |source| Self::Encoding {
+            action,
+            what,
+            source: Box::new(source),
+        }
+    }
+}
