@@ -7,9 +7,11 @@
 //!
 //! The same input gives the same bytes.
 
+mod axes;
 mod color_bar;
 mod color_map;
 mod compare;
+mod coordinate;
 mod embed;
 mod error;
 mod escape;
@@ -30,6 +32,7 @@ mod scale;
 mod story;
 mod svg;
 mod table;
+mod table_html;
 
 pub use color_bar::Range;
 pub use color_map::ColorMap;

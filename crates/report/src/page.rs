@@ -13,7 +13,7 @@ use crate::{
     folder::Folder,
     html,
     story::{Citation, Exhibit, Story},
-    table,
+    table_html,
 };
 
 /// Name of the page in the run folder.
@@ -100,7 +100,7 @@ fn write_tables(out: &mut String, folder: &Folder, tables: &[Exhibit]) -> Result
     out.push_str("<section>\n<h2>Tables</h2>\n");
     for (index, exhibit) in tables.iter().enumerate() {
         let content = match folder.text(&exhibit.file)? {
-            Some(text) => table::html(&text).map_err(|source| Error::Csv {
+            Some(text) => table_html::table(&text).map_err(|source| Error::Csv {
                 path: folder.path().join(&exhibit.file),
                 source,
             })?,
