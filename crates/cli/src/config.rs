@@ -47,16 +47,9 @@ struct Given {
 
 impl Given {
     fn new(arguments: &[OsString]) -> Self {
-        let mut given = Self {
-            config: None,
-            names: Vec::new(),
-            help: false,
-        };
-        let mut arguments = arguments
-            .iter()
-            .map(OsString::as_os_str)
-            .take_while(|argument| *argument != "--")
-            .peekable();
+        let mut given = Self { config: None, names: Vec::new(), help: false };
+        let mut arguments =
+            arguments.iter().map(OsString::as_os_str).take_while(|argument| *argument != "--").peekable();
         while let Some(argument) = arguments.next() {
             if let Some(path) = strip_prefix(argument, "--config=") {
                 given.config = Some(path);
@@ -65,9 +58,7 @@ impl Given {
             }
             given.help |= argument == "--help" || argument == "-h";
             if let Some(name) = argument.to_string_lossy().strip_prefix("--") {
-                given
-                    .names
-                    .push(name.split('=').next().unwrap_or(name).to_owned());
+                given.names.push(name.split('=').next().unwrap_or(name).to_owned());
             }
         }
         given
@@ -92,10 +83,7 @@ fn strip_prefix(argument: &OsStr, prefix: &str) -> Option<PathBuf> {
 fn leaf<'a>(root: &'a Command, arguments: &[OsString]) -> (&'a Command, usize) {
     let mut command = root;
     let mut start = 1.min(arguments.len());
-    while let Some(inner) = arguments
-        .get(start)
-        .and_then(|word| command.find_subcommand(word))
-    {
+    while let Some(inner) = arguments.get(start).and_then(|word| command.find_subcommand(word)) {
         command = inner;
         start += 1;
     }
@@ -103,22 +91,12 @@ fn leaf<'a>(root: &'a Command, arguments: &[OsString]) -> (&'a Command, usize) {
 }
 
 fn has_config(command: &Command) -> bool {
-    command
-        .get_arguments()
-        .any(|argument| argument.get_long() == Some("config"))
+    command.get_arguments().any(|argument| argument.get_long() == Some("config"))
 }
 
 /// The settings as flags, less those that the user gave himself.
-fn flags(
-    command: &Command,
-    path: &Path,
-    settings: Vec<Setting>,
-    given: &Given,
-) -> Result<Vec<OsString>> {
-    let alone = command
-        .clone()
-        .no_binary_name(true)
-        .mut_args(|argument| argument.required(false));
+fn flags(command: &Command, path: &Path, settings: Vec<Setting>, given: &Given) -> Result<Vec<OsString>> {
+    let alone = command.clone().no_binary_name(true).mut_args(|argument| argument.required(false));
     let mut flags = Vec::new();
     let mut problems = Vec::new();
     let mut seen = BTreeMap::new();
@@ -143,10 +121,7 @@ fn flags(
 
 /// One setting as flags, tried on the parser of the command; the error says what is wrong with it.
 fn tokens(alone: &Command, key: &str, name: &str, value: &Value) -> Result<Vec<String>, String> {
-    let Some(argument) = alone
-        .get_arguments()
-        .find(|argument| is_setting(argument, name))
-    else {
+    let Some(argument) = alone.get_arguments().find(|argument| is_setting(argument, name)) else {
         return Err(unknown(alone, key, name));
     };
     let switch = matches!(argument.get_action(), ArgAction::SetTrue);
@@ -156,14 +131,9 @@ fn tokens(alone: &Command, key: &str, name: &str, value: &Value) -> Result<Vec<S
         _ if switch => return Err(format!("`{key}` takes true or false")),
         Value::Switch(value) => vec![format!("--{name}={value}")],
         Value::Text(text) => vec![format!("--{name}={text}")],
-        Value::List(items) => items
-            .iter()
-            .map(|item| format!("--{name}={item}"))
-            .collect(),
+        Value::List(items) => items.iter().map(|item| format!("--{name}={item}")).collect(),
         Value::Unusable => {
-            return Err(format!(
-                "`{key}` takes a number, a text, true, false, or a list of them"
-            ));
+            return Err(format!("`{key}` takes a number, a text, true, false, or a list of them"));
         }
     };
     match alone.clone().try_get_matches_from(&tokens) {
@@ -196,27 +166,16 @@ fn unknown(alone: &Command, key: &str, name: &str) -> String {
             Some(ContextValue::String(flag)) => Some(flag.trim_start_matches('-').to_owned()),
             _ => None,
         })
-        .filter(|suggested| {
-            alone
-                .get_arguments()
-                .any(|argument| is_setting(argument, suggested))
-        });
+        .filter(|suggested| alone.get_arguments().any(|argument| is_setting(argument, suggested)));
     match suggestion {
         Some(suggestion) => format!("unknown setting `{key}`; did you mean `{suggestion}`?"),
         None => {
             let mut names: Vec<_> = alone
                 .get_arguments()
-                .filter_map(|argument| {
-                    argument
-                        .get_long()
-                        .filter(|name| is_setting(argument, name))
-                })
+                .filter_map(|argument| argument.get_long().filter(|name| is_setting(argument, name)))
                 .collect();
             names.sort_unstable();
-            format!(
-                "unknown setting `{key}`; this command knows {}",
-                names.join(", ")
-            )
+            format!("unknown setting `{key}`; this command knows {}", names.join(", "))
         }
     }
 }
@@ -273,44 +232,21 @@ mod tests {
     }
 
     fn refused(settings: &str) -> String {
-        format!(
-            "{:#}",
-            parse(settings, &["cupel", "go", "scene.mat"]).unwrap_err()
-        )
+        format!("{:#}", parse(settings, &["cupel", "go", "scene.mat"]).unwrap_err())
     }
 
     #[test]
     fn flags_win_over_the_file_and_the_file_over_the_defaults() {
-        let settings = "seed = 7\ndry_run = true\nforce = false\nmethods = [\"edaa\", \"vca\"]\n[edaa]\nrestarts = 10\n";
-        let Commands::Go {
-            options,
-            methods,
-            edaa_restarts,
-            ..
-        } = parse(settings, &["cupel", "go", "scene.mat"]).unwrap();
-        assert_eq!(
-            (options.seed, options.dry_run, options.force, edaa_restarts),
-            (7, true, false, 10)
-        );
+        let settings =
+            "seed = 7\ndry_run = true\nforce = false\nmethods = [\"edaa\", \"vca\"]\n[edaa]\nrestarts = 10\n";
+        let Commands::Go { options, methods, edaa_restarts, .. } =
+            parse(settings, &["cupel", "go", "scene.mat"]).unwrap();
+        assert_eq!((options.seed, options.dry_run, options.force, edaa_restarts), (7, true, false, 10));
         assert_eq!(methods, ["edaa", "vca"]);
         assert_eq!(options.device, "auto");
 
-        let line = [
-            "cupel",
-            "go",
-            "scene.mat",
-            "--seed=8",
-            "--methods",
-            "spa",
-            "--edaa-restarts",
-            "2",
-        ];
-        let Commands::Go {
-            options,
-            methods,
-            edaa_restarts,
-            ..
-        } = parse(settings, &line).unwrap();
+        let line = ["cupel", "go", "scene.mat", "--seed=8", "--methods", "spa", "--edaa-restarts", "2"];
+        let Commands::Go { options, methods, edaa_restarts, .. } = parse(settings, &line).unwrap();
         assert_eq!((options.seed, edaa_restarts), (8, 2));
         assert_eq!(methods, ["spa"]);
     }
@@ -318,41 +254,25 @@ mod tests {
     #[test]
     fn all_misspelt_keys_are_named_with_their_lines() {
         let message = refused("sede = 1\n\n[edaa]\nrestart = 5\n");
-        assert!(
-            message.contains("line 1: unknown setting `sede`; did you mean `seed`?"),
-            "{message}"
-        );
-        assert!(
-            message
-                .contains("line 4: unknown setting `edaa.restart`; did you mean `edaa-restarts`?"),
-            "{message}"
-        );
+        assert!(message.contains("line 1: unknown setting `sede`; did you mean `seed`?"), "{message}");
+        assert!(message.contains("line 4: unknown setting `edaa.restart`; did you mean `edaa-restarts`?"), "{message}");
     }
 
     #[test]
     fn a_key_like_no_other_brings_the_list() {
         let message = refused("zzz = 1\n");
-        assert!(
-            message.contains("this command knows checkpoint-every, device"),
-            "{message}"
-        );
+        assert!(message.contains("this command knows checkpoint-every, device"), "{message}");
         assert!(!message.contains("config,"), "{message}");
     }
 
     #[test]
     fn values_are_checked_by_the_option() {
-        assert!(
-            refused("seed = \"many\"\n")
-                .contains("line 1: `seed` cannot be \"many\": invalid digit")
-        );
+        assert!(refused("seed = \"many\"\n").contains("line 1: `seed` cannot be \"many\": invalid digit"));
         assert!(refused("threads = 0\n").contains("`threads` cannot be \"0\""));
         assert!(refused("precision = \"f16\"\n").contains("it takes auto, f32, bf16, fp16"));
         assert!(refused("force = 1\n").contains("`force` takes true or false"));
         assert!(refused("seed = [1, 2]\n").contains("`seed` takes one value, not a list"));
-        assert!(
-            refused("dry_run = true\ndry-run = false\n")
-                .contains("`dry-run` is already set on line 1")
-        );
+        assert!(refused("dry_run = true\ndry-run = false\n").contains("`dry-run` is already set on line 1"));
         assert!(refused("config = \"other.toml\"\n").contains("unknown setting `config`"));
         assert!(refused("help = true\n").contains("unknown setting `help`"));
     }

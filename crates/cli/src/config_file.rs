@@ -50,9 +50,7 @@ pub fn read(path: &Path) -> Result<Vec<Setting>> {
     let shown = path.display();
     let facts = fs::metadata(path).with_context(|| format!("reading the settings in {shown}"))?;
     if facts.is_dir() {
-        bail!(
-            "reading the settings in {shown}: this is a folder; --config takes a TOML, JSON or YAML file"
-        );
+        bail!("reading the settings in {shown}: this is a folder; --config takes a TOML, JSON or YAML file");
     }
     if !facts.is_file() {
         bail!("reading the settings in {shown}: this is not an ordinary file");
@@ -65,32 +63,21 @@ pub fn read(path: &Path) -> Result<Vec<Setting>> {
         );
     }
     let bytes = fs::read(path).with_context(|| format!("reading the settings in {shown}"))?;
-    let text = String::from_utf8(bytes)
-        .with_context(|| format!("reading the settings in {shown}: not text"))?;
+    let text = String::from_utf8(bytes).with_context(|| format!("reading the settings in {shown}: not text"))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
-    parse(text, Notation::of(path, text))
-        .with_context(|| format!("reading the settings in {shown}"))
+    parse(text, Notation::of(path, text)).with_context(|| format!("reading the settings in {shown}"))
 }
 
 impl Notation {
     /// By the extension where it says one of the three, else by the first line that means something.
     fn of(path: &Path, text: &str) -> Self {
-        match path
-            .extension()
-            .and_then(|extension| extension.to_str())
-            .map(str::to_ascii_lowercase)
-            .as_deref()
-        {
+        match path.extension().and_then(|extension| extension.to_str()).map(str::to_ascii_lowercase).as_deref() {
             Some("toml") => return Self::Toml,
             Some("json") => return Self::Json,
             Some("yaml" | "yml") => return Self::Yaml,
             _ => {}
         }
-        let first = text
-            .lines()
-            .map(str::trim)
-            .find(|line| !line.is_empty() && !line.starts_with('#'))
-            .unwrap_or("");
+        let first = text.lines().map(str::trim).find(|line| !line.is_empty() && !line.starts_with('#')).unwrap_or("");
         let equals = first.find('=').unwrap_or(usize::MAX);
         let colon = first.find(':').unwrap_or(usize::MAX);
         if first.starts_with('{') {
@@ -131,8 +118,7 @@ fn from_toml(text: &str, section: &str, table: &DeTable<'_>, settings: &mut Vec<
             }
             DeValue::Boolean(value) => Value::Switch(*value),
             DeValue::Array(items) => {
-                let items: Option<Vec<_>> =
-                    items.iter().map(|item| toml_text(item.get_ref())).collect();
+                let items: Option<Vec<_>> = items.iter().map(|item| toml_text(item.get_ref())).collect();
                 items.map_or(Value::Unusable, Value::List)
             }
             scalar => toml_text(scalar).map_or(Value::Unusable, Value::Text),
@@ -145,9 +131,9 @@ fn toml_text(value: &DeValue<'_>) -> Option<String> {
     match value {
         DeValue::String(text) => Some(text.to_string()),
         DeValue::Integer(digits) if digits.radix() == 10 => Some(digits.as_str().to_owned()),
-        DeValue::Integer(digits) => i128::from_str_radix(digits.as_str(), digits.radix())
-            .ok()
-            .map(|number| number.to_string()),
+        DeValue::Integer(digits) => {
+            i128::from_str_radix(digits.as_str(), digits.radix()).ok().map(|number| number.to_string())
+        }
         DeValue::Float(digits) => Some(digits.as_str().to_owned()),
         DeValue::Boolean(value) => Some(value.to_string()),
         DeValue::Datetime(value) => Some(value.to_string()),
@@ -156,15 +142,8 @@ fn toml_text(value: &DeValue<'_>) -> Option<String> {
 }
 
 fn from_yaml(text: &str, settings: &mut Vec<Setting>) -> Result<()> {
-    let document: Option<BTreeMap<String, Spanned<serde_json::Value>>> =
-        serde_saphyr::from_str(text)?;
-    for (
-        key,
-        Spanned {
-            value, referenced, ..
-        },
-    ) in document.unwrap_or_default()
-    {
+    let document: Option<BTreeMap<String, Spanned<serde_json::Value>>> = serde_saphyr::from_str(text)?;
+    for (key, Spanned { value, referenced, .. }) in document.unwrap_or_default() {
         from_json(key, value, referenced.line(), settings);
     }
     Ok(())
@@ -193,18 +172,12 @@ fn json_text(value: &serde_json::Value) -> Option<String> {
         serde_json::Value::String(text) => Some(text.clone()),
         serde_json::Value::Number(number) => Some(number.to_string()),
         serde_json::Value::Bool(value) => Some(value.to_string()),
-        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => {
-            None
-        }
+        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
     }
 }
 
 fn join(section: &str, name: &str) -> String {
-    if section.is_empty() {
-        name.to_owned()
-    } else {
-        format!("{section}.{name}")
-    }
+    if section.is_empty() { name.to_owned() } else { format!("{section}.{name}") }
 }
 
 #[cfg(test)]
@@ -212,11 +185,7 @@ mod tests {
     use super::*;
 
     fn setting(key: &str, value: Value, line: u64) -> Setting {
-        Setting {
-            key: key.to_owned(),
-            value,
-            line,
-        }
+        Setting { key: key.to_owned(), value, line }
     }
 
     fn text(value: &str) -> Value {
@@ -243,8 +212,7 @@ mod tests {
         let toml = "# settings\nseed = 7\nquiet = true\nmethods = [\"edaa\", \"vca\"]\n[edaa]\ntolerance = 0.001\n";
         assert_eq!(sorted(toml, Notation::Toml), expected());
 
-        let yaml =
-            "# settings\nseed: 7\nquiet: true\nmethods: [edaa, vca]\nedaa:\n  tolerance: 0.001\n";
+        let yaml = "# settings\nseed: 7\nquiet: true\nmethods: [edaa, vca]\nedaa:\n  tolerance: 0.001\n";
         assert_eq!(sorted(yaml, Notation::Yaml), expected());
 
         // Tabs are blanks in JSON and an error in block YAML.
@@ -266,11 +234,7 @@ mod tests {
             ("a", "", Notation::Toml),
         ];
         for (path, text, notation) in cases {
-            assert_eq!(
-                Notation::of(Path::new(path), text),
-                notation,
-                "{path} {text:?}"
-            );
+            assert_eq!(Notation::of(Path::new(path), text), notation, "{path} {text:?}");
         }
     }
 
@@ -278,24 +242,15 @@ mod tests {
     fn numbers_keep_their_digits() {
         let settings = parse("a = 0xff\nb = 1_000\nc = 1e-3\nd = -4\n", Notation::Toml).unwrap();
         let values: Vec<_> = settings.into_iter().map(|setting| setting.value).collect();
-        assert_eq!(
-            values,
-            [text("255"), text("1000"), text("1e-3"), text("-4")]
-        );
+        assert_eq!(values, [text("255"), text("1000"), text("1e-3"), text("-4")]);
         let settings = parse("{\"seed\": 18446744073709551615}", Notation::Json).unwrap();
         assert_eq!(settings, [setting("seed", text("18446744073709551615"), 1)]);
     }
 
     #[test]
     fn nothing_is_not_a_value() {
-        assert_eq!(
-            parse("out: null\n", Notation::Yaml).unwrap(),
-            [setting("out", Value::Unusable, 1)]
-        );
-        assert_eq!(
-            parse("out = [[1]]\n", Notation::Toml).unwrap(),
-            [setting("out", Value::Unusable, 1)]
-        );
+        assert_eq!(parse("out: null\n", Notation::Yaml).unwrap(), [setting("out", Value::Unusable, 1)]);
+        assert_eq!(parse("out = [[1]]\n", Notation::Toml).unwrap(), [setting("out", Value::Unusable, 1)]);
     }
 
     #[test]

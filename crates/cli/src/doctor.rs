@@ -4,11 +4,12 @@ use std::{env::consts, fmt, fs, thread};
 
 use anyhow::Result;
 use clap::Args;
+use cupel::train::device;
 use serde::Serialize;
 
 use crate::{Ending, options::Options, output::Output};
 
-/// Say what this binary was built with, what this machine has, and which devices pass a real probe
+/// Say what this machine has, which compiled devices pass a real probe, and which one --device means
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -16,12 +17,31 @@ pub struct Arguments {
 }
 
 impl Arguments {
-    /// Probes and prints.
+    /// Probes every device, prints, and fails where the one asked for does not work.
     pub fn run(self) -> Result<Ending> {
         self.options.apply()?;
-        Output::new(&self.options).result(&Machine::here())?;
+        let devices = device::doctor().into_iter().map(Device::from).collect();
+        let chosen = device::select(&self.options.device);
+        let report = Report {
+            machine: Machine::here(),
+            devices,
+            chosen: chosen
+                .as_ref()
+                .ok()
+                .map(|chosen| Chosen { name: chosen.name.clone(), reason: chosen.reason.clone() }),
+        };
+        Output::new(&self.options).result(&report)?;
+        chosen?;
         Ok(Ending::Done)
     }
+}
+
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    machine: Machine,
+    devices: Vec<Device>,
+    chosen: Option<Chosen>,
 }
 
 /// The machine, as far as the operating system tells without asking for rights.
@@ -35,6 +55,20 @@ struct Machine {
     free_memory_bytes: Option<u64>,
 }
 
+#[derive(Serialize)]
+struct Device {
+    name: String,
+    works: bool,
+    why_not: Option<String>,
+    dtypes: Vec<&'static str>,
+}
+
+#[derive(Serialize)]
+struct Chosen {
+    name: String,
+    reason: String,
+}
+
 impl Machine {
     fn here() -> Self {
         // Linux tells all of this in two files; elsewhere the lines are left out.
@@ -45,9 +79,15 @@ impl Machine {
             system: format!("{} {}", consts::OS, consts::ARCH),
             processor: field(&processors, "model name").map(str::to_owned),
             threads: thread::available_parallelism().map_or(1, usize::from),
-            memory_bytes: kibibytes(&memory, "MemTotal"),
-            free_memory_bytes: kibibytes(&memory, "MemAvailable"),
+            memory_bytes: bytes(&memory, "MemTotal"),
+            free_memory_bytes: bytes(&memory, "MemAvailable"),
         }
+    }
+}
+
+impl From<device::DeviceReport> for Device {
+    fn from(report: device::DeviceReport) -> Self {
+        Self { name: report.name, works: report.works, why_not: report.why_not, dtypes: report.dtypes }
     }
 }
 
@@ -59,30 +99,33 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.trim())
 }
 
-fn kibibytes(text: &str, name: &str) -> Option<u64> {
-    field(text, name)?
-        .strip_suffix("kB")?
-        .trim()
-        .parse::<u64>()
-        .ok()?
-        .checked_mul(1024)
+fn bytes(text: &str, name: &str) -> Option<u64> {
+    let kibibytes: u64 = field(text, name)?.strip_suffix("kB")?.trim().parse().ok()?;
+    kibibytes.checked_mul(1024)
 }
 
-impl fmt::Display for Machine {
+impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "cupel      {}", self.version)?;
-        writeln!(f, "system     {}", self.system)?;
-        if let Some(processor) = &self.processor {
+        let machine = &self.machine;
+        writeln!(f, "cupel      {}", machine.version)?;
+        writeln!(f, "system     {}", machine.system)?;
+        if let Some(processor) = &machine.processor {
             writeln!(f, "processor  {processor}")?;
         }
-        writeln!(f, "threads    {}", self.threads)?;
-        if let (Some(all), Some(free)) = (self.memory_bytes, self.free_memory_bytes) {
-            writeln!(
-                f,
-                "memory     {:.1} GiB, {:.1} GiB free",
-                gibibytes(all),
-                gibibytes(free)
-            )?;
+        writeln!(f, "threads    {}", machine.threads)?;
+        if let (Some(all), Some(free)) = (machine.memory_bytes, machine.free_memory_bytes) {
+            let (all, free) = (gibibytes(all), gibibytes(free));
+            writeln!(f, "memory     {all:.1} GiB, {free:.1} GiB free")?;
+        }
+        for device in &self.devices {
+            let verdict = match &device.why_not {
+                None => format!("works with {}", device.dtypes.join(", ")),
+                Some(reason) => format!("does not work: {reason}"),
+            };
+            writeln!(f, "device     {}: {verdict}", device.name)?;
+        }
+        if let Some(Chosen { name, reason }) = &self.chosen {
+            writeln!(f, "chosen     {name} ({reason})")?;
         }
         Ok(())
     }
@@ -99,12 +142,10 @@ mod tests {
     #[test]
     fn the_files_of_linux_are_read() {
         let memory = "MemTotal:       24594528 kB\nMemFree:  1 kB\n";
-        assert_eq!(kibibytes(memory, "MemTotal"), Some(24_594_528 * 1024));
-        assert_eq!(kibibytes(memory, "MemAvailable"), None);
-        assert_eq!(kibibytes("MemTotal: many kB", "MemTotal"), None);
-        assert_eq!(
-            field("processor\t: 0\nmodel name\t: A: B\n", "model name"),
-            Some("A: B")
-        );
+        assert_eq!(bytes(memory, "MemTotal"), Some(24_594_528 * 1024));
+        assert_eq!(bytes(memory, "MemAvailable"), None);
+        assert_eq!(bytes("MemTotal: many kB", "MemTotal"), None);
+        let processors = "processor\t: 0\nmodel name\t: A: B\n";
+        assert_eq!(field(processors, "model name"), Some("A: B"));
     }
 }

@@ -5,6 +5,7 @@ mod config_file;
 mod doctor;
 mod options;
 mod output;
+mod report;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -19,12 +20,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 
 /// Parts a wanted signal from what hides it: deep learning and the classical methods it must beat.
 #[derive(Parser)]
-#[command(
-    name = "cupel",
-    version,
-    propagate_version = true,
-    arg_required_else_help = true
-)]
+#[command(name = "cupel", version, propagate_version = true, arg_required_else_help = true)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
@@ -33,12 +29,14 @@ struct Cli {
 #[derive(Subcommand)]
 enum Command {
     Doctor(doctor::Arguments),
+    Report(report::Arguments),
 }
 
 impl Command {
     fn run(self) -> Result<Ending> {
         match self {
             Self::Doctor(arguments) => arguments.run(),
+            Self::Report(arguments) => arguments.run(),
         }
     }
 }
@@ -73,11 +71,7 @@ fn main() -> ExitCode {
             ExitCode::from(FAILED)
         }
         Err(_) => {
-            let place = PANIC
-                .lock()
-                .ok()
-                .and_then(|mut place| place.take())
-                .unwrap_or_default();
+            let place = PANIC.lock().ok().and_then(|mut place| place.take()).unwrap_or_default();
             output::complain(format_args!(
                 "error: a fault in cupel itself, {place}\nPlease report it with the command and this message: {}/issues",
                 env!("CARGO_PKG_REPOSITORY")
@@ -93,18 +87,12 @@ fn run() -> Result<ExitCode> {
         Ok(cli) => cli,
         Err(error) => {
             let _ = error.print(); // a closed stream leaves nobody to tell
-            return Ok(if error.use_stderr() {
-                ExitCode::from(USAGE)
-            } else {
-                ExitCode::SUCCESS
-            });
+            return Ok(if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS });
         }
     };
     Ok(match cli.command.run()? {
         Ending::Done => ExitCode::SUCCESS,
-        Ending::Stopped { signal } => {
-            u8::try_from(STOPPED + signal).map_or(ExitCode::FAILURE, ExitCode::from)
-        }
+        Ending::Stopped { signal } => u8::try_from(STOPPED + signal).map_or(ExitCode::FAILURE, ExitCode::from),
     })
 }
 
@@ -143,14 +131,8 @@ mod tests {
     #[test]
     fn a_repeated_cause_is_said_once() {
         let cause = anyhow::anyhow!("no such file");
-        assert_eq!(
-            sentence(&cause.context("reading a.mat: no such file")),
-            "reading a.mat: no such file"
-        );
+        assert_eq!(sentence(&cause.context("reading a.mat: no such file")), "reading a.mat: no such file");
         let cause = anyhow::anyhow!("no such file");
-        assert_eq!(
-            sentence(&cause.context("reading a.mat")),
-            "reading a.mat: no such file"
-        );
+        assert_eq!(sentence(&cause.context("reading a.mat")), "reading a.mat: no such file");
     }
 }

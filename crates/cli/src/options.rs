@@ -92,9 +92,7 @@ impl Options {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads.get())
                 .build_global()
-                .with_context(|| {
-                    format!("starting {threads} threads (choose fewer with --threads)")
-                })?;
+                .with_context(|| format!("starting {threads} threads (choose fewer with --threads)"))?;
         }
         Ok(())
     }

@@ -22,10 +22,7 @@ pub struct Output {
 impl Output {
     /// The streams as `--json` and `--quiet` want them.
     pub fn new(options: &Options) -> Self {
-        Self {
-            json: options.json,
-            quiet: options.quiet,
-        }
+        Self { json: options.json, quiet: options.quiet }
     }
 
     /// A remark on standard error; `--quiet` silences it.
@@ -63,9 +60,7 @@ pub fn complain(message: impl Display) {
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     error.chain().any(|cause| {
         let io = cause.downcast_ref::<io::Error>().map(io::Error::kind);
-        let json = cause
-            .downcast_ref::<serde_json::Error>()
-            .and_then(serde_json::Error::io_error_kind);
+        let json = cause.downcast_ref::<serde_json::Error>().and_then(serde_json::Error::io_error_kind);
         io.or(json) == Some(io::ErrorKind::BrokenPipe)
     })
 }
