@@ -18,10 +18,7 @@ fn main() {
         println!("cargo::rerun-if-changed={}", path.display());
     }
     let lock = lock.and_then(|path| fs::read_to_string(path).ok());
-    tell(
-        "CUPEL_BURN",
-        lock.as_deref().and_then(|lock| version_of("burn", lock)),
-    );
+    tell("CUPEL_BURN", lock.as_deref().and_then(|lock| version_of("burn", lock)));
 }
 
 fn tell(name: &str, value: Option<&str>) {
@@ -33,22 +30,12 @@ fn lock_file() -> Option<PathBuf> {
     ["OUT_DIR", "CARGO_MANIFEST_DIR"]
         .iter()
         .filter_map(env::var_os)
-        .flat_map(|dir| {
-            Path::new(&dir)
-                .ancestors()
-                .map(Path::to_path_buf)
-                .collect::<Vec<_>>()
-        })
+        .flat_map(|dir| Path::new(&dir).ancestors().map(Path::to_path_buf).collect::<Vec<_>>())
         .map(|dir| dir.join("Cargo.lock"))
         .find(|path| path.is_file())
 }
 
 fn version_of<'a>(name: &str, lock: &'a str) -> Option<&'a str> {
-    let mut lines = lock
-        .lines()
-        .skip_while(|line| *line != format!("name = \"{name}\""));
-    lines
-        .nth(1)?
-        .strip_prefix("version = \"")?
-        .strip_suffix('"')
+    let mut lines = lock.lines().skip_while(|line| *line != format!("name = \"{name}\""));
+    lines.nth(1)?.strip_prefix("version = \"")?.strip_suffix('"')
 }

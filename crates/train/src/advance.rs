@@ -8,9 +8,7 @@ use crate::{Error, Metrics, Result, SetReader, SetWriter};
 use serde::{Deserialize, Serialize};
 
 /// Where a piece of work stands.
-#[derive(
-    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Position {
     /// Advances made so far, over all stages and epochs; the only number that [`Run::drive`](crate::Run::drive) reads.
@@ -27,11 +25,7 @@ impl Position {
     /// The position one step later within the same epoch.
     #[must_use]
     pub fn following(self) -> Self {
-        Self {
-            update: self.update + 1,
-            step: self.step + 1,
-            ..self
-        }
+        Self { update: self.update + 1, step: self.step + 1, ..self }
     }
 }
 
@@ -128,8 +122,7 @@ pub trait Advance {
 /// # Errors
 /// [`Error::Encoding`] where the value has no JSON form, such as a map whose keys are no text.
 pub fn fingerprint(of: &impl Serialize) -> Result<[u8; 32]> {
-    let mut value =
-        serde_json::to_value(of).map_err(Error::encoding("encode", "the fingerprint"))?;
+    let mut value = serde_json::to_value(of).map_err(Error::encoding("encode", "the fingerprint"))?;
     value.sort_all_objects();
     Ok(*blake3::hash(value.to_string().as_bytes()).as_bytes())
 }
@@ -144,10 +137,7 @@ mod tests {
         let keys: Vec<String> = (0..50).map(|index| format!("key {index}")).collect();
         let forward: HashMap<_, _> = keys.iter().zip(0..50).collect();
         let backward: HashMap<_, _> = keys.iter().zip(0..50).rev().collect();
-        assert_eq!(
-            fingerprint(&forward).unwrap(),
-            fingerprint(&backward).unwrap()
-        );
+        assert_eq!(fingerprint(&forward).unwrap(), fingerprint(&backward).unwrap());
     }
 
     #[test]
@@ -160,20 +150,7 @@ mod tests {
 
     #[test]
     fn a_position_counts_on_within_its_epoch() {
-        let at = Position {
-            update: 41,
-            stage: 1,
-            epoch: 4,
-            step: 1,
-        };
-        assert_eq!(
-            at.following(),
-            Position {
-                update: 42,
-                stage: 1,
-                epoch: 4,
-                step: 2
-            }
-        );
+        let at = Position { update: 41, stage: 1, epoch: 4, step: 1 };
+        assert_eq!(at.following(), Position { update: 42, stage: 1, epoch: 4, step: 2 });
     }
 }

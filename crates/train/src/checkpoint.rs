@@ -26,11 +26,7 @@ impl Checkpoint {
     ///
     /// # Errors
     /// What `fill` returns, or [`Error::Io`]; older sets are then untouched and nothing new is visible.
-    pub fn write(
-        root: &Path,
-        stamp: Stamp,
-        fill: impl FnOnce(&mut SetWriter) -> Result<()>,
-    ) -> Result<Self> {
+    pub fn write(root: &Path, stamp: Stamp, fill: impl FnOnce(&mut SetWriter) -> Result<()>) -> Result<Self> {
         fs::create_dir_all(root).map_err(Error::io("create", root))?;
         remove_partial(root)?;
         let name = format!("{:012}", stamp.at.update);
@@ -78,11 +74,7 @@ impl Checkpoint {
         }
         match warnings.into_iter().next() {
             None => Ok(None),
-            Some(newest) => Err(Error::AllDamaged {
-                root: root.to_path_buf(),
-                count: sets.len(),
-                newest,
-            }),
+            Some(newest) => Err(Error::AllDamaged { root: root.to_path_buf(), count: sets.len(), newest }),
         }
     }
 
@@ -120,20 +112,14 @@ impl Checkpoint {
 
     fn open(dir: &Path) -> Result<Self> {
         let set = SetReader::open(dir)?;
-        Ok(Self {
-            dir: dir.to_path_buf(),
-            set,
-            warnings: Vec::new(),
-        })
+        Ok(Self { dir: dir.to_path_buf(), set, warnings: Vec::new() })
     }
 }
 
 /// The folders of the visible sets, oldest first.
 fn sets(root: &Path) -> Result<Vec<PathBuf>> {
-    let mut sets: Vec<(u64, PathBuf)> = entries(root)?
-        .into_iter()
-        .filter_map(|path| Some((path.file_name()?.to_str()?.parse().ok()?, path)))
-        .collect();
+    let mut sets: Vec<(u64, PathBuf)> =
+        entries(root)?.into_iter().filter_map(|path| Some((path.file_name()?.to_str()?.parse().ok()?, path))).collect();
     sets.sort();
     Ok(sets.into_iter().map(|(_, path)| path).collect())
 }
@@ -151,11 +137,7 @@ fn remove_partial(root: &Path) -> Result<()> {
         if path.file_name().is_some_and(partial) {
             match fs::remove_dir_all(&path) {
                 Err(source) if source.kind() != io::ErrorKind::NotFound => {
-                    return Err(Error::Io {
-                        action: "remove",
-                        path,
-                        source,
-                    });
+                    return Err(Error::Io { action: "remove", path, source });
                 }
                 _ => {}
             }
@@ -166,11 +148,7 @@ fn remove_partial(root: &Path) -> Result<()> {
 
 fn entries(root: &Path) -> Result<Vec<PathBuf>> {
     fs::read_dir(root)
-        .and_then(|entries| {
-            entries
-                .map(|entry| entry.map(|entry| entry.path()))
-                .collect()
-        })
+        .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
         .map_err(Error::io("list", root))
 }
 
@@ -182,15 +160,8 @@ mod tests {
     const NAMES: [&str; 3] = ["weights.bin", "moments.bin", "state.json"];
 
     fn write(root: &Path, update: u64) -> Result<Checkpoint> {
-        let at = Position {
-            update,
-            ..Position::default()
-        };
-        let stamp = Stamp {
-            at,
-            fingerprint: "ab".into(),
-            done: None,
-        };
+        let at = Position { update, ..Position::default() };
+        let stamp = Stamp { at, fingerprint: "ab".into(), done: None };
         Checkpoint::write(root, stamp, |set| {
             set.bytes("weights.bin", &update.to_le_bytes().repeat(9))?;
             set.bytes("moments.bin", &[])?;
@@ -200,10 +171,7 @@ mod tests {
 
     fn newest(root: &Path) -> Checkpoint {
         let found = Checkpoint::newest(root, false).unwrap().unwrap();
-        assert_eq!(
-            found.reader().json::<u64>("state.json").unwrap(),
-            found.stamp().at.update
-        );
+        assert_eq!(found.reader().json::<u64>("state.json").unwrap(), found.stamp().at.update);
         found
     }
 
@@ -252,16 +220,9 @@ mod tests {
                 let found = newest(folder.path());
                 assert_eq!(found.stamp().at.update, 1, "{damage} {name}");
                 assert_eq!(found.warnings().len(), 1, "{damage} {name}");
-                assert!(
-                    found.warnings()[0].contains("000000000002"),
-                    "{:?}",
-                    found.warnings()
-                );
+                assert!(found.warnings()[0].contains("000000000002"), "{:?}", found.warnings());
                 let strict = Checkpoint::newest(folder.path(), true);
-                assert!(
-                    matches!(strict, Err(Error::Damaged { .. })),
-                    "{damage} {name}"
-                );
+                assert!(matches!(strict, Err(Error::Damaged { .. })), "{damage} {name}");
             }
         }
     }
@@ -295,15 +256,8 @@ mod tests {
     fn a_failing_writer_leaves_nothing_new() {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), 1).unwrap();
-        let at = Position {
-            update: 2,
-            ..Position::default()
-        };
-        let stamp = Stamp {
-            at,
-            fingerprint: "ab".into(),
-            done: None,
-        };
+        let at = Position { update: 2, ..Position::default() };
+        let stamp = Stamp { at, fingerprint: "ab".into(), done: None };
         let result = Checkpoint::write(folder.path(), stamp, |set| {
             set.bytes("weights.bin", &[0; 1000])?;
             Err(Error::work(io::Error::from(io::ErrorKind::StorageFull)))
@@ -329,21 +283,10 @@ mod tests {
     fn no_intact_set_is_an_error_and_not_a_fresh_start() {
         let folder = tempfile::tempdir().unwrap();
         for update in 1..=2 {
-            fs::remove_file(
-                write(folder.path(), update)
-                    .unwrap()
-                    .dir()
-                    .join("state.json"),
-            )
-            .unwrap();
+            fs::remove_file(write(folder.path(), update).unwrap().dir().join("state.json")).unwrap();
         }
-        let text = Checkpoint::newest(folder.path(), false)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            text.contains("none of the 2 checkpoints is intact"),
-            "{text}"
-        );
+        let text = Checkpoint::newest(folder.path(), false).unwrap_err().to_string();
+        assert!(text.contains("none of the 2 checkpoints is intact"), "{text}");
         assert!(text.contains("`state.json` cannot be read"), "{text}");
     }
 

@@ -1,8 +1,8 @@
 //! The one loop over [`Advance`]: resume, advance, log, show, save, stop.
 
 use crate::{
-    Advance, Checkpoint, Error, Position, Progress, Result, Run, Stamp, progress::ProgressLine,
-    set::check_name, signal::StopSignals,
+    Advance, Checkpoint, Error, Position, Progress, Result, Run, Stamp, progress::ProgressLine, set::check_name,
+    signal::StopSignals,
 };
 use std::{io::Stderr, path::PathBuf};
 
@@ -17,22 +17,13 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Self {
-        Self {
-            save_every: 1,
-            keep: 2,
-        }
+        Self { save_every: 1, keep: 2 }
     }
 }
 
 impl Policy {
     fn check(&self) -> Result<()> {
-        let wrong = |name, got: String| {
-            Err(Error::Setting {
-                name,
-                got,
-                expected: "a number of at least 1",
-            })
-        };
+        let wrong = |name, got: String| Err(Error::Setting { name, got, expected: "a number of at least 1" });
         match self {
             Self { save_every: 0, .. } => wrong("save_every", "0".into()),
             Self { keep: 0, .. } => wrong("keep", "0".into()),
@@ -124,10 +115,7 @@ impl Run {
             return Ok(None);
         };
         for warning in found.warnings() {
-            self.warn(format!(
-                "{warning}; going on from {}",
-                found.dir().display()
-            ));
+            self.warn(format!("{warning}; going on from {}", found.dir().display()));
         }
         let stamp = found.stamp();
         if stamp.fingerprint != keeper.fingerprint {
@@ -165,15 +153,10 @@ impl Run {
             }
             let Progress { metrics, done } = work.advance(at)?;
             // Checkpoints are ordered by this number, whatever the work says of stages and epochs.
-            at = Position {
-                update: at.update + 1,
-                ..work.next(at)
-            };
+            at = Position { update: at.update + 1, ..work.next(at) };
             unsaved += 1;
             if let Some(folder) = &mut self.folder {
-                folder
-                    .log
-                    .append(Some((work.name(), at.update)), metrics.iter())?;
+                folder.log.append(Some((work.name(), at.update)), metrics.iter())?;
             }
             line.show(at.update, metrics);
             if done.is_some() || keeper.is_some_and(|keeper| unsaved >= keeper.policy.save_every) {
@@ -181,9 +164,7 @@ impl Run {
                 unsaved = 0;
             }
             if let Some(reason) = done {
-                return Ok(Outcome::Finished {
-                    reason: reason.to_string(),
-                });
+                return Ok(Outcome::Finished { reason: reason.to_string() });
             }
         }
     }
@@ -192,11 +173,7 @@ impl Run {
 impl Keeper {
     fn save(&self, work: &dyn Advance, at: Position, done: Option<&str>) -> Result<()> {
         let fingerprint = self.fingerprint.clone();
-        let stamp = Stamp {
-            at,
-            fingerprint,
-            done: done.map(str::to_string),
-        };
+        let stamp = Stamp { at, fingerprint, done: done.map(str::to_string) };
         Checkpoint::write(&self.root, stamp, |set| work.save(set))?;
         Checkpoint::prune(&self.root, self.policy.keep)
     }

@@ -64,9 +64,7 @@ impl Environment {
             device_reason: None,
             dtype: None,
             seed: None,
-            command_line: std::env::args_os()
-                .map(|word| word.to_string_lossy().into_owned())
-                .collect(),
+            command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
             process: std::process::id(),
             started: utc(SystemTime::now()),
             config_changes: Vec::new(),
@@ -84,9 +82,7 @@ impl Environment {
 
     /// Puts the start described by `before`, and those it remembers, into the past of this one.
     pub(crate) fn follow(&mut self, mut before: Value) {
-        let older = before
-            .as_object_mut()
-            .and_then(|fields| fields.remove("earlier"));
+        let older = before.as_object_mut().and_then(|fields| fields.remove("earlier"));
         if let Some(Value::Array(older)) = older {
             self.earlier.extend(older);
         }
@@ -104,9 +100,7 @@ fn operating_system() -> String {
 
 fn cpu() -> Option<String> {
     let content = fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = content
-        .lines()
-        .find(|line| line.starts_with("model name"))?;
+    let line = content.lines().find(|line| line.starts_with("model name"))?;
     Some(line.split_once(':')?.1.trim().to_string())
 }
 
@@ -115,24 +109,16 @@ fn cpu() -> Option<String> {
 /// Days become a date as in Howard Hinnant, *chrono-compatible low-level date algorithms* (2013), `civil_from_days`.
 pub(crate) fn utc(time: SystemTime) -> String {
     // A clock before 1970 is wrong in any case.
-    let seconds = time
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
+    let seconds = time.duration_since(UNIX_EPOCH).unwrap_or_default().as_secs();
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     // Years start in March, so that the leap day is the last of a year; an era has 400 of them.
     let days = seconds / 86_400 + 719_468;
     let (era, day_of_era) = (days / 146_097, days % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let months_since_march = (5 * day_of_year + 2) / 153;
     let day = day_of_year - (153 * months_since_march + 2) / 5 + 1;
-    let month = if months_since_march < 10 {
-        months_since_march + 3
-    } else {
-        months_since_march - 9
-    };
+    let month = if months_since_march < 10 { months_since_march + 3 } else { months_since_march - 9 };
     let year = era * 400 + year_of_era + u64::from(month <= 2);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
@@ -168,11 +154,7 @@ mod tests {
     #[test]
     fn versions_are_known() {
         let environment = Environment::collect();
-        assert!(
-            environment.rustc.starts_with("rustc 1."),
-            "{}",
-            environment.rustc
-        );
+        assert!(environment.rustc.starts_with("rustc 1."), "{}", environment.rustc);
         assert!(environment.burn.starts_with("0."), "{}", environment.burn);
         assert!(environment.threads > 0 && !environment.command_line.is_empty());
     }

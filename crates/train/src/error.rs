@@ -37,9 +37,7 @@ pub enum Error {
     },
 
     /// A device request that is none of the known forms.
-    #[error(
-        "unknown device `{request}`; expected auto, cpu, flex, ndarray, cuda[:N], wgpu[:N] or vulkan[:N]"
-    )]
+    #[error("unknown device `{request}`; expected auto, cpu, flex, ndarray, cuda[:N], wgpu[:N] or vulkan[:N]")]
     UnknownDevice {
         /// What was asked for.
         request: String,
@@ -203,16 +201,9 @@ impl Error {
     }
 
     /// For `map_err` on file operations.
-    pub(crate) fn io(
-        action: &'static str,
-        path: impl Into<PathBuf>,
-    ) -> impl FnOnce(io::Error) -> Self {
+    pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::Io { action, path, source }
     }
 
     /// For `map_err` on encoders and decoders.
@@ -221,10 +212,6 @@ impl Error {
         what: impl Into<String>,
     ) -> impl FnOnce(E) -> Self {
         let what = what.into();
-        move |source| Self::Encoding {
-            action,
-            what,
-            source: Box::new(source),
-        }
+        move |source| Self::Encoding { action, what, source: Box::new(source) }
     }
 }

@@ -5,12 +5,14 @@
 
 mod advance;
 mod checkpoint;
+mod config_changes;
 pub mod device;
 mod drive;
 mod environment;
 mod error;
 mod lock;
 mod metrics;
+mod probe;
 mod progress;
 mod run;
 mod set;

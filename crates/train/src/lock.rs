@@ -36,23 +36,11 @@ impl Lock {
                 let mut pid = String::new();
                 // Without the number the refusal is still right.
                 let _ = file.take(20).read_to_string(&mut pid);
-                let pid = if pid.trim().is_empty() {
-                    "(unknown)"
-                } else {
-                    pid.trim()
-                }
-                .to_string();
-                return Err(Error::Locked {
-                    dir: dir.to_path_buf(),
-                    pid,
-                });
+                let pid = if pid.trim().is_empty() { "(unknown)" } else { pid.trim() }.to_string();
+                return Err(Error::Locked { dir: dir.to_path_buf(), pid });
             }
             Err(TryLockError::Error(source)) => {
-                return Err(Error::Io {
-                    action: "lock",
-                    path,
-                    source,
-                });
+                return Err(Error::Io { action: "lock", path, source });
             }
         }
         file.set_len(0)
@@ -81,10 +69,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let lock = Lock::acquire(folder.path()).unwrap();
         let text = Lock::acquire(folder.path()).unwrap_err().to_string();
-        assert!(
-            text.contains(&format!("process {} is working", std::process::id())),
-            "{text}"
-        );
+        assert!(text.contains(&format!("process {} is working", std::process::id())), "{text}");
         drop(lock);
         Lock::acquire(folder.path()).unwrap();
     }

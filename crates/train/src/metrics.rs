@@ -38,9 +38,7 @@ impl Metrics {
 
     /// The number of this name.
     pub fn get(&self, name: &str) -> Option<f64> {
-        self.iter()
-            .find(|(known, _)| *known == name)
-            .map(|(_, value)| value)
+        self.iter().find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     /// All names and numbers.
@@ -62,12 +60,7 @@ impl<const N: usize> From<[(&'static str, f64); N]> for Metrics {
 
 impl<S: Into<Cow<'static, str>>> FromIterator<(S, f64)> for Metrics {
     fn from_iter<I: IntoIterator<Item = (S, f64)>>(values: I) -> Self {
-        Self(
-            values
-                .into_iter()
-                .map(|(name, value)| (name.into(), value))
-                .collect(),
-        )
+        Self(values.into_iter().map(|(name, value)| (name.into(), value)).collect())
     }
 }
 
@@ -100,8 +93,7 @@ impl MetricLog {
         let mut csv = append(&folder.join(CSV))?;
         let csv_path = folder.join(CSV);
         if csv.metadata().map_err(Error::io("read", &csv_path))?.len() == 0 {
-            csv.write_all(CSV_HEADER.as_bytes())
-                .map_err(Error::io("write", &csv_path))?;
+            csv.write_all(CSV_HEADER.as_bytes()).map_err(Error::io("write", &csv_path))?;
         }
         let elapsed_before_seconds = read(&folder.join(JSON_LINES))?
             .lines()
@@ -109,13 +101,7 @@ impl MetricLog {
             .find_map(|line| serde_json::from_str::<Record>(line).ok())
             .map_or(0.0, |record| record.elapsed_seconds);
         let folder = folder.to_path_buf();
-        Ok(Self {
-            folder,
-            json_lines,
-            csv,
-            elapsed_before_seconds,
-            started: Instant::now(),
-        })
+        Ok(Self { folder, json_lines, csv, elapsed_before_seconds, started: Instant::now() })
     }
 
     /// Working time of the run so far, over all processes.
@@ -144,39 +130,28 @@ impl MetricLog {
             work: at.map(|(work, _)| work.to_string()),
             step: at.map(|(_, step)| step),
             elapsed_seconds,
-            metrics: values
-                .map(|(name, value)| (name.to_string(), number(value)))
-                .collect(),
+            metrics: values.map(|(name, value)| (name.to_string(), number(value))).collect(),
         };
-        let mut line =
-            serde_json::to_string(&record).map_err(Error::encoding("encode", "metrics"))?;
+        let mut line = serde_json::to_string(&record).map_err(Error::encoding("encode", "metrics"))?;
         line.push('\n');
         // One write a record, so that a kill tears at most the last line.
         let json_path = self.folder.join(JSON_LINES);
-        self.json_lines
-            .write_all(line.as_bytes())
-            .map_err(Error::io("append to", json_path))?;
+        self.json_lines.write_all(line.as_bytes()).map_err(Error::io("append to", json_path))?;
         let csv_path = self.folder.join(CSV);
-        self.csv
-            .write_all(lines.as_bytes())
-            .map_err(Error::io("append to", csv_path))
+        self.csv.write_all(lines.as_bytes()).map_err(Error::io("append to", csv_path))
     }
 
     /// Takes back what `work` logged after its advance number `step`, because it goes on from there.
     pub(crate) fn rewind(&mut self, work: &str, step: u64) -> Result<()> {
         let stays = |line: &str| {
-            serde_json::from_str::<Record>(line).is_ok_and(|record| {
-                record.work.as_deref() != Some(work) || record.step.is_none_or(|at| at <= step)
-            })
+            serde_json::from_str::<Record>(line)
+                .is_ok_and(|record| record.work.as_deref() != Some(work) || record.step.is_none_or(|at| at <= step))
         };
         let rewound = rewrite(&self.folder.join(JSON_LINES), stays)?;
         let csv_stays = |line: &str| {
             let mut cells = line.split(',');
             cells.next() != Some(work)
-                || cells
-                    .next()
-                    .and_then(|cell| cell.parse::<u64>().ok())
-                    .is_none_or(|at| at <= step)
+                || cells.next().and_then(|cell| cell.parse::<u64>().ok()).is_none_or(|at| at <= step)
         };
         let rewound_csv = rewrite(&self.folder.join(CSV), csv_stays)?;
         if rewound || rewound_csv {
@@ -190,19 +165,11 @@ impl MetricLog {
 
 /// Opens a file of lines to append to, without the torn last line that a killed process may have left.
 fn append(path: &Path) -> Result<File> {
-    let file = OpenOptions::new()
-        .create(true)
-        .append(true)
-        .open(path)
-        .map_err(Error::io("open", path))?;
+    let file = OpenOptions::new().create(true).append(true).open(path).map_err(Error::io("open", path))?;
     let content = fs::read(path).map_err(Error::io("read", path))?;
-    let whole = content
-        .iter()
-        .rposition(|byte| *byte == b'\n')
-        .map_or(0, |last| last + 1);
+    let whole = content.iter().rposition(|byte| *byte == b'\n').map_or(0, |last| last + 1);
     if whole < content.len() {
-        file.set_len(whole as u64)
-            .map_err(Error::io("repair", path))?;
+        file.set_len(whole as u64).map_err(Error::io("repair", path))?;
     }
     Ok(file)
 }
@@ -215,32 +182,24 @@ fn read(path: &Path) -> Result<String> {
 /// Keeps the lines that `stays` accepts; says whether any had to go.
 fn rewrite(path: &Path, stays: impl Fn(&str) -> bool) -> Result<bool> {
     let content = read(path)?;
-    let kept: String = content
-        .split_inclusive('\n')
-        .filter(|line| stays(line))
-        .collect();
+    let kept: String = content.split_inclusive('\n').filter(|line| stays(line)).collect();
     if kept.len() == content.len() {
         return Ok(false);
     }
     cupel_data::write_atomic(path, |file| {
-        file.write_all(kept.as_bytes())
-            .map_err(cupel_data::Error::io("write", path))
+        file.write_all(kept.as_bytes()).map_err(cupel_data::Error::io("write", path))
     })?;
     Ok(true)
 }
 
 fn number(value: f64) -> Value {
-    serde_json::Number::from_f64(value)
-        .map_or_else(|| Value::String(value.to_string()), Value::Number)
+    serde_json::Number::from_f64(value).map_or_else(|| Value::String(value.to_string()), Value::Number)
 }
 
 /// A CSV cell (RFC 4180).
 fn quoted(name: &str) -> Cow<'_, str> {
     if name.contains([',', '"', '\n', '\r']) {
-        Cow::Owned(format!(
-            "\"{}\"",
-            name.replace('"', "\"\"").replace(['\n', '\r'], " ")
-        ))
+        Cow::Owned(format!("\"{}\"", name.replace('"', "\"\"").replace(['\n', '\r'], " ")))
     } else {
         Cow::Borrowed(name)
     }
@@ -263,11 +222,7 @@ mod tests {
     fn log(folder: &Path, work: &str, steps: std::ops::RangeInclusive<u64>) -> MetricLog {
         let mut log = MetricLog::open(folder).unwrap();
         for step in steps {
-            log.append(
-                Some((work, step)),
-                [("loss", 0.5 * step as f64)].into_iter(),
-            )
-            .unwrap();
+            log.append(Some((work, step)), [("loss", 0.5 * step as f64)].into_iter()).unwrap();
         }
         log
     }
@@ -276,15 +231,11 @@ mod tests {
     fn both_files_hold_every_number() {
         let folder = tempfile::tempdir().unwrap();
         let mut log = log(folder.path(), "edaa", 1..=2);
-        log.append(None, [("seconds", 1.5), ("new, late", 2.0)].into_iter())
-            .unwrap();
+        log.append(None, [("seconds", 1.5), ("new, late", 2.0)].into_iter()).unwrap();
         let csv = read(&folder.path().join(CSV)).unwrap();
         let cells: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
         assert_eq!(cells[0].join(","), CSV_HEADER.trim_end());
-        assert_eq!(
-            (cells[2][0], cells[2][1], cells[2][3], cells[2][4]),
-            ("edaa", "2", "loss", "1.0")
-        );
+        assert_eq!((cells[2][0], cells[2][1], cells[2][3], cells[2][4]), ("edaa", "2", "loss", "1.0"));
         assert_eq!((cells[3][0], cells[3][1], cells[3][3]), ("", "", "seconds"));
         assert!(csv.lines().last().unwrap().contains("\"new, late\",2.0"));
         let json = read(&folder.path().join(JSON_LINES)).unwrap();
@@ -297,18 +248,10 @@ mod tests {
     fn numbers_that_are_not_finite_are_kept() {
         let folder = tempfile::tempdir().unwrap();
         let mut log = MetricLog::open(folder.path()).unwrap();
-        let values = [
-            ("a", f64::NAN),
-            ("b", f64::INFINITY),
-            ("c", f64::NEG_INFINITY),
-        ];
+        let values = [("a", f64::NAN), ("b", f64::INFINITY), ("c", f64::NEG_INFINITY)];
         log.append(Some(("work", 1)), values.into_iter()).unwrap();
-        let json: Value =
-            serde_json::from_str(read(&folder.path().join(JSON_LINES)).unwrap().trim()).unwrap();
-        assert_eq!(
-            json["metrics"],
-            serde_json::json!({"a": "NaN", "b": "inf", "c": "-inf"})
-        );
+        let json: Value = serde_json::from_str(read(&folder.path().join(JSON_LINES)).unwrap().trim()).unwrap();
+        assert_eq!(json["metrics"], serde_json::json!({"a": "NaN", "b": "inf", "c": "-inf"}));
         let csv = read(&folder.path().join(CSV)).unwrap();
         assert!(csv.contains(",a,NaN\n") && csv.contains(",b,inf\n") && csv.contains(",c,-inf\n"));
     }
@@ -319,12 +262,10 @@ mod tests {
         let mut log = log(folder.path(), "first", 1..=3);
         log.append(None, [("seconds", 9.0)].into_iter()).unwrap();
         for step in 1..=5 {
-            log.append(Some(("second", step)), [("loss", 1.0)].into_iter())
-                .unwrap();
+            log.append(Some(("second", step)), [("loss", 1.0)].into_iter()).unwrap();
         }
         log.rewind("second", 2).unwrap();
-        log.append(Some(("second", 3)), [("loss", 7.0)].into_iter())
-            .unwrap();
+        log.append(Some(("second", 3)), [("loss", 7.0)].into_iter()).unwrap();
         assert_eq!(steps(folder.path(), "first"), [1, 2, 3]);
         assert_eq!(steps(folder.path(), "second"), [1, 2, 3]);
         let csv = read(&folder.path().join(CSV)).unwrap();

@@ -36,38 +36,16 @@ pub(crate) struct ProgressLine<W: Write> {
 
 impl ProgressLine<std::io::Stderr> {
     /// A line on standard error for work that stands at `first`.
-    pub(crate) fn on_standard_error(
-        quiet: bool,
-        name: &str,
-        first: u64,
-        total: Option<u64>,
-    ) -> Self {
+    pub(crate) fn on_standard_error(quiet: bool, name: &str, first: u64, total: Option<u64>) -> Self {
         let out = std::io::stderr();
-        let terminal =
-            out.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
-        let columns = std::env::var("COLUMNS")
-            .ok()
-            .and_then(|text| text.parse().ok());
-        Self::new(
-            (!quiet).then_some(out),
-            terminal,
-            columns,
-            name,
-            first,
-            total,
-        )
+        let terminal = out.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
+        let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
+        Self::new((!quiet).then_some(out), terminal, columns, name, first, total)
     }
 }
 
 impl<W: Write> ProgressLine<W> {
-    fn new(
-        out: Option<W>,
-        terminal: bool,
-        columns: Option<usize>,
-        name: &str,
-        first: u64,
-        total: Option<u64>,
-    ) -> Self {
+    fn new(out: Option<W>, terminal: bool, columns: Option<usize>, name: &str, first: u64, total: Option<u64>) -> Self {
         let columns = columns.filter(|columns| *columns > 0).unwrap_or(COLUMNS);
         Self {
             out,
@@ -101,11 +79,7 @@ impl<W: Write> ProgressLine<W> {
 
     fn show_at(&mut self, now: Instant, update: u64, metrics: Metrics) {
         (self.update, self.metrics) = (update, metrics);
-        let every = if self.terminal {
-            REDRAW_EVERY
-        } else {
-            PRINT_EVERY
-        };
+        let every = if self.terminal { REDRAW_EVERY } else { PRINT_EVERY };
         if self.out.is_none() || self.shown.is_some_and(|shown| now - shown < every) {
             return;
         }
@@ -115,9 +89,7 @@ impl<W: Write> ProgressLine<W> {
     }
 
     fn line(&self, now: Instant) -> String {
-        let Self {
-            update, metrics, ..
-        } = self;
+        let Self { update, metrics, .. } = self;
         let mut line = format!("{}  {update}", self.name);
         let total = self.total.filter(|total| *total > 0);
         if let Some(total) = total {
@@ -127,15 +99,8 @@ impl<W: Write> ProgressLine<W> {
         let seconds = now.saturating_duration_since(self.started).as_secs_f64();
         if made > 0.0 && seconds > 0.0 {
             let rate = made / seconds;
-            line += &if rate >= 1.0 {
-                format!("  {rate:.1}/s")
-            } else {
-                format!("  {:.1} s each", 1.0 / rate)
-            };
-            if let Some(left) = total
-                .map(|total| total.saturating_sub(*update))
-                .filter(|left| *left > 0)
-            {
+            line += &if rate >= 1.0 { format!("  {rate:.1}/s") } else { format!("  {:.1} s each", 1.0 / rate) };
+            if let Some(left) = total.map(|total| total.saturating_sub(*update)).filter(|left| *left > 0) {
                 line += &format!("  {} left", duration(left as f64 / rate));
             }
         }
@@ -159,10 +124,7 @@ impl<W: Write> ProgressLine<W> {
 
     fn write(&mut self, text: &str) {
         if let Some(out) = &mut self.out
-            && out
-                .write_all(text.as_bytes())
-                .and_then(|()| out.flush())
-                .is_err()
+            && out.write_all(text.as_bytes()).and_then(|()| out.flush()).is_err()
         {
             self.out = None;
         }
@@ -214,32 +176,17 @@ mod tests {
         }
         line.end("stopped");
         let text = text(line);
-        let updates: Vec<_> = text
-            .lines()
-            .map(|line| line.split("  ").nth(1).unwrap())
-            .collect();
+        let updates: Vec<_> = text.lines().map(|line| line.split("  ").nth(1).unwrap()).collect();
         assert_eq!(updates, ["1/100", "11/100", "21/100", "26/100"]);
-        assert!(
-            text.contains("11%") && text.contains("loss 0.2500") && text.ends_with("stopped\n")
-        );
-        assert!(
-            text.lines()
-                .nth(1)
-                .unwrap()
-                .contains("1.1/s  1 min 21 s left"),
-            "{text}"
-        );
+        assert!(text.contains("11%") && text.contains("loss 0.2500") && text.ends_with("stopped\n"));
+        assert!(text.lines().nth(1).unwrap().contains("1.1/s  1 min 21 s left"), "{text}");
         assert!(!text.contains(['\r', '\u{1b}']));
     }
 
     #[test]
     fn a_terminal_has_one_line_that_never_wraps_and_leaves_no_rest() {
         let mut line = line(true, 20, None);
-        line.show_at(
-            line.started,
-            1,
-            Metrics::from([("a long name of a metric", 1.0)]),
-        );
+        line.show_at(line.started, 1, Metrics::from([("a long name of a metric", 1.0)]));
         line.show_at(line.started + Duration::from_millis(50), 2, Metrics::new());
         line.show_at(line.started + Duration::from_millis(150), 3, Metrics::new());
         line.end("");
@@ -248,11 +195,7 @@ mod tests {
         assert_eq!(drawn.len(), 3, "{text:?}");
         assert!(drawn.iter().all(|line| line.chars().count() <= 19));
         assert_eq!(drawn[0].chars().count(), 19);
-        assert_eq!(
-            drawn[1].chars().count(),
-            19,
-            "spaces cover the longer line before"
-        );
+        assert_eq!(drawn[1].chars().count(), 19, "spaces cover the longer line before");
         assert!(text.ends_with('\n') && text.matches('\n').count() == 1);
     }
 
@@ -291,10 +234,7 @@ mod tests {
         assert_eq!(duration(61.0), "1 min 01 s");
         assert_eq!(duration(3.0 * 3600.0 + 120.0), "3 h 02 min");
         assert!(!duration(f64::INFINITY).is_empty());
-        assert_eq!(
-            [0.0, 0.019_27, 123.456, 12_345.6].map(short),
-            ["0", "0.01927", "123.5", "12346"]
-        );
+        assert_eq!([0.0, 0.019_27, 123.456, 12_345.6].map(short), ["0", "0.01927", "123.5", "12346"]);
         assert_eq!(short(-1.5e-7), "-1.500e-7");
     }
 }

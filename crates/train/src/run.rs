@@ -13,6 +13,7 @@
 
 use crate::{
     Environment, Error, Result, Selected,
+    config_changes::changes,
     environment::utc,
     lock::{LOCK, Lock},
     metrics::MetricLog,
@@ -62,9 +63,7 @@ impl Run {
         let lock = Lock::acquire(dir)?;
         // Another process may have been faster between the check and the lock.
         if !force && !unused(dir)? {
-            return Err(Error::RunExists {
-                dir: dir.to_path_buf(),
-            });
+            return Err(Error::RunExists { dir: dir.to_path_buf() });
         }
         clear(dir)?;
         let environment = Environment::collect();
@@ -86,9 +85,7 @@ impl Run {
     pub fn resume(dir: &Path, config: &impl Serialize, strict: bool) -> Result<Self> {
         let config = encode(config)?;
         if unused(dir)? {
-            return Err(Error::NothingToResume {
-                dir: dir.to_path_buf(),
-            });
+            return Err(Error::NothingToResume { dir: dir.to_path_buf() });
         }
         check_is_run(dir)?;
         let lock = Lock::acquire(dir)?;
@@ -96,55 +93,33 @@ impl Run {
         environment.config_changes = changes(&read(&dir.join(CONFIG))?, &config);
         if strict && !environment.config_changes.is_empty() {
             let changes = environment.config_changes.join("; ");
-            return Err(Error::ConfigChanged {
-                dir: dir.to_path_buf(),
-                changes,
-            });
+            return Err(Error::ConfigChanged { dir: dir.to_path_buf(), changes });
         }
         let before = serde_json::from_str::<Value>(&read(&dir.join(ENVIRONMENT))?);
-        let warning = before.as_ref().err().map(|source| {
-            format!(
-                "{ENVIRONMENT} cannot be read ({source}); what it said of earlier starts is lost"
-            )
-        });
+        let warning = before
+            .as_ref()
+            .err()
+            .map(|source| format!("{ENVIRONMENT} cannot be read ({source}); what it said of earlier starts is lost"));
         if let Ok(before) = before {
             environment.follow(before);
         }
         remove(&dir.join(FINISHED))?;
         save_json(&dir.join(ENVIRONMENT), &environment)?;
         save(&dir.join(CONFIG), config.as_bytes())?;
-        let mut run = Self {
-            strict,
-            ..Self::open(dir, environment, lock)?
-        };
+        let mut run = Self { strict, ..Self::open(dir, environment, lock)? };
         warning.into_iter().for_each(|text| run.warn(text));
         Ok(run)
     }
 
     /// A run without a folder: nothing is saved, logged or shown, and signals keep their default action.
     pub fn in_memory() -> Self {
-        Self {
-            folder: None,
-            quiet: true,
-            strict: false,
-            warnings: Vec::new(),
-        }
+        Self { folder: None, quiet: true, strict: false, warnings: Vec::new() }
     }
 
     fn open(dir: &Path, environment: Environment, lock: Lock) -> Result<Self> {
         let log = MetricLog::open(dir)?;
-        let folder = Folder {
-            dir: dir.to_path_buf(),
-            log,
-            environment,
-            _lock: lock,
-        };
-        Ok(Self {
-            folder: Some(folder),
-            quiet: false,
-            strict: false,
-            warnings: Vec::new(),
-        })
+        let folder = Folder { dir: dir.to_path_buf(), log, environment, _lock: lock };
+        Ok(Self { folder: Some(folder), quiet: false, strict: false, warnings: Vec::new() })
     }
 
     /// Whether to show no progress.
@@ -207,8 +182,7 @@ impl Run {
             return Ok(());
         };
         let path = folder.dir.join(FINISHED);
-        let summary = serde_json::to_value(summary)
-            .map_err(Error::encoding("encode", path.display().to_string()))?;
+        let summary = serde_json::to_value(summary).map_err(Error::encoding("encode", path.display().to_string()))?;
         let content = json!({
             "finished": utc(SystemTime::now()),
             "elapsed_seconds": folder.log.elapsed_seconds(),
@@ -234,14 +208,8 @@ fn unused(dir: &Path) -> Result<bool> {
 }
 
 fn check_is_run(dir: &Path) -> Result<()> {
-    match [CONFIG, ENVIRONMENT]
-        .into_iter()
-        .find(|name| !dir.join(name).is_file())
-    {
-        Some(missing) => Err(Error::NotARun {
-            dir: dir.to_path_buf(),
-            missing,
-        }),
+    match [CONFIG, ENVIRONMENT].into_iter().find(|name| !dir.join(name).is_file()) {
+        Some(missing) => Err(Error::NotARun { dir: dir.to_path_buf(), missing }),
         None => Ok(()),
     }
 }
@@ -255,9 +223,7 @@ fn check_replaceable(dir: &Path, force: bool) -> Result<()> {
     match Lock::acquire(dir) {
         Err(error) if force || matches!(error, Error::Locked { .. }) => Err(error),
         _ if force => Ok(()),
-        _ => Err(Error::RunExists {
-            dir: dir.to_path_buf(),
-        }),
+        _ => Err(Error::RunExists { dir: dir.to_path_buf() }),
     }
 }
 
@@ -272,11 +238,7 @@ fn clear(dir: &Path) -> Result<()> {
         }
         let path = entry.path();
         // A link is removed as a link: what it leads to lies outside.
-        if entry
-            .file_type()
-            .map_err(Error::io("read", &path))?
-            .is_dir()
-        {
+        if entry.file_type().map_err(Error::io("read", &path))?.is_dir() {
             fs::remove_dir_all(&path).map_err(Error::io("remove", &path))?;
         } else {
             remove(&path)?;
@@ -287,11 +249,9 @@ fn clear(dir: &Path) -> Result<()> {
 
 fn remove(path: &Path) -> Result<()> {
     match fs::remove_file(path) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(Error::Io {
-            action: "remove",
-            path: path.to_path_buf(),
-            source,
-        }),
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::Io { action: "remove", path: path.to_path_buf(), source })
+        }
         _ => Ok(()),
     }
 }
@@ -305,62 +265,215 @@ fn read(path: &Path) -> Result<String> {
 }
 
 fn save_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let mut content = serde_json::to_vec_pretty(value)
-        .map_err(Error::encoding("encode", path.display().to_string()))?;
+    let mut content =
+        serde_json::to_vec_pretty(value).map_err(Error::encoding("encode", path.display().to_string()))?;
     content.push(b'\n');
     save(path, &content)
 }
 
 fn save(path: &Path, content: &[u8]) -> Result<()> {
-    Ok(cupel_data::write_atomic(path, |file| {
-        file.write_all(content)
-            .map_err(cupel_data::Error::io("write", path))
-    })?)
+    Ok(cupel_data::write_atomic(path, |file| file.write_all(content).map_err(cupel_data::Error::io("write", path)))?)
 }
 
-/// The settings that differ, as `edaa.restarts: 10 -> 20`.
-fn changes(before: &str, after: &str) -> Vec<String> {
-    let settings = |text: &str| {
-        let mut settings = Vec::new();
-        // A configuration that no longer parses differs in every key.
-        flatten(
-            "",
-            &toml::Value::Table(text.parse().unwrap_or_default()),
-            &mut settings,
-        );
-        settings
-    };
-    let (before, after) = (settings(before), settings(after));
-    let mut keys: Vec<&str> = before
-        .iter()
-        .chain(&after)
-        .map(|(key, _)| key.as_str())
-        .collect();
-    keys.sort_unstable();
-    keys.dedup();
-    let value = |settings: &[(String, String)], key: &str| {
-        let found = settings.iter().find(|(known, _)| known == key);
-        found.map_or_else(|| "(none)".to_string(), |(_, value)| value.clone())
-    };
-    keys.into_iter()
-        .map(|key| (key, value(&before, key), value(&after, key)))
-        .filter(|(_, before, after)| before != after)
-        .map(|(key, before, after)| format!("{key}: {before} -> {after}"))
-        .collect()
-}
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::tempdir;
 
-fn flatten(key: &str, value: &toml::Value, settings: &mut Vec<(String, String)>) {
-    match value {
-        toml::Value::Table(table) => {
-            for (name, value) in table {
-                let key = if key.is_empty() {
-                    name.clone()
-                } else {
-                    format!("{key}.{name}")
-                };
-                flatten(&key, value, settings);
+    #[derive(Serialize)]
+    struct Config {
+        restarts: u32,
+        noise: Option<f64>,
+        edaa: Edaa,
+    }
+
+    #[derive(Serialize)]
+    struct Edaa {
+        iterations: u32,
+    }
+
+    fn config(restarts: u32) -> Config {
+        Config { restarts, noise: None, edaa: Edaa { iterations: 20 } }
+    }
+
+    fn json(path: &Path) -> Value {
+        serde_json::from_str(&read(path).unwrap()).unwrap()
+    }
+
+    fn names(dir: &Path) -> Vec<String> {
+        let entries = fs::read_dir(dir).unwrap();
+        let mut names: Vec<_> = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn a_run_has_its_files_and_nothing_beside_its_folder() {
+        let outside = tempdir().unwrap();
+        let dir = outside.path().join("two words é").join("run");
+        let mut run = Run::create(&dir, &config(10), false).unwrap();
+        assert_eq!(run.dir(), Some(dir.as_path()));
+        run.log(&[("seconds", 1.0)]).unwrap();
+        assert!(!dir.join(FINISHED).exists());
+        run.finish(&json!({"mean_sad_rad": 0.02})).unwrap();
+        let files = ["config.toml", "environment.json", "finished.json", "metrics.csv", "metrics.jsonl", "run.lock"];
+        assert_eq!(names(&dir), files);
+        assert_eq!(names(outside.path()), ["two words é"]);
+        let config: toml::Table = read(&dir.join(CONFIG)).unwrap().parse().unwrap();
+        assert_eq!(config["edaa"]["iterations"].as_integer(), Some(20));
+        assert_eq!(json(&dir.join(FINISHED))["summary"]["mean_sad_rad"], 0.02);
+        let environment = json(&dir.join(ENVIRONMENT));
+        assert_eq!(environment["process"], std::process::id());
+        assert_eq!(environment["cupel"], env!("CARGO_PKG_VERSION"));
+    }
+
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    #[test]
+    fn the_environment_names_device_and_seed() {
+        let folder = tempdir().unwrap();
+        let mut run = Run::create(folder.path(), &config(1), false).unwrap();
+        let device = crate::device::select("cpu").unwrap();
+        run.describe(&device, "f32", u64::MAX).unwrap();
+        let environment = json(&folder.path().join(ENVIRONMENT));
+        assert_eq!(environment["device"], device.name);
+        assert_eq!(environment["device_reason"], device.reason);
+        assert_eq!(environment["dtype"], "f32");
+        assert_eq!(environment["seed"], u64::MAX);
+    }
+
+    #[test]
+    fn an_earlier_run_is_only_replaced_by_force() {
+        let folder = tempdir().unwrap();
+        drop(Run::create(folder.path(), &config(1), false).unwrap());
+        fs::create_dir_all(folder.path().join("checkpoints/work/000000000001")).unwrap();
+        fs::write(folder.path().join("report.html"), "old").unwrap();
+        let text = Run::create(folder.path(), &config(2), false).unwrap_err().to_string();
+        assert!(text.contains("--force") && text.contains("--resume"), "{text}");
+        assert!(read(&folder.path().join(CONFIG)).unwrap().contains("restarts = 1"));
+        assert!(folder.path().join("report.html").exists());
+        drop(Run::create(folder.path(), &config(2), true).unwrap());
+        assert!(read(&folder.path().join(CONFIG)).unwrap().contains("restarts = 2"));
+        assert!(!folder.path().join("report.html").exists());
+        assert!(!folder.path().join("checkpoints").exists());
+    }
+
+    #[test]
+    fn a_folder_that_is_no_run_is_never_touched() {
+        for content in ["thesis.tex", "config.toml", "environment.json", "run.lock2"] {
+            let folder = tempdir().unwrap();
+            fs::write(folder.path().join(content), "precious").unwrap();
+            for result in [
+                Run::create(folder.path(), &config(1), true),
+                Run::create(folder.path(), &config(1), false),
+                Run::resume(folder.path(), &config(1), false),
+            ] {
+                assert!(matches!(result, Err(Error::NotARun { .. })), "{content}");
             }
+            assert_eq!(names(folder.path()), [content]);
+            assert_eq!(read(&folder.path().join(content)).unwrap(), "precious");
         }
-        value => settings.push((key.to_string(), value.to_string())),
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn force_removes_a_link_and_not_what_it_leads_to() {
+        let outside = tempdir().unwrap();
+        fs::write(outside.path().join("scene.npy"), "precious").unwrap();
+        let folder = tempdir().unwrap();
+        drop(Run::create(folder.path(), &config(1), false).unwrap());
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("data")).unwrap();
+        drop(Run::create(folder.path(), &config(1), true).unwrap());
+        assert!(!folder.path().join("data").exists());
+        assert_eq!(names(outside.path()), ["scene.npy"]);
+    }
+
+    #[test]
+    fn a_start_that_was_killed_is_taken_over() {
+        let folder = tempdir().unwrap();
+        fs::write(folder.path().join(LOCK), "1\n").unwrap();
+        fs::write(folder.path().join(ENVIRONMENT), "{").unwrap();
+        let resumed = Run::resume(folder.path(), &config(1), false);
+        assert!(matches!(resumed, Err(Error::NothingToResume { .. })));
+        Run::create(folder.path(), &config(1), false).unwrap();
+    }
+
+    #[test]
+    fn a_run_at_work_is_left_alone() {
+        let folder = tempdir().unwrap();
+        let _at_work = Run::create(folder.path(), &config(1), false).unwrap();
+        for result in [
+            Run::create(folder.path(), &config(1), true),
+            Run::create(folder.path(), &config(1), false),
+            Run::resume(folder.path(), &config(1), false),
+        ] {
+            let text = result.unwrap_err().to_string();
+            assert!(text.contains(&format!("process {} is working", std::process::id())), "{text}");
+        }
+    }
+
+    #[test]
+    fn resuming_keeps_the_history_and_notes_what_changed() {
+        let folder = tempdir().unwrap();
+        let mut first = Run::create(folder.path(), &config(10), false).unwrap();
+        first.finish(&()).unwrap();
+        drop(first);
+        let strict = Run::resume(folder.path(), &config(20), true).unwrap_err().to_string();
+        assert!(strict.contains("restarts: 10 -> 20"), "{strict}");
+        assert!(folder.path().join(FINISHED).exists(), "a refusal changes nothing");
+        drop(Run::resume(folder.path(), &config(20), false).unwrap());
+        assert!(!folder.path().join(FINISHED).exists());
+        let third = Run::resume(folder.path(), &config(20), true).unwrap();
+        let environment = json(&folder.path().join(ENVIRONMENT));
+        assert_eq!(environment["config_changes"], json!([]));
+        let earlier = environment["earlier"].as_array().unwrap();
+        assert_eq!(earlier.len(), 2);
+        assert_eq!(earlier[1]["config_changes"], json!(["restarts: 10 -> 20"]));
+        assert!(third.warnings().is_empty());
+    }
+
+    #[test]
+    fn an_unreadable_environment_is_a_warning() {
+        let folder = tempdir().unwrap();
+        drop(Run::create(folder.path(), &config(1), false).unwrap());
+        fs::write(folder.path().join(ENVIRONMENT), "{\"cupel\":").unwrap();
+        let run = Run::resume(folder.path(), &config(1), false).unwrap();
+        assert!(run.warnings()[0].contains("environment.json cannot be read"));
+    }
+
+    #[test]
+    fn nothing_to_resume_is_said() {
+        let folder = tempdir().unwrap();
+        for dir in [folder.path().to_path_buf(), folder.path().join("missing")] {
+            let error = Run::resume(&dir, &config(1), false).unwrap_err();
+            assert!(matches!(error, Error::NothingToResume { .. }), "{error}");
+            assert!(names(folder.path()).is_empty(), "nothing is written");
+        }
+    }
+
+    #[test]
+    fn a_file_in_place_of_the_folder_is_an_error() {
+        let folder = tempdir().unwrap();
+        let path = folder.path().join("file");
+        fs::write(&path, "content").unwrap();
+        for force in [false, true] {
+            assert!(matches!(Run::create(&path, &config(1), force), Err(Error::Io { .. })));
+        }
+        assert_eq!(read(&path).unwrap(), "content");
+    }
+
+    #[test]
+    fn a_configuration_without_toml_form_is_refused_before_anything_is_written() {
+        let folder = tempdir().unwrap();
+        let dir = folder.path().join("run");
+        assert!(matches!(Run::create(&dir, &"text", false), Err(Error::Encoding { .. })));
+        assert!(!dir.exists());
+    }
+
+    #[test]
+    fn a_run_in_memory_writes_nothing() {
+        let mut run = Run::in_memory();
+        run.log(&[("seconds", 1.0)]).unwrap();
+        run.finish(&()).unwrap();
+        assert!(run.dir().is_none() && run.environment().is_none());
     }
 }

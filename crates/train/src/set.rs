@@ -57,10 +57,7 @@ impl SetWriter {
     /// Starts a set in the new folder `dir`.
     pub(crate) fn create(dir: PathBuf) -> Result<Self> {
         fs::create_dir(&dir).map_err(Error::io("create", &dir))?;
-        Ok(Self {
-            dir,
-            entries: Vec::new(),
-        })
+        Ok(Self { dir, entries: Vec::new() })
     }
 
     /// Writes an entry of bytes.
@@ -72,16 +69,11 @@ impl SetWriter {
         let taken = |entry: &Entry| entry.name.eq_ignore_ascii_case(name);
         if name.eq_ignore_ascii_case(MANIFEST) || self.entries.iter().any(taken) {
             let name = name.to_string();
-            return Err(Error::Name {
-                what: WHAT,
-                name,
-                problem: "the name is taken",
-            });
+            return Err(Error::Name { what: WHAT, name, problem: "the name is taken" });
         }
         let path = self.dir.join(name);
         let file = OpenOptions::new().write(true).create_new(true).open(&path);
-        file.and_then(|file| store(file, content))
-            .map_err(Error::io("write", path))?;
+        file.and_then(|file| store(file, content)).map_err(Error::io("write", path))?;
         self.entries.push(Entry {
             name: name.to_string(),
             bytes: content.len() as u64,
@@ -95,26 +87,17 @@ impl SetWriter {
     /// # Errors
     /// [`Error::Encoding`] where the value has no JSON form, and those of [`bytes`](Self::bytes).
     pub fn json(&mut self, name: &str, value: &impl Serialize) -> Result<()> {
-        let content = serde_json::to_vec(value)
-            .map_err(Error::encoding("encode", format!("the entry `{name}`")))?;
+        let content = serde_json::to_vec(value).map_err(Error::encoding("encode", format!("the entry `{name}`")))?;
         self.bytes(name, &content)
     }
 
     /// Ends the set with its manifest; afterwards everything is on the disk.
     pub(crate) fn seal(self, stamp: Stamp) -> Result<PathBuf> {
         let seal = seal(&stamp, &self.entries)?;
-        let manifest = Manifest {
-            format: FORMAT,
-            stamp,
-            entries: self.entries,
-            seal,
-        };
-        let content = serde_json::to_vec_pretty(&manifest)
-            .map_err(Error::encoding("encode", "the manifest"))?;
+        let manifest = Manifest { format: FORMAT, stamp, entries: self.entries, seal };
+        let content = serde_json::to_vec_pretty(&manifest).map_err(Error::encoding("encode", "the manifest"))?;
         let path = self.dir.join(MANIFEST);
-        File::create(&path)
-            .and_then(|file| store(file, &content))
-            .map_err(Error::io("write", path))?;
+        File::create(&path).and_then(|file| store(file, &content)).map_err(Error::io("write", path))?;
         sync_folder(&self.dir)?;
         Ok(self.dir)
     }
@@ -131,42 +114,27 @@ pub struct SetReader {
 impl SetReader {
     /// Opens a set and checks the manifest, but not yet the entries.
     pub(crate) fn open(dir: &Path) -> Result<Self> {
-        let damaged = |problem| Error::Damaged {
-            dir: dir.to_path_buf(),
-            problem,
-        };
+        let damaged = |problem| Error::Damaged { dir: dir.to_path_buf(), problem };
         let path = dir.join(MANIFEST);
-        let size = fs::metadata(&path)
-            .map_err(|source| damaged(format!("{MANIFEST} cannot be read: {source}")))?
-            .len();
+        let size = fs::metadata(&path).map_err(|source| damaged(format!("{MANIFEST} cannot be read: {source}")))?.len();
         if size > LARGEST_MANIFEST_BYTES {
-            return Err(damaged(format!(
-                "{MANIFEST} is no manifest, it has {size} bytes"
-            )));
+            return Err(damaged(format!("{MANIFEST} is no manifest, it has {size} bytes")));
         }
         let content = fs::read(&path).map_err(Error::io("read", &path))?;
         let manifest: Manifest = serde_json::from_slice(&content)
             .map_err(|source| damaged(format!("{MANIFEST} cannot be read: {source}")))?;
         if manifest.format != FORMAT {
             let format = manifest.format;
-            return Err(damaged(format!(
-                "format {format}, this version reads {FORMAT}"
-            )));
+            return Err(damaged(format!("format {format}, this version reads {FORMAT}")));
         }
         if manifest.seal != seal(&manifest.stamp, &manifest.entries)? {
-            return Err(damaged(format!(
-                "{MANIFEST} was changed after it was written"
-            )));
+            return Err(damaged(format!("{MANIFEST} was changed after it was written")));
         }
         // The names lead to files: even a sealed manifest may come from somebody else.
         for entry in &manifest.entries {
             check_entry_name(&entry.name)?;
         }
-        Ok(Self {
-            dir: dir.to_path_buf(),
-            stamp: manifest.stamp,
-            entries: manifest.entries,
-        })
+        Ok(Self { dir: dir.to_path_buf(), stamp: manifest.stamp, entries: manifest.entries })
     }
 
     /// Reads every entry against its hash.
@@ -196,24 +164,17 @@ impl SetReader {
                 have: self.names().collect::<Vec<_>>().join(", "),
             });
         };
-        let damaged = |problem| Error::Damaged {
-            dir: self.dir.clone(),
-            problem,
-        };
+        let damaged = |problem| Error::Damaged { dir: self.dir.clone(), problem };
         let unreadable = |source: io::Error| damaged(format!("`{name}` cannot be read: {source}"));
         let path = self.dir.join(name);
         let size = fs::metadata(&path).map_err(unreadable)?.len();
         if size != entry.bytes {
             let expected = entry.bytes;
-            return Err(damaged(format!(
-                "`{name}` has {size} bytes, expected {expected}"
-            )));
+            return Err(damaged(format!("`{name}` has {size} bytes, expected {expected}")));
         }
         let content = fs::read(&path).map_err(unreadable)?;
         if blake3::hash(&content).to_hex().as_str() != entry.blake3 {
-            return Err(damaged(format!(
-                "`{name}` was changed after it was written"
-            )));
+            return Err(damaged(format!("`{name}` was changed after it was written")));
         }
         Ok(content)
     }
@@ -223,10 +184,8 @@ impl SetReader {
     /// # Errors
     /// [`Error::Encoding`] where it does not have the form of a `T`, and those of [`bytes`](Self::bytes).
     pub fn json<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
-        serde_json::from_slice(&self.bytes(name)?).map_err(Error::encoding(
-            "decode",
-            format!("the entry `{name}` of {}", self.dir.display()),
-        ))
+        serde_json::from_slice(&self.bytes(name)?)
+            .map_err(Error::encoding("decode", format!("the entry `{name}` of {}", self.dir.display())))
     }
 }
 
@@ -244,28 +203,19 @@ pub(crate) fn check_name(what: &'static str, name: &str) -> Result<()> {
         "it is too long"
     } else if name.starts_with('.') {
         "it starts with `.`"
-    } else if !name
-        .bytes()
-        .all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte))
-    {
+    } else if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
         "it has other characters"
     } else {
         return Ok(());
     };
-    Err(Error::Name {
-        what,
-        name: name.to_string(),
-        problem,
-    })
+    Err(Error::Name { what, name: name.to_string(), problem })
 }
 
 /// Makes the names in a folder durable.
 pub(crate) fn sync_folder(dir: &Path) -> Result<()> {
     // Only Unix opens folders as files; elsewhere the file system journals renames itself.
     if cfg!(unix) {
-        File::open(dir)
-            .and_then(|file| file.sync_all())
-            .map_err(Error::io("sync", dir))?;
+        File::open(dir).and_then(|file| file.sync_all()).map_err(Error::io("sync", dir))?;
     }
     Ok(())
 }
@@ -276,8 +226,7 @@ fn store(mut file: File, content: &[u8]) -> io::Result<()> {
 }
 
 fn seal(stamp: &Stamp, entries: &[Entry]) -> Result<String> {
-    let content = serde_json::to_vec(&(FORMAT, stamp, entries))
-        .map_err(Error::encoding("encode", "the manifest"))?;
+    let content = serde_json::to_vec(&(FORMAT, stamp, entries)).map_err(Error::encoding("encode", "the manifest"))?;
     Ok(blake3::hash(&content).to_hex().to_string())
 }
 
@@ -286,18 +235,13 @@ mod tests {
     use super::*;
 
     fn stamp() -> Stamp {
-        Stamp {
-            at: Position::default(),
-            fingerprint: "00ff".into(),
-            done: None,
-        }
+        Stamp { at: Position::default(), fingerprint: "00ff".into(), done: None }
     }
 
     fn written(dir: &Path) -> SetReader {
         let mut set = SetWriter::create(dir.join("set")).unwrap();
         set.bytes("weights.bin", &[1, 2, 3, 250]).unwrap();
-        set.json("state.json", &(0.1_f64, -0.0_f64, 5e-324_f64, u64::MAX))
-            .unwrap();
+        set.json("state.json", &(0.1_f64, -0.0_f64, 5e-324_f64, u64::MAX)).unwrap();
         SetReader::open(&set.seal(stamp()).unwrap()).unwrap()
     }
 
@@ -315,16 +259,30 @@ mod tests {
     }
 
     #[test]
+    fn json_keeps_every_bit_of_finite_numbers() {
+        let stream = cupel_data::Stream::new(1, "bit patterns");
+        let doubles: Vec<f64> =
+            (0..20_000).map(|index| f64::from_bits(stream.u64(index))).filter(|value| value.is_finite()).collect();
+        let singles: Vec<f32> = (20_000..40_000)
+            .map(|index| f32::from_bits(stream.u64(index) as u32))
+            .filter(|value| value.is_finite())
+            .collect();
+        let folder = tempfile::tempdir().unwrap();
+        let mut set = SetWriter::create(folder.path().join("set")).unwrap();
+        set.json("doubles", &doubles).unwrap();
+        set.json("singles", &singles).unwrap();
+        let set = SetReader::open(&set.seal(stamp()).unwrap()).unwrap();
+        let read: Vec<f64> = set.json("doubles").unwrap();
+        assert!(read.iter().zip(&doubles).all(|(read, was)| read.to_bits() == was.to_bits()));
+        let read: Vec<f32> = set.json("singles").unwrap();
+        assert!(read.iter().zip(&singles).all(|(read, was)| read.to_bits() == was.to_bits()));
+    }
+
+    #[test]
     fn a_missing_entry_is_named_with_those_that_are_there() {
         let folder = tempfile::tempdir().unwrap();
-        let text = written(folder.path())
-            .bytes("moments.bin")
-            .unwrap_err()
-            .to_string();
-        assert!(
-            text.contains("no entry `moments.bin` (it has: weights.bin, state.json)"),
-            "{text}"
-        );
+        let text = written(folder.path()).bytes("moments.bin").unwrap_err().to_string();
+        assert!(text.contains("no entry `moments.bin` (it has: weights.bin, state.json)"), "{text}");
     }
 
     #[test]
@@ -332,21 +290,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut set = SetWriter::create(folder.path().join("set")).unwrap();
         set.bytes("state", b"").unwrap();
-        for name in [
-            "",
-            "..",
-            "../state",
-            "a/b",
-            "C:\\a",
-            ".hidden",
-            "STATE",
-            "Manifest.json",
-            "é",
-        ] {
-            assert!(
-                matches!(set.bytes(name, b""), Err(Error::Name { .. })),
-                "{name}"
-            );
+        for name in ["", "..", "../state", "a/b", "C:\\a", ".hidden", "STATE", "Manifest.json", "é"] {
+            assert!(matches!(set.bytes(name, b""), Err(Error::Name { .. })), "{name}");
         }
     }
 
@@ -355,18 +300,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("set");
         fs::create_dir(&dir).unwrap();
-        let entries = vec![Entry {
-            name: "../secret".into(),
-            bytes: 0,
-            blake3: String::new(),
-        }];
+        let entries = vec![Entry { name: "../secret".into(), bytes: 0, blake3: String::new() }];
         let seal = seal(&stamp(), &entries).unwrap();
-        let manifest = Manifest {
-            format: FORMAT,
-            stamp: stamp(),
-            entries,
-            seal,
-        };
+        let manifest = Manifest { format: FORMAT, stamp: stamp(), entries, seal };
         fs::write(dir.join(MANIFEST), serde_json::to_vec(&manifest).unwrap()).unwrap();
         assert!(matches!(SetReader::open(&dir), Err(Error::Name { .. })));
     }
@@ -399,9 +335,6 @@ mod tests {
     #[test]
     fn a_full_disk_is_an_error() {
         let full = OpenOptions::new().write(true).open("/dev/full").unwrap();
-        assert_eq!(
-            store(full, b"state").unwrap_err().kind(),
-            io::ErrorKind::StorageFull
-        );
+        assert_eq!(store(full, b"state").unwrap_err().kind(), io::ErrorKind::StorageFull);
     }
 }

@@ -27,9 +27,7 @@ struct Handlers {
 
 impl Handlers {
     fn listeners(&self) -> MutexGuard<'_, usize> {
-        self.listeners
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,9 +57,7 @@ impl StopSignals {
 
     /// The signal that asked to stop.
     pub(crate) fn received(&self) -> Option<i32> {
-        i32::try_from(self.handlers.received.load(SeqCst))
-            .ok()
-            .filter(|signal| *signal != 0)
+        i32::try_from(self.handlers.received.load(SeqCst)).ok().filter(|signal| *signal != 0)
     }
 }
 
@@ -81,16 +77,8 @@ fn install() -> std::io::Result<Handlers> {
     for signal in [SIGINT, SIGTERM] {
         // In this order: the first signal passes the conditional action and then arms it for the second.
         flag::register_conditional_default(signal, Arc::clone(&quit))?;
-        flag::register_usize(
-            signal,
-            Arc::clone(&received),
-            signal.unsigned_abs() as usize,
-        )?;
+        flag::register_usize(signal, Arc::clone(&received), signal.unsigned_abs() as usize)?;
         flag::register(signal, Arc::clone(&quit))?;
     }
-    Ok(Handlers {
-        quit,
-        received,
-        listeners: Mutex::new(0),
-    })
+    Ok(Handlers { quit, received, listeners: Mutex::new(0) })
 }
