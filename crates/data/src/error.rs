@@ -100,6 +100,14 @@ pub enum Error {
         /// The arrays there are, each with its shape and class.
         have: Vec<String>,
     },
+    /// A file holds nothing that could be read as an array.
+    #[error("{} holds no array; it has {}", path.display(), variables(have))]
+    NoArray {
+        /// The file.
+        path: PathBuf,
+        /// The variables there are, each with its shape and class.
+        have: Vec<String>,
+    },
     /// A variable is of a class that cannot be read as what was asked for.
     #[error("variable {name:?} of {} is {class}, expected {expected}; {fix}", path.display())]
     VariableClass {

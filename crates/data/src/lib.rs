@@ -1,10 +1,13 @@
 //! Files in and out, named axes, splits, loaders and random streams; no training and no models.
 
+mod array;
 mod atomic;
 mod axes;
 mod cube;
+mod element;
 mod error;
 mod field;
+mod file;
 mod loader;
 mod nearest;
 mod philox;
@@ -13,11 +16,17 @@ mod split;
 mod stream;
 mod table;
 
+pub use array::Array;
 pub use atomic::write_atomic;
 pub use axes::{Axes, Axis, AxisKind};
 pub use cube::{Cube, Finite};
+pub use element::{Element, ElementType, Values};
 pub use error::{Error, Place, Result};
 pub use field::Field;
+pub use file::{
+    Class, Dataset, Format, Limits, Variable, convert, open, open_with, write_csv, write_mat,
+    write_npy, write_npz, write_png,
+};
 pub use loader::{Loader, LoaderConfig};
 pub use nearest::nearest_name;
 pub use source::{Source, Subset};

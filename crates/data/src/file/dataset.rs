@@ -1,0 +1,333 @@
+//! [`Dataset`]: an open file, what is in it, and its arrays on demand.
+
+use crate::{
+    array::Array,
+    cube::Cube,
+    element::{Element, ElementType},
+    error::{Error, Result},
+    file::{delimited, limits::Limits, mat, npy, npz, origin::Origin, png},
+    nearest::nearest_name,
+    table::Table,
+};
+use std::{
+    fmt,
+    fs::File,
+    path::Path,
+    sync::{Mutex, MutexGuard, PoisonError},
+};
+
+/// The formats that are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Format {
+    /// One NumPy array.
+    Npy,
+    /// A ZIP archive of NumPy arrays.
+    Npz,
+    /// MATLAB 5 to 7, compressed or not.
+    Matlab,
+    /// Text with one record per line and a delimiter between fields: CSV, TSV and their kin.
+    Delimited,
+    /// Portable network graphics.
+    Png,
+}
+
+impl Format {
+    /// The name in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Npy => "NPY",
+            Self::Npz => "NPZ",
+            Self::Matlab => "MATLAB",
+            Self::Delimited => "CSV/TSV",
+            Self::Png => "PNG",
+        }
+    }
+}
+
+impl fmt::Display for Format {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What a variable is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Class {
+    /// An array of numbers.
+    Number(ElementType),
+    /// A sparse matrix, read with its zeros.
+    Sparse(ElementType),
+    /// Text; [`Dataset::text`] reads it.
+    Text,
+    /// A table with text in it; [`Dataset::table`] reads it.
+    Table,
+    /// A struct; its fields are listed as variables `name.field` where it is a single one.
+    Struct,
+    /// A cell array; [`Dataset::text`] reads one that holds only text.
+    Cell,
+    /// Something that is not read, with what it is.
+    Other(String),
+}
+
+impl Class {
+    fn is_array(&self) -> bool {
+        matches!(self, Self::Number(_) | Self::Sparse(_))
+    }
+}
+
+impl fmt::Display for Class {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Number(element) => write!(f, "{element}"),
+            Self::Sparse(element) => write!(f, "sparse {element}"),
+            Self::Text => f.write_str("text"),
+            Self::Table => f.write_str("table"),
+            Self::Struct => f.write_str("struct"),
+            Self::Cell => f.write_str("cell"),
+            Self::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+/// A named thing in a file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Variable {
+    name: String,
+    shape: Vec<usize>,
+    class: Class,
+}
+
+impl Variable {
+    pub(crate) fn new(name: &str, shape: Vec<usize>, class: Class) -> Self {
+        Self { name: name.to_string(), shape, class }
+    }
+
+    /// The name; the name of the file without its ending where the format does not name its one array.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The shape that the software which wrote the file shows.
+    pub fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    /// What it is.
+    pub fn class(&self) -> &Class {
+        &self.class
+    }
+}
+
+impl fmt::Display for Variable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {:?} {}", self.name, self.shape, self.class)
+    }
+}
+
+/// An open file; made by [`open`](crate::open).
+///
+/// Opening reads what is needed to list the variables; a variable is decoded, and its checksum checked where the format
+/// has one, when it is asked for.
+#[derive(Debug)]
+pub struct Dataset {
+    origin: Origin,
+    file: Mutex<File>,
+    format: Format,
+    limits: Limits,
+    variables: Vec<Variable>,
+    content: Content,
+}
+
+/// What the formats keep to find their variables again.
+#[derive(Debug)]
+pub(crate) enum Content {
+    Npy(npy::Header),
+    Npz(npz::Archive),
+    Matlab(mat::Directory),
+    Delimited(delimited::Layout),
+    Png,
+}
+
+impl Dataset {
+    pub(crate) fn new(origin: Origin, file: File, limits: Limits, content: Content, variables: Vec<Variable>) -> Self {
+        let format = match &content {
+            Content::Npy(_) => Format::Npy,
+            Content::Npz(_) => Format::Npz,
+            Content::Matlab(_) => Format::Matlab,
+            Content::Delimited(_) => Format::Delimited,
+            Content::Png => Format::Png,
+        };
+        Self { origin, file: Mutex::new(file), format, limits, variables, content }
+    }
+
+    /// The file.
+    pub fn path(&self) -> &Path {
+        &self.origin.path
+    }
+
+    /// Its format, found by its content.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Everything that is in the file, in its order.
+    pub fn variables(&self) -> &[Variable] {
+        &self.variables
+    }
+
+    /// The variable of this name.
+    ///
+    /// # Errors
+    /// [`Error::MissingVariable`] with the name that was probably meant and the list of those there are.
+    pub fn variable(&self, name: &str) -> Result<&Variable> {
+        self.position(name).map(|position| &self.variables[position])
+    }
+
+    /// The array of this name, or the only one, row-major and with the type it has in the file.
+    ///
+    /// A text table is an array of f64 with empty cells, `NA` and `NaN` as NaN and `inf` as infinity. An image is
+    /// `[rows, columns]` or `[rows, columns, channels]`.
+    ///
+    /// # Errors
+    /// [`Error::MissingVariable`]; [`Error::SeveralVariables`] when there are several and none is named;
+    /// [`Error::NoArray`] when there is none; [`Error::VariableClass`] for text, structs and cells; [`Error::Format`] when its
+    /// bytes are damaged; [`Error::FileLimit`] when it is larger than [`Limits`] allow.
+    pub fn array(&self, name: Option<&str>) -> Result<Array> {
+        let position = match name {
+            Some(name) => self.position(name)?,
+            None => self.only_array()?,
+        };
+        let variable = &self.variables[position];
+        let fix = match &variable.class {
+            Class::Number(_) | Class::Sparse(_) => return self.read(position),
+            Class::Table => match &self.content {
+                Content::Delimited(layout) => return Err(layout.first_text(&self.origin)),
+                _ => String::new(),
+            },
+            Class::Text => "read it as text".into(),
+            Class::Struct => {
+                let prefix = format!("{}.", variable.name);
+                let fields: Vec<String> = self
+                    .variables
+                    .iter()
+                    .filter(|field| field.name.starts_with(&prefix))
+                    .map(Variable::to_string)
+                    .collect();
+                if fields.is_empty() {
+                    "only the fields of single structs are read".into()
+                } else {
+                    format!("name one of its fields: {}", fields.join(", "))
+                }
+            }
+            Class::Cell => "write its cells as variables of their own".into(),
+            Class::Other(_) => "save it as a plain array of numbers".into(),
+        };
+        Err(self.wrong_class(variable, "an array of numbers", fix))
+    }
+
+    /// The array of this name, or the only one, with numbers of type `T` and axes
+    /// [`AxisKind::Dimension`](crate::AxisKind::Dimension) 0, 1, ...
+    ///
+    /// # Errors
+    /// Those of [`Dataset::array`], and [`Error::Inexact`] when a number does not fit into `T` by the rules of [`Element`].
+    pub fn cube<T: Element>(&self, name: Option<&str>) -> Result<Cube<T>> {
+        self.array(name)?.into_cube()
+    }
+
+    /// The lines of a text, or the texts of a cell array.
+    ///
+    /// # Errors
+    /// [`Error::MissingVariable`], [`Error::VariableClass`] for anything else, [`Error::Format`] for damaged bytes.
+    pub fn text(&self, name: &str) -> Result<Vec<String>> {
+        let position = self.position(name)?;
+        let variable = &self.variables[position];
+        match (&self.content, &variable.class) {
+            (Content::Matlab(directory), Class::Text | Class::Cell) => {
+                match directory.read_text(&mut self.file(), position, &self.limits, &self.origin)? {
+                    Some(text) => Ok(text),
+                    None => Err(self.wrong_class(variable, "text", "not all its cells are text".into())),
+                }
+            }
+            _ => Err(self.wrong_class(variable, "text", "read it as an array".into())),
+        }
+    }
+
+    /// The typed columns of a text table with a header row.
+    ///
+    /// # Errors
+    /// [`Error::Format`] with line and field when there is no header row; [`Error::VariableClass`] for other formats.
+    pub fn table(&self) -> Result<Table> {
+        match (&self.content, self.variables.first()) {
+            (Content::Delimited(layout), _) => layout.read_table(&mut self.file(), &self.origin),
+            (_, Some(variable)) => Err(self.wrong_class(variable, "a table", "write the table as CSV".into())),
+            (_, None) => Err(Error::NoArray { path: self.path().into(), have: Vec::new() }),
+        }
+    }
+
+    /// Where the arrays are.
+    pub(crate) fn array_positions(&self) -> Vec<usize> {
+        (0..self.variables.len()).filter(|&position| self.variables[position].class.is_array()).collect()
+    }
+
+    fn read(&self, position: usize) -> Result<Array> {
+        let (mut file, origin) = (self.file(), &self.origin);
+        match &self.content {
+            Content::Npy(header) => npy::read_array(&mut file, header, origin),
+            Content::Npz(archive) => archive.read(&mut file, position, origin),
+            Content::Matlab(directory) => directory.read_array(&mut file, position, &self.limits, origin),
+            Content::Delimited(layout) => layout.read_array(&mut file, origin),
+            Content::Png => png::read_array(&mut file, &self.limits, origin),
+        }
+    }
+
+    /// The file for one reader at a time: its position is shared. A reader that panicked left nothing but a position.
+    fn file(&self) -> MutexGuard<'_, File> {
+        self.file.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn position(&self, name: &str) -> Result<usize> {
+        let position = self.variables.iter().position(|variable| variable.name == name);
+        position.ok_or_else(|| Error::MissingVariable {
+            path: self.path().into(),
+            wanted: name.into(),
+            suggestion: nearest_name(name, self.variables.iter().map(Variable::name)).map(str::to_string),
+            have: self.variables.iter().map(Variable::to_string).collect(),
+        })
+    }
+
+    fn only_array(&self) -> Result<usize> {
+        let describe = |positions: &[usize]| {
+            let variables = positions.iter().map(|&position| self.variables[position].to_string());
+            variables.collect::<Vec<_>>()
+        };
+        match (&self.content, self.array_positions().as_slice()) {
+            // A table with text in it says itself which cell is not a number.
+            (Content::Delimited(_), _) => Ok(0),
+            (_, &[position]) => Ok(position),
+            (_, []) => Err(Error::NoArray {
+                path: self.path().into(),
+                have: describe(&(0..self.variables.len()).collect::<Vec<_>>()),
+            }),
+            (_, several) => Err(Error::SeveralVariables { path: self.path().into(), have: describe(several) }),
+        }
+    }
+
+    fn wrong_class(&self, variable: &Variable, expected: &'static str, fix: String) -> Error {
+        Error::VariableClass {
+            path: self.path().into(),
+            name: variable.name.clone(),
+            class: match &variable.class {
+                Class::Number(_) | Class::Sparse(_) => "an array of numbers".into(),
+                Class::Text => "text".into(),
+                Class::Table => "a table".into(),
+                Class::Struct => "a struct".into(),
+                Class::Cell => "a cell array".into(),
+                Class::Other(what) => what.clone(),
+            },
+            expected,
+            fix,
+        }
+    }
+}

@@ -1,0 +1,304 @@
+//! Delimited text: CSV, TSV and their kin, as an array of numbers or a typed table.
+//!
+//! The delimiter is the one of comma, tab, semicolon, bar and space that cuts most of the first lines into equally many
+//! fields. The first record is a header when it has a cell that is neither a number nor missing. Cells are missing (NaN in
+//! an array) when empty, `NA`, `NaN` or `nan`; `inf`, `-inf` and `infinity` are infinite. Numbers are written with a decimal
+//! point. A byte-order mark is skipped. Every record must have as many fields as the first.
+
+use crate::{
+    array::Array,
+    element::{ElementType, Values, with_values},
+    error::{Error, Result},
+    file::{
+        dataset::Class,
+        origin::Origin,
+        records::{Fault, Record, Records},
+    },
+    table::{Span, Table, TableBuilder},
+};
+use std::{
+    collections::HashSet,
+    fs::File,
+    io::{BufReader, Read, Seek, SeekFrom, Write},
+    path::Path,
+    sync::Arc,
+};
+
+/// Tried in this order; the first of equally good ones is taken.
+const DELIMITERS: [u8; 5] = *b",\t;| ";
+
+/// The byte-order mark of UTF-8.
+const MARK: &[u8] = b"\xef\xbb\xbf";
+
+/// What a first pass over the text found.
+#[derive(Debug)]
+pub(crate) struct Layout {
+    delimiter: u8,
+    header: Option<Vec<String>>,
+    rows: usize,
+    columns: usize,
+    /// The first cell below the header that is neither a number nor missing.
+    text: Option<(crate::Place, String)>,
+}
+
+/// Whether the beginning of a file is text at all.
+pub(crate) fn is_text(head: &[u8]) -> bool {
+    let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
+    !head.iter().any(|byte| is_control(byte) || *byte == 0x7f)
+}
+
+/// The delimiter of a table by its first lines, or why they are no table.
+pub(crate) fn sniff(head: &[u8], whole: bool) -> std::result::Result<u8, &'static str> {
+    let head = head.strip_prefix(MARK).unwrap_or(head);
+    let start = head.trim_ascii_start();
+    match start.first() {
+        None => return Err("it holds nothing but white space"),
+        Some(b'{' | b'[') => return Err("it looks like JSON"),
+        Some(b'<') => return Err("it looks like XML or HTML"),
+        Some(_) => {}
+    }
+    // The last line of a part may be cut; a part of one line has to do as it is.
+    let lines = match head.iter().rposition(|&byte| byte == b'\n') {
+        Some(last) if !whole => &head[..last],
+        _ => head,
+    };
+    let mut best: Option<(f64, u8)> = None;
+    for delimiter in DELIMITERS {
+        let counts = field_counts(lines, delimiter);
+        let first = counts.first().copied().unwrap_or(0);
+        let equal = counts.iter().filter(|&&count| count == first).count();
+        let share = equal as f64 / counts.len().max(1) as f64;
+        // Sentences are full of spaces, and commas are not rare in them either.
+        let needed = if delimiter == b' ' { 1.0 } else { 0.5 };
+        if first >= 2 && share >= needed && best.is_none_or(|(best, _)| share > best) {
+            best = Some((share, delimiter));
+        }
+    }
+    match best {
+        Some((_, delimiter)) => Ok(delimiter),
+        None if is_number_column(lines) => Ok(DELIMITERS[0]),
+        None => Err("no delimiter cuts its lines into equally many fields"),
+    }
+}
+
+/// Reads the text through: counts, names, and whether it is all numbers.
+pub(crate) fn scan(file: &mut File, delimiter: u8, origin: &Origin) -> Result<Layout> {
+    let mut records = records(file, delimiter, origin)?;
+    let mut record = Record::default();
+    let mut layout = Layout { delimiter, header: None, rows: 0, columns: 0, text: None };
+    while next(&mut records, &mut record, origin)? {
+        if layout.columns == 0 {
+            layout.columns = record.len();
+            if !record.iter().all(is_number) {
+                layout.header = Some(header(&record, origin)?);
+                continue;
+            }
+        }
+        if record.len() != layout.columns {
+            let problem = format!("the record has {} fields, the first one has {}", record.len(), layout.columns);
+            let fix = "give every line equally many fields and quote fields with the delimiter in them";
+            return Err(origin.fault_with(record.place(record.len().min(layout.columns)), problem, fix));
+        }
+        if layout.text.is_none()
+            && let Some((field, cell)) = record.iter().enumerate().find(|(_, cell)| !is_number(cell))
+        {
+            layout.text = Some((record.place(field), cell.to_string()));
+        }
+        layout.rows += 1;
+    }
+    Ok(layout)
+}
+
+impl Layout {
+    /// Rows and columns.
+    pub(crate) fn shape(&self) -> Vec<usize> {
+        vec![self.rows, self.columns]
+    }
+
+    pub(crate) fn class(&self) -> Class {
+        match self.text {
+            Some(_) => Class::Table,
+            None => Class::Number(ElementType::F64),
+        }
+    }
+
+    /// Why the table is not an array.
+    pub(crate) fn first_text(&self, origin: &Origin) -> Error {
+        let (place, cell) = self.text.clone().unwrap_or((crate::Place::File, String::new()));
+        origin.fault_with(
+            place,
+            format!("{cell:?} is not a number"),
+            "read the file as a table, or write NA where a number is not known",
+        )
+    }
+
+    /// The numbers below the header.
+    pub(crate) fn read_array(&self, file: &mut File, origin: &Origin) -> Result<Array> {
+        let mut records = records(file, self.delimiter, origin)?;
+        let mut record = Record::default();
+        if self.header.is_some() {
+            next(&mut records, &mut record, origin)?;
+        }
+        let mut values = Vec::new();
+        while next(&mut records, &mut record, origin)? {
+            for (field, cell) in record.iter().enumerate() {
+                values.push(
+                    number(cell)
+                        .ok_or_else(|| origin.fault(record.place(field), format!("{cell:?} is not a number")))?,
+                );
+            }
+        }
+        Array::new(self.shape(), Values::F64(values))
+    }
+
+    /// The typed columns.
+    pub(crate) fn read_table(&self, file: &mut File, origin: &Origin) -> Result<Table> {
+        let Some(header) = &self.header else {
+            return Err(origin.fault_with(
+                crate::Place::Field { line: 1, field: 1 },
+                "there is no header row, the first record is all numbers",
+                "add a first line with the names of the columns, or read the file as an array",
+            ));
+        };
+        let mut builder = TableBuilder::new(header.iter().cloned())?;
+        let path: Arc<Path> = origin.path.as_path().into();
+        let mut records = records(file, self.delimiter, origin)?;
+        let mut record = Record::default();
+        next(&mut records, &mut record, origin)?;
+        while next(&mut records, &mut record, origin)? {
+            let cells: Vec<&str> = record.iter().collect();
+            let span = Span { file: Arc::clone(&path), line: record.line() };
+            builder.push(span, &cells)?;
+        }
+        builder.finish()
+    }
+}
+
+/// Writes a table of numbers, under `names` where there are any; numbers read back equal.
+pub(crate) fn write(output: &mut dyn Write, array: &Array, names: &[&str], delimiter: u8, path: &Path) -> Result<()> {
+    let cannot = |problem: String, fix: &str| Error::CannotHold {
+        path: path.to_path_buf(),
+        format: "CSV/TSV",
+        problem,
+        fix: fix.into(),
+    };
+    let columns = match array.shape() {
+        [_] => 1,
+        &[_, columns] if columns > 0 => columns,
+        shape => {
+            let problem = format!("the array is {shape:?}, a table has rows and columns");
+            return Err(cannot(problem, "write NPY, or slice the array"));
+        }
+    };
+    if !names.is_empty() {
+        if names.len() != columns {
+            return Err(Error::Count {
+                doing: "naming the columns of a table",
+                what: "names",
+                expected: columns,
+                got: names.len(),
+            });
+        }
+        if names.iter().all(|name| is_number(name)) {
+            return Err(cannot("all names of columns look like numbers".into(), "give names with letters"));
+        }
+        let line: Vec<String> = names.iter().map(|name| quoted(name, delimiter)).collect();
+        write_line(output, &line, delimiter, path)?;
+    }
+    let cells: Vec<String> = match array.values() {
+        Values::Complex64(_) | Values::Complex128(_) => {
+            return Err(cannot("it has no complex numbers".into(), "write NPY, or the parts one by one"));
+        }
+        Values::Bool(values) => values.iter().map(|&value| u8::from(value).to_string()).collect(),
+        // `Debug` of a float is the shortest text that reads back equal, with an exponent where that is shorter.
+        values => with_values!(values, values => values.iter().map(|value| format!("{value:?}")).collect()),
+    };
+    cells.chunks(columns).try_for_each(|line| write_line(output, line, delimiter, path))
+}
+
+fn write_line(output: &mut dyn Write, cells: &[String], delimiter: u8, path: &Path) -> Result<()> {
+    let delimiter = char::from(delimiter).to_string();
+    writeln!(output, "{}", cells.join(&delimiter)).map_err(Error::io("write", path))
+}
+
+fn quoted(name: &str, delimiter: u8) -> String {
+    if name.contains(['"', '\n', '\r', char::from(delimiter)]) {
+        format!("\"{}\"", name.replace('"', "\"\""))
+    } else {
+        name.to_string()
+    }
+}
+
+fn records<'a>(file: &'a mut File, delimiter: u8, origin: &Origin) -> Result<Records<BufReader<&'a mut File>>> {
+    let read = |error| Error::io("read", &origin.path)(error);
+    file.seek(SeekFrom::Start(0)).map_err(read)?;
+    let mut mark = Vec::new();
+    Read::take(&mut *file, MARK.len() as u64).read_to_end(&mut mark).map_err(read)?;
+    if mark != MARK {
+        file.seek(SeekFrom::Start(0)).map_err(read)?;
+    }
+    Ok(Records::new(BufReader::with_capacity(64 << 10, file), delimiter))
+}
+
+fn next<R: std::io::BufRead>(records: &mut Records<R>, record: &mut Record, origin: &Origin) -> Result<bool> {
+    records.next(record).map_err(|fault| match fault {
+        Fault::Io(error) => Error::io("read", &origin.path)(error),
+        Fault::Text { place, problem } => origin.fault_with(place, problem, "save the text as UTF-8 CSV"),
+    })
+}
+
+fn header(record: &Record, origin: &Origin) -> Result<Vec<String>> {
+    let mut seen = HashSet::new();
+    for (field, name) in record.iter().enumerate() {
+        let (problem, fix) = if name.is_empty() {
+            ("the column has no name".to_string(), "name it in the header row")
+        } else if !seen.insert(name) {
+            (format!("two columns are both called {name:?}"), "rename one")
+        } else {
+            continue;
+        };
+        return Err(origin.fault_with(record.place(field), problem, fix));
+    }
+    Ok(record.iter().map(str::to_string).collect())
+}
+
+/// A cell as a number; NaN where it is missing.
+fn number(cell: &str) -> Option<f64> {
+    match cell {
+        "" | "NA" => Some(f64::NAN),
+        cell => cell.parse().ok(),
+    }
+}
+
+fn is_number(cell: &str) -> bool {
+    number(cell).is_some()
+}
+
+fn field_counts(lines: &[u8], delimiter: u8) -> Vec<usize> {
+    let mut records = Records::new(lines, delimiter);
+    let (mut record, mut counts) = (Record::default(), Vec::new());
+    // A fault ends the sample; it is reported when the file is read through.
+    while let Ok(true) = records.next(&mut record) {
+        counts.push(record.len());
+    }
+    if counts.is_empty() {
+        // The fault is in the first record; count by the delimiters alone.
+        let line = lines.split(|&byte| byte == b'\n').next().unwrap_or_default();
+        counts.push(1 + line.iter().filter(|&&byte| byte == delimiter).count());
+    }
+    counts
+}
+
+/// Whether the lines are one number each, but for the first, which may be a name.
+fn is_number_column(lines: &[u8]) -> bool {
+    let Ok(text) = std::str::from_utf8(lines) else {
+        return false;
+    };
+    let mut cells = text.lines().map(str::trim).filter(|cell| !cell.is_empty());
+    let first = cells.next().is_some_and(is_number);
+    let mut rest = 0;
+    cells.all(|cell| {
+        rest += 1;
+        is_number(cell)
+    }) && (first || rest > 0)
+}

@@ -1,0 +1,226 @@
+//! [`open`]: one front door that recognises a file by its content, never by its name.
+
+use crate::{
+    error::{Error, Place, Result},
+    file::{
+        dataset::{Class, Content, Dataset, Variable},
+        delimited,
+        limits::Limits,
+        mat,
+        npy::{self, Dtype},
+        npz,
+        origin::Origin,
+        png, zip,
+    },
+};
+use std::{
+    fs::{self, File},
+    io::{self, Read, Seek, SeekFrom},
+    path::Path,
+};
+
+/// Bytes looked at to recognise a file; text tables choose their delimiter by the lines in them.
+const HEAD_BYTES: u64 = 64 << 10;
+
+/// Opens a file of any known format and lists what is in it.
+///
+/// # Errors
+/// [`Error::Io`] when there is no such file, it is a folder or may not be read; [`Error::NotAFile`] for pipes and
+/// devices; [`Error::Unrecognised`] and [`Error::Unsupported`] when the content is not one of the formats read;
+/// [`Error::Format`] and [`Error::FileLimit`] when it is one but does not hold what it promises.
+///
+/// # Example
+/// ```
+/// use cupel_data::{Array, Values, open, write_npz};
+/// # fn main() -> cupel_data::Result<()> {
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("scene.npz");
+/// let pixels = Array::new(vec![2, 3], Values::U16(vec![1, 2, 3, 4, 5, 6]))?;
+/// write_npz(&path, &[("Y", &pixels)])?;
+/// let scene = open(&path)?;
+/// assert_eq!(scene.variable("Y")?.shape(), [2, 3]);
+/// assert_eq!(scene.cube::<f32>(None)?.values()[5], 6.0);
+/// # Ok(())
+/// # }
+/// ```
+pub fn open(path: impl AsRef<Path>) -> Result<Dataset> {
+    open_with(path, Limits::default())
+}
+
+/// [`open`] with other limits.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_with(path: impl AsRef<Path>, limits: Limits) -> Result<Dataset> {
+    let path = path.as_ref();
+    // Before opening: opening a pipe that nobody writes to would wait for ever.
+    check_regular(path, &fs::metadata(path).map_err(Error::io("open", path))?)?;
+    let mut file = File::open(path).map_err(Error::io("open", path))?;
+    let metadata = file.metadata().map_err(Error::io("open", path))?;
+    check_regular(path, &metadata)?;
+    let len = metadata.len();
+    let mut head = Vec::new();
+    (&mut file).take(HEAD_BYTES).read_to_end(&mut head).map_err(Error::io("read", path))?;
+
+    let origin = |format| Origin::new(path, format);
+    let rewind = |file: &mut File| file.seek(SeekFrom::Start(0)).map_err(Error::io("read", path));
+    let (origin, content, variables) = match recognise(path, &head, &mut file, len)? {
+        Recognised::Npy => {
+            let origin = origin("NPY");
+            rewind(&mut file)?;
+            let header = npy::read_header(&mut file, &origin, &Place::File)?;
+            if let Dtype::Refused(_) = header.dtype {
+                // Nothing else is in the file, so it is of no use.
+                return Err(npy::refusal(&header, &origin, &Place::File));
+            }
+            header.check_length(len, &origin, &Place::File)?;
+            let variable = Variable::new(&origin.stem(), header.shape.clone(), header.dtype.clone().into());
+            (origin, Content::Npy(header), vec![variable])
+        }
+        Recognised::Npz => {
+            let origin = origin("NPZ");
+            let (archive, variables) = npz::read_directory(&mut file, len, &limits, &origin)?;
+            (origin, Content::Npz(archive), variables)
+        }
+        Recognised::Matlab => {
+            let origin = origin("MATLAB");
+            let (directory, variables) = mat::read_directory(&mut file, len, &limits, &origin)?;
+            (origin, Content::Matlab(directory), variables)
+        }
+        Recognised::Png => {
+            let origin = origin("PNG");
+            let (shape, element) = png::read_header(&mut file, &limits, &origin)?;
+            let variable = Variable::new(&origin.stem(), shape, Class::Number(element));
+            (origin, Content::Png, vec![variable])
+        }
+        Recognised::Delimited(delimiter) => {
+            let origin = origin("CSV/TSV");
+            let layout = delimited::scan(&mut file, delimiter, &origin)?;
+            let variable = Variable::new(&origin.stem(), layout.shape(), layout.class());
+            (origin, Content::Delimited(layout), vec![variable])
+        }
+    };
+    Ok(Dataset::new(origin, file, limits, content, variables))
+}
+
+/// A format that is read.
+enum Recognised {
+    Npy,
+    Npz,
+    Matlab,
+    Png,
+    /// With its delimiter.
+    Delimited(u8),
+}
+
+fn recognise(path: &Path, head: &[u8], file: &mut File, len: u64) -> Result<Recognised> {
+    let unrecognised = |found: String| Err(Error::Unrecognised { path: path.into(), found });
+    match head {
+        [] => return unrecognised("it is empty".into()),
+        [byte] => return unrecognised(format!("it is a single byte, {byte:#04x}")),
+        _ => {}
+    }
+    if head.starts_with(npy::MAGIC) {
+        return Ok(Recognised::Npy);
+    }
+    if zip::MAGIC.iter().any(|magic| head.starts_with(magic)) {
+        return Ok(Recognised::Npz);
+    }
+    if head.starts_with(png::MAGIC) {
+        return Ok(Recognised::Png);
+    }
+    if let Some((format, fix)) = unread(head, file, len).map_err(Error::io("read", path))? {
+        return Err(Error::Unsupported { path: path.into(), format, fix });
+    }
+    if mat::recognises(head) {
+        return Ok(Recognised::Matlab);
+    }
+    if delimited::is_text(head) {
+        return match delimited::sniff(head, head.len() as u64 == len) {
+            Ok(delimiter) => Ok(Recognised::Delimited(delimiter)),
+            Err(problem) => unrecognised(format!("it is text, but {problem}")),
+        };
+    }
+    let start: Vec<String> = head.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+    unrecognised(format!("it begins with the bytes {}", start.join(" ")))
+}
+
+/// The formats that are known and not read, with what to do about them.
+fn unread(head: &[u8], file: &mut File, len: u64) -> io::Result<Option<(&'static str, &'static str)>> {
+    const SAVE_V7: &str = "save it from MATLAB with `save -v7`";
+    const EXPORT: &str = "export it as NPY, NPZ, MATLAB 7 or CSV";
+    const PHOTO: &str = "convert it to PNG";
+    if head.starts_with(b"MATLAB 7.3 MAT-file") || mat::version(head) == Some(mat::VERSION_7_3) {
+        return Ok(Some(("a MATLAB 7.3 file (HDF5)", SAVE_V7)));
+    }
+    if mat::is_version_4(head) {
+        return Ok(Some(("a MATLAB 4 file", SAVE_V7)));
+    }
+    if is_hdf5(head, file, len)? {
+        return Ok(Some(("an HDF5 file", EXPORT)));
+    }
+    let known: [(&[u8], &str, &str); 14] = [
+        (b"SIMPLE  =", "a FITS file", EXPORT),
+        (b"II*\0", "a TIFF image", PHOTO),
+        (b"MM\0*", "a TIFF image", PHOTO),
+        (b"II+\0", "a BigTIFF image", PHOTO),
+        (b"MM\0+", "a BigTIFF image", PHOTO),
+        (b"\xff\xd8\xff", "a JPEG image", "convert it to PNG; JPEG has changed the values"),
+        (b"GIF8", "a GIF image", PHOTO),
+        (b"ENVI", "the header of an ENVI image", EXPORT),
+        (b"CDF\x01", "a NetCDF file", EXPORT),
+        (b"CDF\x02", "a NetCDF file", EXPORT),
+        (b"PAR1", "a Parquet file", EXPORT),
+        (b"\x1f\x8b", "a gzip file", "unpack it first"),
+        (b"\xff\xfe", "UTF-16 text", "save it as UTF-8"),
+        (b"\xfe\xff", "UTF-16 text", "save it as UTF-8"),
+    ];
+    Ok(known.into_iter().find(|(magic, ..)| head.starts_with(magic)).map(|(_, format, fix)| (format, fix)))
+}
+
+/// HDF5 may begin after a block of the user's own, at 512 bytes or any doubling of that.
+fn is_hdf5(head: &[u8], file: &mut File, len: u64) -> io::Result<bool> {
+    const MAGIC: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
+    if head.starts_with(MAGIC) {
+        return Ok(true);
+    }
+    let mut offset = 512;
+    while offset < len.saturating_sub(8) {
+        let mut magic = [0; 8];
+        file.seek(SeekFrom::Start(offset))?;
+        file.read_exact(&mut magic)?;
+        if &magic == MAGIC {
+            return Ok(true);
+        }
+        offset *= 2;
+    }
+    Ok(false)
+}
+
+fn check_regular(path: &Path, metadata: &fs::Metadata) -> Result<()> {
+    if metadata.is_dir() {
+        return Err(Error::io("open", path)(io::ErrorKind::IsADirectory.into()));
+    }
+    if metadata.is_file() {
+        return Ok(());
+    }
+    Err(Error::NotAFile { path: path.into(), what: kind(metadata) })
+}
+
+#[cfg(unix)]
+fn kind(metadata: &fs::Metadata) -> &'static str {
+    use std::os::unix::fs::FileTypeExt;
+    let kind = metadata.file_type();
+    if kind.is_fifo() {
+        "a named pipe"
+    } else if kind.is_socket() {
+        "a socket"
+    } else {
+        "a device"
+    }
+}
+
+#[cfg(not(unix))]
+fn kind(_: &fs::Metadata) -> &'static str {
+    "a device"
+}

@@ -1,0 +1,79 @@
+//! Writing arrays: every file is replaced as a whole or not at all.
+
+use crate::{
+    array::Array,
+    atomic::write_atomic,
+    error::{Error, Result},
+    file::{delimited, mat, npy, npz, png, zip},
+};
+use std::{collections::HashSet, path::Path};
+
+/// Writes one array as NPY 1.0.
+///
+/// # Errors
+/// [`Error::CannotHold`] for more than 64 axes; [`Error::Io`].
+pub fn write_npy(path: &Path, array: &Array) -> Result<()> {
+    write_atomic(path, |output| npy::write(output, array, path))
+}
+
+/// Writes named arrays as deflated NPZ. Equal arrays give equal files.
+///
+/// # Errors
+/// [`Error::CannotHold`] when a name is given twice or cannot be one of a member; [`Error::Io`].
+pub fn write_npz(path: &Path, arrays: &[(&str, &Array)]) -> Result<()> {
+    check_names(path, "NPZ", arrays)?;
+    if let Some((name, _)) = arrays.iter().find(|(name, _)| !zip::is_plain(name)) {
+        return Err(Error::CannotHold {
+            path: path.into(),
+            format: "NPZ",
+            problem: format!("{name:?} is no name of a member"),
+            fix: "use a plain name".into(),
+        });
+    }
+    write_atomic(path, |output| npz::write(output, arrays, path))
+}
+
+/// Writes named arrays as a compressed MATLAB 7 file.
+///
+/// Shapes are kept, but MATLAB has at least two axes: an array without axes becomes `1 x 1`, one with one axis a row.
+/// f16 becomes single.
+///
+/// # Errors
+/// [`Error::CannotHold`] for a name that MATLAB does not take or that is given twice, and for arrays of 2 GiB; [`Error::Io`].
+pub fn write_mat(path: &Path, arrays: &[(&str, &Array)]) -> Result<()> {
+    check_names(path, "MATLAB", arrays)?;
+    write_atomic(path, |output| mat::write(output, arrays, path))
+}
+
+/// Writes a grey image `[rows, columns]` of u8 or u16, or a colour image `[rows, columns, 3]` of u8.
+///
+/// # Errors
+/// [`Error::CannotHold`] for anything else; [`Error::Io`].
+pub fn write_png(path: &Path, image: &Array) -> Result<()> {
+    write_atomic(path, |output| png::write(output, image, path))
+}
+
+/// Writes an array of one or two axes as text with commas, or tabs where the name ends in `.tsv`, and with the names of the
+/// columns on the first line unless there are none.
+///
+/// # Errors
+/// [`Error::CannotHold`] for more axes and complex numbers; [`Error::Count`] unless there are none or one name per column;
+/// [`Error::Io`].
+pub fn write_csv(path: &Path, names: &[&str], array: &Array) -> Result<()> {
+    let tabs = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
+    let delimiter = if tabs { b'\t' } else { b',' };
+    write_atomic(path, |output| delimited::write(output, array, names, delimiter, path))
+}
+
+fn check_names(path: &Path, format: &'static str, arrays: &[(&str, &Array)]) -> Result<()> {
+    let mut seen = HashSet::new();
+    match arrays.iter().find(|(name, _)| !seen.insert(name)) {
+        None => Ok(()),
+        Some((name, _)) => Err(Error::CannotHold {
+            path: path.into(),
+            format,
+            problem: format!("two arrays are both called {name:?}"),
+            fix: "rename one".into(),
+        }),
+    }
+}
