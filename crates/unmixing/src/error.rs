@@ -1,0 +1,110 @@
+use std::path::PathBuf;
+
+/// What can go wrong in unmixing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Reading, writing or naming axes failed.
+    #[error(transparent)]
+    Data(#[from] cupel_data::Error),
+    /// The covariance or its eigenvectors failed.
+    #[error(transparent)]
+    Pca(#[from] cupel_pca::Error),
+    /// The run folder, its checkpoints or the device failed.
+    #[error(transparent)]
+    Train(#[from] cupel_train::Error),
+    /// A figure or the report failed.
+    #[error(transparent)]
+    Report(#[from] cupel_report::Error),
+    /// There are no pixels, or the values are no whole number of spectra.
+    #[error("{values} values are no whole number of spectra of {bands} bands; a scene needs at least one pixel")]
+    NoPixels {
+        /// Number of values.
+        values: usize,
+        /// Number of bands.
+        bands: usize,
+    },
+    /// Values that are not a number, or infinite.
+    #[error(
+        "pixel {pixel}, band {band} is not a finite number ({count} such values in all); mask these pixels or remove these bands first"
+    )]
+    NotFinite {
+        /// First pixel concerned.
+        pixel: usize,
+        /// Its band.
+        band: usize,
+        /// How many values are concerned.
+        count: usize,
+    },
+    /// Spectra that are zero in every band.
+    #[error(
+        "pixel {first} is zero in every band ({count} such pixels in all), so that no abundances exist there; crop or mask them first"
+    )]
+    ZeroPixels {
+        /// First pixel concerned.
+        first: usize,
+        /// How many pixels are concerned.
+        count: usize,
+    },
+    /// A number of endmembers that cannot be.
+    #[error("{asked} endmembers asked for; {pixels} pixels of {bands} bands allow 1 to {}", pixels.min(bands))]
+    EndmemberCount {
+        /// Number asked for.
+        asked: usize,
+        /// Number of bands.
+        bands: usize,
+        /// Number of pixels.
+        pixels: usize,
+    },
+    /// The extraction found fewer distinct spectra than asked for.
+    #[error(
+        "only {found} of {asked} endmembers could be told apart; the scene has fewer materials than asked for: try --endmembers {found}"
+    )]
+    TooFewMaterials {
+        /// Number asked for.
+        asked: usize,
+        /// Number found.
+        found: usize,
+    },
+    /// Shapes that do not belong together.
+    #[error("{what}: expected {expected}, got {got}")]
+    Shape {
+        /// What was compared.
+        what: &'static str,
+        /// What would fit.
+        expected: String,
+        /// What was given.
+        got: String,
+    },
+    /// A file holds no scene that is known.
+    #[error("{}: no scene recognised ({found}). {hint}", path.display())]
+    NoScene {
+        /// The file.
+        path: PathBuf,
+        /// The variables it holds.
+        found: String,
+        /// How to go on.
+        hint: String,
+    },
+    /// The truth does not belong to the scene.
+    #[error("{}: the truth does not fit the scene: {problem}", path.display())]
+    Truth {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        problem: String,
+    },
+    /// A setting that cannot be.
+    #[error("{name} = {got}: expected {expected}")]
+    Setting {
+        /// Name of the setting.
+        name: &'static str,
+        /// What was given.
+        got: String,
+        /// What would be right.
+        expected: &'static str,
+    },
+}
+
+/// Result of this crate.
+pub type Result<T> = std::result::Result<T, Error>;
