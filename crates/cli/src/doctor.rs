@@ -99,7 +99,8 @@ fn field<'a>(text: &'a str, name: &str) -> Option<&'a str> {
         .map(|(_, value)| value.trim())
 }
 
-fn bytes(text: &str, name: &str) -> Option<u64> {
+/// A line of /proc/meminfo in bytes.
+pub fn bytes(text: &str, name: &str) -> Option<u64> {
     let kibibytes: u64 = field(text, name)?.strip_suffix("kB")?.trim().parse().ok()?;
     kibibytes.checked_mul(1024)
 }

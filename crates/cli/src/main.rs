@@ -2,10 +2,13 @@
 
 mod config;
 mod config_file;
+mod data;
+mod demo;
 mod doctor;
 mod options;
 mod output;
 mod report;
+mod unmix;
 
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
@@ -28,15 +31,23 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Command {
+    #[command(subcommand)]
+    Data(data::Command),
+    Demo(demo::Arguments),
     Doctor(doctor::Arguments),
     Report(report::Arguments),
+    #[command(subcommand)]
+    Unmix(unmix::Command),
 }
 
 impl Command {
     fn run(self) -> Result<Ending> {
         match self {
+            Self::Data(command) => command.run(),
+            Self::Demo(arguments) => arguments.run(),
             Self::Doctor(arguments) => arguments.run(),
             Self::Report(arguments) => arguments.run(),
+            Self::Unmix(command) => command.run(),
         }
     }
 }

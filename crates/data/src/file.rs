@@ -3,6 +3,7 @@
 mod convert;
 mod dataset;
 mod delimited;
+mod envi;
 mod inflate;
 mod limits;
 mod literal;
@@ -19,6 +20,7 @@ mod zip;
 
 pub use convert::convert;
 pub use dataset::{Class, Dataset, Format, Variable};
+pub use envi::{EnviHeader, write_envi};
 pub use limits::Limits;
 pub use open::{open, open_with};
 pub use write::{write_csv, write_mat, write_npy, write_npz, write_png};

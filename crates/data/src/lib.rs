@@ -24,7 +24,7 @@ pub use element::{Element, ElementType, Values};
 pub use error::{Error, Place, Result};
 pub use field::Field;
 pub use file::{
-    Class, Dataset, Format, Limits, Variable, convert, open, open_with, write_csv, write_mat,
+    Class, Dataset, EnviHeader, Format, Limits, Variable, convert, open, open_with, write_csv, write_envi, write_mat,
     write_npy, write_npz, write_png,
 };
 pub use loader::{Loader, LoaderConfig};

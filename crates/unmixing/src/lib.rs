@@ -46,7 +46,7 @@ pub use suggestion::{HeldOut, Suggestion, suggest};
 pub use outputs::{save, save_comparison};
 pub use pixels::Pixels;
 pub use published::{PUBLISHED, Published};
-pub use scene::{Scene, Truth};
+pub use scene::{Scene, Truth, open_estimate};
 pub use simulate::{dirichlet, mix, patches, smooth_endmembers};
 pub use spa::spa;
 pub use subspace::{Moments, Subspace};

@@ -116,6 +116,32 @@ impl Truth {
     }
 }
 
+/// An estimate and its truth from files, for comparison without the scene.
+///
+/// The image size is that of any three-dimensional abundance maps among them; without such, pixels are compared in
+/// the order of the files.
+///
+/// # Errors
+/// Files without endmembers, or an estimate and a truth of different sizes.
+pub fn open_estimate(estimate: &[PathBuf], truth: &[PathBuf]) -> Result<(Truth, Truth)> {
+    let datasets =
+        estimate.iter().chain(truth).map(|p| cupel_data::open(p)).collect::<cupel_data::Result<Vec<_>>>()?;
+    let arrays = |names: &'static [&str], rank: usize| {
+        datasets.iter().flat_map(move |d| {
+            let one = holds_one_array(d);
+            d.variables().iter().filter(move |v| one || names.contains(&v.name())).map(Variable::shape)
+        }).filter(move |shape| shape.len() == rank)
+    };
+    let anywhere = estimate.first().or(truth.first()).map_or(Path::new("--endmembers"), PathBuf::as_path);
+    let bands = arrays(&TRUE_ENDMEMBERS, 2).next().and_then(|shape| shape.iter().max().copied());
+    let bands = bands.ok_or_else(|| truth_error(anywhere, "no endmembers (a matrix of spectra)".into()))?;
+    let image = arrays(&TRUE_ABUNDANCES, 3).next().map(|shape| (shape[0], shape[1]));
+    let flat = || arrays(&TRUE_ABUNDANCES, 2).filter(|s| !s.contains(&bands)).flat_map(|s| s.iter().max()).max().copied();
+    let (rows, columns) = image.or_else(|| Some((flat()?, 1))).unwrap_or((1, 1));
+    let size = Size { rows, columns, bands };
+    Ok((read_truth(estimate, size)?, read_truth(truth, size)?))
+}
+
 /// The spectra as `[Row, Column, Wavelength]`.
 fn spectra(dataset: &Dataset, variable: Option<&str>) -> Result<(Cube<f32>, Size)> {
     let name = variable.or_else(|| SPECTRA.into_iter().find(|n| lookup(dataset, n).is_some()));

@@ -1,0 +1,241 @@
+//! `cupel data`: what is in a file, and the same arrays in another format.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Result, bail};
+use clap::{Args, Subcommand};
+use cupel::data::{Class, Dataset, ElementType, Variable, convert, open};
+use serde::Serialize;
+
+use crate::{Ending, options::Options, output::Output};
+
+/// Larger arrays are listed without the range of their numbers, which would mean reading them.
+const LARGEST_READ_VALUES: usize = 1 << 27;
+/// Texts longer than this are cut in the listing (not in the JSON).
+const LONGEST_SHOWN: usize = 60;
+
+/// List and convert files: NPY, NPZ, MATLAB 5 to 7, CSV and its kin, PNG
+#[derive(Subcommand)]
+pub enum Command {
+    Info(Info),
+    Convert(Convert),
+}
+
+/// List the variables of a file with shape, type and range of the numbers
+#[derive(Args)]
+pub struct Info {
+    /// The file; its format is found by its content
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    #[command(flatten)]
+    options: Options,
+}
+
+/// Write the arrays of a file in the format that the ending of the target names
+#[derive(Args)]
+pub struct Convert {
+    /// The file to read; its format is found by its content
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+    /// The file to write: .npy, .npz, .mat, .png, .csv or .tsv
+    #[arg(value_name = "TARGET")]
+    target: PathBuf,
+    /// The array to take where there are several
+    #[arg(long, value_name = "NAME")]
+    variable: Option<String>,
+    #[command(flatten)]
+    options: Options,
+}
+
+impl Command {
+    /// Lists or converts.
+    pub fn run(self) -> Result<Ending> {
+        match self {
+            Self::Info(arguments) => arguments.run(),
+            Self::Convert(arguments) => arguments.run(),
+        }
+    }
+}
+
+impl Info {
+    fn run(self) -> Result<Ending> {
+        self.options.apply()?;
+        let dataset = open(&self.file)?;
+        Output::new(&self.options).result(&Listing::of(&dataset)?)?;
+        Ok(Ending::Done)
+    }
+}
+
+impl Convert {
+    fn run(self) -> Result<Ending> {
+        self.options.apply()?;
+        let output = Output::new(&self.options);
+        if self.options.dry_run {
+            self.check()?;
+            output.note(format_args!("would write {}", self.target.display()));
+            return Ok(Ending::Done);
+        }
+        convert(&self.file, &self.target, self.variable.as_deref(), self.options.force)?;
+        output.result(&Written { written: self.target.display().to_string() })?;
+        Ok(Ending::Done)
+    }
+
+    fn check(&self) -> Result<()> {
+        let dataset = open(&self.file)?;
+        if let Some(name) = &self.variable {
+            dataset.variable(name)?;
+        }
+        if self.target.symlink_metadata().is_ok() && !self.options.force {
+            bail!("{} exists; replace it with --force", self.target.display());
+        }
+        Ok(())
+    }
+}
+
+#[derive(Serialize)]
+struct Written {
+    written: String,
+}
+
+/// What `info` says.
+#[derive(Serialize)]
+struct Listing {
+    path: String,
+    format: &'static str,
+    variables: Vec<Row>,
+}
+
+#[derive(Serialize)]
+struct Row {
+    name: String,
+    shape: Vec<usize>,
+    class: String,
+    range: Option<Range>,
+    text: Option<Vec<String>>,
+}
+
+/// Smallest and largest finite number, and how many are not finite.
+#[derive(Serialize)]
+struct Range {
+    minimum: Option<f64>,
+    maximum: Option<f64>,
+    not_finite: usize,
+}
+
+impl Listing {
+    fn of(dataset: &Dataset) -> Result<Self> {
+        let row = |variable| Row::of(dataset, variable);
+        Ok(Self {
+            path: shown(dataset.path()),
+            format: dataset.format().name(),
+            variables: dataset.variables().iter().map(row).collect::<Result<_>>()?,
+        })
+    }
+}
+
+impl Row {
+    fn of(dataset: &Dataset, variable: &Variable) -> Result<Self> {
+        let name = variable.name();
+        let text = match variable.class() {
+            Class::Text => Some(dataset.text(name)?),
+            Class::Cell => dataset.text(name).ok(), // a cell array may hold anything else too
+            _ => None,
+        };
+        Ok(Self {
+            name: name.to_owned(),
+            shape: variable.shape().to_vec(),
+            class: variable.class().to_string(),
+            range: Range::of(dataset, variable)?,
+            text,
+        })
+    }
+}
+
+impl Range {
+    /// `None` for what is not an array of real numbers, or too large.
+    fn of(dataset: &Dataset, variable: &Variable) -> Result<Option<Self>> {
+        let (Class::Number(element) | Class::Sparse(element)) = variable.class() else {
+            return Ok(None);
+        };
+        let complex = matches!(element, ElementType::Complex64 | ElementType::Complex128);
+        let count = variable.shape().iter().try_fold(1usize, |count, &length| count.checked_mul(length));
+        if complex || count.is_none_or(|count| count > LARGEST_READ_VALUES) {
+            return Ok(None);
+        }
+        // A damaged array is an error here; integers beyond 2^53 are merely not shown.
+        let array = dataset.array(Some(variable.name()))?;
+        let Ok(cube) = array.into_cube::<f64>() else {
+            return Ok(None);
+        };
+        let finite = || cube.values().iter().copied().filter(|value| value.is_finite());
+        Ok(Some(Self {
+            minimum: finite().reduce(f64::min),
+            maximum: finite().reduce(f64::max),
+            not_finite: cube.values().len() - finite().count(),
+        }))
+    }
+}
+
+fn shown(path: &Path) -> String {
+    path.display().to_string()
+}
+
+impl fmt::Display for Written {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
+    }
+}
+
+impl fmt::Display for Listing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", self.path, self.format)?;
+        let cells: Vec<[String; 4]> = self.variables.iter().map(Row::cells).collect();
+        let width = |column: usize| {
+            let lengths = cells.iter().map(|row| row[column].chars().count());
+            lengths.max().unwrap_or(0)
+        };
+        let (names, shapes, classes) = (width(0), width(1), width(2));
+        for [name, shape, class, content] in &cells {
+            let line = format!("  {name:names$}  {shape:>shapes$}  {class:classes$}  {content}");
+            writeln!(f, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+}
+
+impl Row {
+    fn cells(&self) -> [String; 4] {
+        let shape: Vec<String> = self.shape.iter().map(usize::to_string).collect();
+        let content = match (&self.range, &self.text) {
+            (Some(range), _) => range.to_string(),
+            (None, Some(lines)) => cut(&lines.join(", ")),
+            (None, None) => String::new(),
+        };
+        [self.name.clone(), shape.join(" x "), self.class.clone(), content]
+    }
+}
+
+/// Control characters of a text would move the cursor of the terminal.
+fn cut(text: &str) -> String {
+    let mut shown: String = text.chars().filter(|letter| !letter.is_control()).take(LONGEST_SHOWN).collect();
+    if shown.len() < text.len() {
+        shown.push('…');
+    }
+    shown
+}
+
+impl fmt::Display for Range {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let (Some(minimum), Some(maximum)) = (self.minimum, self.maximum) {
+            write!(f, "{minimum} to {maximum}")?;
+        }
+        match self.not_finite {
+            0 => Ok(()),
+            1 => write!(f, " and 1 that is not finite"),
+            count => write!(f, " and {count} that are not finite"),
+        }
+    }
+}

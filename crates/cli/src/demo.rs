@@ -1,0 +1,146 @@
+//! `cupel demo`: the main job on a simulated scene, beside what it must beat.
+
+use std::{fmt, path::PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use cupel::{
+    data::{Axes, Axis, AxisKind, Cube, Stream},
+    unmixing::{
+        Abundances, Agreement, Convention, Method, Pixels, Scene, Truth, Unmixing, UnmixingConfig, mix, patches,
+        smooth_endmembers,
+    },
+};
+use serde::Serialize;
+
+use crate::{
+    Ending,
+    options::Options,
+    output::Output,
+    unmix::{Abundance, Completed, EndmemberCount, Extractor, Printed, SceneArguments, Settings, run_scene},
+};
+
+/// Size of the simulated scene.
+const ROWS: usize = 60;
+const COLUMNS: usize = 80;
+const BANDS: usize = 120;
+/// Its materials.
+const MATERIALS: [&str; 4] = ["soil", "leaves", "water", "roof"];
+/// Its signal-to-noise ratio in decibels.
+const SNR_DB: f64 = 30.0;
+/// Hills cast shade: brightness varies by this factor up and down.
+const SHADE: f64 = 1.6;
+/// Nominal wavelengths of its bands.
+const RANGE_NM: [f64; 2] = [400.0, 1000.0];
+
+/// Unmix a simulated scene, and say what was found against the known truth
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What the demo prints.
+#[derive(Serialize)]
+struct Shown {
+    found: Box<Printed>,
+    vca_mean_sad_rad: f64,
+    vca_fcls_rmse: f64,
+}
+
+impl Arguments {
+    /// Simulates, unmixes, compares.
+    ///
+    /// # Errors
+    /// A folder that may not be used.
+    pub fn run(self) -> Result<Ending> {
+        self.options.apply()?;
+        let output = Output::new(&self.options);
+        let settings = Settings {
+            command: "demo",
+            scene: SceneArguments {
+                file: PathBuf::from("demo"),
+                truth: Vec::new(),
+                variable: None,
+                endmembers: Some(EndmemberCount::Fixed(MATERIALS.len())),
+                abundance: Abundance::Rescaled,
+                restarts: 10,
+            },
+            methods: vec![Extractor::Auto],
+            runs: 1,
+            options: self.options,
+        };
+        output.note(format_args!(
+            "simulating {ROWS} x {COLUMNS} pixels, {BANDS} bands, {} materials, {SNR_DB} dB",
+            MATERIALS.len()
+        ));
+        let task = settings.scene.task_of(simulate(settings.options.seed)?, settings.options.seed, output)?;
+        let found = match run_scene(&settings, &task, output)? {
+            None => return Ok(Ending::Done),
+            Some(Completed::Stopped { signal }) => return Ok(Ending::Stopped { signal }),
+            Some(Completed::Done(found)) => found,
+        };
+        let (vca_mean_sad_rad, vca_fcls_rmse) = vca(&task.scene, settings.options.seed)?;
+        output.result(&Shown { found, vca_mean_sad_rad, vca_fcls_rmse })?;
+        Ok(Ending::Done)
+    }
+}
+
+/// A scene of patches under light and shade.
+fn simulate(seed: u64) -> Result<Scene> {
+    let stream = Stream::new(seed, "demo");
+    let endmembers = smooth_endmembers(MATERIALS.len(), BANDS, stream.child(0))?;
+    let abundances = patches(ROWS, COLUMNS, MATERIALS.len(), 0.04, stream.child(1))?;
+    let pixels = mix(&endmembers, &abundances, SNR_DB, stream.child(2))?;
+    let lit = pixels.spectra().enumerate().flat_map(|(n, spectrum)| {
+        let (y, x) = (n / COLUMNS, n % COLUMNS);
+        let slope = (y as f64 / 9.0).sin() * (x as f64 / 13.0).cos();
+        let brightness = SHADE.powf(slope) as f32;
+        spectrum.iter().map(move |v| v * brightness)
+    });
+    let step = (RANGE_NM[1] - RANGE_NM[0]) / (BANDS - 1) as f64;
+    let centres = (0..BANDS).map(|b| RANGE_NM[0] + step * b as f64).collect();
+    let axes = Axes::new(vec![
+        Axis::new(AxisKind::Row, ROWS),
+        Axis::new(AxisKind::Column, COLUMNS),
+        Axis::new(AxisKind::Wavelength, BANDS).with_coordinates(centres, "nm")?,
+    ])?;
+    let names = MATERIALS.map(str::to_owned).to_vec();
+    Ok(Scene {
+        name: "a simulated scene".into(),
+        cube: Cube::new(lit.collect(), axes)?,
+        scale: 1.0,
+        truth: Some(Truth { endmembers, abundances: Some(abundances), names }),
+        nominal_wavelengths: false,
+    })
+}
+
+/// Mean spectral angle and abundance error of the usual pair, VCA and FCLS.
+fn vca(scene: &Scene, seed: u64) -> Result<(f64, f64)> {
+    let Some(truth) = &scene.truth else { return Ok((f64::NAN, f64::NAN)) };
+    let config = UnmixingConfig {
+        method: Method::Vca,
+        abundance: Convention::Fcls,
+        seed,
+        ..UnmixingConfig::new(truth.endmembers.count())
+    };
+    let unmixed = Unmixing::new(config).fit_pixels(&Pixels::of(&scene.cube)?)?;
+    let agreement = Agreement::of(&unmixed.endmembers, &truth.endmembers)?;
+    let own: &Abundances = unmixed.own_abundances();
+    let rmse = match &truth.abundances {
+        Some(abundances) => agreement.abundance_errors(own, abundances)?.overall,
+        None => f64::NAN,
+    };
+    Ok((agreement.mean_sad_rad, rmse))
+}
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.found)?;
+        writeln!(
+            f,
+            "for comparison        VCA + FCLS: mean SAD {:.4} rad, abundance RMSE {:.4}",
+            self.vca_mean_sad_rad, self.vca_fcls_rmse
+        )
+    }
+}

@@ -1,0 +1,127 @@
+//! `cupel unmix compare`: several methods on one scene, mean and standard deviation over seeds.
+
+use std::fmt;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use cupel::{
+    train::device,
+    unmixing::{Ending as Fitted, Row, Spread, Summary, save_comparison},
+};
+use serde::Serialize;
+
+use super::{
+    run::{Completed, Extractor, Settings, fit, matched, open_run, run_dir, seeds, stopped, write_json},
+    scene::SceneArguments,
+};
+use crate::{Ending, options::Options, output::Output};
+
+/// Compare methods on one scene
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    scene: SceneArguments,
+
+    /// Methods, separated by commas
+    #[arg(long, value_enum, value_delimiter = ',', default_values = ["auto", "edaa", "vca", "nfindr", "spa"])]
+    methods: Vec<Extractor>,
+
+    /// Runs of each method, with the seeds that follow --seed
+    #[arg(long, value_name = "R", default_value_t = 5, value_parser = clap::value_parser!(u64).range(1..))]
+    runs: u64,
+
+    #[command(flatten)]
+    options: Options,
+}
+
+/// What `compare` prints.
+#[derive(Serialize)]
+struct Printed {
+    rows: Vec<Row>,
+    run_dir: String,
+}
+
+impl Arguments {
+    /// Compares.
+    ///
+    /// # Errors
+    /// As `run`.
+    pub fn run(self) -> Result<Ending> {
+        self.options.apply()?;
+        let output = Output::new(&self.options);
+        let task = self.scene.task(self.options.seed, output)?;
+        let settings = Settings {
+            command: "unmix compare",
+            scene: self.scene,
+            methods: self.methods,
+            runs: self.runs,
+            options: self.options,
+        };
+        let options = &settings.options;
+        let device = device::select(&options.device)?;
+        output.note(format_args!("device: {} ({})", device.name, device.reason));
+        let dir = run_dir(options, &settings.scene.file, "compare")?;
+        if options.dry_run {
+            let names: Vec<&str> = settings.methods.iter().map(|m| cupel::unmixing::Method::from(*m).name()).collect();
+            output.note(format_args!(
+                "{}: {} would be compared with {} endmembers over {} runs; results would go to {}",
+                task.scene.name,
+                names.join(", "),
+                task.endmembers,
+                settings.runs,
+                dir.display()
+            ));
+            return Ok(Ending::Done);
+        }
+        let mut run = open_run(&dir, &settings)?;
+        run.describe(&device, "f32", options.seed)?;
+        let mut rows = Vec::new();
+        for &method in &settings.methods {
+            let mut summaries: Vec<Summary> = Vec::new();
+            for seed in seeds(options.seed, settings.runs) {
+                match fit(&settings, &task, method, seed, &mut run)? {
+                    Fitted::Stopped { signal } => {
+                        let Completed::Stopped { signal } = stopped(&dir, signal, output) else { continue };
+                        return Ok(Ending::Stopped { signal });
+                    }
+                    Fitted::Unmixed(unmixed) => summaries.push(matched(*unmixed, &task, &dir)?.1),
+                }
+            }
+            let name = &summaries.first().context("no run was made")?.method;
+            rows.push(Row::of(name, &summaries));
+        }
+        let printed = Printed { rows, run_dir: dir.display().to_string() };
+        write_json(&dir.join("metrics.json"), &printed)?;
+        save_comparison(&dir, &task.scene, &printed.rows)?;
+        run.finish(&printed)?;
+        output.result(&printed)?;
+        Ok(Ending::Done)
+    }
+}
+
+impl fmt::Display for Printed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cell = |spread: Option<&Spread>| {
+            spread.map_or_else(|| "-".to_owned(), |s| format!("{:.4} +- {:.4}", s.mean, s.sd))
+        };
+        writeln!(
+            f,
+            "{:<8} {:>4}  {:>18} {:>18} {:>18} {:>18}  {:>8}",
+            "method", "runs", "mean SAD (rad)", "fcls", "unit-max", "rescaled", "time (s)"
+        )?;
+        for row in &self.rows {
+            writeln!(
+                f,
+                "{:<8} {:>4}  {:>18} {:>18} {:>18} {:>18}  {:>8.2}",
+                row.method,
+                row.runs,
+                cell(row.mean_sad_rad.as_ref()),
+                cell(row.abundance_rmse.get("fcls")),
+                cell(row.abundance_rmse.get("unit_max")),
+                cell(row.abundance_rmse.get("rescaled")),
+                row.seconds.map_or(0.0, |s| s.mean)
+            )?;
+        }
+        writeln!(f, "report   {}/report.html", self.run_dir)
+    }
+}

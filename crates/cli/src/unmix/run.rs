@@ -1,0 +1,281 @@
+//! `cupel unmix run`: one method on one scene, with everything a scientist wants to see.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use cupel::{
+    train::{Policy, Run, device},
+    unmixing::{
+        AbundanceRmse, Agreement, Ending as Fitted, Method, Row, Summary, Unmixed, Unmixing, UnmixingConfig, save,
+    },
+};
+use serde::Serialize;
+
+use super::scene::{SceneArguments, Task};
+use crate::{Ending, options::Options, output::Output};
+
+/// Unmix a scene into endmembers and abundances
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub scene: SceneArguments,
+
+    /// How endmembers are extracted
+    #[arg(long, value_enum, default_value_t = Extractor::Auto)]
+    pub method: Extractor,
+
+    /// Runs with the seeds that follow; the numbers are means over them
+    #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    pub runs: u64,
+
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// How endmembers are extracted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Extractor {
+    /// All of them; the best candidate is chosen without the truth
+    Auto,
+    /// Entropic descent archetypal analysis
+    Edaa,
+    /// Vertex component analysis
+    Vca,
+    /// N-FINDR
+    Nfindr,
+    /// Successive projection algorithm
+    Spa,
+}
+
+impl From<Extractor> for Method {
+    fn from(extractor: Extractor) -> Self {
+        match extractor {
+            Extractor::Auto => Self::Auto,
+            Extractor::Edaa => Self::Edaa,
+            Extractor::Vca => Self::Vca,
+            Extractor::Nfindr => Self::Nfindr,
+            Extractor::Spa => Self::Spa,
+        }
+    }
+}
+
+/// Everything that decides a run, as `config.toml` keeps it.
+#[derive(Clone, Debug, Serialize)]
+pub struct Settings {
+    pub command: &'static str,
+    pub scene: SceneArguments,
+    pub methods: Vec<Extractor>,
+    pub runs: u64,
+    pub options: Options,
+}
+
+impl Arguments {
+    /// Unmixes.
+    ///
+    /// # Errors
+    /// Bad input before anything is written; a run that fails.
+    pub fn run(self) -> Result<Ending> {
+        self.options.apply()?;
+        let output = Output::new(&self.options);
+        let task = self.scene.task(self.options.seed, output)?;
+        let settings = Settings {
+            command: "unmix run",
+            scene: self.scene,
+            methods: vec![self.method],
+            runs: self.runs,
+            options: self.options,
+        };
+        match run_scene(&settings, &task, output)? {
+            None => Ok(Ending::Done),
+            Some(Completed::Stopped { signal }) => Ok(Ending::Stopped { signal }),
+            Some(Completed::Done(result)) => {
+                output.result(&result)?;
+                Ok(Ending::Done)
+            }
+        }
+    }
+}
+
+/// How [`run_scene`] ended.
+pub enum Completed {
+    Done(Box<Printed>),
+    Stopped { signal: i32 },
+}
+
+/// What `run` prints: means over the runs, and each run where there are several.
+#[derive(Serialize)]
+pub struct Printed {
+    #[serde(flatten)]
+    pub summary: Summary,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Summary>,
+    #[serde(skip)]
+    names: Vec<String>,
+}
+
+/// Unmixes a scene in a run folder of its own; nothing with `--dry-run`.
+///
+/// # Errors
+/// A device that is not there, a folder that may not be used, a run that fails.
+pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Option<Completed>> {
+    let options = &settings.options;
+    let device = device::select(&options.device)?;
+    output.note(format_args!("device: {} ({})", device.name, device.reason));
+    let dir = run_dir(options, &settings.scene.file, "unmix")?;
+    if options.dry_run {
+        output.note(format_args!(
+            "{}: {} endmembers would be looked for; results would go to {}",
+            task.scene.name,
+            task.endmembers,
+            dir.display()
+        ));
+        return Ok(None);
+    }
+    let mut run = open_run(&dir, settings)?;
+    run.describe(&device, "f32", options.seed)?;
+    let mut results: Vec<(Unmixed, Summary)> = Vec::new();
+    for seed in seeds(options.seed, settings.runs) {
+        match fit(settings, task, settings.methods[0], seed, &mut run)? {
+            Fitted::Stopped { signal } => return Ok(Some(stopped(&dir, signal, output))),
+            Fitted::Unmixed(unmixed) => results.push(matched(*unmixed, task, &dir)?),
+        }
+    }
+    let runs: Vec<Summary> = results.iter().map(|(_, summary)| summary.clone()).collect();
+    let Some((first, _)) = results.first() else { bail!("no run was made") };
+    let summary = mean(&runs);
+    write_json(&dir.join("metrics.json"), &summary)?;
+    save(&dir, first, &task.scene, &runs, task.suggestion.as_ref())?;
+    run.finish(&summary)?;
+    let names = task.scene.truth.as_ref().map_or_else(Vec::new, |t| t.names.clone());
+    let runs = if runs.len() > 1 { runs } else { Vec::new() };
+    Ok(Some(Completed::Done(Box::new(Printed { summary, runs, names }))))
+}
+
+/// One fit within `run`, with its numbers logged.
+pub fn fit(settings: &Settings, task: &Task, method: Extractor, seed: u64, run: &mut Run) -> Result<Fitted> {
+    let config = UnmixingConfig {
+        method: method.into(),
+        abundance: settings.scene.abundance.into(),
+        restarts: settings.scene.restarts,
+        seed,
+        ..UnmixingConfig::new(task.endmembers)
+    };
+    let policy = match settings.options.checkpoint_every {
+        Some(every) => Policy { save_every: every.get(), ..Policy::default() },
+        None => Policy::default(),
+    };
+    Ok(Unmixing::new(config).fit(&task.scene.cube, run, &policy)?)
+}
+
+/// Brings the endmembers into the order of the truth, and measures them.
+pub fn matched(unmixed: Unmixed, task: &Task, dir: &Path) -> Result<(Unmixed, Summary)> {
+    let truth = task.scene.truth.as_ref();
+    let unmixed = match truth {
+        Some(truth) => {
+            let mut order = Agreement::of(&unmixed.endmembers, &truth.endmembers)?.order;
+            let others: Vec<usize> = (0..unmixed.endmembers.count()).filter(|k| !order.contains(k)).collect();
+            order.extend(others);
+            unmixed.reordered(&order)
+        }
+        None => unmixed,
+    };
+    let mut summary = Summary::of(&unmixed, truth)?;
+    summary.run_dir = Some(dir.display().to_string());
+    Ok((unmixed, summary))
+}
+
+/// Tells how to go on after a signal.
+pub fn stopped(dir: &Path, signal: i32, output: Output) -> Completed {
+    output.note(format_args!("stopped and saved; go on with --resume --out {}", dir.display()));
+    Completed::Stopped { signal }
+}
+
+/// The folder asked for, or the first unused one under `runs`.
+pub fn run_dir(options: &Options, scene: &Path, command: &str) -> Result<PathBuf> {
+    if let Some(out) = &options.out {
+        return Ok(out.clone());
+    }
+    if options.resume {
+        bail!("--resume needs --out with the folder of the stopped run");
+    }
+    let stem = scene.file_stem().map_or_else(|| "scene".into(), |s| s.to_string_lossy());
+    let first = PathBuf::from("runs").join(format!("{command}-{stem}"));
+    let numbered = (2u32..).map(|n| PathBuf::from("runs").join(format!("{command}-{stem}-{n}")));
+    std::iter::once(first).chain(numbered).find(|dir| !dir.exists()).context("no folder is left under runs")
+}
+
+/// Creates or resumes the run folder.
+pub fn open_run(dir: &Path, settings: &Settings) -> Result<Run> {
+    let options = &settings.options;
+    let mut run = if options.resume {
+        Run::resume(dir, settings, false)?
+    } else {
+        Run::create(dir, settings, options.force)?
+    };
+    run.set_quiet(options.quiet);
+    Ok(run)
+}
+
+/// `count` seeds from the first.
+pub fn seeds(first: u64, count: u64) -> impl Iterator<Item = u64> {
+    (0..count).map(move |i| first.wrapping_add(i))
+}
+
+/// Writes numbers as a file of the run.
+pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
+    let text = serde_json::to_string_pretty(value)?;
+    cupel::data::write_atomic(path, |file| {
+        file.write_all(text.as_bytes()).map_err(cupel::data::Error::io("write", path))
+    })?;
+    Ok(())
+}
+
+/// The runs as one: means of all numbers, the seed of the first.
+fn mean(runs: &[Summary]) -> Summary {
+    let mut mean = runs[0].clone();
+    let row = Row::of(&mean.method, runs);
+    mean.seconds = row.seconds.map_or(mean.seconds, |s| s.mean);
+    mean.reconstruction_rmse = row.reconstruction_rmse.map_or(mean.reconstruction_rmse, |s| s.mean);
+    mean.mean_sad_rad = row.mean_sad_rad.map(|s| s.mean);
+    mean.sad_rad = mean.sad_rad.as_ref().map(|first| {
+        let of = |k: usize| runs.iter().filter_map(|r| r.sad_rad.as_ref()?.get(k).copied()).sum::<f64>();
+        (0..first.len()).map(|k| of(k) / runs.len() as f64).collect()
+    });
+    let error = |name: &str| row.abundance_rmse.get(name).map(|s| s.mean);
+    mean.abundance_rmse = (|| {
+        Some(AbundanceRmse {
+            native: error("native")?,
+            fcls: error("fcls")?,
+            unit_max: error("unit_max")?,
+            rescaled: error("rescaled")?,
+        })
+    })();
+    mean
+}
+
+impl fmt::Display for Printed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = &self.summary;
+        writeln!(f, "{} endmembers by {} in {:.2} s", s.endmembers, s.method, s.seconds)?;
+        writeln!(f, "reconstruction RMSE   {:.5}", s.reconstruction_rmse)?;
+        if let (Some(mean), Some(each)) = (s.mean_sad_rad, &s.sad_rad) {
+            writeln!(f, "mean SAD              {mean:.4} rad")?;
+            for (k, sad) in each.iter().enumerate() {
+                let name = self.names.get(k).map_or("endmember", String::as_str);
+                writeln!(f, "  {name:<20}{sad:.4} rad")?;
+            }
+        }
+        if let Some(e) = s.abundance_rmse {
+            writeln!(f, "abundance RMSE        fcls {:.4}  unit-max {:.4}  rescaled {:.4}", e.fcls, e.unit_max, e.rescaled)?;
+        }
+        if let Some(dir) = &s.run_dir {
+            writeln!(f, "report                {}", Path::new(dir).join("report.html").display())?;
+        }
+        Ok(())
+    }
+}
