@@ -62,9 +62,30 @@ pub(crate) fn sniff(head: &[u8], whole: bool) -> std::result::Result<u8, &'stati
         Some(last) if !whole => &head[..last],
         _ => head,
     };
+    if let Some(delimiter) = best_delimiter(lines, field_counts) {
+        return Ok(delimiter);
+    }
+    if is_number_column(lines) {
+        return Ok(DELIMITERS[0]);
+    }
+    // No delimiter makes sense of the first record; the fault in it is reported when the file is read through.
+    let by_line = |lines: &[u8], delimiter| {
+        let is_delimiter = |byte: &&u8| **byte == delimiter;
+        let lines = lines.split(|&byte| byte == b'\n').filter(|line| !line.is_empty());
+        lines.map(|line| 1 + line.iter().filter(is_delimiter).count()).collect()
+    };
+    let readable = DELIMITERS.iter().any(|&delimiter| !field_counts(lines, delimiter).is_empty());
+    match best_delimiter(lines, by_line) {
+        Some(delimiter) if !readable => Ok(delimiter),
+        _ => Err("no delimiter cuts its lines into equally many fields"),
+    }
+}
+
+/// The delimiter by which most records have as many fields as the first one.
+fn best_delimiter(lines: &[u8], counts: impl Fn(&[u8], u8) -> Vec<usize>) -> Option<u8> {
     let mut best: Option<(f64, u8)> = None;
     for delimiter in DELIMITERS {
-        let counts = field_counts(lines, delimiter);
+        let counts = counts(lines, delimiter);
         let first = counts.first().copied().unwrap_or(0);
         let equal = counts.iter().filter(|&&count| count == first).count();
         let share = equal as f64 / counts.len().max(1) as f64;
@@ -74,11 +95,7 @@ pub(crate) fn sniff(head: &[u8], whole: bool) -> std::result::Result<u8, &'stati
             best = Some((share, delimiter));
         }
     }
-    match best {
-        Some((_, delimiter)) => Ok(delimiter),
-        None if is_number_column(lines) => Ok(DELIMITERS[0]),
-        None => Err("no delimiter cuts its lines into equally many fields"),
-    }
+    best.map(|(_, delimiter)| delimiter)
 }
 
 /// Reads the text through: counts, names, and whether it is all numbers.
@@ -274,31 +291,27 @@ fn is_number(cell: &str) -> bool {
     number(cell).is_some()
 }
 
+/// The number of fields of each record up to the first fault.
 fn field_counts(lines: &[u8], delimiter: u8) -> Vec<usize> {
     let mut records = Records::new(lines, delimiter);
     let (mut record, mut counts) = (Record::default(), Vec::new());
-    // A fault ends the sample; it is reported when the file is read through.
     while let Ok(true) = records.next(&mut record) {
         counts.push(record.len());
-    }
-    if counts.is_empty() {
-        // The fault is in the first record; count by the delimiters alone.
-        let line = lines.split(|&byte| byte == b'\n').next().unwrap_or_default();
-        counts.push(1 + line.iter().filter(|&&byte| byte == delimiter).count());
     }
     counts
 }
 
-/// Whether the lines are one number each, but for the first, which may be a name.
+/// Whether the records are one number each, but for the first, which may be a name.
 fn is_number_column(lines: &[u8]) -> bool {
-    let Ok(text) = std::str::from_utf8(lines) else {
-        return false;
-    };
-    let mut cells = text.lines().map(str::trim).filter(|cell| !cell.is_empty());
-    let first = cells.next().is_some_and(is_number);
-    let mut rest = 0;
-    cells.all(|cell| {
-        rest += 1;
-        is_number(cell)
-    }) && (first || rest > 0)
+    let mut records = Records::new(lines, DELIMITERS[0]);
+    let (mut record, mut position, mut any_number) = (Record::default(), 0, false);
+    while let Ok(true) = records.next(&mut record) {
+        let number = record.len() == 1 && record.iter().all(is_number);
+        if !number && (position > 0 || record.len() != 1) {
+            return false;
+        }
+        any_number |= number;
+        position += 1;
+    }
+    any_number
 }

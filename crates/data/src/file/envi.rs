@@ -62,7 +62,9 @@ pub fn write_envi(
         Ok(())
     })?;
     let header_path = path.with_extension("hdr");
-    write_atomic(&header_path, |file| file.write_all(text(header).as_bytes()).map_err(Error::io("write", &header_path)))?;
+    write_atomic(&header_path, |file| {
+        file.write_all(text(header).as_bytes()).map_err(Error::io("write", &header_path))
+    })?;
     Ok(header_path)
 }
 

@@ -11,7 +11,11 @@ use crate::{
         zip::{self, Member},
     },
 };
-use std::{fs::File, io::Write, path::Path};
+use std::{
+    fs::File,
+    io::{self, Write},
+    path::Path,
+};
 
 /// What the name of every array ends in.
 const SUFFIX: &str = ".npy";
@@ -36,12 +40,17 @@ pub(crate) fn read_directory(
     }
     let mut variables: Vec<Variable> = Vec::with_capacity(members.len());
     for member in &members {
+        // Of other members too: a damaged name must not make an array disappear.
+        let mut reader = zip::open_member(file, member, origin)?;
         let variable = match member.name.strip_suffix(SUFFIX) {
             Some(name) => {
                 let place = Place::Variable(name.into());
-                let mut reader = zip::open_member(file, member, origin)?;
                 let header = npy::read_header(&mut reader, origin, &place)?;
                 header.check_length(member.size, origin, &place)?;
+                if let Dtype::Refused(_) = header.dtype {
+                    // It will not be read; that its type is not just damaged is found out now.
+                    io::copy(&mut reader, &mut io::sink()).and_then(|_| reader.finish()).map_err(origin.read(place))?;
+                }
                 Variable::new(name, header.shape.clone(), header.dtype.into())
             }
             None => Variable::new(&member.name, Vec::new(), Class::Other("not an array".into())),

@@ -77,6 +77,9 @@ pub(crate) fn read_directory(file: &mut File, len: u64, limits: &Limits, origin:
         }
         members.push(member);
     }
+    if reader.read(&mut [0]).map_err(Error::io("read", &origin.path))? > 0 {
+        return Err(fault("the directory has more bytes than its members need".into()));
+    }
     let mut by_offset: Vec<usize> = (0..members.len()).collect();
     by_offset.sort_by_key(|&member| members[member].offset);
     for (position, &member) in by_offset.iter().enumerate() {

@@ -1,0 +1,15 @@
+//! The file formats through the public API: golden files of other software, round trips, files that lie, and noise.
+
+mod formats {
+    mod delimited;
+    mod hostile;
+    mod matlab;
+    mod mutants;
+    mod numpy;
+    mod png;
+    mod recognition;
+    mod round_trip;
+    mod samples;
+    mod scenes;
+    mod zip_archive;
+}

@@ -1,0 +1,148 @@
+//! Damaged copies, many of them: no panic, no wrong number where the format has checksums, no hanging.
+
+use super::samples::{bytes, fixture, read_all};
+use cupel_data::{Error, Stream, open};
+use std::{
+    fs,
+    time::{Duration, Instant},
+};
+
+/// Damaged copies per file.
+const COPIES: u64 = 600;
+
+/// How long reading a damaged copy of a file of some kilobytes may take on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What the format lets its reader find out.
+enum Trust {
+    /// Damage to numbers is found by checksums: what is read is right.
+    Checked,
+    /// The same, but the file is a list that may be cut between two variables.
+    CheckedList,
+    /// There are no checksums.
+    Unchecked,
+}
+
+/// Flips, overwrites, cuts, inserts or repeats some bytes.
+fn damage(original: &[u8], random: Stream) -> Vec<u8> {
+    let mut copy = original.to_vec();
+    let mut draws = 0;
+    let mut below = |bound: usize| {
+        draws += 1;
+        (random.u64(draws) % bound.max(1) as u64) as usize
+    };
+    for _ in 0..=below(3) {
+        let len = copy.len();
+        if len == 0 {
+            break;
+        }
+        let start = below(len);
+        let end = (start + 1 + below(16)).min(len);
+        match below(8) {
+            0 | 1 => copy[start] ^= 1 << below(8),
+            2 => copy[start] = below(256) as u8,
+            3 => copy[start..end].fill([0, 0xff, b'9', b'"'][below(4)]),
+            4 => copy[start..end].iter_mut().for_each(|byte| *byte = below(256) as u8),
+            5 => copy.truncate(start),
+            6 => drop(copy.splice(start..start, [below(256) as u8])),
+            _ => {
+                let part = copy[start..end].to_vec();
+                drop(copy.splice(start..start, part));
+            }
+        }
+    }
+    copy
+}
+
+fn try_copies(name: &str, original: &[u8], trust: Trust) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("copy");
+    fs::write(&path, original).unwrap();
+    let (expected, format) = (read_all(&path).unwrap(), open(&path).unwrap().format());
+    assert!(!expected.is_empty());
+    let (mut read, mut refused) = (0, 0);
+    for copy in 0..COPIES {
+        let damaged = damage(original, Stream::new(2, "damaged copies").child(copy));
+        fs::write(&path, &damaged).unwrap();
+        let start = Instant::now();
+        let result = read_all(&path);
+        assert!(start.elapsed() < PATIENCE, "{name}, copy {copy}: {:?}", start.elapsed());
+        match result {
+            Ok(arrays) => {
+                read += 1;
+                // A header cut so short that it is a line of text is a table, not a wrong matrix.
+                if open(&path).unwrap().format() != format {
+                    continue;
+                }
+                let of = match trust {
+                    Trust::Checked => &expected[..],
+                    Trust::CheckedList => &expected[..arrays.len()],
+                    Trust::Unchecked => continue,
+                };
+                assert_eq!(arrays, of, "{name}, copy {copy}");
+            }
+            Err(error) => {
+                refused += 1;
+                assert!(is_about_the_file(&error), "{name}, copy {copy}: {error:?}");
+                assert!(!error.to_string().is_empty());
+            }
+        }
+    }
+    println!("{name}: {read} read, {refused} refused");
+    assert!(refused > 0, "{name}: no copy was damaged");
+}
+
+/// Errors that name the file as their cause; none of the programming errors of arrays.
+fn is_about_the_file(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::Format { .. }
+            | Error::FileLimit { .. }
+            | Error::Unrecognised { .. }
+            | Error::Unsupported { .. }
+            | Error::NoArray { .. }
+    )
+}
+
+#[test]
+fn npy() {
+    for name in ["f8.npy", "fortran.npy", "version_3.npy"] {
+        try_copies(name, &bytes(name), Trust::Unchecked);
+    }
+}
+
+#[test]
+fn npz() {
+    for name in ["stored.npz", "deflated.npz"] {
+        try_copies(name, &bytes(name), Trust::Checked);
+    }
+}
+
+#[test]
+fn matlab() {
+    for name in ["plain.mat", "big_endian_small.mat"] {
+        try_copies(name, &bytes(name), Trust::Unchecked);
+    }
+    try_copies("compressed.mat", &bytes("compressed.mat"), Trust::CheckedList);
+}
+
+#[test]
+fn png() {
+    for name in ["rgb_8.png", "grey_16.png", "interlaced.png", "palette_alpha.png", "grey_1.png"] {
+        try_copies(name, &bytes(name), Trust::Checked);
+    }
+}
+
+#[test]
+fn delimited() {
+    let numbers: String = (0..40).map(|row| format!("{row},{}.5,\"{}\"\n", row * 3, row * row)).collect();
+    try_copies("numbers", format!("a,b,c\n{numbers}").as_bytes(), Trust::Unchecked);
+    try_copies("tabs", numbers.replace(',', "\t").replace('\n', "\r\n").as_bytes(), Trust::Unchecked);
+}
+
+#[test]
+fn the_originals_are_what_was_committed() {
+    // The copies above say little if their originals are not read whole.
+    assert_eq!(read_all(&fixture("compressed.mat")).unwrap().len(), 20);
+    assert_eq!(read_all(&fixture("stored.npz")).unwrap().len(), 4);
+}

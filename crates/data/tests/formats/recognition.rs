@@ -1,0 +1,110 @@
+//! What `open` says about things that are no files, or files of no format it reads.
+
+use super::samples::{assert_contains, fixture, message, message_of};
+use cupel_data::{Format, open};
+use std::{fs, path::Path, process::Command};
+
+#[test]
+fn content_counts_and_names_do_not() {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, format) in [
+        ("f8.npy", Format::Npy),
+        ("stored.npz", Format::Npz),
+        ("plain.mat", Format::Matlab),
+        ("grey_8.png", Format::Png),
+    ] {
+        let path = folder.path().join("wrong.csv");
+        fs::copy(fixture(name), &path).unwrap();
+        assert_eq!(open(&path).unwrap().format(), format);
+    }
+    let path = folder.path().join("wrong.npy");
+    fs::write(&path, "1,2\n3,4\n").unwrap();
+    assert_eq!(open(&path).unwrap().format(), Format::Delimited);
+}
+
+#[test]
+fn paths_that_are_no_files_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    assert_contains(&message(open(at("missing"))), &["could not open", "missing", "no such file or folder"]);
+    assert_contains(&message(open(folder.path())), &["it is a folder, a file is needed"]);
+    fs::write(at("empty"), "").unwrap();
+    assert_contains(&message(open(at("empty"))), &["it is empty", "the formats read are NPY, NPZ, MATLAB"]);
+    fs::write(at("byte"), "x").unwrap();
+    assert_contains(&message(open(at("byte"))), &["it is a single byte, 0x78"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn pipes_devices_sockets_and_loops_are_refused_without_waiting() {
+    use std::os::unix::{fs::symlink, net::UnixListener};
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    if Command::new("mkfifo").arg(at("pipe")).status().is_ok_and(|status| status.success()) {
+        assert_contains(&message(open(at("pipe"))), &["is a named pipe; a regular file is needed"]);
+    } else {
+        eprintln!("SKIPPED: no mkfifo, named pipes are not tried");
+    }
+    let _socket = UnixListener::bind(at("socket")).unwrap();
+    assert_contains(&message(open(at("socket"))), &["is a socket"]);
+    if Path::new("/dev/zero").exists() {
+        assert_contains(&message(open("/dev/zero")), &["is a device"]);
+    }
+    symlink(at("loop"), at("loop")).unwrap();
+    assert_contains(&message(open(at("loop"))), &["could not open", "loop", "symbolic links"]);
+    symlink(fixture("f8.npy"), at("link")).unwrap();
+    assert_eq!(open(at("link")).unwrap().format(), Format::Npy);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_may_not_be_read_says_so() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("secret.npy");
+    fs::copy(fixture("f8.npy"), &path).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
+    if fs::File::open(&path).is_ok() {
+        eprintln!("SKIPPED: this user may read everything");
+        return;
+    }
+    assert_contains(&message(open(&path)), &["permission denied"]);
+}
+
+#[test]
+fn known_formats_that_are_not_read_are_named() {
+    let hdf5 = b"\x89HDF\r\n\x1a\n\0\0\0\0\0\0\0\0";
+    let user_block = [&[0; 512], &hdf5[..]].concat();
+    let matlab = {
+        let mut header = b"MATLAB 7.3 MAT-file, Platform: GLNXA64".to_vec();
+        header.resize(124, b' ');
+        header.extend(b"\0\x02IM");
+        header.resize(512, 0);
+        [&header, &hdf5[..]].concat()
+    };
+    for (content, name, fix) in [
+        (&hdf5[..], "an HDF5 file", "export it"),
+        (&user_block, "an HDF5 file", "export it"),
+        (&matlab, "a MATLAB 7.3 file (HDF5)", "save -v7"),
+        (b"SIMPLE  =                    T", "a FITS file", "export it"),
+        (b"II*\0\x08\0\0\0", "a TIFF image", "PNG"),
+        (b"MM\0*\0\0\0\x08", "a TIFF image", "PNG"),
+        (b"\xff\xd8\xff\xe0\0\x10JFIF", "a JPEG image", "PNG"),
+        (b"ENVI\nsamples = 3\n", "the header of an ENVI image", "export it"),
+        (b"\x1f\x8b\x08\0", "a gzip file", "unpack"),
+        (b"\xff\xfea\0,\0b\0", "UTF-16 text", "UTF-8"),
+    ] {
+        assert_contains(&message_of(content), &[&format!("is {name}, which this version does not read"), fix]);
+    }
+}
+
+#[test]
+fn anything_else_says_what_it_begins_with_and_what_is_read() {
+    let formats = "the formats read are NPY, NPZ, MATLAB 5 to 7, CSV/TSV and PNG";
+    assert_contains(&message_of(b"\x01\x02\x03\x04\xfe"), &["begins with the bytes 01 02 03 04 fe", formats]);
+    assert_contains(&message_of(b"{\"a\": 1}"), &["it looks like JSON", formats]);
+    assert_contains(&message_of(b"<html></html>"), &["XML or HTML"]);
+    assert_contains(&message_of(b"  \n\n"), &["nothing but white space"]);
+    let prose = b"These are some words.\nMore of them stand here, in lines of unequal length.\nThe end.\n";
+    assert_contains(&message_of(prose), &["no delimiter cuts its lines", formats]);
+}
