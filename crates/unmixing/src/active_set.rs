@@ -6,14 +6,17 @@
 //! equality kept in every subproblem. It ends at the exact minimum after finitely many steps; Heinz & Chang
 //! (IEEE TGRS 39, 529, 2001) approximate the same by a heavy row of ones.
 
+/// Gradients this much smaller than the products they are differences of count as zero.
+const ROUNDING: f64 = 1e-12;
+
 /// A Gram matrix prepared for many right-hand sides.
 #[derive(Clone, Debug)]
 pub(crate) struct ActiveSet {
     gram: Vec<f64>,
     count: usize,
     sum_to_one: bool,
-    /// Gradients smaller than this count as zero.
-    tolerance: f64,
+    /// Size of the products with weights that sum to one; free weights are as large as the correlation makes them.
+    scale: f64,
 }
 
 /// Working memory of one thread.
@@ -31,7 +34,7 @@ impl ActiveSet {
     /// `gram` is `count x count`, symmetric, row-major.
     pub(crate) fn new(gram: Vec<f64>, count: usize, sum_to_one: bool) -> Self {
         let largest = (0..count).map(|k| gram[k * count + k]).fold(0.0, f64::max);
-        Self { gram, count, sum_to_one, tolerance: 1e-12 * largest }
+        Self { gram, count, sum_to_one, scale: if sum_to_one { largest } else { 0.0 } }
     }
 
     /// Writes the minimiser for `correlation` into `weights`.
@@ -41,6 +44,16 @@ impl ActiveSet {
     pub(crate) fn solve(&self, correlation: &[f64], weights: &mut [f64], work: &mut Workspace) {
         let n = self.count;
         assert!(correlation.len() == n && weights.len() == n, "one weight and one correlation a column");
+        self.minimise(correlation, weights, work);
+        if self.sum_to_one {
+            // columns that differ by orders of magnitude leave rounding in the sum
+            let sum: f64 = weights.iter().sum();
+            weights.iter_mut().for_each(|w| *w /= sum);
+        }
+    }
+
+    fn minimise(&self, correlation: &[f64], weights: &mut [f64], work: &mut Workspace) {
+        let n = self.count;
         weights.fill(0.0);
         work.passive.clear();
         work.banned.clear();
@@ -52,11 +65,12 @@ impl ActiveSet {
             weights[first] = 1.0;
             work.passive.push(first);
         }
-        let scale = correlation.iter().fold(0.0f64, |m, c| m.max(c.abs()));
-        let tolerance = self.tolerance.max(1e-12 * scale);
+        let scale = correlation.iter().fold(self.scale, |m, c| m.max(c.abs()));
+        let tolerance = ROUNDING * scale;
         // each outer step lowers the cost and there are finitely many sets: the limit only guards against rounding
         for _ in 0..4 * n + 8 {
-            let multiplier = if self.sum_to_one { self.mean_gradient(correlation, weights, &work.passive) } else { 0.0 };
+            let multiplier =
+                if self.sum_to_one { self.mean_gradient(correlation, weights, &work.passive) } else { 0.0 };
             let entering = (0..n)
                 .filter(|k| !work.banned[*k] && !work.passive.contains(k))
                 .map(|k| (k, self.gradient(correlation, weights, k) - multiplier))
@@ -144,8 +158,7 @@ impl ActiveSet {
         work.factor.resize(size * size, 0.0);
         for (i, &row) in work.passive.iter().enumerate() {
             for (j, &column) in work.passive.iter().enumerate().take(i + 1) {
-                let done: f64 =
-                    (0..j).map(|m| work.factor[i * size + m] * work.factor[j * size + m]).sum();
+                let done: f64 = (0..j).map(|m| work.factor[i * size + m] * work.factor[j * size + m]).sum();
                 let rest = self.gram[row * self.count + column] - done;
                 work.factor[i * size + j] = if i == j {
                     if rest <= 1e-14 * self.gram[row * self.count + row] {
@@ -186,7 +199,8 @@ mod tests {
         };
         let mut best = (vec![0.0; n], if sum_to_one { f64::INFINITY } else { 0.0 });
         for support in 1..1usize << n {
-            let mut work = Workspace { passive: (0..n).filter(|k| support >> k & 1 == 1).collect(), ..Default::default() };
+            let mut work =
+                Workspace { passive: (0..n).filter(|k| support >> k & 1 == 1).collect(), ..Default::default() };
             let solver = ActiveSet::new(gram.to_vec(), n, sum_to_one);
             if !solver.subproblem(b, &mut work) || work.candidate.iter().any(|c| *c < 0.0) {
                 continue;

@@ -56,14 +56,17 @@ impl Archetypes {
                 square += (f64::from(*x) - fit).powi(2);
             }
         }
-        (square / count as f64).sqrt()
+        f64::from(columns.scale) * (square / count as f64).sqrt()
     }
 }
 
 /// Data prepared for many restarts: one row per dimension, padded to whole vectors.
 #[derive(Clone, Debug)]
 pub(crate) struct Columns {
+    /// Divided by `scale`.
     values: Vec<f32>,
+    /// A power of two that brings the largest value to between 1 and 2, as f32 holds no products of extreme values.
+    scale: f32,
     rank: usize,
     count: usize,
     padded: usize,
@@ -74,11 +77,14 @@ impl Columns {
     pub(crate) fn new(rows: &[f32], rank: usize) -> Self {
         let count = rows.len() / rank;
         let padded = count.next_multiple_of(LANES);
+        let largest = rows.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+        let exponent = f32::from_bits(largest.to_bits() & f32::INFINITY.to_bits());
+        let scale = if exponent.is_normal() { exponent } else { 1.0 };
         let mut values = vec![0.0; rank * padded];
         for (n, row) in rows.chunks_exact(rank).enumerate() {
-            row.iter().enumerate().for_each(|(r, v)| values[r * padded + n] = *v);
+            row.iter().enumerate().for_each(|(r, v)| values[r * padded + n] = *v / scale);
         }
-        Self { values, rank, count, padded }
+        Self { values, scale, rank, count, padded }
     }
 }
 
@@ -387,6 +393,9 @@ fn exponential<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
     let exponent = simd.wrapping_dyn_shl_u32s(simd.transmute_u32s_f32s(shifted), simd.splat_u32s(23));
     simd.transmute_f32s_u32s(simd.add_u32s(simd.transmute_u32s_f32s(p), exponent))
 }
+
+#[cfg(test)]
+mod laws;
 
 #[cfg(test)]
 mod tests {

@@ -29,8 +29,7 @@ impl Moments {
         let mut covariance = Covariance::new(&Axis::new(AxisKind::Wavelength, bands));
         covariance.update(&Cube::new(pixels.values().to_vec(), pixels.axes()?)?)?;
         let (mean, second) = (covariance.mean().to_vec(), covariance.second_moment()?);
-        let centred: Vec<f64> =
-            second.iter().enumerate().map(|(i, s)| s - mean[i / bands] * mean[i % bands]).collect();
+        let centred: Vec<f64> = second.iter().enumerate().map(|(i, s)| s - mean[i / bands] * mean[i % bands]).collect();
         Ok(Self {
             about_origin: symmetric_eigen(&second, bands)?,
             about_mean: symmetric_eigen(&centred, bands)?,
@@ -66,15 +65,20 @@ impl Subspace {
 
     /// Coordinates of every spectrum (`pixels x rank`).
     pub fn project(&self, pixels: &Pixels) -> Vec<f64> {
+        if self.rank() == 0 {
+            return Vec::new(); // a single endmember spans a point: there are no chunks of no coordinates
+        }
         let mut coordinates = vec![0.0; pixels.count() * self.rank()];
         let offsets: Vec<f64> = self.basis.iter().map(|b| dot(b, &self.origin)).collect();
-        coordinates.par_chunks_mut(self.rank()).zip(pixels.values().par_chunks(pixels.bands())).with_min_len(256).for_each(
-            |(coordinates, spectrum)| {
+        coordinates
+            .par_chunks_mut(self.rank())
+            .zip(pixels.values().par_chunks(pixels.bands()))
+            .with_min_len(256)
+            .for_each(|(coordinates, spectrum)| {
                 for ((c, direction), offset) in coordinates.iter_mut().zip(&self.basis).zip(&offsets) {
                     *c = direction.iter().zip(spectrum).map(|(d, &s)| d * f64::from(s)).sum::<f64>() - offset;
                 }
-            },
-        );
+            });
         coordinates
     }
 

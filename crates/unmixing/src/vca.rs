@@ -8,6 +8,9 @@ use rand_distr::{Distribution, StandardUniform};
 
 use crate::{Endmembers, Error, Pixels, Result, Subspace, subspace::Moments};
 
+/// Smallest component along the mean by which a pixel is divided, against the mean square of all pixels.
+const SMALLEST_ALONG_MEAN: f64 = 1e-9;
+
 /// Extracts `count` endmembers; they are the chosen pixels' spectra within the signal subspace.
 ///
 /// # Errors
@@ -39,8 +42,8 @@ impl VcaProjection {
         let bands = pixels.bands();
         // equation (8) of the paper: power inside and outside the subspace tell the signal-to-noise ratio
         let power: f64 = (0..bands).map(|i| moments.second[i * bands + i]).sum();
-        let inside: f64 = moments.about_mean.values.iter().take(count).sum::<f64>()
-            + moments.mean.iter().map(|m| m * m).sum::<f64>();
+        let inside: f64 =
+            moments.about_mean.values.iter().take(count).sum::<f64>() + moments.mean.iter().map(|m| m * m).sum::<f64>();
         let ratio = (inside - count as f64 / bands as f64 * power) / (power - inside).max(f64::MIN_POSITIVE);
         let noisy = 10.0 * ratio.max(f64::MIN_POSITIVE).log10() < 15.0 + 10.0 * (count as f64).log10();
         let (subspace, coordinates, points);
@@ -61,11 +64,13 @@ impl VcaProjection {
             for row in coordinates.chunks_exact(count) {
                 mean.iter_mut().zip(row).for_each(|(m, v)| *m += v / pixels.count() as f64);
             }
+            let square = coordinates.iter().map(|v| v * v).sum::<f64>() / pixels.count() as f64;
+            let least = (SMALLEST_ALONG_MEAN * square).max(f64::MIN_POSITIVE);
             points = coordinates
                 .chunks_exact(count)
                 .flat_map(|row| {
                     let along: f64 = row.iter().zip(&mean).map(|(v, m)| v * m).sum();
-                    let along = if along.abs() < 1e-9 { 1e-9 } else { along };
+                    let along = if along.abs() < least { least } else { along };
                     row.iter().map(move |v| v / along)
                 })
                 .collect();
