@@ -1,0 +1,16 @@
+//! Laws of extraction, abundances, metrics and simulation, and their numbers on published scenes.
+//!
+//! The published scenes are looked for in the folder `CUPEL_DATA`, or in `../shared/data` beside the workspace; tests
+//! that need them say so and pass without them.
+
+mod numerics {
+    mod abundances;
+    mod ensemble;
+    mod extractors;
+    mod hostile;
+    mod metrics;
+    mod published;
+    mod samples;
+    mod simulation;
+    mod threads;
+}
