@@ -62,8 +62,9 @@ impl Arguments {
                 file: PathBuf::from("demo"),
                 truth: Vec::new(),
                 variable: None,
+                rows: None,
                 endmembers: Some(EndmemberCount::Fixed(MATERIALS.len())),
-                abundance: Abundance::Rescaled,
+                abundance: Abundance::UnitMax, // brightness varies, so that sums at fixed brightness mean little
                 restarts: 10,
             },
             methods: vec![Extractor::Auto],

@@ -6,7 +6,8 @@ use std::{
     process::{Command, Stdio},
 };
 
-use serde_json::Value;
+use cupel::data::{Array, Values, open, write_npz};
+use serde_json::{Value, json};
 
 /// What came out of one call.
 struct Ended {
@@ -63,6 +64,8 @@ fn wrong_usage_ends_with_2_and_a_suggestion() {
         (&["doctor", "--precision", "f16"], "possible values: auto, f32, bf16, fp16"),
         (&["doctor", "--force", "--resume"], "cannot be used with"),
         (&["report"], "<RUN>..."),
+        (&["data", "info"], "<FILE>"),
+        (&["data", "convert", "a.npy"], "<TARGET>"),
         (&[], "Usage: cupel <COMMAND>"),
     ] {
         let ended = cupel(arguments);
@@ -144,6 +147,75 @@ fn help_is_there_even_where_the_settings_are_broken() {
     let ended = cupel(&["doctor", "--config", "none.toml", "--help"]);
     assert_eq!(ended.code, Some(0), "{}", ended.stderr);
     assert!(ended.stdout.contains("--checkpoint-every"), "{}", ended.stdout);
+}
+
+/// A folder with `scene.npz`: six pixels of two bands, and a mask.
+fn scene() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    let spectra = vec![0.0, 0.5, f32::NAN, 1.0, -2.0, 0.25, 4.0, 0.0, 0.0, 0.0, f32::INFINITY, 1.5];
+    let spectra = Array::new(vec![6, 2], Values::F32(spectra)).unwrap();
+    let mask = Array::new(vec![6], Values::U8(vec![1, 1, 0, 1, 1, 0])).unwrap();
+    write_npz(&folder.path().join("scene.npz"), &[("Y", &spectra), ("mask", &mask)]).unwrap();
+    folder
+}
+
+#[test]
+fn data_info_lists_what_is_in_a_file() {
+    let folder = scene();
+    let ended = cupel_in(folder.path(), &["data", "info", "scene.npz", "--json"]);
+    assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""));
+    let listing: Value = serde_json::from_str(&ended.stdout).unwrap();
+    let range = json!({"minimum": -2.0, "maximum": 4.0, "not_finite": 2});
+    assert_eq!(listing["variables"][0]["name"], "Y");
+    assert_eq!(listing["variables"][0]["shape"], json!([6, 2]));
+    assert_eq!(listing["variables"][0]["range"], range);
+    assert_eq!(listing["variables"][1]["name"], "mask");
+
+    let words = cupel_in(folder.path(), &["data", "info", "scene.npz"]).stdout;
+    assert!(words.contains("6 x 2"), "{words}");
+    assert!(words.contains("-2 to 4 and 2 that are not finite"), "{words}");
+}
+
+#[test]
+fn data_convert_keeps_numbers_and_never_replaces_unasked() {
+    let folder = scene();
+    let here = folder.path();
+    let several = cupel_in(here, &["data", "convert", "scene.npz", "mask.npy"]);
+    refuses(&several, &["scene.npz", "Y", "mask"]);
+    let misspelt = cupel_in(here, &["data", "convert", "scene.npz", "mask.npy", "--variable", "mask_"]);
+    refuses(&misspelt, &["mask_", "did you mean"]);
+    assert!(!here.join("mask.npy").exists());
+
+    let arguments = ["data", "convert", "scene.npz", "mask.npy", "--variable", "mask"];
+    let dry = cupel_in(here, &[&arguments[..], &["--dry-run"]].concat());
+    assert_eq!((dry.code, dry.stderr.as_str()), (Some(0), "would write mask.npy\n"));
+    assert!(!here.join("mask.npy").exists());
+
+    let done = cupel_in(here, &[&arguments[..], &["--json"]].concat());
+    assert_eq!((done.code, done.stdout.as_str()), (Some(0), "{\"written\":\"mask.npy\"}\n"));
+    let mask = open(here.join("mask.npy")).unwrap().array(None).unwrap();
+    assert_eq!(*mask.values(), Values::U8(vec![1, 1, 0, 1, 1, 0]));
+
+    refuses(&cupel_in(here, &arguments), &["mask.npy", "--force"]);
+    assert_eq!(cupel_in(here, &[&arguments[..], &["--force"]].concat()).code, Some(0));
+    refuses(&cupel_in(here, &["data", "convert", "scene.npz", "scene.xyz"]), &["scene.xyz", ".npy, .npz"]);
+}
+
+#[test]
+fn data_refuses_what_is_no_data_with_one_clear_message() {
+    let folder = scene();
+    let here = folder.path();
+    let mut damaged = fs::read(here.join("scene.npz")).unwrap();
+    let middle = damaged.len() / 8;
+    damaged[middle] ^= 0x10;
+    fs::write(here.join("damaged.npz"), damaged).unwrap();
+    fs::write(here.join("empty.mat"), "").unwrap();
+    fs::create_dir(here.join("folder")).unwrap();
+    for file in ["none.mat", "folder", "empty.mat", "damaged.npz"] {
+        refuses(&cupel_in(here, &["data", "info", file]), &[file]);
+        refuses(&cupel_in(here, &["data", "convert", file, "out.mat"]), &[file]);
+        assert!(!here.join("out.mat").exists(), "{file}: nothing is half-written");
+    }
 }
 
 #[test]

@@ -60,13 +60,14 @@ struct Size {
 }
 
 impl Scene {
-    /// Reads a scene; `variable` names its spectra where the file's layout is not a known one.
+    /// Reads a scene; `variable` names its spectra where the file's layout is not a known one, and `rows` is the number
+    /// of image rows where the file does not tell and the image is not square.
     ///
     /// # Errors
     /// A file that cannot be read, has no recognisable scene, or a truth that does not fit.
-    pub fn open(path: &Path, variable: Option<&str>) -> Result<Self> {
+    pub fn open(path: &Path, variable: Option<&str>, rows: Option<usize>) -> Result<Self> {
         let dataset = cupel_data::open(path)?;
-        let (cube, size) = spectra(&dataset, variable)?;
+        let (cube, size) = spectra(&dataset, variable, rows)?;
         let published = Published::find(size.bands, size.rows * size.columns);
         let own = wavelengths(&dataset, size.bands)?;
         let nominal_wavelengths = own.is_none() && published.is_some();
@@ -143,7 +144,7 @@ pub fn open_estimate(estimate: &[PathBuf], truth: &[PathBuf]) -> Result<(Truth, 
 }
 
 /// The spectra as `[Row, Column, Wavelength]`.
-fn spectra(dataset: &Dataset, variable: Option<&str>) -> Result<(Cube<f32>, Size)> {
+fn spectra(dataset: &Dataset, variable: Option<&str>, rows: Option<usize>) -> Result<(Cube<f32>, Size)> {
     let name = variable.or_else(|| SPECTRA.into_iter().find(|n| lookup(dataset, n).is_some()));
     if name.is_none() && !holds_one_array(dataset) {
         return Err(no_scene(dataset, "Name the variable that holds the spectra with --variable."));
@@ -156,24 +157,31 @@ fn spectra(dataset: &Dataset, variable: Option<&str>) -> Result<(Cube<f32>, Size
             Ok((named([AxisKind::Row, AxisKind::Column, AxisKind::Wavelength])?, Size { rows, columns, bands }))
         }
         [first, second] => {
-            let image = image_size(dataset)?;
-            // spectra may be stored as rows or as columns: the image, the truth, or else the smaller side tells
-            let truth_bands = TRUE_ENDMEMBERS.iter().find_map(|n| lookup(dataset, n)).map(Variable::shape);
-            let bands_first = match (image, truth_bands) {
-                (Some((rows, columns)), _) if rows * columns == second => true,
-                (Some((rows, columns)), _) if rows * columns == first => false,
-                (_, Some(shape)) if shape.contains(&first) != shape.contains(&second) => shape.contains(&first),
-                _ => first <= second,
+            // spectra are columns by custom; the image or the truth tells where they are rows
+            let stated = image_size(dataset)?;
+            let image = |pixels: usize, bands: usize| -> Option<(usize, usize)> {
+                if let Some(rows) = rows {
+                    return pixels.is_multiple_of(rows.max(1)).then_some((rows, pixels / rows.max(1)));
+                }
+                let square = (pixels as f64).sqrt().round() as usize;
+                stated
+                    .filter(|(rows, columns)| rows * columns == pixels)
+                    .or_else(|| Published::find(bands, pixels).map(|p| (p.rows, p.columns)))
+                    .or((square * square == pixels).then_some((square, square)))
+            };
+            let truth = TRUE_ENDMEMBERS.iter().find_map(|n| lookup(dataset, n)).map(Variable::shape);
+            let bands_first = match truth {
+                Some(shape) if shape.contains(&first) != shape.contains(&second) => shape.contains(&first),
+                _ => image(second, first).is_some() || image(first, second).is_none(),
             };
             let (bands, pixels) = if bands_first { (first, second) } else { (second, first) };
-            let square = (pixels as f64).sqrt().round() as usize;
-            let (rows, columns) = image
-                .filter(|(rows, columns)| rows * columns == pixels)
-                .or_else(|| Published::find(bands, pixels).map(|p| (p.rows, p.columns)))
-                .or((square * square == pixels).then_some((square, square)))
-                .ok_or_else(|| {
-                    no_scene(dataset, &format!("{pixels} pixels are no square image: add nRow and nCol to the file."))
-                })?;
+            let (rows, columns) = image(pixels, bands).ok_or_else(|| {
+                let hint = match rows {
+                    Some(rows) => format!("--rows {rows} does not divide {pixels} pixels."),
+                    None => format!("{pixels} pixels are no square image: say --rows, or add nRow and nCol to the file."),
+                };
+                no_scene(dataset, &hint)
+            })?;
             let pixels_last = if bands_first { cube } else { transposed(&cube)? };
             // pixel n = row + rows * column: the columns are the slower axis
             let axes = Axes::new(vec![

@@ -4,14 +4,11 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use cupel::{
-    train::device,
-    unmixing::{Ending as Fitted, Row, Spread, Summary, save_comparison},
-};
+use cupel::unmixing::{Ending as Fitted, Row, Spread, Summary, save_comparison};
 use serde::Serialize;
 
 use super::{
-    run::{Completed, Extractor, Settings, fit, matched, open_run, run_dir, seeds, stopped, write_json},
+    run::{Completed, Extractor, Settings, fit, matched, open_run, run_dir, seeds, select_device, stopped, write_json},
     scene::SceneArguments,
 };
 use crate::{Ending, options::Options, output::Output};
@@ -58,8 +55,7 @@ impl Arguments {
             options: self.options,
         };
         let options = &settings.options;
-        let device = device::select(&options.device)?;
-        output.note(format_args!("device: {} ({})", device.name, device.reason));
+        let device = select_device(options, output)?;
         let dir = run_dir(options, &settings.scene.file, "compare")?;
         if options.dry_run {
             let names: Vec<&str> = settings.methods.iter().map(|m| cupel::unmixing::Method::from(*m).name()).collect();

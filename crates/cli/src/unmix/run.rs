@@ -124,8 +124,7 @@ pub struct Printed {
 /// A device that is not there, a folder that may not be used, a run that fails.
 pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Option<Completed>> {
     let options = &settings.options;
-    let device = device::select(&options.device)?;
-    output.note(format_args!("device: {} ({})", device.name, device.reason));
+    let device = select_device(options, output)?;
     let dir = run_dir(options, &settings.scene.file, "unmix")?;
     if options.dry_run {
         output.note(format_args!(
@@ -154,6 +153,19 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
     let names = task.scene.truth.as_ref().map_or_else(Vec::new, |t| t.names.clone());
     let runs = if runs.len() > 1 { runs } else { Vec::new() };
     Ok(Some(Completed::Done(Box::new(Printed { summary, runs, names }))))
+}
+
+/// The device asked for, told to the user.
+///
+/// # Errors
+/// A device that was named and is not there.
+pub fn select_device(options: &Options, output: Output) -> Result<device::Selected> {
+    let device = device::select(&options.device)?;
+    output.note(format_args!(
+        "device: {} ({}); extraction and abundances are classical and run on the CPU with any device",
+        device.name, device.reason
+    ));
+    Ok(device)
 }
 
 /// One fit within `run`, with its numbers logged.

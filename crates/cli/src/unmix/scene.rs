@@ -33,6 +33,10 @@ pub struct SceneArguments {
     #[arg(long, value_name = "NAME")]
     pub variable: Option<String>,
 
+    /// Number of image rows, where the file does not tell and the image is not square
+    #[arg(long, value_name = "N")]
+    pub rows: Option<usize>,
+
     /// Number of endmembers, or auto [default: as many as the truth has, else auto]
     #[arg(long, value_name = "K|auto")]
     pub endmembers: Option<EndmemberCount>,
@@ -105,7 +109,7 @@ impl SceneArguments {
     /// Files without a scene or with a truth that does not fit, scenes that memory cannot hold.
     pub fn task(&self, seed: u64, output: Output) -> Result<Task> {
         check_memory(&self.file)?;
-        let mut scene = Scene::open(&self.file, self.variable.as_deref())?;
+        let mut scene = Scene::open(&self.file, self.variable.as_deref(), self.rows)?;
         if !self.truth.is_empty() {
             scene = scene.with_truth(&self.truth)?;
         }

@@ -1,0 +1,190 @@
+//! `cupel unmix` from the outside: a scene in, a run folder out; refusals; stopping and going on.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use cupel::data::{Array, Values, open, write_mat, write_npy};
+use serde_json::Value;
+
+fn command(folder: &Path, line: &str) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cupel"));
+    command.args(line.split_whitespace()).current_dir(folder).stdin(Stdio::null());
+    command
+}
+
+/// Exit code, standard output and standard error.
+fn cupel(folder: &Path, line: &str) -> (Option<i32>, String, String) {
+    let output = command(folder, line).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn json(folder: &Path, line: &str) -> Value {
+    let (code, stdout, stderr) = cupel(folder, line);
+    assert_eq!(code, Some(0), "{line}: {stderr}");
+    serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{line}: {error} in {stdout}"))
+}
+
+fn scene(folder: &Path, pixels: usize) {
+    let line = format!("unmix simulate --pixels {pixels} --bands 40 --materials 3 --snr-db 30 --seed 3 --out scene.mat");
+    assert_eq!(cupel(folder, &line).0, Some(0));
+}
+
+#[test]
+fn a_simulated_scene_is_unmixed_measured_and_evaluated() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    scene(folder, 900);
+    let run = json(folder, "unmix run scene.mat --seed 1 --out run --json --quiet");
+    assert_eq!((run["method"].as_str(), run["endmembers"].as_u64(), run["seed"].as_u64()), (Some("auto"), Some(3), Some(1)));
+    assert!(run["mean_sad_rad"].as_f64().unwrap() < 0.05, "{run}");
+    assert_eq!(run["sad_rad"].as_array().unwrap().len(), 3);
+    assert!(run["coverage_90"].is_null() && run["steps"].as_u64().unwrap() > 50);
+    for key in ["native", "fcls", "unit_max", "rescaled"] {
+        assert!(run["abundance_rmse"][key].as_f64().unwrap() < 0.2, "{run}");
+    }
+    for file in [
+        "report.html", "metrics.json", "config.toml", "environment.json", "finished.json", "result.mat",
+        "figures/abundances.png", "figures/endmembers.svg", "figures/brightness.png",
+        "figures/reconstruction_error.png", "tables/measures.tex", "tables/candidates.csv",
+    ] {
+        assert!(folder.join("run").join(file).is_file(), "{file}");
+    }
+    let maps = open(folder.join("run/abundances.npy")).unwrap();
+    assert_eq!(maps.variables()[0].shape(), [30, 30, 3]);
+
+    let evaluated = json(folder, "unmix evaluate run --json");
+    assert!((evaluated["mean_sad_rad"].as_f64().unwrap() - run["mean_sad_rad"].as_f64().unwrap()).abs() < 1e-9);
+    let own = evaluated["abundance_rmse"]["overall"].as_f64().unwrap();
+    assert!((own - run["abundance_rmse"]["native"].as_f64().unwrap()).abs() < 1e-9);
+    let files = "unmix evaluate --endmembers run/endmembers.npy --abundances run/abundances.npy --truth scene.mat --json";
+    assert_eq!(json(folder, files), evaluated);
+}
+
+#[test]
+fn several_runs_and_methods_give_means_and_spreads() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    scene(folder, 400);
+    let run = json(folder, "unmix run scene.mat --method vca --runs 3 --seed 5 --json --quiet --out run");
+    let each: Vec<f64> = run["runs"].as_array().unwrap().iter().map(|r| r["mean_sad_rad"].as_f64().unwrap()).collect();
+    assert_eq!(each.len(), 3);
+    assert!((run["mean_sad_rad"].as_f64().unwrap() - each.iter().sum::<f64>() / 3.0).abs() < 1e-12);
+    let seeds: Vec<u64> = run["runs"].as_array().unwrap().iter().map(|r| r["seed"].as_u64().unwrap()).collect();
+    assert_eq!(seeds, [5, 6, 7]);
+
+    let line = "unmix compare scene.mat --methods edaa,vca,nfindr,spa --restarts 2 --runs 2 --json --quiet --out compared";
+    let rows = json(folder, line);
+    let names: Vec<&str> = rows["rows"].as_array().unwrap().iter().map(|r| r["method"].as_str().unwrap()).collect();
+    assert_eq!(names, ["edaa", "vca", "nfindr", "spa"]);
+    for row in rows["rows"].as_array().unwrap() {
+        assert_eq!(row["runs"], 2);
+        for spread in [&row["mean_sad_rad"], &row["abundance_rmse"]["unit_max"], &row["seconds"]] {
+            assert!(spread["mean"].is_f64() && spread["sd"].is_f64(), "{row}");
+        }
+    }
+    assert!(folder.join("compared/report.html").is_file() && folder.join("compared/tables/comparison.tex").is_file());
+}
+
+#[test]
+fn results_do_not_depend_on_the_number_of_threads() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    scene(folder, 400);
+    for threads in [1, 3] {
+        let line = format!("unmix run scene.mat --seed 2 --threads {threads} --out t{threads} --quiet --json");
+        json(folder, &line);
+    }
+    for file in ["endmembers.npy", "abundances.npy", "brightness.npy"] {
+        assert_eq!(fs::read(folder.join("t1").join(file)).unwrap(), fs::read(folder.join("t3").join(file)).unwrap(), "{file}");
+    }
+}
+
+#[test]
+fn bad_input_gets_one_clear_message_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    scene(folder, 100);
+    let matrix = |name: &str, variable: &str, change: &dyn Fn(&mut Vec<f64>)| {
+        let mut values: Vec<f64> = (0..12 * 16).map(|i| 1.0 + (i % 7) as f64).collect();
+        change(&mut values);
+        let array = Array::new(vec![12, 16], Values::F64(values)).unwrap();
+        write_mat(&folder.join(name), &[(variable, &array)]).unwrap();
+    };
+    matrix("nan.mat", "Y", &|v| v[5] = f64::NAN);
+    matrix("dark.mat", "Y", &|v| (0..12).for_each(|band| v[band * 16 + 3] = 0.0));
+    matrix("unnamed.mat", "foo", &|_| ());
+    fs::write(folder.join("text.mat"), "this is no scene").unwrap();
+    let other = Array::new(vec![3, 41], Values::F64(vec![0.5; 123])).unwrap();
+    write_npy(&folder.join("other.npy"), &other).unwrap();
+    for (line, words) in [
+        ("unmix run missing.mat", &["missing.mat", "no such file"][..]),
+        ("unmix run .", &["folder"]),
+        ("unmix run text.mat", &["text.mat"]),
+        ("unmix run unnamed.mat", &["foo [12, 16]", "--variable"]),
+        ("unmix run unnamed.mat --variable fo", &["fo", "foo"]),
+        ("unmix run nan.mat --endmembers 2", &["nan.mat", "not a finite number", "mask"]),
+        ("unmix run dark.mat --endmembers 2", &["dark.mat", "zero in every band", "mask"]),
+        ("unmix run scene.mat --endmembers 0", &["--endmembers 0", "1 to 40"]),
+        ("unmix run scene.mat --endmembers 41", &["--endmembers 41", "1 to 40"]),
+        ("unmix run scene.mat --endmembers 2", &["the truth has 3 endmembers"]),
+        ("unmix run scene.mat --truth other.npy", &["other.npy", "no endmembers of 40 bands"]),
+        ("unmix run scene.mat --device cuda:7", &["cuda"]),
+        ("unmix evaluate nowhere", &["nowhere"]),
+        ("unmix simulate --out here.xyz", &[".mat"]),
+    ] {
+        let (code, stdout, stderr) = cupel(folder, &format!("{line} {}", if line.contains("--out") || line.contains("evaluate") { "" } else { "--out bad" }));
+        assert_eq!((code, stdout.as_str()), (Some(1), ""), "{line}: {stderr}");
+        assert_eq!(stderr.matches("error:").count(), 1, "{line}: {stderr}");
+        words.iter().for_each(|word| assert!(stderr.contains(word), "{line}: {word:?} is not in: {stderr}"));
+        assert!(!folder.join("bad").exists(), "{line} left something behind");
+    }
+    let (code, _, stderr) = cupel(folder, "unmix run scene.mat --method vca --out run --quiet");
+    assert_eq!(code, Some(0), "{stderr}");
+    let (code, _, stderr) = cupel(folder, "unmix run scene.mat --method vca --out run --quiet");
+    assert!(code == Some(1) && stderr.contains("--force"), "{stderr}");
+    assert_eq!(cupel(folder, "unmix run scene.mat --method vca --out run --quiet --force").0, Some(0));
+    assert_eq!(cupel(folder, "unmix run scene.mat --dry-run --out planned").0, Some(0));
+    assert!(!folder.join("planned").exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stopped_run_goes_on_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    scene(folder, 10_000);
+    json(folder, "unmix run scene.mat --seed 4 --out whole --quiet --json");
+
+    let mut child = command(folder, "unmix run scene.mat --seed 4 --out parts --quiet").spawn().unwrap();
+    let started = Instant::now();
+    let saved = || fs::read_dir(folder.join("parts/checkpoints/auto-seed-4")).is_ok_and(|mut sets| sets.next().is_some());
+    while !saved() && started.elapsed() < Duration::from_secs(60) {
+        sleep(Duration::from_millis(5));
+    }
+    let kill = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(kill.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130), "stopped by the signal after saving");
+    assert!(!folder.join("parts/finished.json").exists() && !folder.join("parts/endmembers.npy").exists());
+
+    json(folder, "unmix run scene.mat --seed 4 --out parts --resume --quiet --json");
+    for file in ["endmembers.npy", "abundances.npy", "brightness.npy", "reconstruction_error.npy"] {
+        let bytes = |run: &str| fs::read(folder.join(run).join(file)).unwrap();
+        assert_eq!(bytes("whole"), bytes("parts"), "{file}");
+    }
+}
+
+#[test]
+fn an_envi_scene_has_the_size_its_header_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    json(folder, "unmix simulate --pixels 1200 --bands 30 --format envi --seed 1 --out big.img --json");
+    assert_eq!(fs::metadata(folder.join("big.img")).unwrap().len(), 1200 * 30 * 2);
+    let header = fs::read_to_string(folder.join("big.hdr")).unwrap();
+    assert!(header.contains("samples = 40") && header.contains("lines = 30") && header.contains("bands = 30"), "{header}");
+}
