@@ -73,25 +73,20 @@ impl Convert {
     fn run(self) -> Result<Ending> {
         self.options.apply()?;
         let output = Output::new(&self.options);
+        if self.target.symlink_metadata().is_ok() && !self.options.force {
+            bail!("{} exists; replace it with --force or choose another name", self.target.display());
+        }
         if self.options.dry_run {
-            self.check()?;
+            let dataset = open(&self.file)?;
+            if let Some(name) = &self.variable {
+                dataset.variable(name)?;
+            }
             output.note(format_args!("would write {}", self.target.display()));
             return Ok(Ending::Done);
         }
         convert(&self.file, &self.target, self.variable.as_deref(), self.options.force)?;
         output.result(&Written { written: self.target.display().to_string() })?;
         Ok(Ending::Done)
-    }
-
-    fn check(&self) -> Result<()> {
-        let dataset = open(&self.file)?;
-        if let Some(name) = &self.variable {
-            dataset.variable(name)?;
-        }
-        if self.target.symlink_metadata().is_ok() && !self.options.force {
-            bail!("{} exists; replace it with --force", self.target.display());
-        }
-        Ok(())
     }
 }
 
