@@ -7,7 +7,7 @@ use flate2::{Decompress, FlushDecompress, Status};
 use std::io::{self, Read};
 
 /// Compressed bytes read at a time.
-const CHUNK_BYTES: usize = 32 << 10;
+const CHUNK_BYTES: usize = 64 << 10;
 
 /// Inflates what `input` yields.
 pub(crate) struct Inflate<R> {

@@ -23,8 +23,9 @@ impl ByteOrder {
     }
 }
 
-/// Bytes read or written at a time; a multiple of the size of every type.
-const CHUNK_BYTES: usize = 64 << 10;
+/// Bytes read or written at a time; a multiple of the size of every type, and many times the 32 KiB that an inflating
+/// reader keeps from one read to the next.
+const CHUNK_BYTES: usize = 256 << 10;
 
 /// Reads `count` numbers.
 ///
@@ -143,11 +144,11 @@ mod tests {
 
     #[test]
     fn more_than_one_chunk_goes_through_and_early_ends_are_errors() {
-        let values = Values::F64((0..20_001).map(f64::from).collect());
+        let values = Values::F64((0..70_001).map(f64::from).collect());
         let mut bytes = Vec::new();
         write_values(&mut bytes, &values).unwrap();
-        assert_eq!(bytes.len(), 20_001 * 8);
-        let read = |bytes: &[u8]| read_values(&mut &*bytes, ElementType::F64, 20_001, ByteOrder::Little);
+        assert_eq!(bytes.len(), 70_001 * 8);
+        let read = |bytes: &[u8]| read_values(&mut &*bytes, ElementType::F64, 70_001, ByteOrder::Little);
         assert_eq!(read(&bytes).unwrap(), values);
         assert_eq!(read(&bytes[1..]).unwrap_err().kind(), io::ErrorKind::UnexpectedEof);
         let huge = read_values(&mut &bytes[..], ElementType::F64, usize::MAX / 8, ByteOrder::Little);
