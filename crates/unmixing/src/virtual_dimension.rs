@@ -2,6 +2,9 @@
 
 use crate::{Moments, Noise, Result};
 
+/// Finite samples and an estimated noise put eigenvalues of noise this much beyond their limit.
+const NOISE_EDGE_MARGIN: f64 = 1.1;
+
 /// HySime: the directions whose signal power exceeds the noise power.
 ///
 /// J. M. Bioucas-Dias, J. M. P. Nascimento, "Hyperspectral Subspace Identification", IEEE Transactions on Geoscience
@@ -15,7 +18,11 @@ pub fn hysime(moments: &Moments, noise: &Noise) -> Result<usize> {
     // keeps noise-free bands from counting every direction, as in the authors' program
     let ridge = signal.values.iter().sum::<f64>() / bands as f64 * 1e-5;
     let quadratic = |v: &[f64], matrix: &[f64]| -> f64 {
-        matrix.chunks_exact(bands).zip(v).map(|(row, vi)| vi * row.iter().zip(v).map(|(m, vj)| m * vj).sum::<f64>()).sum()
+        matrix
+            .chunks_exact(bands)
+            .zip(v)
+            .map(|(row, vi)| vi * row.iter().zip(v).map(|(m, vj)| m * vj).sum::<f64>())
+            .sum()
     };
     let count = signal.vectors.iter().filter(|v| {
         let noise_power: f64 = v.iter().zip(&noise.variances).map(|(v, n)| v * v * (n + ridge)).sum();
@@ -34,24 +41,42 @@ pub fn hysime(moments: &Moments, noise: &Noise) -> Result<usize> {
 /// When an eigendecomposition fails.
 pub fn hfc(moments: &Moments, noise: &Noise, samples: usize, false_alarm: f64) -> Result<usize> {
     let bands = moments.mean.len();
-    let largest = noise.variances.iter().copied().fold(0.0, f64::max);
-    let scale: Vec<f64> = noise.variances.iter().map(|n| n.max(1e-12 * largest.max(f64::MIN_POSITIVE)).sqrt()).collect();
-    let whiten = |centre: f64| -> Vec<f64> {
-        (0..bands * bands)
-            .map(|at| {
-                let (i, j) = (at / bands, at % bands);
-                (moments.second[at] - centre * moments.mean[i] * moments.mean[j]) / (scale[i] * scale[j])
-            })
-            .collect()
-    };
-    let correlation = cupel_pca::symmetric_eigen(&whiten(0.0), bands)?.values;
-    let covariance = cupel_pca::symmetric_eigen(&whiten(1.0), bands)?.values;
+    let correlation = cupel_pca::symmetric_eigen(&whitened(moments, noise, 0.0), bands)?.values;
+    let covariance = cupel_pca::symmetric_eigen(&whitened(moments, noise, 1.0), bands)?.values;
     let quantile = upper_normal_quantile(false_alarm);
     let significant = correlation.iter().zip(&covariance).filter(|(r, k)| {
         let deviation = (2.0 / samples as f64 * (*r * *r + *k * *k)).sqrt();
         *r - *k > quantile * deviation
     });
     Ok(significant.count())
+}
+
+/// Directions in which noise-whitened spectra spread more than white noise can.
+///
+/// The eigenvalues of white noise of unit variance in `samples` spectra end at `(1 + sqrt(bands / samples))^2`: V. A.
+/// Marchenko, L. A. Pastur, Mathematics of the USSR-Sbornik 1(4), 457 (1967).
+///
+/// # Errors
+/// When the eigendecomposition fails.
+pub(crate) fn signal_directions(moments: &Moments, noise: &Noise, samples: usize) -> Result<usize> {
+    let bands = moments.mean.len();
+    let edge = NOISE_EDGE_MARGIN * (1.0 + (bands as f64 / samples as f64).sqrt()).powi(2);
+    let values = cupel_pca::symmetric_eigen(&whitened(moments, noise, 0.0), bands)?.values;
+    Ok(values.iter().filter(|v| **v > edge).count())
+}
+
+/// Moments about `centre` times the mean, in units of the noise of each band.
+fn whitened(moments: &Moments, noise: &Noise, centre: f64) -> Vec<f64> {
+    let bands = moments.mean.len();
+    let largest = noise.variances.iter().copied().fold(0.0, f64::max);
+    let scale: Vec<f64> =
+        noise.variances.iter().map(|n| n.max(1e-12 * largest.max(f64::MIN_POSITIVE)).sqrt()).collect();
+    (0..bands * bands)
+        .map(|at| {
+            let (i, j) = (at / bands, at % bands);
+            (moments.second[at] - centre * moments.mean[i] * moments.mean[j]) / (scale[i] * scale[j])
+        })
+        .collect()
 }
 
 /// `z` with `P(Z > z) = probability` for a standard normal, by bisection of the complementary error function.
@@ -75,8 +100,7 @@ fn upper_normal(z: f64) -> f64 {
     }
     const STEPS: usize = 400;
     let width = z / STEPS as f64;
-    let inner: f64 =
-        (1..STEPS).map(|i| density(i as f64 * width) * if i % 2 == 1 { 4.0 } else { 2.0 }).sum();
+    let inner: f64 = (1..STEPS).map(|i| density(i as f64 * width) * if i % 2 == 1 { 4.0 } else { 2.0 }).sum();
     0.5 - (density(0.0) + inner + density(z)) * width / 3.0
 }
 
