@@ -224,13 +224,57 @@ fn cut(text: &str) -> String {
 
 impl fmt::Display for Range {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let (Some(minimum), Some(maximum)) = (self.minimum, self.maximum) {
-            write!(f, "{minimum} to {maximum}")?;
+        match (self.minimum, self.maximum) {
+            (Some(minimum), Some(maximum)) if minimum == maximum => f.write_str(&short(minimum))?,
+            (Some(minimum), Some(maximum)) => write!(f, "{} to {}", short(minimum), short(maximum))?,
+            _ => f.write_str("no number")?,
         }
         match self.not_finite {
             0 => Ok(()),
             1 => write!(f, " and 1 that is not finite"),
             count => write!(f, " and {count} that are not finite"),
         }
+    }
+}
+
+/// Enough digits to know a number by: integers whole, the rest with six.
+fn short(value: f64) -> String {
+    let size = value.abs();
+    if value.fract() == 0.0 && size < 1e15 {
+        format!("{value}")
+    } else if (1e-3..1e6).contains(&size) {
+        let digits = format!("{value:.6}");
+        digits.trim_end_matches('0').trim_end_matches('.').to_owned()
+    } else {
+        format!("{value:.5e}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_short_and_still_right() {
+        let cases = [
+            (0.0, "0"),
+            (-5437.0, "-5437"),
+            (0.25, "0.25"),
+            (1.0 / 3.0, "0.333333"),
+            (-123_456.789, "-123456.789"),
+            (1.5e-7, "1.50000e-7"),
+            (1e300, "1.00000e300"),
+            (5e-324, "4.94066e-324"),
+        ];
+        for (value, expected) in cases {
+            assert_eq!(short(value), expected);
+        }
+    }
+
+    #[test]
+    fn texts_cannot_move_the_cursor() {
+        assert_eq!(cut("tree\u{1b}[2J"), "tree[2J…");
+        assert_eq!(cut(&"x".repeat(61)), format!("{}…", "x".repeat(60)));
+        assert_eq!(cut("water"), "water");
     }
 }

@@ -13,6 +13,7 @@ mod unmix;
 use std::{
     backtrace::{Backtrace, BacktraceStatus},
     env,
+    error::Error,
     panic::{self, PanicHookInfo},
     process::ExitCode,
     sync::Mutex,
@@ -107,15 +108,23 @@ fn run() -> Result<ExitCode> {
     })
 }
 
-/// The chain of causes on one line, without the causes that an outer message already repeats.
+/// The chain of causes on one line, up to an error of the library: its message names its own causes.
 fn sentence(error: &anyhow::Error) -> String {
-    let mut sentence = error.to_string();
-    for cause in error.chain().skip(1).map(ToString::to_string) {
-        if !sentence.contains(cause.trim()) {
-            sentence = format!("{sentence}: {}", cause.trim_end());
+    let mut parts: Vec<String> = Vec::new();
+    for cause in error.chain() {
+        parts.push(cause.to_string().trim_end().to_owned());
+        if is_whole(cause) {
+            break;
         }
     }
-    sentence
+    parts.join(": ")
+}
+
+fn is_whole(error: &(dyn Error + 'static)) -> bool {
+    error.is::<cupel::data::Error>()
+        || error.is::<cupel::report::Error>()
+        || error.is::<cupel::train::Error>()
+        || error.is::<cupel::unmixing::Error>()
 }
 
 /// A panic that is caught, as in a device probe, must not be heard; one that is not is told by `main`.
@@ -140,10 +149,14 @@ mod tests {
     }
 
     #[test]
-    fn a_repeated_cause_is_said_once() {
-        let cause = anyhow::anyhow!("no such file");
-        assert_eq!(sentence(&cause.context("reading a.mat: no such file")), "reading a.mat: no such file");
-        let cause = anyhow::anyhow!("no such file");
-        assert_eq!(sentence(&cause.context("reading a.mat")), "reading a.mat: no such file");
+    fn causes_are_said_up_to_an_error_of_the_library() {
+        let missing = || std::io::Error::from(std::io::ErrorKind::NotFound);
+        let error = anyhow::Error::from(missing()).context("reading a.toml");
+        assert_eq!(sentence(&error), "reading a.toml: entity not found");
+
+        let error = cupel::data::open("no such file").expect_err("there is none");
+        let message = error.to_string();
+        assert!(error.source().is_some());
+        assert_eq!(sentence(&anyhow::Error::from(error).context("opening")), format!("opening: {message}"));
     }
 }

@@ -31,7 +31,8 @@ fn json(folder: &Path, line: &str) -> Value {
 }
 
 fn scene(folder: &Path, pixels: usize) {
-    let line = format!("unmix simulate --pixels {pixels} --bands 40 --materials 3 --snr-db 30 --seed 3 --out scene.mat");
+    let line =
+        format!("unmix simulate --pixels {pixels} --bands 40 --materials 3 --snr-db 30 --seed 3 --out scene.mat");
     assert_eq!(cupel(folder, &line).0, Some(0));
 }
 
@@ -41,7 +42,10 @@ fn a_simulated_scene_is_unmixed_measured_and_evaluated() {
     let folder = folder.path();
     scene(folder, 900);
     let run = json(folder, "unmix run scene.mat --seed 1 --out run --json --quiet");
-    assert_eq!((run["method"].as_str(), run["endmembers"].as_u64(), run["seed"].as_u64()), (Some("auto"), Some(3), Some(1)));
+    assert_eq!(
+        (run["method"].as_str(), run["endmembers"].as_u64(), run["seed"].as_u64()),
+        (Some("auto"), Some(3), Some(1))
+    );
     assert!(run["mean_sad_rad"].as_f64().unwrap() < 0.05, "{run}");
     assert_eq!(run["sad_rad"].as_array().unwrap().len(), 3);
     assert!(run["coverage_90"].is_null() && run["steps"].as_u64().unwrap() > 50);
@@ -49,9 +53,18 @@ fn a_simulated_scene_is_unmixed_measured_and_evaluated() {
         assert!(run["abundance_rmse"][key].as_f64().unwrap() < 0.2, "{run}");
     }
     for file in [
-        "report.html", "metrics.json", "config.toml", "environment.json", "finished.json", "result.mat",
-        "figures/abundances.png", "figures/endmembers.svg", "figures/brightness.png",
-        "figures/reconstruction_error.png", "tables/measures.tex", "tables/candidates.csv",
+        "report.html",
+        "metrics.json",
+        "config.toml",
+        "environment.json",
+        "finished.json",
+        "result.mat",
+        "figures/abundances.png",
+        "figures/endmembers.svg",
+        "figures/brightness.png",
+        "figures/reconstruction_error.png",
+        "tables/measures.tex",
+        "tables/candidates.csv",
     ] {
         assert!(folder.join("run").join(file).is_file(), "{file}");
     }
@@ -62,7 +75,8 @@ fn a_simulated_scene_is_unmixed_measured_and_evaluated() {
     assert!((evaluated["mean_sad_rad"].as_f64().unwrap() - run["mean_sad_rad"].as_f64().unwrap()).abs() < 1e-9);
     let own = evaluated["abundance_rmse"]["overall"].as_f64().unwrap();
     assert!((own - run["abundance_rmse"]["native"].as_f64().unwrap()).abs() < 1e-9);
-    let files = "unmix evaluate --endmembers run/endmembers.npy --abundances run/abundances.npy --truth scene.mat --json";
+    let files =
+        "unmix evaluate --endmembers run/endmembers.npy --abundances run/abundances.npy --truth scene.mat --json";
     assert_eq!(json(folder, files), evaluated);
 }
 
@@ -78,7 +92,8 @@ fn several_runs_and_methods_give_means_and_spreads() {
     let seeds: Vec<u64> = run["runs"].as_array().unwrap().iter().map(|r| r["seed"].as_u64().unwrap()).collect();
     assert_eq!(seeds, [5, 6, 7]);
 
-    let line = "unmix compare scene.mat --methods edaa,vca,nfindr,spa --restarts 2 --runs 2 --json --quiet --out compared";
+    let line =
+        "unmix compare scene.mat --methods edaa,vca,nfindr,spa --restarts 2 --runs 2 --json --quiet --out compared";
     let rows = json(folder, line);
     let names: Vec<&str> = rows["rows"].as_array().unwrap().iter().map(|r| r["method"].as_str().unwrap()).collect();
     assert_eq!(names, ["edaa", "vca", "nfindr", "spa"]);
@@ -101,7 +116,11 @@ fn results_do_not_depend_on_the_number_of_threads() {
         json(folder, &line);
     }
     for file in ["endmembers.npy", "abundances.npy", "brightness.npy"] {
-        assert_eq!(fs::read(folder.join("t1").join(file)).unwrap(), fs::read(folder.join("t3").join(file)).unwrap(), "{file}");
+        assert_eq!(
+            fs::read(folder.join("t1").join(file)).unwrap(),
+            fs::read(folder.join("t3").join(file)).unwrap(),
+            "{file}"
+        );
     }
 }
 
@@ -138,7 +157,10 @@ fn bad_input_gets_one_clear_message_and_leaves_nothing() {
         ("unmix evaluate nowhere", &["nowhere"]),
         ("unmix simulate --out here.xyz", &[".mat"]),
     ] {
-        let (code, stdout, stderr) = cupel(folder, &format!("{line} {}", if line.contains("--out") || line.contains("evaluate") { "" } else { "--out bad" }));
+        let (code, stdout, stderr) = cupel(
+            folder,
+            &format!("{line} {}", if line.contains("--out") || line.contains("evaluate") { "" } else { "--out bad" }),
+        );
         assert_eq!((code, stdout.as_str()), (Some(1), ""), "{line}: {stderr}");
         assert_eq!(stderr.matches("error:").count(), 1, "{line}: {stderr}");
         words.iter().for_each(|word| assert!(stderr.contains(word), "{line}: {word:?} is not in: {stderr}"));
@@ -163,7 +185,8 @@ fn a_stopped_run_goes_on_to_the_same_bits() {
 
     let mut child = command(folder, "unmix run scene.mat --seed 4 --out parts --quiet").spawn().unwrap();
     let started = Instant::now();
-    let saved = || fs::read_dir(folder.join("parts/checkpoints/auto-seed-4")).is_ok_and(|mut sets| sets.next().is_some());
+    let saved =
+        || fs::read_dir(folder.join("parts/checkpoints/auto-seed-4")).is_ok_and(|mut sets| sets.next().is_some());
     while !saved() && started.elapsed() < Duration::from_secs(60) {
         sleep(Duration::from_millis(5));
     }
@@ -186,5 +209,8 @@ fn an_envi_scene_has_the_size_its_header_says() {
     json(folder, "unmix simulate --pixels 1200 --bands 30 --format envi --seed 1 --out big.img --json");
     assert_eq!(fs::metadata(folder.join("big.img")).unwrap().len(), 1200 * 30 * 2);
     let header = fs::read_to_string(folder.join("big.hdr")).unwrap();
-    assert!(header.contains("samples = 40") && header.contains("lines = 30") && header.contains("bands = 30"), "{header}");
+    assert!(
+        header.contains("samples = 40") && header.contains("lines = 30") && header.contains("bands = 30"),
+        "{header}"
+    );
 }

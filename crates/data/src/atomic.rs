@@ -42,21 +42,12 @@ pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()
     if path.file_name().is_none() || existing.as_ref().is_some_and(fs::Metadata::is_dir) {
         return Err(Error::io("write", path)(io::ErrorKind::IsADirectory.into()));
     }
-    if existing
-        .as_ref()
-        .is_some_and(|existing| !existing.is_file())
-    {
+    if existing.as_ref().is_some_and(|existing| !existing.is_file()) {
         // A rename would put a file in the place of the device itself.
-        return Err(Error::NotAFile {
-            path: path.into(),
-            what: "a device or a pipe",
-        });
+        return Err(Error::NotAFile { path: path.into(), what: "a device or a pipe" });
     }
-    let target = if existing.is_some() {
-        fs::canonicalize(path).map_err(Error::io("find", path))?
-    } else {
-        path.into()
-    };
+    let target =
+        if existing.is_some() { fs::canonicalize(path).map_err(Error::io("find", path))? } else { path.into() };
     let folder = match target.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
         _ => Path::new("."),
@@ -65,18 +56,13 @@ pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()
     let (temporary, file) = Temporary::beside(&target, folder)?;
     let mut buffered = BufWriter::new(file);
     write(&mut buffered)?;
-    let file = buffered
-        .into_inner()
-        .map_err(|error| Error::io("write", path)(error.into_error()))?;
+    let file = buffered.into_inner().map_err(|error| Error::io("write", path)(error.into_error()))?;
     if let Some(existing) = existing {
-        file.set_permissions(existing.permissions())
-            .map_err(Error::io("keep the mode of", path))?;
+        file.set_permissions(existing.permissions()).map_err(Error::io("keep the mode of", path))?;
     }
     file.sync_all().map_err(Error::io("write", path))?;
     drop(file);
-    temporary
-        .rename(&target)
-        .map_err(Error::io("replace", path))?;
+    temporary.rename(&target).map_err(Error::io("replace", path))?;
     sync_folder(folder).map_err(Error::io("write the folder of", path))
 }
 
@@ -90,11 +76,7 @@ impl Temporary {
         loop {
             let mut name = OsString::from(".");
             name.push(target.file_name().unwrap_or_default());
-            name.push(format!(
-                ".{}-{}.tmp",
-                process::id(),
-                COUNT.fetch_add(1, Ordering::Relaxed)
-            ));
+            name.push(format!(".{}-{}.tmp", process::id(), COUNT.fetch_add(1, Ordering::Relaxed)));
             let path = folder.join(name);
             match OpenOptions::new().write(true).create_new(true).open(&path) {
                 Ok(file) => return Ok((Self(Some(path)), file)),
@@ -128,14 +110,7 @@ impl Drop for Temporary {
 fn sync_folder(folder: &Path) -> io::Result<()> {
     match File::open(folder)?.sync_all() {
         // Some network file systems do not synchronise folders; there the rename itself is durable.
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-            ) =>
-        {
-            Ok(())
-        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported) => Ok(()),
         result => result,
     }
 }
@@ -150,18 +125,12 @@ fn sync_folder(_: &Path) -> io::Result<()> {
 mod tests {
     use super::*;
 
-    fn content<'a>(
-        path: &'a Path,
-        bytes: &'a [u8],
-    ) -> impl FnOnce(&mut dyn Write) -> Result<()> + 'a {
+    fn content<'a>(path: &'a Path, bytes: &'a [u8]) -> impl FnOnce(&mut dyn Write) -> Result<()> + 'a {
         move |file| file.write_all(bytes).map_err(Error::io("write", path))
     }
 
     fn names(folder: &Path) -> Vec<OsString> {
-        let mut names: Vec<OsString> = fs::read_dir(folder)
-            .unwrap()
-            .map(|entry| entry.unwrap().file_name())
-            .collect();
+        let mut names: Vec<OsString> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         names.sort();
         names
     }
@@ -185,17 +154,11 @@ mod tests {
             content(&path, &[7; 100_000])(file)?;
             Err(Error::io("write", &path)(io::ErrorKind::StorageFull.into()))
         };
-        assert!(
-            write_atomic(&path, fail)
-                .unwrap_err()
-                .to_string()
-                .contains("the disk is full")
-        );
+        assert!(write_atomic(&path, fail).unwrap_err().to_string().contains("the disk is full"));
         assert!(names(folder.path()).is_empty());
         write_atomic(&path, content(&path, b"old")).unwrap();
         assert!(write_atomic(&path, fail).is_err());
-        let panicked =
-            std::panic::catch_unwind(|| write_atomic(&path, |_| panic!("in the middle")));
+        let panicked = std::panic::catch_unwind(|| write_atomic(&path, |_| panic!("in the middle")));
         assert!(panicked.is_err());
         assert_eq!(fs::read(&path).unwrap(), b"old");
         assert_eq!(names(folder.path()), ["a.bin"]);
@@ -204,27 +167,12 @@ mod tests {
     #[test]
     fn folders_are_refused_and_missing_ones_named() {
         let folder = tempfile::tempdir().unwrap();
-        for path in [
-            folder.path().to_path_buf(),
-            folder.path().join(".."),
-            PathBuf::from("/"),
-            PathBuf::new(),
-        ] {
-            let error = write_atomic(&path, content(&path, b"x"))
-                .unwrap_err()
-                .to_string();
-            assert!(
-                error.contains("it is a folder, a file is needed"),
-                "{error}"
-            );
+        for path in [folder.path().to_path_buf(), folder.path().join(".."), PathBuf::from("/"), PathBuf::new()] {
+            let error = write_atomic(&path, content(&path, b"x")).unwrap_err().to_string();
+            assert!(error.contains("it is a folder, a file is needed"), "{error}");
         }
         let path = folder.path().join("missing").join("a.bin");
-        assert!(
-            write_atomic(&path, content(&path, b"x"))
-                .unwrap_err()
-                .to_string()
-                .contains("there is no such")
-        );
+        assert!(write_atomic(&path, content(&path, b"x")).unwrap_err().to_string().contains("there is no such"));
         assert!(names(folder.path()).is_empty());
     }
 
@@ -235,10 +183,7 @@ mod tests {
         std::thread::scope(|scope| {
             for writer in 0..8_u8 {
                 let path = &path;
-                scope.spawn(move || {
-                    (0..20)
-                        .for_each(|_| write_atomic(path, content(path, &[writer; 5000])).unwrap())
-                });
+                scope.spawn(move || (0..20).for_each(|_| write_atomic(path, content(path, &[writer; 5000])).unwrap()));
             }
         });
         let bytes = fs::read(&path).unwrap();
@@ -258,17 +203,9 @@ mod tests {
         write_atomic(&link, content(&link, b"new")).unwrap();
         assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
         assert_eq!(fs::read(&real).unwrap(), b"new");
-        assert_eq!(
-            fs::metadata(&real).unwrap().permissions().mode() & 0o777,
-            0o640
-        );
-        let device = write_atomic(Path::new("/dev/null"), content(&link, b"x"))
-            .unwrap_err()
-            .to_string();
-        assert!(
-            device.starts_with("/dev/null is a device or a pipe"),
-            "{device}"
-        );
+        assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o777, 0o640);
+        let device = write_atomic(Path::new("/dev/null"), content(&link, b"x")).unwrap_err().to_string();
+        assert!(device.starts_with("/dev/null is a device or a pipe"), "{device}");
         let into = folder.path().join("into");
         symlink(folder.path(), &into).unwrap();
         assert!(write_atomic(&into, content(&into, b"x")).is_err());

@@ -32,24 +32,14 @@ impl Axes {
     /// ```
     pub fn new(axes: Vec<Axis>) -> Result<Self> {
         for (position, axis) in axes.iter().enumerate() {
-            if axes[..position]
-                .iter()
-                .any(|other| other.kind() == axis.kind())
-            {
+            if axes[..position].iter().any(|other| other.kind() == axis.kind()) {
                 return Err(Error::DuplicateAxis { kind: axis.kind() });
             }
         }
-        if axes
-            .iter()
-            .try_fold(1_usize, |product, axis| product.checked_mul(axis.len()))
-            .is_none()
-        {
+        if axes.iter().try_fold(1_usize, |product, axis| product.checked_mul(axis.len())).is_none() {
             return Err(Error::TooLarge {
                 doing: "describing an array",
-                size: format!(
-                    "{:?} values",
-                    axes.iter().map(Axis::len).collect::<Vec<_>>()
-                ),
+                size: format!("{:?} values", axes.iter().map(Axis::len).collect::<Vec<_>>()),
                 limit: format!("{} values, the most this machine can address", usize::MAX),
             });
         }
@@ -64,10 +54,7 @@ impl Axes {
         self.0
             .iter()
             .position(|axis| axis.kind() == kind)
-            .ok_or_else(|| Error::MissingAxis {
-                wanted: kind,
-                have: self.kinds(),
-            })
+            .ok_or_else(|| Error::MissingAxis { wanted: kind, have: self.kinds() })
     }
 
     /// The axis `kind`.
@@ -124,13 +111,7 @@ impl Axes {
                 got: kinds.len(),
             });
         }
-        Self::new(
-            self.0
-                .into_iter()
-                .zip(kinds)
-                .map(|(axis, &kind)| axis.renamed(kind))
-                .collect(),
-        )
+        Self::new(self.0.into_iter().zip(kinds).map(|(axis, &kind)| axis.renamed(kind)).collect())
     }
 
     /// The same axes with the one of `axis`'s kind replaced by `axis`, to attach coordinates.
@@ -140,11 +121,7 @@ impl Axes {
     pub fn with_axis(mut self, axis: Axis) -> Result<Self> {
         let position = self.position(axis.kind())?;
         if axis.len() != self.0[position].len() {
-            return Err(Error::AxisLength {
-                kind: axis.kind(),
-                expected: self.0[position].len(),
-                got: axis.len(),
-            });
+            return Err(Error::AxisLength { kind: axis.kind(), expected: self.0[position].len(), got: axis.len() });
         }
         self.0[position] = axis;
         Ok(self)
@@ -155,23 +132,11 @@ impl Axes {
     /// # Errors
     /// [`Error::AxisList`] when an axis is left out, repeated or unknown.
     pub(crate) fn order(&self, kinds: &[AxisKind]) -> Result<Vec<usize>> {
-        let positions: Vec<usize> = kinds
-            .iter()
-            .filter_map(|&kind| self.position(kind).ok())
-            .collect();
-        let named_once = (0..self.rank()).all(|axis| {
-            positions
-                .iter()
-                .filter(|&&position| position == axis)
-                .count()
-                == 1
-        });
+        let positions: Vec<usize> = kinds.iter().filter_map(|&kind| self.position(kind).ok()).collect();
+        let named_once =
+            (0..self.rank()).all(|axis| positions.iter().filter(|&&position| position == axis).count() == 1);
         if !named_once || kinds.len() != self.rank() {
-            return Err(Error::AxisList {
-                doing: "permuting",
-                expected: self.kinds(),
-                got: kinds.to_vec(),
-            });
+            return Err(Error::AxisList { doing: "permuting", expected: self.kinds(), got: kinds.to_vec() });
         }
         Ok(positions)
     }
@@ -192,11 +157,7 @@ mod tests {
 
     #[test]
     fn a_missing_axis_is_named_with_those_there_are() {
-        let axes = Axes::new(vec![
-            Axis::new(AxisKind::Row, 2),
-            Axis::new(AxisKind::Dimension(1), 3),
-        ])
-        .unwrap();
+        let axes = Axes::new(vec![Axis::new(AxisKind::Row, 2), Axis::new(AxisKind::Dimension(1), 3)]).unwrap();
         assert_eq!(
             axes.position(AxisKind::Wavelength).unwrap_err().to_string(),
             "there is no wavelength axis; the array has (row, dimension 1); rename its axes or pass the right array"
@@ -206,16 +167,8 @@ mod tests {
     #[test]
     fn duplicate_and_overflowing_axes_are_refused() {
         let row = || Axis::new(AxisKind::Row, 2);
-        assert!(matches!(
-            Axes::new(vec![row(), row()]),
-            Err(Error::DuplicateAxis {
-                kind: AxisKind::Row
-            })
-        ));
-        let huge = vec![
-            Axis::new(AxisKind::Row, 1 << 40),
-            Axis::new(AxisKind::Column, 1 << 40),
-        ];
+        assert!(matches!(Axes::new(vec![row(), row()]), Err(Error::DuplicateAxis { kind: AxisKind::Row })));
+        let huge = vec![Axis::new(AxisKind::Row, 1 << 40), Axis::new(AxisKind::Column, 1 << 40)];
         assert!(matches!(Axes::new(huge), Err(Error::TooLarge { .. })));
     }
 }

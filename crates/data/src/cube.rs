@@ -46,10 +46,7 @@ impl<T> Cube<T> {
                 got: values.len(),
             });
         }
-        Ok(Self {
-            values: Arc::new(values),
-            axes,
-        })
+        Ok(Self { values: Arc::new(values), axes })
     }
 
     /// The values, the last axis varying fastest.
@@ -90,10 +87,7 @@ impl<T> Cube<T> {
     /// # Errors
     /// As [`Axes::renamed`].
     pub fn rename(self, kinds: &[AxisKind]) -> Result<Self> {
-        Ok(Self {
-            axes: self.axes.renamed(kinds)?,
-            ..self
-        })
+        Ok(Self { axes: self.axes.renamed(kinds)?, ..self })
     }
 
     /// The same values with coordinates on one axis.
@@ -101,10 +95,7 @@ impl<T> Cube<T> {
     /// # Errors
     /// As [`Axes::with_axis`].
     pub fn with_axis(self, axis: Axis) -> Result<Self> {
-        Ok(Self {
-            axes: self.axes.with_axis(axis)?,
-            ..self
-        })
+        Ok(Self { axes: self.axes.with_axis(axis)?, ..self })
     }
 
     /// `f` of every value, on the same axes.
@@ -112,10 +103,7 @@ impl<T> Cube<T> {
     where
         T: Sync,
     {
-        Cube {
-            values: Arc::new(self.values.par_iter().map(f).collect()),
-            axes: self.axes.clone(),
-        }
+        Cube { values: Arc::new(self.values.par_iter().map(f).collect()), axes: self.axes.clone() }
     }
 }
 
@@ -137,16 +125,8 @@ impl<T: Copy + Send + Sync> Cube<T> {
             return Ok(self.clone());
         }
         let all: Vec<&Axis> = self.axes.iter().collect();
-        let axes = Axes::new(
-            order
-                .iter()
-                .map(|&position| all[position].clone())
-                .collect(),
-        )?;
-        Ok(Self {
-            values: Arc::new(transpose(&self.values, &self.shape(), &order)),
-            axes,
-        })
+        let axes = Axes::new(order.iter().map(|&position| all[position].clone()).collect())?;
+        Ok(Self { values: Arc::new(transpose(&self.values, &self.shape(), &order)), axes })
     }
 
     /// The array with the axis `kind` last, so that the values along it are neighbours; the others keep their order.
@@ -169,10 +149,7 @@ impl<T: Copy + Send + Sync> Cube<T> {
         let position = self.axes.position(kind)?;
         let mut axes: Vec<Axis> = self.axes.iter().cloned().collect();
         let shape = self.shape();
-        let (len, inner) = (
-            shape[position],
-            shape[position + 1..].iter().product::<usize>(),
-        );
+        let (len, inner) = (shape[position], shape[position + 1..].iter().product::<usize>());
         axes[position] = axes[position].select(indices)?;
         let axes = Axes::new(axes)?;
         let mut values = Vec::with_capacity(axes.value_count());
@@ -196,21 +173,14 @@ impl<T: Finite> Cube<T> {
         let Some(mut offset) = self.values.iter().position(|value| !value.finite()) else {
             return Ok(());
         };
-        let count = self.values[offset..]
-            .iter()
-            .filter(|value| !value.finite())
-            .count();
+        let count = self.values[offset..].iter().filter(|value| !value.finite()).count();
         let mut first: Vec<(AxisKind, usize)> = Vec::with_capacity(self.axes.rank());
         for axis in self.axes.iter().collect::<Vec<_>>().into_iter().rev() {
             first.push((axis.kind(), offset % axis.len()));
             offset /= axis.len();
         }
         first.reverse();
-        Err(Error::NonFinite {
-            first,
-            count,
-            len: self.len(),
-        })
+        Err(Error::NonFinite { first, count, len: self.len() })
     }
 }
 
@@ -229,10 +199,7 @@ impl Cube<f32> {
             });
         }
         let data = TensorData::new(self.values.to_vec(), self.shape());
-        Field::new(
-            Tensor::from_data(data, (device, DType::F32)),
-            self.axes.clone(),
-        )
+        Field::new(Tensor::from_data(data, (device, DType::F32)), self.axes.clone())
     }
 }
 
@@ -258,33 +225,18 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const KINDS: [AxisKind; 5] = [
-        AxisKind::Row,
-        AxisKind::Column,
-        AxisKind::Wavelength,
-        AxisKind::Sample,
-        AxisKind::Mode,
-    ];
+    const KINDS: [AxisKind; 5] =
+        [AxisKind::Row, AxisKind::Column, AxisKind::Wavelength, AxisKind::Sample, AxisKind::Mode];
 
     fn cube(shape: &[usize]) -> Cube<u32> {
-        let axes = Axes::new(
-            KINDS
-                .iter()
-                .zip(shape)
-                .map(|(&kind, &len)| Axis::new(kind, len))
-                .collect(),
-        )
-        .unwrap();
+        let axes = Axes::new(KINDS.iter().zip(shape).map(|(&kind, &len)| Axis::new(kind, len)).collect()).unwrap();
         let count = axes.value_count() as u32;
         Cube::new((0..count).collect(), axes).unwrap()
     }
 
     /// The value at an index, by the definition of row-major order.
     fn value(cube: &Cube<u32>, index: &[usize]) -> u32 {
-        let offset = index
-            .iter()
-            .zip(cube.shape())
-            .fold(0, |offset, (i, len)| offset * len + i);
+        let offset = index.iter().zip(cube.shape()).fold(0, |offset, (i, len)| offset * len + i);
         cube.values()[offset]
     }
 
@@ -301,11 +253,7 @@ mod tests {
                 rest /= shape[axis];
             }
             let moved: Vec<usize> = order.iter().map(|&axis| index[axis]).collect();
-            assert_eq!(
-                value(&result, &moved),
-                value(&source, &index),
-                "{shape:?} {order:?} at {index:?}"
-            );
+            assert_eq!(value(&result, &moved), value(&source, &index), "{shape:?} {order:?} at {index:?}");
         }
         let back = result.permuted(&source.axes().kinds()).unwrap();
         assert_eq!(back, source);
@@ -333,46 +281,21 @@ mod tests {
     #[test]
     fn permuting_needs_each_axis_once() {
         let source = cube(&[2, 3]);
-        for kinds in [
-            &[AxisKind::Row][..],
-            &[AxisKind::Row, AxisKind::Row],
-            &[AxisKind::Row, AxisKind::Mode],
-        ] {
-            assert!(
-                matches!(source.permuted(kinds), Err(Error::AxisList { .. })),
-                "{kinds:?}"
-            );
+        for kinds in [&[AxisKind::Row][..], &[AxisKind::Row, AxisKind::Row], &[AxisKind::Row, AxisKind::Mode]] {
+            assert!(matches!(source.permuted(kinds), Err(Error::AxisList { .. })), "{kinds:?}");
         }
     }
 
     #[test]
     fn selecting_takes_rows_of_any_axis_with_their_coordinates() {
-        let bands = Axis::new(AxisKind::Column, 3)
-            .with_coordinates(vec![1.0, 2.0, 4.0], "nm")
-            .unwrap();
+        let bands = Axis::new(AxisKind::Column, 3).with_coordinates(vec![1.0, 2.0, 4.0], "nm").unwrap();
         let source = cube(&[2, 3, 2]).with_axis(bands).unwrap();
         let chosen = source.select(AxisKind::Column, &[0, 2]).unwrap();
         assert_eq!(chosen.values(), [0, 1, 4, 5, 6, 7, 10, 11]);
-        assert_eq!(
-            chosen.axis(AxisKind::Column).unwrap().coordinates(),
-            Some(&[1.0, 4.0][..])
-        );
-        assert_eq!(
-            source.select(AxisKind::Row, &[1, 1]).unwrap().values()[..6],
-            [6, 7, 8, 9, 10, 11]
-        );
-        assert!(matches!(
-            source.select(AxisKind::Column, &[2, 0, 1]),
-            Err(Error::Coordinate { index: 2, .. })
-        ));
-        assert!(matches!(
-            source.select(AxisKind::Row, &[2]),
-            Err(Error::Index {
-                index: 2,
-                len: 2,
-                ..
-            })
-        ));
+        assert_eq!(chosen.axis(AxisKind::Column).unwrap().coordinates(), Some(&[1.0, 4.0][..]));
+        assert_eq!(source.select(AxisKind::Row, &[1, 1]).unwrap().values()[..6], [6, 7, 8, 9, 10, 11]);
+        assert!(matches!(source.select(AxisKind::Column, &[2, 0, 1]), Err(Error::Coordinate { index: 2, .. })));
+        assert!(matches!(source.select(AxisKind::Row, &[2]), Err(Error::Index { index: 2, len: 2, .. })));
         assert!(source.select(AxisKind::Row, &[]).unwrap().is_empty());
     }
 
@@ -398,9 +321,6 @@ mod tests {
     #[test]
     fn the_number_of_values_is_checked() {
         let axes = Axes::new(vec![Axis::new(AxisKind::Row, 2)]).unwrap();
-        assert_eq!(
-            Cube::new(vec![1.0; 3], axes).unwrap_err().to_string(),
-            "making an array: expected 2 values, got 3"
-        );
+        assert_eq!(Cube::new(vec![1.0; 3], axes).unwrap_err().to_string(), "making an array: expected 2 values, got 3");
     }
 }

@@ -156,10 +156,7 @@ pub enum Error {
     },
 
     /// An axis was asked for that the array does not have.
-    #[error(
-        "there is no {wanted} axis; the array has ({}); rename its axes or pass the right array",
-        list(have)
-    )]
+    #[error("there is no {wanted} axis; the array has ({}); rename its axes or pass the right array", list(have))]
     MissingAxis {
         /// The axis asked for.
         wanted: AxisKind,
@@ -173,11 +170,7 @@ pub enum Error {
         kind: AxisKind,
     },
     /// A list of axes does not name each axis of the array once.
-    #[error(
-        "{doing} needs each of the axes ({}) once, got ({})",
-        list(expected),
-        list(got)
-    )]
+    #[error("{doing} needs each of the axes ({}) once, got ({})", list(expected), list(got))]
     AxisList {
         /// What was being done.
         doing: &'static str,
@@ -197,9 +190,7 @@ pub enum Error {
         got: usize,
     },
     /// The number of coordinates is not the length of the axis.
-    #[error(
-        "the {kind} axis has length {len} but {got} coordinates were given; give one per position"
-    )]
+    #[error("the {kind} axis has length {len} but {got} coordinates were given; give one per position")]
     CoordinateCount {
         /// The axis.
         kind: AxisKind,
@@ -284,10 +275,7 @@ pub enum Error {
         limit: String,
     },
     /// NaN or infinite values where numbers are needed.
-    #[error(
-        "{count} of {len} values are not finite, the first at {}; remove, mask or fill them first",
-        at(first)
-    )]
+    #[error("{count} of {len} values are not finite, the first at {}; remove, mask or fill them first", at(first))]
     NonFinite {
         /// Where the first one is, axis by axis.
         first: Vec<(AxisKind, usize)>,
@@ -345,10 +333,7 @@ pub enum Error {
     },
 
     /// Rows of one group stand on two sides of a split, so that a test would be answered from memory.
-    #[error(
-        "{count} groups stand in more than one part of the split (first: {}); split by group",
-        leaks(first)
-    )]
+    #[error("{count} groups stand in more than one part of the split (first: {}); split by group", leaks(first))]
     Leak {
         /// How many groups leak.
         count: usize,
@@ -406,11 +391,7 @@ impl Error {
     /// An [`Error::Io`], made for `map_err`: `.map_err(Error::io("read", path))`.
     pub fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::Io { action, path, source }
     }
 }
 
@@ -451,9 +432,7 @@ impl fmt::Display for Place {
 fn reason(source: &io::Error) -> String {
     match source.kind() {
         io::ErrorKind::NotFound => "there is no such file or folder; check the path".into(),
-        io::ErrorKind::PermissionDenied => {
-            "permission denied; check who owns it and its mode".into()
-        }
+        io::ErrorKind::PermissionDenied => "permission denied; check who owns it and its mode".into(),
         io::ErrorKind::IsADirectory => "it is a folder, a file is needed".into(),
         io::ErrorKind::StorageFull => "the disk is full; nothing was replaced".into(),
         _ => source.to_string(),
@@ -475,11 +454,7 @@ fn variables(have: &[String]) -> String {
 }
 
 fn hint(fix: &str) -> String {
-    if fix.is_empty() {
-        String::new()
-    } else {
-        format!("; {fix}")
-    }
+    if fix.is_empty() { String::new() } else { format!("; {fix}") }
 }
 
 fn did_you_mean(suggestion: Option<&str>) -> String {
@@ -492,17 +467,11 @@ fn list(kinds: &[AxisKind]) -> String {
 }
 
 fn at(index: &[(AxisKind, usize)]) -> String {
-    let places: Vec<String> = index
-        .iter()
-        .map(|(kind, i)| format!("{kind} {i}"))
-        .collect();
+    let places: Vec<String> = index.iter().map(|(kind, i)| format!("{kind} {i}")).collect();
     places.join(", ")
 }
 
 fn leaks(groups: &[(u32, &'static str, &'static str)]) -> String {
-    let texts: Vec<String> = groups
-        .iter()
-        .map(|(group, a, b)| format!("group {group} in {a} and {b}"))
-        .collect();
+    let texts: Vec<String> = groups.iter().map(|(group, a, b)| format!("group {group} in {a} and {b}")).collect();
     texts.join(", ")
 }

@@ -63,19 +63,9 @@ impl<const D: usize> Field<D> {
                 got: self.tensor.dims().to_vec(),
             });
         }
-        let failed = |message: String| Error::Device {
-            action: "read back",
-            shape: self.axes.shape(),
-            message,
-        };
-        let data = self
-            .tensor
-            .clone()
-            .try_into_data_as::<f32>()
-            .map_err(|error| failed(error.to_string()))?;
-        let values = data
-            .try_into_vec::<f32>()
-            .map_err(|error| failed(format!("{error:?}")))?;
+        let failed = |message: String| Error::Device { action: "read back", shape: self.axes.shape(), message };
+        let data = self.tensor.clone().try_into_data_as::<f32>().map_err(|error| failed(error.to_string()))?;
+        let values = data.try_into_vec::<f32>().map_err(|error| failed(format!("{error:?}")))?;
         Cube::new(values, self.axes.clone())
     }
 }
@@ -86,11 +76,7 @@ mod tests {
     use burn::tensor::{DType, Device, FloatDType};
 
     fn cube() -> Cube<f32> {
-        let axes = Axes::new(vec![
-            Axis::new(AxisKind::Row, 2),
-            Axis::new(AxisKind::Wavelength, 3),
-        ])
-        .unwrap();
+        let axes = Axes::new(vec![Axis::new(AxisKind::Row, 2), Axis::new(AxisKind::Wavelength, 3)]).unwrap();
         Cube::new(vec![0.5, -1.0, 3.0e38, 1.0e-40, 4.0, 5.0], axes).unwrap()
     }
 
@@ -105,25 +91,15 @@ mod tests {
     #[test]
     fn a_transposed_tensor_comes_back_in_its_own_order() {
         let (tensor, axes) = cube().to_field::<2>(&Device::flex()).unwrap().into_parts();
-        let flipped = Axes::new(vec![
-            axes.iter().nth(1).unwrap().clone(),
-            axes.iter().next().unwrap().clone(),
-        ])
-        .unwrap();
-        let back = Field::new(tensor.transpose(), flipped)
-            .unwrap()
-            .to_cube()
-            .unwrap();
+        let flipped =
+            Axes::new(vec![axes.iter().nth(1).unwrap().clone(), axes.iter().next().unwrap().clone()]).unwrap();
+        let back = Field::new(tensor.transpose(), flipped).unwrap().to_cube().unwrap();
         assert_eq!(back, cube().with_last(AxisKind::Row).unwrap());
     }
 
     #[test]
     fn low_precision_reads_back_as_f32() {
-        let mut field = cube()
-            .select(AxisKind::Wavelength, &[0, 1])
-            .unwrap()
-            .to_field::<2>(&Device::flex())
-            .unwrap();
+        let mut field = cube().select(AxisKind::Wavelength, &[0, 1]).unwrap().to_field::<2>(&Device::flex()).unwrap();
         field.tensor = field.tensor.cast(FloatDType::BF16);
         assert_eq!(field.to_cube().unwrap().values()[..2], [0.5, -1.0]);
     }
@@ -131,21 +107,11 @@ mod tests {
     #[test]
     fn rank_and_shape_are_checked() {
         let device = Device::flex();
-        assert!(matches!(
-            cube().to_field::<3>(&device),
-            Err(Error::Count {
-                expected: 3,
-                got: 2,
-                ..
-            })
-        ));
+        assert!(matches!(cube().to_field::<3>(&device), Err(Error::Count { expected: 3, got: 2, .. })));
         let mut field = cube().to_field::<2>(&device).unwrap();
         let axes = field.axes().clone();
         field.tensor = field.tensor.transpose();
         assert!(matches!(field.to_cube(), Err(Error::Shape { .. })));
-        assert!(matches!(
-            Field::new(field.tensor, axes),
-            Err(Error::Shape { .. })
-        ));
+        assert!(matches!(Field::new(field.tensor, axes), Err(Error::Shape { .. })));
     }
 }

@@ -36,13 +36,7 @@ pub struct LoaderConfig {
 
 impl Default for LoaderConfig {
     fn default() -> Self {
-        Self {
-            batch_size: 32,
-            workers: 2,
-            prefetch: 4,
-            shuffle: true,
-            keep_last: true,
-        }
+        Self { batch_size: 32, workers: 2, prefetch: 4, shuffle: true, keep_last: true }
     }
 }
 
@@ -82,13 +76,8 @@ impl<S: Source + 'static> Loader<S> {
     /// # }
     /// ```
     pub fn new(source: Arc<S>, config: LoaderConfig, stream: Stream) -> Result<Self> {
-        let refuse = |name, value: usize, problem: String| {
-            Err(Error::Setting {
-                name,
-                value: value.to_string(),
-                problem,
-            })
-        };
+        let refuse =
+            |name, value: usize, problem: String| Err(Error::Setting { name, value: value.to_string(), problem });
         let rows = source.len();
         if config.batch_size == 0 {
             return refuse("batch_size", 0, "a batch needs at least one row".into());
@@ -106,25 +95,12 @@ impl<S: Source + 'static> Loader<S> {
             return refuse(
                 "prefetch",
                 0,
-                format!(
-                    "{} workers would have nothing to do; use 1 or more, or no workers",
-                    config.workers
-                ),
+                format!("{} workers would have nothing to do; use 1 or more, or no workers", config.workers),
             );
         }
         let (workers, prefetch) = (config.workers, config.prefetch);
-        let recipe = Arc::new(Recipe {
-            source,
-            rows,
-            config,
-            stream,
-            orders: Mutex::default(),
-        });
-        let workers = if workers == 0 {
-            None
-        } else {
-            Some(Workers::start(&recipe, workers, prefetch)?)
-        };
+        let recipe = Arc::new(Recipe { source, rows, config, stream, orders: Mutex::default() });
+        let workers = if workers == 0 { None } else { Some(Workers::start(&recipe, workers, prefetch)?) };
         Ok(Self { recipe, workers })
     }
 
@@ -150,11 +126,7 @@ impl<S: Source + 'static> Loader<S> {
     pub fn get(&mut self, epoch: u64, step: u64) -> Result<S::Item> {
         let steps = self.steps();
         if step >= steps {
-            return Err(Error::Index {
-                doing: "loading a batch",
-                index: step as usize,
-                len: steps as usize,
-            });
+            return Err(Error::Index { doing: "loading a batch", index: step as usize, len: steps as usize });
         }
         match &self.workers {
             None => self.recipe.make(Position { epoch, step }),
@@ -182,24 +154,14 @@ struct Position {
 impl<S: Source> Recipe<S> {
     fn steps(&self) -> u64 {
         let (rows, batch) = (self.rows, self.config.batch_size);
-        (if self.config.keep_last {
-            rows.div_ceil(batch)
-        } else {
-            rows / batch
-        }) as u64
+        (if self.config.keep_last { rows.div_ceil(batch) } else { rows / batch }) as u64
     }
 
     fn after(&self, at: Position) -> Option<Position> {
         if at.step + 1 < self.steps() {
-            return Some(Position {
-                step: at.step + 1,
-                ..at
-            });
+            return Some(Position { step: at.step + 1, ..at });
         }
-        Some(Position {
-            epoch: at.epoch.checked_add(1)?,
-            step: 0,
-        })
+        Some(Position { epoch: at.epoch.checked_add(1)?, step: 0 })
     }
 
     fn make(&self, at: Position) -> Result<S::Item> {
@@ -215,11 +177,7 @@ impl<S: Source> Recipe<S> {
             }
         }));
         made.unwrap_or_else(|panic| {
-            Err(Error::LoadPanicked {
-                epoch: at.epoch,
-                step: at.step,
-                message: message(&*panic),
-            })
+            Err(Error::LoadPanicked { epoch: at.epoch, step: at.step, message: message(&*panic) })
         })
     }
 
@@ -263,14 +221,7 @@ struct Queue<T> {
 
 impl<S: Source + 'static> Workers<S> {
     fn start(recipe: &Arc<Recipe<S>>, count: usize, prefetch: usize) -> Result<Self> {
-        let queue = Queue {
-            slots: VecDeque::new(),
-            first: 0,
-            front: None,
-            next: None,
-            running: 0,
-            stop: false,
-        };
+        let queue = Queue { slots: VecDeque::new(), first: 0, front: None, next: None, running: 0, stop: false };
         let shared = Arc::new(Shared {
             recipe: recipe.clone(),
             prefetch,
@@ -278,10 +229,7 @@ impl<S: Source + 'static> Workers<S> {
             slot_free: Condvar::new(),
             batch_ready: Condvar::new(),
         });
-        let mut workers = Self {
-            shared,
-            threads: Vec::with_capacity(count),
-        };
+        let mut workers = Self { shared, threads: Vec::with_capacity(count) };
         for index in 0..count {
             let shared = workers.shared.clone();
             lock(&shared.queue).running += 1;
@@ -289,9 +237,7 @@ impl<S: Source + 'static> Workers<S> {
             let thread = std::thread::Builder::new()
                 .name(format!("loader-{index}"))
                 .spawn(move || running.0.work())
-                .map_err(|error| Error::Workers {
-                    message: error.to_string(),
-                })?;
+                .map_err(|error| Error::Workers { message: error.to_string() })?;
             workers.threads.push(thread);
         }
         Ok(workers)
@@ -315,9 +261,7 @@ impl<S: Source> Workers<S> {
         }
         let mut queue = shared
             .batch_ready
-            .wait_while(queue, |queue| {
-                !matches!(queue.slots.front(), Some(Some(_))) && queue.running > 0
-            })
+            .wait_while(queue, |queue| !matches!(queue.slots.front(), Some(Some(_))) && queue.running > 0)
             .unwrap_or_else(PoisonError::into_inner);
         match queue.slots.pop_front().flatten() {
             Some(batch) => {
@@ -328,9 +272,7 @@ impl<S: Source> Workers<S> {
             }
             None => {
                 queue.front = None;
-                Err(Error::Workers {
-                    message: "every worker thread has ended".into(),
-                })
+                Err(Error::Workers { message: "every worker thread has ended".into() })
             }
         }
     }
@@ -342,9 +284,7 @@ impl<S: Source> Shared<S> {
         loop {
             queue = self
                 .slot_free
-                .wait_while(queue, |queue| {
-                    !queue.stop && (queue.next.is_none() || queue.slots.len() >= self.prefetch)
-                })
+                .wait_while(queue, |queue| !queue.stop && (queue.next.is_none() || queue.slots.len() >= self.prefetch))
                 .unwrap_or_else(PoisonError::into_inner);
             let Some(at) = queue.next.filter(|_| !queue.stop) else {
                 return;
@@ -357,9 +297,7 @@ impl<S: Source> Shared<S> {
             let mut batch = Some(self.recipe.make(at));
 
             queue = lock(&self.queue);
-            let slot = number
-                .checked_sub(queue.first)
-                .and_then(|slot| queue.slots.get_mut(slot as usize));
+            let slot = number.checked_sub(queue.first).and_then(|slot| queue.slots.get_mut(slot as usize));
             if let Some(slot) = slot {
                 *slot = batch.take();
                 self.batch_ready.notify_one();
@@ -400,9 +338,6 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic
-        .downcast_ref::<&str>()
-        .copied()
-        .or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("no message").to_string()
 }

@@ -16,12 +16,7 @@ pub fn nearest_name<'a>(wanted: &str, names: impl IntoIterator<Item = &'a str>) 
     let near = wanted.len() / 3;
     names
         .into_iter()
-        .map(|name| {
-            (
-                distance(&wanted, &name.to_lowercase().chars().collect::<Vec<_>>()),
-                name,
-            )
-        })
+        .map(|name| (distance(&wanted, &name.to_lowercase().chars().collect::<Vec<_>>()), name))
         .filter(|(distance, _)| *distance <= near)
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, name)| name)
@@ -52,14 +47,9 @@ mod tests {
     #[test]
     fn distances_count_changes_additions_losses_and_swaps() {
         let letters = |text: &str| text.chars().collect::<Vec<_>>();
-        for (a, b, expected) in [
-            ("", "", 0),
-            ("", "abc", 3),
-            ("abc", "", 3),
-            ("abc", "acb", 1),
-            ("kitten", "sitting", 3),
-            ("ca", "abc", 3),
-        ] {
+        for (a, b, expected) in
+            [("", "", 0), ("", "abc", 3), ("abc", "", 3), ("abc", "acb", 1), ("kitten", "sitting", 3), ("ca", "abc", 3)]
+        {
             assert_eq!(distance(&letters(a), &letters(b)), expected, "{a} {b}");
         }
     }

@@ -44,11 +44,7 @@ impl<S: Source> Subset<S> {
     pub fn new(source: Arc<S>, rows: Vec<usize>) -> Result<Self> {
         let len = source.len();
         match rows.iter().find(|&&row| row >= len) {
-            Some(&index) => Err(Error::Index {
-                doing: "taking some rows of a source",
-                index,
-                len,
-            }),
+            Some(&index) => Err(Error::Index { doing: "taking some rows of a source", index, len }),
             None => Ok(Self { source, rows }),
         }
     }
@@ -86,17 +82,7 @@ mod tests {
     fn a_subset_numbers_its_rows_anew() {
         let subset = Subset::new(Arc::new(Tens), vec![4, 1, 3]).unwrap();
         assert_eq!(subset.len(), 3);
-        assert_eq!(
-            subset.load(&[2, 0], Stream::new(0, "test")).unwrap(),
-            [30, 40]
-        );
-        assert!(matches!(
-            Subset::new(Arc::new(Tens), vec![0, 5]),
-            Err(Error::Index {
-                index: 5,
-                len: 5,
-                ..
-            })
-        ));
+        assert_eq!(subset.load(&[2, 0], Stream::new(0, "test")).unwrap(), [30, 40]);
+        assert!(matches!(Subset::new(Arc::new(Tens), vec![0, 5]), Err(Error::Index { index: 5, len: 5, .. })));
     }
 }

@@ -58,11 +58,7 @@ impl Split {
     /// # }
     /// ```
     pub fn by_group(groups: &[u32], fractions: Fractions, stream: Stream) -> Result<Self> {
-        let Fractions {
-            train,
-            validation,
-            test,
-        } = fractions;
+        let Fractions { train, validation, test } = fractions;
         let shares = [train, validation, test];
         let sum: f64 = shares.iter().sum();
         if !(shares.iter().all(|share| *share >= 0.0) && train > 0.0 && (sum - 1.0).abs() < 1e-6) {
@@ -72,20 +68,14 @@ impl Split {
                 problem: "they must be 0 or more, with some to train on, and sum to 1".into(),
             });
         }
-        let used: Vec<usize> = (0..shares.len())
-            .filter(|&part| shares[part] > 0.0)
-            .collect();
+        let used: Vec<usize> = (0..shares.len()).filter(|&part| shares[part] > 0.0).collect();
         let weights: Vec<f64> = used.iter().map(|&part| shares[part]).collect();
         let mut parts = [const { Vec::new() }; 3];
         for (part, rows) in used.into_iter().zip(deal(groups, &weights, stream)?) {
             parts[part] = rows;
         }
         let [train, validation, test] = parts;
-        Ok(Self {
-            train,
-            validation,
-            test,
-        })
+        Ok(Self { train, validation, test })
     }
 
     /// Single rows into the parts, for rows that are independent of each other.
@@ -114,22 +104,14 @@ impl Split {
             let mut tested = vec![false; groups.len()];
             test.iter().for_each(|&row| tested[row] = true);
             let train = (0..groups.len()).filter(|&row| !tested[row]).collect();
-            Self {
-                train,
-                validation: Vec::new(),
-                test,
-            }
+            Self { train, validation: Vec::new(), test }
         };
         Ok(tests.into_iter().map(split).collect())
     }
 
     /// The parts with their names.
     pub fn parts(&self) -> [(&'static str, &[usize]); 3] {
-        [
-            ("train", &self.train),
-            ("validation", &self.validation),
-            ("test", &self.test),
-        ]
+        [("train", &self.train), ("validation", &self.validation), ("test", &self.test)]
     }
 
     /// Passes when no group has rows in two parts, and no row is in two; for splits that come from a file as well.
@@ -155,15 +137,8 @@ impl Split {
         if leaking.is_empty() {
             return Ok(());
         }
-        let first = leaking
-            .iter()
-            .take(NAMED_LEAKS)
-            .map(|(&group, &(a, b))| (group, a, b))
-            .collect();
-        Err(Error::Leak {
-            count: leaking.len(),
-            first,
-        })
+        let first = leaking.iter().take(NAMED_LEAKS).map(|(&group, &(a, b))| (group, a, b)).collect();
+        Err(Error::Leak { count: leaking.len(), first })
     }
 }
 
@@ -173,9 +148,7 @@ fn singletons(rows: usize) -> Result<Vec<u32>> {
         size: format!("{rows} rows"),
         limit: format!("{} rows; split by group instead", u32::MAX),
     };
-    u32::try_from(rows)
-        .map(|rows| (0..rows).collect())
-        .map_err(too_large)
+    u32::try_from(rows).map(|rows| (0..rows).collect()).map_err(too_large)
 }
 
 /// Deals whole groups to parts of these positive weights, which sum to one; each part gets at least one group.
@@ -196,10 +169,7 @@ fn deal(groups: &[u32], weights: &[f64], stream: Stream) -> Result<Vec<Vec<usize
     let mut order = stream.permutation(members.len());
     order.sort_by_key(|&group| std::cmp::Reverse(members[group].len()));
 
-    let wanted: Vec<f64> = weights
-        .iter()
-        .map(|weight| weight * groups.len() as f64)
-        .collect();
+    let wanted: Vec<f64> = weights.iter().map(|weight| weight * groups.len() as f64).collect();
     let mut parts = vec![Vec::new(); weights.len()];
     let mut empty = parts.len();
     for (dealt, &group) in order.iter().enumerate() {
@@ -207,8 +177,7 @@ fn deal(groups: &[u32], weights: &[f64], stream: Stream) -> Result<Vec<Vec<usize
         let only_empty = order.len() - dealt <= empty;
         let lack = |part: usize| wanted[part] - parts[part].len() as f64;
         let candidates = (0..parts.len()).filter(|&part| !only_empty || parts[part].is_empty());
-        let Some(part) = candidates.max_by(|&a, &b| lack(a).total_cmp(&lack(b)).then(b.cmp(&a)))
-        else {
+        let Some(part) = candidates.max_by(|&a, &b| lack(a).total_cmp(&lack(b)).then(b.cmp(&a))) else {
             break;
         };
         empty -= usize::from(parts[part].is_empty());
@@ -229,11 +198,7 @@ mod tests {
     }
 
     fn sorted_rows(split: &Split) -> Vec<usize> {
-        let mut rows: Vec<usize> = split
-            .parts()
-            .into_iter()
-            .flat_map(|(_, rows)| rows.to_vec())
-            .collect();
+        let mut rows: Vec<usize> = split.parts().into_iter().flat_map(|(_, rows)| rows.to_vec()).collect();
         rows.sort_unstable();
         rows
     }
@@ -291,42 +256,18 @@ mod tests {
     #[test]
     fn parts_come_as_near_to_the_fractions_as_groups_allow() {
         let groups: Vec<u32> = (0..1000).map(|row| row / 4).collect();
-        let fractions = Fractions {
-            train: 0.7,
-            validation: 0.2,
-            test: 0.1,
-        };
+        let fractions = Fractions { train: 0.7, validation: 0.2, test: 0.1 };
         let split = Split::by_group(&groups, fractions, stream(1)).unwrap();
         for ((name, rows), wanted) in split.parts().into_iter().zip([700, 200, 100]) {
-            assert!(
-                rows.len().abs_diff(wanted) <= 4,
-                "{name}: {} of {wanted}",
-                rows.len()
-            );
+            assert!(rows.len().abs_diff(wanted) <= 4, "{name}: {} of {wanted}", rows.len());
         }
-        let all = Split::random(
-            1000,
-            Fractions {
-                train: 0.75,
-                validation: 0.0,
-                test: 0.25,
-            },
-            stream(1),
-        )
-        .unwrap();
-        assert_eq!(
-            (all.train.len(), all.validation.len(), all.test.len()),
-            (750, 0, 250)
-        );
+        let all = Split::random(1000, Fractions { train: 0.75, validation: 0.0, test: 0.25 }, stream(1)).unwrap();
+        assert_eq!((all.train.len(), all.validation.len(), all.test.len()), (750, 0, 250));
     }
 
     #[test]
     fn which_groups_are_tested_depends_on_the_seed_and_covers_all() {
-        let fractions = Fractions {
-            train: 0.8,
-            validation: 0.0,
-            test: 0.2,
-        };
+        let fractions = Fractions { train: 0.8, validation: 0.0, test: 0.2 };
         let test = |seed| Split::random(20, fractions, stream(seed)).unwrap().test;
         assert_ne!(test(1), test(2));
         let seen: BTreeSet<usize> = (0..60).flat_map(test).collect();
@@ -336,69 +277,25 @@ mod tests {
     #[test]
     fn leaks_are_named() {
         let groups = [4, 4, 5, 6, 6, 6];
-        let split = Split {
-            train: vec![0, 2, 3],
-            validation: vec![4],
-            test: vec![1, 5],
-        };
+        let split = Split { train: vec![0, 2, 3], validation: vec![4], test: vec![1, 5] };
         assert_eq!(
             split.check_leakage(&groups).unwrap_err().to_string(),
             "2 groups stand in more than one part of the split \
              (first: group 4 in train and test, group 6 in train and validation); split by group"
         );
-        let beyond = Split {
-            train: vec![6],
-            validation: vec![],
-            test: vec![],
-        };
-        assert!(matches!(
-            beyond.check_leakage(&groups),
-            Err(Error::Index {
-                index: 6,
-                len: 6,
-                ..
-            })
-        ));
+        let beyond = Split { train: vec![6], validation: vec![], test: vec![] };
+        assert!(matches!(beyond.check_leakage(&groups), Err(Error::Index { index: 6, len: 6, .. })));
     }
 
     #[test]
     fn impossible_settings_are_refused() {
-        let split = |train, validation, test| {
-            Split::random(
-                9,
-                Fractions {
-                    train,
-                    validation,
-                    test,
-                },
-                stream(0),
-            )
-        };
-        for result in [
-            split(0.5, 0.1, 0.1),
-            split(0.0, 0.5, 0.5),
-            split(1.2, -0.2, 0.0),
-            split(f64::NAN, 0.5, 0.5),
-        ] {
-            assert!(
-                matches!(
-                    result,
-                    Err(Error::Setting {
-                        name: "fractions",
-                        ..
-                    })
-                ),
-                "{result:?}"
-            );
+        let split = |train, validation, test| Split::random(9, Fractions { train, validation, test }, stream(0));
+        for result in [split(0.5, 0.1, 0.1), split(0.0, 0.5, 0.5), split(1.2, -0.2, 0.0), split(f64::NAN, 0.5, 0.5)] {
+            assert!(matches!(result, Err(Error::Setting { name: "fractions", .. })), "{result:?}");
         }
-        assert!(matches!(
-            Split::k_fold(&[0, 1, 2], 1, stream(0)),
-            Err(Error::Setting { name: "folds", .. })
-        ));
+        assert!(matches!(Split::k_fold(&[0, 1, 2], 1, stream(0)), Err(Error::Setting { name: "folds", .. })));
         assert_eq!(
-            Split::k_fold(&[7, 7, 8], 3, stream(0))
-                .unwrap_err()
-                .to_string(),
+            Split::k_fold(&[7, 7, 8], 3, stream(0)).unwrap_err().to_string(),
             "splitting by group, one group per part at least: expected 3 groups or more, got 2"
         );
     }

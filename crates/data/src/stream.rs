@@ -48,10 +48,7 @@ impl Stream {
 
     /// The stream of one step of one epoch below this one.
     pub fn at(self, epoch: u64, step: u64) -> Self {
-        Self::hashed(
-            AT,
-            &[&self.identity(), &epoch.to_le_bytes(), &step.to_le_bytes()],
-        )
+        Self::hashed(AT, &[&self.identity(), &epoch.to_le_bytes(), &step.to_le_bytes()])
     }
 
     /// The stream number `index` below this one, for one of many things: a worker's item, a pixel, a restart.
@@ -67,12 +64,7 @@ impl Stream {
 
     /// A generator that reads this stream from its start, for `rand` and `rand_distr`.
     pub fn rng(self) -> StreamRng {
-        StreamRng {
-            stream: self,
-            next_block: 0,
-            words: [0; 4],
-            used: 4,
-        }
+        StreamRng { stream: self, next_block: 0, words: [0; 4], used: 4 }
     }
 
     /// Fills `out` with uniform values in [0, 1), multiples of 2^-24.
@@ -80,9 +72,7 @@ impl Stream {
     /// Element i depends on the stream and i alone, here and in the other `fill_` functions; long slices are filled by
     /// several threads.
     pub fn fill_uniform(&self, out: &mut [f32]) {
-        self.fill(out, |words| {
-            words.map(|word| (word >> 8) as f32 / (1_u32 << 24) as f32)
-        });
+        self.fill(out, |words| words.map(|word| (word >> 8) as f32 / (1_u32 << 24) as f32));
     }
 
     /// Fills `out` with standard normal values (Box and Muller 1958, doi:10.1214/aoms/1177706645), at most 6.8 from 0.
@@ -90,16 +80,8 @@ impl Stream {
         // 2^-33 <= uniform < 1: the half keeps the logarithm finite.
         let uniform = |word: u32| (f64::from(word) + 0.5) / (1_u64 << 32) as f64;
         self.fill(out, |[a, b, c, d]| {
-            let (first, second) = (
-                normals(uniform(a), uniform(b)),
-                normals(uniform(c), uniform(d)),
-            );
-            [
-                first.0 as f32,
-                first.1 as f32,
-                second.0 as f32,
-                second.1 as f32,
-            ]
+            let (first, second) = (normals(uniform(a), uniform(b)), normals(uniform(c), uniform(d)));
+            [first.0 as f32, first.1 as f32, second.0 as f32, second.1 as f32]
         });
     }
 
@@ -138,11 +120,7 @@ impl Stream {
             .map(|i| {
                 let j = i + rng.below((n - i) as u64) as usize;
                 let here = moved.remove(&i).unwrap_or(i);
-                if i == j {
-                    here
-                } else {
-                    moved.insert(j, here).unwrap_or(j)
-                }
+                if i == j { here } else { moved.insert(j, here).unwrap_or(j) }
             })
             .collect()
     }
@@ -156,25 +134,14 @@ impl Stream {
         let digest = hash.finalize();
         let word = |i: usize| {
             let bytes = digest.as_bytes();
-            u32::from_le_bytes([
-                bytes[4 * i],
-                bytes[4 * i + 1],
-                bytes[4 * i + 2],
-                bytes[4 * i + 3],
-            ])
+            u32::from_le_bytes([bytes[4 * i], bytes[4 * i + 1], bytes[4 * i + 2], bytes[4 * i + 3]])
         };
-        Self {
-            key: [word(0), word(1)],
-            counter: [word(2), word(3)],
-        }
+        Self { key: [word(0), word(1)], counter: [word(2), word(3)] }
     }
 
     fn identity(self) -> [u8; 16] {
         let mut bytes = [0; 16];
-        for (bytes, word) in bytes
-            .chunks_exact_mut(4)
-            .zip(self.key.into_iter().chain(self.counter))
-        {
+        for (bytes, word) in bytes.chunks_exact_mut(4).zip(self.key.into_iter().chain(self.counter)) {
             bytes.copy_from_slice(&word.to_le_bytes());
         }
         bytes
@@ -186,29 +153,20 @@ impl Stream {
     }
 
     /// Fills `out` with `N` values per block, `N` a divisor of [`TASK`].
-    fn fill<T: Send, const N: usize>(
-        &self,
-        out: &mut [T],
-        values: impl Fn([u32; 4]) -> [T; N] + Sync,
-    ) {
-        out.par_chunks_mut(TASK)
-            .enumerate()
-            .for_each(|(task, out)| {
-                let first = task * (TASK / N);
-                for (i, out) in out.chunks_mut(N).enumerate() {
-                    for (out, value) in out.iter_mut().zip(values(self.block((first + i) as u64))) {
-                        *out = value;
-                    }
+    fn fill<T: Send, const N: usize>(&self, out: &mut [T], values: impl Fn([u32; 4]) -> [T; N] + Sync) {
+        out.par_chunks_mut(TASK).enumerate().for_each(|(task, out)| {
+            let first = task * (TASK / N);
+            for (i, out) in out.chunks_mut(N).enumerate() {
+                for (out, value) in out.iter_mut().zip(values(self.block((first + i) as u64))) {
+                    *out = value;
                 }
-            });
+            }
+        });
     }
 }
 
 fn pairs([a, b, c, d]: [u32; 4]) -> [u64; 2] {
-    [
-        u64::from(b) << 32 | u64::from(a),
-        u64::from(d) << 32 | u64::from(c),
-    ]
+    [u64::from(b) << 32 | u64::from(a), u64::from(d) << 32 | u64::from(c)]
 }
 
 /// Two independent normal values from two uniform ones in (0, 1).

@@ -68,69 +68,44 @@ impl Column {
 
     fn select(&self, rows: &[usize]) -> Self {
         match self {
-            Self::Category { codes, names } => Self::Category {
-                codes: rows.iter().map(|&row| codes[row]).collect(),
-                names: names.clone(),
-            },
+            Self::Category { codes, names } => {
+                Self::Category { codes: rows.iter().map(|&row| codes[row]).collect(), names: names.clone() }
+            }
             Self::Number { values, present } => Self::Number {
                 values: rows.iter().map(|&row| values[row]).collect(),
                 present: rows.iter().map(|&row| present[row]).collect(),
             },
-            Self::Many {
-                offsets,
-                codes,
-                names,
-            } => {
+            Self::Many { offsets, codes, names } => {
                 let mut chosen = Vec::new();
                 let mut chosen_offsets = vec![0];
                 for &row in rows {
                     chosen.extend_from_slice(&codes[offsets[row]..offsets[row + 1]]);
                     chosen_offsets.push(chosen.len());
                 }
-                Self::Many {
-                    offsets: chosen_offsets,
-                    codes: chosen,
-                    names: names.clone(),
-                }
+                Self::Many { offsets: chosen_offsets, codes: chosen, names: names.clone() }
             }
         }
     }
 
     /// What is inconsistent in a column that was put together by hand.
     fn fault(&self) -> Option<&'static str> {
-        let beyond = |codes: &[u32], names: &[String]| {
-            codes.iter().any(|&code| code as usize >= names.len())
-        };
+        let beyond = |codes: &[u32], names: &[String]| codes.iter().any(|&code| code as usize >= names.len());
         match self {
             Self::Category { codes, names } => {
-                let known: Vec<u32> = codes
-                    .iter()
-                    .copied()
-                    .filter(|&code| code != MISSING)
-                    .collect();
+                let known: Vec<u32> = codes.iter().copied().filter(|&code| code != MISSING).collect();
                 beyond(&known, names).then_some("categories whose codes all have a name")
             }
             Self::Number { values, present } if values.len() != present.len() => {
                 Some("numbers with one mark each whether they are present")
             }
             Self::Number { values, present } => {
-                let finite = values
-                    .iter()
-                    .zip(present)
-                    .all(|(value, &present)| !present || value.is_finite());
+                let finite = values.iter().zip(present).all(|(value, &present)| !present || value.is_finite());
                 (!finite).then_some("numbers that are finite where present")
             }
-            Self::Many {
-                offsets,
-                codes,
-                names,
-            } => {
-                let whole = offsets.first() == Some(&0)
-                    && offsets.last() == Some(&codes.len())
-                    && offsets.is_sorted();
-                (!whole || beyond(codes, names)).then_some(
-                    "lists whose offsets go from 0 up to the number of codes, all with a name",
-                )
+            Self::Many { offsets, codes, names } => {
+                let whole = offsets.first() == Some(&0) && offsets.last() == Some(&codes.len()) && offsets.is_sorted();
+                (!whole || beyond(codes, names))
+                    .then_some("lists whose offsets go from 0 up to the number of codes, all with a name")
             }
         }
     }
@@ -173,28 +148,14 @@ impl Table {
         for (name, column) in names.iter().zip(&columns) {
             if let Some(expected) = column.fault() {
                 let got = "values that contradict each other";
-                return Err(Error::ColumnType {
-                    name: name.clone(),
-                    expected,
-                    got,
-                });
+                return Err(Error::ColumnType { name: name.clone(), expected, got });
             }
             if column.len() != rows {
                 let doing = "putting columns together to a table";
-                return Err(Error::Count {
-                    doing,
-                    what: "rows in every column",
-                    expected: rows,
-                    got: column.len(),
-                });
+                return Err(Error::Count { doing, what: "rows in every column", expected: rows, got: column.len() });
             }
         }
-        Ok(Self {
-            names,
-            columns,
-            spans: Vec::new(),
-            rows,
-        })
+        Ok(Self { names, columns, spans: Vec::new(), rows })
     }
 
     /// The number of rows.
@@ -251,11 +212,7 @@ impl Table {
     /// [`Error::MissingColumn`], or [`Error::ColumnType`] when the column holds something else.
     pub fn many(&self, name: &str) -> Result<(&[usize], &[u32], &[String])> {
         match self.column(name)? {
-            Column::Many {
-                offsets,
-                codes,
-                names,
-            } => Ok((offsets, codes, names)),
+            Column::Many { offsets, codes, names } => Ok((offsets, codes, names)),
             other => Err(other_kind(name, "lists of categories", other)),
         }
     }
@@ -272,28 +229,12 @@ impl Table {
     /// [`Error::Index`] for a row that does not exist.
     pub fn select(&self, rows: &[usize]) -> Result<Self> {
         if let Some(&index) = rows.iter().find(|&&row| row >= self.rows) {
-            return Err(Error::Index {
-                doing: "selecting rows of a table",
-                index,
-                len: self.rows,
-            });
+            return Err(Error::Index { doing: "selecting rows of a table", index, len: self.rows });
         }
-        let spans = if self.spans.is_empty() {
-            Vec::new()
-        } else {
-            rows.iter().map(|&row| self.spans[row].clone()).collect()
-        };
-        let columns = self
-            .columns
-            .iter()
-            .map(|column| column.select(rows))
-            .collect();
-        Ok(Self {
-            names: self.names.clone(),
-            columns,
-            spans,
-            rows: rows.len(),
-        })
+        let spans =
+            if self.spans.is_empty() { Vec::new() } else { rows.iter().map(|&row| self.spans[row].clone()).collect() };
+        let columns = self.columns.iter().map(|column| column.select(rows)).collect();
+        Ok(Self { names: self.names.clone(), columns, spans, rows: rows.len() })
     }
 }
 
@@ -306,11 +247,7 @@ fn check_names(names: &[String]) -> Result<()> {
 }
 
 fn other_kind(name: &str, expected: &'static str, got: &Column) -> Error {
-    Error::ColumnType {
-        name: name.to_string(),
-        expected,
-        got: got.kind_name(),
-    }
+    Error::ColumnType { name: name.to_string(), expected, got: got.kind_name() }
 }
 
 fn missing_column(wanted: &str, names: &[String]) -> Error {

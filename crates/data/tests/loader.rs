@@ -22,12 +22,7 @@ struct Traced {
 }
 
 fn traced() -> Traced {
-    Traced {
-        live: Arc::default(),
-        peak: Arc::default(),
-        fail_on: None,
-        panic_on: None,
-    }
+    Traced { live: Arc::default(), peak: Arc::default(), fail_on: None, panic_on: None }
 }
 
 struct Batch {
@@ -51,37 +46,17 @@ impl Source for Traced {
 
     fn load(&self, rows: &[usize], stream: Stream) -> Result<Batch> {
         if self.fail_on.is_some_and(|row| rows.contains(&row)) {
-            return Err(Error::Source {
-                doing: "reading a bad row".into(),
-                source: "it is bad".into(),
-            });
+            return Err(Error::Source { doing: "reading a bad row".into(), source: "it is bad".into() });
         }
-        assert!(
-            !self.panic_on.is_some_and(|row| rows.contains(&row)),
-            "row {:?} is cursed",
-            self.panic_on
-        );
-        self.peak.fetch_max(
-            self.live.fetch_add(1, Ordering::SeqCst) + 1,
-            Ordering::SeqCst,
-        );
+        assert!(!self.panic_on.is_some_and(|row| rows.contains(&row)), "row {:?} is cursed", self.panic_on);
+        self.peak.fetch_max(self.live.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
         thread::sleep(Duration::from_micros(stream.u64(9) % 1500));
-        Ok(Batch {
-            rows: rows.to_vec(),
-            draw: stream.u64(0),
-            live: self.live.clone(),
-        })
+        Ok(Batch { rows: rows.to_vec(), draw: stream.u64(0), live: self.live.clone() })
     }
 }
 
 fn config(workers: usize) -> LoaderConfig {
-    LoaderConfig {
-        batch_size: 4,
-        workers,
-        prefetch: 3,
-        shuffle: true,
-        keep_last: true,
-    }
+    LoaderConfig { batch_size: 4, workers, prefetch: 3, shuffle: true, keep_last: true }
 }
 
 fn loader(source: Traced, config: LoaderConfig) -> Loader<Traced> {
@@ -97,21 +72,15 @@ fn within<T: Send + 'static>(seconds: u64, work: impl FnOnce() -> T + Send + 'st
     match result.recv_timeout(Duration::from_secs(seconds)) {
         Ok(result) => result,
         Err(mpsc::RecvTimeoutError::Timeout) => panic!("still running after {seconds} s"),
-        Err(mpsc::RecvTimeoutError::Disconnected) => {
-            std::panic::resume_unwind(thread.join().unwrap_err())
-        }
+        Err(mpsc::RecvTimeoutError::Disconnected) => std::panic::resume_unwind(thread.join().unwrap_err()),
     }
 }
 
 type Trace = Vec<(Vec<usize>, u64)>;
 
 fn trace(loader: &mut Loader<Traced>, places: impl IntoIterator<Item = (u64, u64)>) -> Trace {
-    let batches = places
-        .into_iter()
-        .map(|(epoch, step)| loader.get(epoch, step).unwrap());
-    batches
-        .map(|batch| (batch.rows.clone(), batch.draw))
-        .collect()
+    let batches = places.into_iter().map(|(epoch, step)| loader.get(epoch, step).unwrap());
+    batches.map(|batch| (batch.rows.clone(), batch.draw)).collect()
 }
 
 fn in_order(epochs: u64, steps: u64) -> impl Iterator<Item = (u64, u64)> {
@@ -124,10 +93,7 @@ fn batches_do_not_depend_on_the_number_of_workers() {
         let expected = trace(&mut loader(traced(), config(0)), in_order(4, 6));
         for workers in [1, 2, 5] {
             for prefetch in [1, 3, 16] {
-                let config = LoaderConfig {
-                    prefetch,
-                    ..config(workers)
-                };
+                let config = LoaderConfig { prefetch, ..config(workers) };
                 let got = trace(&mut loader(traced(), config), in_order(4, 6));
                 assert_eq!(got, expected, "{workers} workers, {prefetch} ahead");
             }
@@ -138,30 +104,12 @@ fn batches_do_not_depend_on_the_number_of_workers() {
 #[test]
 fn batches_do_not_depend_on_the_way_to_them() {
     within(60, || {
-        let places = [
-            (0, 0),
-            (0, 1),
-            (0, 2),
-            (2, 3),
-            (2, 4),
-            (2, 5),
-            (3, 0),
-            (3, 0),
-            (0, 5),
-            (1, 0),
-            (0, 0),
-            (u64::MAX, 5),
-        ];
-        let expected: Trace = places
-            .iter()
-            .flat_map(|&place| trace(&mut loader(traced(), config(0)), [place]))
-            .collect();
+        let places =
+            [(0, 0), (0, 1), (0, 2), (2, 3), (2, 4), (2, 5), (3, 0), (3, 0), (0, 5), (1, 0), (0, 0), (u64::MAX, 5)];
+        let expected: Trace =
+            places.iter().flat_map(|&place| trace(&mut loader(traced(), config(0)), [place])).collect();
         for workers in [0, 1, 2, 5] {
-            assert_eq!(
-                trace(&mut loader(traced(), config(workers)), places),
-                expected,
-                "{workers} workers"
-            );
+            assert_eq!(trace(&mut loader(traced(), config(workers)), places), expected, "{workers} workers");
         }
     });
 }
@@ -171,54 +119,31 @@ fn an_epoch_is_every_row_once_in_an_order_of_its_own() {
     let mut loader = loader(traced(), config(2));
     let epochs: Vec<Vec<usize>> = (0..3)
         .map(|epoch| {
-            trace(&mut loader, (0..6).map(|step| (epoch, step)))
-                .into_iter()
-                .flat_map(|(rows, _)| rows)
-                .collect()
+            trace(&mut loader, (0..6).map(|step| (epoch, step))).into_iter().flat_map(|(rows, _)| rows).collect()
         })
         .collect();
     for (i, epoch) in epochs.iter().enumerate() {
         let mut sorted = epoch.clone();
         sorted.sort_unstable();
         assert!(sorted.into_iter().eq(0..ROWS), "epoch {i}");
-        assert!(
-            epochs[..i].iter().all(|other| other != epoch),
-            "epoch {i} repeats an order"
-        );
+        assert!(epochs[..i].iter().all(|other| other != epoch), "epoch {i} repeats an order");
     }
 }
 
 #[test]
 fn shuffling_and_the_last_batch_can_be_switched_off() {
-    let plain = LoaderConfig {
-        shuffle: false,
-        keep_last: false,
-        ..config(2)
-    };
+    let plain = LoaderConfig { shuffle: false, keep_last: false, ..config(2) };
     let mut loader = loader(traced(), plain);
     assert_eq!(loader.steps(), 5);
-    let rows: Vec<usize> = trace(&mut loader, in_order(1, 5))
-        .into_iter()
-        .flat_map(|(rows, _)| rows)
-        .collect();
+    let rows: Vec<usize> = trace(&mut loader, in_order(1, 5)).into_iter().flat_map(|(rows, _)| rows).collect();
     assert!(rows.into_iter().eq(0..20));
-    assert!(matches!(
-        loader.get(0, 5),
-        Err(Error::Index {
-            index: 5,
-            len: 5,
-            ..
-        })
-    ));
+    assert!(matches!(loader.get(0, 5), Err(Error::Index { index: 5, len: 5, .. })));
 }
 
 #[test]
 fn every_step_has_a_random_stream_of_its_own() {
     let draws: std::collections::HashSet<u64> =
-        trace(&mut loader(traced(), config(2)), in_order(5, 6))
-            .into_iter()
-            .map(|(_, draw)| draw)
-            .collect();
+        trace(&mut loader(traced(), config(2)), in_order(5, 6)).into_iter().map(|(_, draw)| draw).collect();
     assert_eq!(draws.len(), 30);
 }
 
@@ -228,32 +153,20 @@ fn live_batches_are_bounded() {
         for (workers, prefetch) in [(5, 2), (2, 4), (1, 1)] {
             let source = traced();
             let peak = source.peak.clone();
-            let mut loader = loader(
-                source,
-                LoaderConfig {
-                    prefetch,
-                    ..config(workers)
-                },
-            );
+            let mut loader = loader(source, LoaderConfig { prefetch, ..config(workers) });
             for (epoch, step) in in_order(6, 6) {
                 let batch = loader.get(epoch, step).unwrap();
                 thread::sleep(Duration::from_millis(1));
                 drop(batch);
             }
             let in_order = peak.load(Ordering::SeqCst);
-            assert!(
-                in_order <= prefetch + 1,
-                "{in_order} live batches, {prefetch} ahead and one in use"
-            );
+            assert!(in_order <= prefetch + 1, "{in_order} live batches, {prefetch} ahead and one in use");
             assert!(prefetch == 1 || in_order > 1, "nothing was made ahead");
             for epoch in 10..60 {
                 loader.get(epoch, 1).unwrap();
             }
             let jumping = peak.load(Ordering::SeqCst);
-            assert!(
-                jumping <= prefetch + workers + 1,
-                "{jumping} live batches after jumps"
-            );
+            assert!(jumping <= prefetch + workers + 1, "{jumping} live batches after jumps");
         }
     });
 }
@@ -262,14 +175,8 @@ fn live_batches_are_bounded() {
 fn an_error_belongs_to_its_step_and_the_loader_goes_on() {
     within(60, || {
         for workers in [0, 1, 2, 5] {
-            let failing = Traced {
-                fail_on: Some(9),
-                ..traced()
-            };
-            let plain = LoaderConfig {
-                shuffle: false,
-                ..config(workers)
-            };
+            let failing = Traced { fail_on: Some(9), ..traced() };
+            let plain = LoaderConfig { shuffle: false, ..config(workers) };
             let mut loader = loader(failing, plain);
             for epoch in 0..3 {
                 for step in 0..6 {
@@ -282,10 +189,7 @@ fn an_error_belongs_to_its_step_and_the_loader_goes_on() {
                     }
                 }
             }
-            assert!(
-                loader.get(0, 2).is_err(),
-                "asking again is a retry, not the next step"
-            );
+            assert!(loader.get(0, 2).is_err(), "asking again is a retry, not the next step");
             assert_eq!(loader.get(0, 3).unwrap().rows, [12, 13, 14, 15]);
         }
     });
@@ -295,25 +199,15 @@ fn an_error_belongs_to_its_step_and_the_loader_goes_on() {
 fn a_panic_becomes_an_error_of_its_step() {
     within(60, || {
         for workers in [0, 1, 2, 5] {
-            let cursed = Traced {
-                panic_on: Some(9),
-                ..traced()
-            };
-            let mut loader = loader(
-                cursed,
-                LoaderConfig {
-                    shuffle: false,
-                    ..config(workers)
-                },
-            );
+            let cursed = Traced { panic_on: Some(9), ..traced() };
+            let mut loader = loader(cursed, LoaderConfig { shuffle: false, ..config(workers) });
             for epoch in 0..3 {
                 for step in 0..6 {
                     match loader.get(epoch, step) {
                         Ok(batch) => assert!(step != 2 && batch.rows[0] == 4 * step as usize),
                         Err(error) => {
-                            let expected = format!(
-                                "loading the batch of epoch {epoch}, step 2 panicked: row Some(9) is cursed"
-                            );
+                            let expected =
+                                format!("loading the batch of epoch {epoch}, step 2 panicked: row Some(9) is cursed");
                             assert_eq!(error.to_string(), expected);
                         }
                     }
@@ -329,18 +223,13 @@ fn dropping_the_loader_ends_its_threads_and_frees_its_batches() {
         for asked in [0, 1, 7] {
             let source = Arc::new(traced());
             let live = source.live.clone();
-            let mut loader =
-                Loader::new(source.clone(), config(5), Stream::new(1, "drop test")).unwrap();
+            let mut loader = Loader::new(source.clone(), config(5), Stream::new(1, "drop test")).unwrap();
             for (epoch, step) in in_order(2, 6).take(asked) {
                 loader.get(epoch, step).unwrap();
             }
             drop(loader);
             assert_eq!(live.load(Ordering::SeqCst), 0);
-            assert_eq!(
-                Arc::strong_count(&source),
-                1,
-                "a thread still holds the source"
-            );
+            assert_eq!(Arc::strong_count(&source), 1, "a thread still holds the source");
         }
     });
 }
@@ -348,43 +237,15 @@ fn dropping_the_loader_ends_its_threads_and_frees_its_batches() {
 #[test]
 fn settings_that_make_no_batch_are_refused() {
     let refused = |config: LoaderConfig| {
-        let error = Loader::new(Arc::new(traced()), config, Stream::new(0, "test"))
-            .err()
-            .expect("refused");
+        let error = Loader::new(Arc::new(traced()), config, Stream::new(0, "test")).err().expect("refused");
         assert!(matches!(error, Error::Setting { .. }), "{error}");
         error.to_string()
     };
     assert_eq!(
-        refused(LoaderConfig {
-            batch_size: 0,
-            ..config(1)
-        }),
+        refused(LoaderConfig { batch_size: 0, ..config(1) }),
         "batch_size = 0 is not possible: a batch needs at least one row"
     );
-    assert!(
-        refused(LoaderConfig {
-            prefetch: 0,
-            ..config(2)
-        })
-        .contains("2 workers would have nothing to do")
-    );
-    assert!(
-        refused(LoaderConfig {
-            batch_size: 24,
-            keep_last: false,
-            ..config(2)
-        })
-        .contains("only 23 rows")
-    );
-    assert!(
-        Loader::new(
-            Arc::new(traced()),
-            LoaderConfig {
-                prefetch: 0,
-                ..config(0)
-            },
-            Stream::new(0, "test")
-        )
-        .is_ok()
-    );
+    assert!(refused(LoaderConfig { prefetch: 0, ..config(2) }).contains("2 workers would have nothing to do"));
+    assert!(refused(LoaderConfig { batch_size: 24, keep_last: false, ..config(2) }).contains("only 23 rows"));
+    assert!(Loader::new(Arc::new(traced()), LoaderConfig { prefetch: 0, ..config(0) }, Stream::new(0, "test")).is_ok());
 }

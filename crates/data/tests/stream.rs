@@ -22,10 +22,7 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 /// Whether the mean of N draws of known variance is where it should be.
 fn assert_mean(what: &str, values: impl Iterator<Item = f64>, expected: f64, variance: f64) {
     let (got, tolerance) = (mean(values), SIGMAS * (variance / N as f64).sqrt());
-    assert!(
-        (got - expected).abs() < tolerance,
-        "{what}: {got}, expected {expected} +- {tolerance}"
-    );
+    assert!((got - expected).abs() < tolerance, "{what}: {got}, expected {expected} +- {tolerance}");
 }
 
 #[test]
@@ -38,11 +35,7 @@ fn normal_values_have_the_moments_tails_and_independence_of_a_normal() {
         assert_mean("variance", x.iter().map(|x| x * x), 1.0, 2.0);
         assert_mean("third moment", x.iter().map(|x| x.powi(3)), 0.0, 15.0);
         assert_mean("fourth moment", x.iter().map(|x| x.powi(4)), 3.0, 96.0);
-        for (limit, outside) in [
-            (1.0, 0.317_310_507_9),
-            (2.0, 0.045_500_263_9),
-            (4.0, 6.334_248e-5),
-        ] {
+        for (limit, outside) in [(1.0, 0.317_310_507_9), (2.0, 0.045_500_263_9), (4.0, 6.334_248e-5)] {
             let beyond = x.iter().map(|x| f64::from(u8::from(x.abs() > limit)));
             assert_mean("tail", beyond, outside, outside * (1.0 - outside));
         }
@@ -69,15 +62,9 @@ fn uniform_values_fill_the_unit_interval_evenly() {
 
 /// The chi-square statistic against equal counts lies within SIGMAS standard deviations of its mean.
 fn assert_chi_square(counts: &[u32], expected: f64) {
-    let statistic: f64 = counts
-        .iter()
-        .map(|&n| (f64::from(n) - expected).powi(2) / expected)
-        .sum();
+    let statistic: f64 = counts.iter().map(|&n| (f64::from(n) - expected).powi(2) / expected).sum();
     let freedom = (counts.len() - 1) as f64;
-    assert!(
-        (statistic - freedom).abs() < SIGMAS * (2.0 * freedom).sqrt(),
-        "chi-square {statistic} of {freedom}"
-    );
+    assert!((statistic - freedom).abs() < SIGMAS * (2.0 * freedom).sqrt(), "chi-square {statistic} of {freedom}");
 }
 
 #[test]
@@ -102,16 +89,9 @@ fn children_steps_purposes_and_seeds_are_uncorrelated() {
     });
     for (i, a) in draws.iter().enumerate() {
         for (j, b) in draws[..i].iter().enumerate() {
-            let sum: f64 = a
-                .iter()
-                .zip(b)
-                .map(|(&a, &b)| f64::from(a) * f64::from(b))
-                .sum();
+            let sum: f64 = a.iter().zip(b).map(|(&a, &b)| f64::from(a) * f64::from(b)).sum();
             let correlation = sum / a.len() as f64;
-            assert!(
-                correlation.abs() < SIGMAS / (a.len() as f64).sqrt(),
-                "streams {i} and {j}: {correlation}"
-            );
+            assert!(correlation.abs() < SIGMAS / (a.len() as f64).sqrt(), "streams {i} and {j}: {correlation}");
         }
     }
 }
@@ -142,10 +122,7 @@ fn an_element_depends_on_its_index_alone() {
     let (mut long, mut long_f64) = (vec![0.0_f32; LONG], vec![0.0_f64; LONG]);
     stream().fill_normal(&mut long);
     stream().fill_normal_f64(&mut long_f64);
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(1)
-        .build()
-        .unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
     for len in [0, 1, 3, 16_383, 16_386, LONG] {
         let (mut short, mut short_f64) = (vec![0.0_f32; len], vec![0.0_f64; len]);
         pool.install(|| stream().fill_normal(&mut short));
@@ -165,18 +142,8 @@ fn the_generator_reads_the_stream_and_serves_rand() {
     assert_eq!(bytes[..8], first[0].to_le_bytes());
     assert_eq!(bytes[8..], first[1].to_le_bytes()[..3]);
     let mut rng = stream().rng();
-    assert_mean(
-        "uniform",
-        (0..N).map(|_| rng.random::<f64>()),
-        0.5,
-        1.0 / 12.0,
-    );
-    assert_mean(
-        "exponential",
-        (0..N).map(|_| Exp1.sample(&mut rng)),
-        1.0,
-        1.0,
-    );
+    assert_mean("uniform", (0..N).map(|_| rng.random::<f64>()), 0.5, 1.0 / 12.0);
+    assert_mean("exponential", (0..N).map(|_| Exp1.sample(&mut rng)), 1.0, 1.0);
 }
 
 #[test]
@@ -184,15 +151,10 @@ fn every_order_of_four_is_equally_likely() {
     let mut counts = HashMap::new();
     let draws = 24_000;
     for i in 0..draws {
-        *counts
-            .entry(stream().child(i).permutation(4))
-            .or_insert(0_u32) += 1;
+        *counts.entry(stream().child(i).permutation(4)).or_insert(0_u32) += 1;
     }
     assert_eq!(counts.len(), 24);
-    assert_chi_square(
-        &counts.into_values().collect::<Vec<_>>(),
-        draws as f64 / 24.0,
-    );
+    assert_chi_square(&counts.into_values().collect::<Vec<_>>(), draws as f64 / 24.0);
 }
 
 #[test]
@@ -228,16 +190,9 @@ fn numbers_below_a_bound_are_even_where_rejection_matters() {
 fn the_streams_of_this_version_stay_as_they_are() {
     let stream = Stream::new(1, "frozen").at(2, 3).child(4);
     assert_eq!(
+        ([0, 1, 1 << 40].map(|i| stream.u64(i)), stream.permutation(8)),
         (
-            [0, 1, 1 << 40].map(|i| stream.u64(i)),
-            stream.permutation(8)
-        ),
-        (
-            [
-                4_098_666_455_860_634_208,
-                5_821_861_353_277_220_026,
-                18_190_105_750_358_643_153
-            ],
+            [4_098_666_455_860_634_208, 5_821_861_353_277_220_026, 18_190_105_750_358_643_153],
             vec![1, 3, 0, 2, 5, 6, 7, 4],
         )
     );

@@ -79,10 +79,8 @@ impl Covariance {
             return Err(Error::NotFinite { sample: at / channels, channel: at % channels, value: rows[at] });
         }
         for group in rows.chunks(BLOCK_SAMPLES * BLOCKS_AT_ONCE * channels) {
-            let blocks: Vec<Self> = group
-                .par_chunks(BLOCK_SAMPLES * channels)
-                .map(|block| Self::of_block(&self.axis, block))
-                .collect();
+            let blocks: Vec<Self> =
+                group.par_chunks(BLOCK_SAMPLES * channels).map(|block| Self::of_block(&self.axis, block)).collect();
             for block in &blocks {
                 self.absorb(block);
             }

@@ -23,19 +23,12 @@ impl Axes {
             self.plot.x + self.x.position(x) * self.plot.width,
             self.plot.bottom() - self.y.position(y) * self.plot.height,
         ];
-        place
-            .iter()
-            .all(|length| length.is_finite())
-            .then_some(place)
+        place.iter().all(|length| length.is_finite()).then_some(place)
     }
 
     /// The unbroken parts of a line.
     pub(crate) fn runs(&self, x: &[f64], y: &[f64], break_gaps: bool) -> Vec<Vec<[f64; 2]>> {
-        let widest = if break_gaps {
-            widest_step(x)
-        } else {
-            f64::INFINITY
-        };
+        let widest = if break_gaps { widest_step(x) } else { f64::INFINITY };
         let mut runs: Vec<Vec<[f64; 2]>> = Vec::new();
         let mut previous: Option<f64> = None;
         for (&x, &y) in x.iter().zip(y) {
@@ -49,32 +42,19 @@ impl Axes {
             }
             previous = Some(x);
         }
-        runs.into_iter()
-            .map(|run| thinned(run, self.plot.width))
-            .collect()
+        runs.into_iter().map(|run| thinned(run, self.plot.width)).collect()
     }
 
     /// The outlines of a band: along its upper edge and back along its lower one.
-    pub(crate) fn band(
-        &self,
-        x: &[f64],
-        low: &[f64],
-        high: &[f64],
-        break_gaps: bool,
-    ) -> Vec<Vec<[f64; 2]>> {
+    pub(crate) fn band(&self, x: &[f64], low: &[f64], high: &[f64], break_gaps: bool) -> Vec<Vec<[f64; 2]>> {
         let usable: Vec<bool> = x
             .iter()
             .zip(low.iter().zip(high))
-            .map(|(&x, (&low, &high))| {
-                self.place(x, low).is_some() && self.place(x, high).is_some()
-            })
+            .map(|(&x, (&low, &high))| self.place(x, low).is_some() && self.place(x, high).is_some())
             .collect();
         let edge = |values: &[f64]| {
-            let kept: Vec<f64> = values
-                .iter()
-                .zip(&usable)
-                .map(|(&value, &usable)| if usable { value } else { f64::NAN })
-                .collect();
+            let kept: Vec<f64> =
+                values.iter().zip(&usable).map(|(&value, &usable)| if usable { value } else { f64::NAN }).collect();
             self.runs(x, &kept, break_gaps)
         };
         let (lower, upper) = (edge(low), edge(high));
@@ -88,11 +68,8 @@ impl Axes {
 
 /// The longest step of a coordinate that is not a gap.
 fn widest_step(x: &[f64]) -> f64 {
-    let mut steps: Vec<f64> = x
-        .windows(2)
-        .map(|pair| (pair[1] - pair[0]).abs())
-        .filter(|step| step.is_finite())
-        .collect();
+    let mut steps: Vec<f64> =
+        x.windows(2).map(|pair| (pair[1] - pair[0]).abs()).filter(|step| step.is_finite()).collect();
     if steps.is_empty() {
         return f64::INFINITY;
     }
@@ -103,9 +80,7 @@ fn widest_step(x: &[f64]) -> f64 {
 
 /// Keeps the first, lowest, highest and last point of each column of pixels when there are more points than the plot can show.
 fn thinned(points: Vec<[f64; 2]>, width: f64) -> Vec<[f64; 2]> {
-    if points.len() <= POINTS_A_COLUMN * width as usize
-        || !points.windows(2).all(|pair| pair[0][0] <= pair[1][0])
-    {
+    if points.len() <= POINTS_A_COLUMN * width as usize || !points.windows(2).all(|pair| pair[0][0] <= pair[1][0]) {
         return points;
     }
     let mut kept = Vec::new();

@@ -41,20 +41,12 @@ pub enum Range {
 
 impl Range {
     /// The two ends for these values; equal ends are moved apart, and 0 to 1 stands for no finite value at all.
-    pub(crate) fn ends<'a>(
-        self,
-        title: &str,
-        values: impl Iterator<Item = &'a f32>,
-    ) -> Result<(f64, f64)> {
+    pub(crate) fn ends<'a>(self, title: &str, values: impl Iterator<Item = &'a f32>) -> Result<(f64, f64)> {
         if let Self::Fixed { low, high } = self {
             return if low.is_finite() && high.is_finite() && low < high {
                 Ok((low, high))
             } else {
-                Err(Error::Range {
-                    title: title.to_owned(),
-                    low,
-                    high,
-                })
+                Err(Error::Range { title: title.to_owned(), low, high })
             };
         }
         let mut finite: Vec<f32> = values.copied().filter(|value| value.is_finite()).collect();
@@ -68,10 +60,7 @@ impl Range {
                 (-high, high)
             }
             Self::Full => (quantile(&mut finite, 0.0), quantile(&mut finite, 1.0)),
-            _ => (
-                quantile(&mut finite, ROBUST_TAIL),
-                quantile(&mut finite, 1.0 - ROBUST_TAIL),
-            ),
+            _ => (quantile(&mut finite, ROBUST_TAIL), quantile(&mut finite, 1.0 - ROBUST_TAIL)),
         };
         if low < high {
             return Ok((low, high));
@@ -130,16 +119,9 @@ impl ColorBar {
     /// Width with ticks and label.
     pub(crate) fn width(&self) -> f64 {
         let ticks = self.tick_width();
-        let label = if self.label.is_empty() {
-            0.0
-        } else {
-            TEXT_SIZE + 8.0
-        };
-        let missing = if self.missing {
-            BAR_WIDTH + 6.0 + font::width("no data", TICK_SIZE, Weight::Regular)
-        } else {
-            0.0
-        };
+        let label = if self.label.is_empty() { 0.0 } else { TEXT_SIZE + 8.0 };
+        let missing =
+            if self.missing { BAR_WIDTH + 6.0 + font::width("no data", TICK_SIZE, Weight::Regular) } else { 0.0 };
         (BAR_WIDTH + TICK_LENGTH + 3.0 + ticks + label).max(missing)
     }
 
@@ -158,21 +140,12 @@ impl ColorBar {
             self.triangle(figure, bar, bar.y, -EXTENSION, self.color_map.color(1.0));
         }
         if self.below {
-            self.triangle(
-                figure,
-                bar,
-                bar.bottom(),
-                EXTENSION,
-                self.color_map.color(0.0),
-            );
+            self.triangle(figure, bar, bar.bottom(), EXTENSION, self.color_map.color(0.0));
         }
         figure.border(bar);
         for tick in self.scale.ticks() {
             let y = bar.bottom() - tick.position * bar.height;
-            figure.line(
-                vec![[bar.right(), y], [bar.right() + TICK_LENGTH, y]],
-                Stroke::thin(),
-            );
+            figure.line(vec![[bar.right(), y], [bar.right() + TICK_LENGTH, y]], Stroke::thin());
             figure.text(Text::new(
                 &tick.label,
                 bar.right() + TICK_LENGTH + 3.0,
@@ -190,12 +163,7 @@ impl ColorBar {
             );
         }
         if self.missing {
-            let swatch = Frame {
-                x,
-                y: top + height - BAR_WIDTH,
-                width: BAR_WIDTH,
-                height: BAR_WIDTH,
-            };
+            let swatch = Frame { x, y: top + height - BAR_WIDTH, width: BAR_WIDTH, height: BAR_WIDTH };
             figure.area(swatch.corners().to_vec(), MISSING, 1.0);
             figure.border(swatch);
             figure.text(Text::new(
@@ -212,26 +180,15 @@ impl ColorBar {
     }
 
     fn tick_width(&self) -> f64 {
-        self.scale
-            .ticks()
-            .iter()
-            .map(|tick| font::width(&tick.label, TICK_SIZE, Weight::Regular))
-            .fold(0.0, f64::max)
+        self.scale.ticks().iter().map(|tick| font::width(&tick.label, TICK_SIZE, Weight::Regular)).fold(0.0, f64::max)
     }
 
     fn triangle(&self, figure: &mut Figure, bar: Frame, edge: f64, height: f64, color: [u8; 3]) {
         figure.elements.push(Element::Shape(Shape {
-            points: vec![
-                [bar.x, edge],
-                [bar.x + bar.width / 2.0, edge + height],
-                [bar.right(), edge],
-            ],
+            points: vec![[bar.x, edge], [bar.x + bar.width / 2.0, edge + height], [bar.right(), edge]],
             closed: true,
             fill: Some((color, 1.0)),
-            stroke: Some(Stroke {
-                color: BLACK,
-                ..Stroke::thin()
-            }),
+            stroke: Some(Stroke { color: BLACK, ..Stroke::thin() }),
         }));
     }
 }
@@ -249,10 +206,7 @@ mod tests {
         let mut values: Vec<f32> = (0..1001).map(|i| i as f32 / 1000.0).collect();
         values.extend([f32::NAN, f32::INFINITY, 1e9]);
         let (low, high) = ends(Range::Robust, &values);
-        assert!(
-            (low - 0.02).abs() < 2e-3 && (high - 0.98).abs() < 2e-3,
-            "{low} {high}"
-        );
+        assert!((low - 0.02).abs() < 2e-3 && (high - 0.98).abs() < 2e-3, "{low} {high}");
         assert_eq!(ends(Range::Full, &values), (0.0, 1e9));
     }
 
@@ -273,19 +227,9 @@ mod tests {
 
     #[test]
     fn a_fixed_range_must_rise() {
-        for (low, high) in [
-            (1.0, 1.0),
-            (2.0, 1.0),
-            (f64::NAN, 1.0),
-            (0.0, f64::INFINITY),
-        ] {
-            let error = Range::Fixed { low, high }
-                .ends("tree", [].iter())
-                .unwrap_err();
-            assert!(
-                error.to_string().starts_with("figure \"tree\": the range"),
-                "{error}"
-            );
+        for (low, high) in [(1.0, 1.0), (2.0, 1.0), (f64::NAN, 1.0), (0.0, f64::INFINITY)] {
+            let error = Range::Fixed { low, high }.ends("tree", [].iter()).unwrap_err();
+            assert!(error.to_string().starts_with("figure \"tree\": the range"), "{error}");
         }
     }
 }

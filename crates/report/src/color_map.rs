@@ -106,26 +106,16 @@ mod tests {
     fn lightness(color: Rgb) -> f64 {
         let linear = color.map(|channel| {
             let value = f64::from(channel) / 255.0;
-            if value <= 0.04045 {
-                value / 12.92
-            } else {
-                ((value + 0.055) / 1.055).powf(2.4)
-            }
+            if value <= 0.04045 { value / 12.92 } else { ((value + 0.055) / 1.055).powf(2.4) }
         });
         let luminance = 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2];
-        if luminance > 0.008_856 {
-            116.0 * luminance.cbrt() - 16.0
-        } else {
-            903.3 * luminance
-        }
+        if luminance > 0.008_856 { 116.0 * luminance.cbrt() - 16.0 } else { 903.3 * luminance }
     }
 
     #[test]
     fn sequential_maps_rise_evenly_in_lightness() {
         for map in [ColorMap::Viridis, ColorMap::Cividis, ColorMap::Gray] {
-            let steps: Vec<f64> = (0..=16)
-                .map(|i| lightness(map.color(f64::from(i) / 16.0)))
-                .collect();
+            let steps: Vec<f64> = (0..=16).map(|i| lightness(map.color(f64::from(i) / 16.0))).collect();
             let mean = (steps[16] - steps[0]) / 16.0;
             for pair in steps.windows(2) {
                 let step = pair[1] - pair[0];
@@ -159,9 +149,7 @@ mod tests {
         for (i, &a) in LINE_COLORS.iter().enumerate() {
             assert!(lightness(a) < 75.0, "{i} is too light");
             for &b in &LINE_COLORS[i + 1..] {
-                let distance: i32 = (0..3)
-                    .map(|c| (i32::from(a[c]) - i32::from(b[c])).abs())
-                    .sum();
+                let distance: i32 = (0..3).map(|c| (i32::from(a[c]) - i32::from(b[c])).abs()).sum();
                 assert!(distance > 80, "{a:?} {b:?}");
             }
         }

@@ -22,19 +22,11 @@ use crate::{
 /// When there are fewer than two runs, a folder is not a run or has no `metrics.json`, or the page cannot be written.
 pub fn compare_runs<P: AsRef<Path>>(run_dirs: &[P], page: impl AsRef<Path>) -> Result<PathBuf> {
     if run_dirs.len() < 2 {
-        return Err(Error::TooFewRuns {
-            got: run_dirs.len(),
-        });
+        return Err(Error::TooFewRuns { got: run_dirs.len() });
     }
-    let runs = run_dirs
-        .iter()
-        .map(|path| Compared::read(path.as_ref()))
-        .collect::<Result<Vec<_>>>()?;
+    let runs = run_dirs.iter().map(|path| Compared::read(path.as_ref())).collect::<Result<Vec<_>>>()?;
     let page = page.as_ref();
-    crate::write(
-        page,
-        html::page("Comparison of runs", &body(&runs)).as_bytes(),
-    )?;
+    crate::write(page, html::page("Comparison of runs", &body(&runs)).as_bytes())?;
     Ok(page.to_path_buf())
 }
 
@@ -54,9 +46,7 @@ impl Compared {
         })?;
         Ok(Self {
             name: folder.name(),
-            title: Story::of(&folder)?
-                .map(|story| story.title)
-                .unwrap_or_default(),
+            title: Story::of(&folder)?.map(|story| story.title).unwrap_or_default(),
             metrics: metrics
                 .facts()
                 .into_iter()
@@ -67,10 +57,7 @@ impl Compared {
     }
 
     fn metric(&self, name: &str) -> Option<&Value> {
-        self.metrics
-            .iter()
-            .find(|(other, _)| other == name)
-            .map(|(_, value)| value)
+        self.metrics.iter().find(|(other, _)| other == name).map(|(_, value)| value)
     }
 }
 
@@ -98,23 +85,14 @@ fn body(runs: &[Compared]) -> String {
     }
     out.push_str("<div class=\"wide\">\n<table>\n<thead><tr><th>metric</th>");
     for (index, run) in runs.iter().enumerate() {
-        let _ = write!(
-            out,
-            "<th class=\"number\">{}. {}</th>",
-            index + 1,
-            xml(&run.name)
-        );
+        let _ = write!(out, "<th class=\"number\">{}. {}</th>", index + 1, xml(&run.name));
     }
     out.push_str("</tr></thead>\n<tbody>\n");
     for (name, values) in rows {
         let _ = write!(out, "<tr><th scope=\"row\"><code>{}</code></th>", xml(name));
         let differs = values.iter().any(|value| *value != values[0]);
         for value in values {
-            let class = if value.is_number() {
-                " class=\"number\""
-            } else {
-                ""
-            };
+            let class = if value.is_number() { " class=\"number\"" } else { "" };
             let shown = value.shown();
             if differs {
                 let _ = write!(out, "<td{class}><b>{}</b></td>", xml(&shown));
@@ -124,6 +102,8 @@ fn body(runs: &[Compared]) -> String {
         }
         out.push_str("</tr>\n");
     }
-    out.push_str("</tbody>\n</table>\n</div>\n<p class=\"note\">Values that differ between the runs are bold.</p>\n</section>\n");
+    out.push_str(
+        "</tbody>\n</table>\n</div>\n<p class=\"note\">Values that differ between the runs are bold.</p>\n</section>\n",
+    );
     out
 }

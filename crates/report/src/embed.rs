@@ -52,18 +52,12 @@ fn png_size(bytes: &[u8]) -> std::result::Result<String, png::DecodingError> {
         }
         _ => {
             let times = (SAMPLES_WIDTH / info.width.max(1)).max(1);
-            format!(
-                " class=\"samples\" width=\"{}\"",
-                u64::from(info.width) * u64::from(times)
-            )
+            format!(" class=\"samples\" width=\"{}\"", u64::from(info.width) * u64::from(times))
         }
     })
 }
 
 fn is_svg(bytes: &[u8]) -> bool {
-    let text = bytes
-        .strip_prefix(b"\xef\xbb\xbf")
-        .unwrap_or(bytes)
-        .trim_ascii_start();
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
     text.starts_with(b"<svg") || text.starts_with(b"<?xml")
 }

@@ -41,9 +41,7 @@ pub enum Error {
     },
 
     /// A colour range that cannot be drawn.
-    #[error(
-        "figure \"{title}\": the range {low} to {high} is not two finite numbers in rising order"
-    )]
+    #[error("figure \"{title}\": the range {low} to {high} is not two finite numbers in rising order")]
     Range {
         /// Title of the figure.
         title: String,
@@ -190,10 +188,6 @@ pub enum Error {
 impl Error {
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.to_path_buf();
-        move |source| Self::Io {
-            action,
-            path,
-            source,
-        }
+        move |source| Self::Io { action, path, source }
     }
 }

@@ -40,21 +40,15 @@ impl Value {
             Self::Integer(text) => text.replace('-', "\u{2212}"),
             Self::Text(text) => text.clone(),
             Self::List(elements) => {
-                let mut shown: Vec<String> = elements
-                    .iter()
-                    .take(SHOWN_ELEMENTS)
-                    .map(Self::shown)
-                    .collect();
+                let mut shown: Vec<String> = elements.iter().take(SHOWN_ELEMENTS).map(Self::shown).collect();
                 if elements.len() > SHOWN_ELEMENTS {
                     shown.push(format!("… ({} in all)", elements.len()));
                 }
                 shown.join(", ")
             }
             Self::Object(fields) => {
-                let shown: Vec<String> = fields
-                    .iter()
-                    .map(|(name, value)| format!("{name}: {}", value.shown()))
-                    .collect();
+                let shown: Vec<String> =
+                    fields.iter().map(|(name, value)| format!("{name}: {}", value.shown())).collect();
                 shown.join(", ")
             }
         }
@@ -70,11 +64,7 @@ impl Value {
             return;
         };
         for (field, value) in fields {
-            let name = if name.is_empty() {
-                field.clone()
-            } else {
-                format!("{name}.{field}")
-            };
+            let name = if name.is_empty() { field.clone() } else { format!("{name}.{field}") };
             value.collect(name, facts);
         }
     }
@@ -99,11 +89,7 @@ fn number(value: f64) -> String {
 }
 
 fn trimmed(digits: &str) -> &str {
-    if digits.contains('.') {
-        digits.trim_end_matches('0').trim_end_matches('.')
-    } else {
-        digits
-    }
+    if digits.contains('.') { digits.trim_end_matches('0').trim_end_matches('.') } else { digits }
 }
 
 impl<'de> Deserialize<'de> for Value {
@@ -172,11 +158,8 @@ mod tests {
             r#"{"zeta": 1, "alpha": {"unit_max": 0.0151234, "fcls": null}, "sad_rad": [0.01, 2e-9], "seed": 18446744073709551615, "auto": true}"#,
         )
         .unwrap();
-        let shown: Vec<(String, String)> = value
-            .facts()
-            .into_iter()
-            .map(|(name, value)| (name, value.shown()))
-            .collect();
+        let shown: Vec<(String, String)> =
+            value.facts().into_iter().map(|(name, value)| (name, value.shown())).collect();
         let expected = [
             ("zeta", "1"),
             ("alpha.unit_max", "0.015123"),
@@ -185,13 +168,7 @@ mod tests {
             ("seed", "18446744073709551615"),
             ("auto", "yes"),
         ];
-        assert_eq!(
-            shown
-                .iter()
-                .map(|(a, b)| (a.as_str(), b.as_str()))
-                .collect::<Vec<_>>(),
-            expected
-        );
+        assert_eq!(shown.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect::<Vec<_>>(), expected);
     }
 
     #[test]

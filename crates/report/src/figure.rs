@@ -90,12 +90,7 @@ pub(crate) struct Text {
 
 impl Figure {
     pub(crate) fn new(title: &str, width: f64, height: f64) -> Self {
-        Self {
-            title: title.to_owned(),
-            width,
-            height,
-            elements: Vec::new(),
-        }
+        Self { title: title.to_owned(), width, height, elements: Vec::new() }
     }
 
     /// The figure as an SVG document; large maps are embedded as pictures.
@@ -125,21 +120,11 @@ impl Figure {
     }
 
     pub(crate) fn line(&mut self, points: Vec<[f64; 2]>, stroke: Stroke) {
-        self.elements.push(Element::Shape(Shape {
-            points,
-            closed: false,
-            fill: None,
-            stroke: Some(stroke),
-        }));
+        self.elements.push(Element::Shape(Shape { points, closed: false, fill: None, stroke: Some(stroke) }));
     }
 
     pub(crate) fn area(&mut self, points: Vec<[f64; 2]>, color: Rgb, opacity: f64) {
-        self.elements.push(Element::Shape(Shape {
-            points,
-            closed: true,
-            fill: Some((color, opacity)),
-            stroke: None,
-        }));
+        self.elements.push(Element::Shape(Shape { points, closed: true, fill: Some((color, opacity)), stroke: None }));
     }
 
     pub(crate) fn border(&mut self, frame: Frame) {
@@ -172,23 +157,14 @@ impl Frame {
     }
 
     pub(crate) fn corners(&self) -> [[f64; 2]; 4] {
-        [
-            [self.x, self.y],
-            [self.right(), self.y],
-            [self.right(), self.bottom()],
-            [self.x, self.bottom()],
-        ]
+        [[self.x, self.y], [self.right(), self.y], [self.right(), self.bottom()], [self.x, self.bottom()]]
     }
 }
 
 impl Stroke {
     /// Frames, ticks and axes.
     pub(crate) fn thin() -> Self {
-        Self {
-            color: BLACK,
-            width: 0.8,
-            dashed: false,
-        }
+        Self { color: BLACK, width: 0.8, dashed: false }
     }
 
     /// Lengths of a dash and of the gap after it.

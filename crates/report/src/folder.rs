@@ -29,25 +29,17 @@ impl Folder {
         match std::fs::metadata(path) {
             Ok(metadata) if metadata.is_dir() => {}
             Ok(_) => {
-                return Err(Error::NotARun {
-                    path: path.to_path_buf(),
-                });
+                return Err(Error::NotARun { path: path.to_path_buf() });
             }
             Err(error) if error.kind() == ErrorKind::NotFound => {
-                return Err(Error::NoFolder {
-                    path: path.to_path_buf(),
-                });
+                return Err(Error::NoFolder { path: path.to_path_buf() });
             }
             Err(error) => return Err(Error::io("open the run folder", path)(error)),
         }
         if !SIGNS.iter().any(|name| path.join(name).is_file()) {
-            return Err(Error::NotARun {
-                path: path.to_path_buf(),
-            });
+            return Err(Error::NotARun { path: path.to_path_buf() });
         }
-        Ok(Self {
-            path: path.to_path_buf(),
-        })
+        Ok(Self { path: path.to_path_buf() })
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -56,14 +48,8 @@ impl Folder {
 
     /// Name of the folder, also when it was given as `.`.
     pub(crate) fn name(&self) -> String {
-        let path = self
-            .path
-            .canonicalize()
-            .unwrap_or_else(|_| self.path.clone());
-        path.file_name().map_or_else(
-            || String::from("run"),
-            |name| name.to_string_lossy().into_owned(),
-        )
+        let path = self.path.canonicalize().unwrap_or_else(|_| self.path.clone());
+        path.file_name().map_or_else(|| String::from("run"), |name| name.to_string_lossy().into_owned())
     }
 
     /// The bytes of a file; `None` where there is none.
@@ -75,35 +61,20 @@ impl Folder {
             Err(error) => return Err(Error::io("read", &path)(error)),
         };
         let real = path.canonicalize().map_err(Error::io("read", &path))?;
-        let root = self
-            .path
-            .canonicalize()
-            .map_err(Error::io("read", &self.path))?;
+        let root = self.path.canonicalize().map_err(Error::io("read", &self.path))?;
         if !real.starts_with(root) {
-            return Err(Error::OutsideRun {
-                run: self.path.clone(),
-                file: file.to_owned(),
-            });
+            return Err(Error::OutsideRun { run: self.path.clone(), file: file.to_owned() });
         }
-        let unfit = |problem: String| Error::Unfit {
-            path: path.clone(),
-            problem,
-        };
+        let unfit = |problem: String| Error::Unfit { path: path.clone(), problem };
         if !metadata.is_file() {
             return Err(unfit(String::from("it is not a file")));
         }
         let mut bytes = Vec::new();
         let opened = File::open(&path).map_err(Error::io("open", &path))?;
         // The size may have changed since it was asked for, so the reading is limited and not the number believed.
-        opened
-            .take(LARGEST_FILE + 1)
-            .read_to_end(&mut bytes)
-            .map_err(Error::io("read", &path))?;
+        opened.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
         if bytes.len() as u64 > LARGEST_FILE {
-            return Err(unfit(format!(
-                "it is larger than {} MiB",
-                LARGEST_FILE >> 20
-            )));
+            return Err(unfit(format!("it is larger than {} MiB", LARGEST_FILE >> 20)));
         }
         Ok(Some(bytes))
     }
@@ -113,15 +84,10 @@ impl Folder {
         let Some(bytes) = self.bytes(file)? else {
             return Ok(None);
         };
-        String::from_utf8(bytes)
-            .map(Some)
-            .map_err(|error| Error::Unfit {
-                path: self.path.join(file),
-                problem: format!(
-                    "it is not UTF-8 text from byte {} on",
-                    error.utf8_error().valid_up_to()
-                ),
-            })
+        String::from_utf8(bytes).map(Some).map_err(|error| Error::Unfit {
+            path: self.path.join(file),
+            problem: format!("it is not UTF-8 text from byte {} on", error.utf8_error().valid_up_to()),
+        })
     }
 
     /// A file as JSON.
@@ -129,12 +95,7 @@ impl Folder {
         let Some(bytes) = self.bytes(file)? else {
             return Ok(None);
         };
-        serde_json::from_slice(&bytes)
-            .map(Some)
-            .map_err(|source| Error::Json {
-                path: self.path.join(file),
-                source,
-            })
+        serde_json::from_slice(&bytes).map(Some).map_err(|source| Error::Json { path: self.path.join(file), source })
     }
 }
 
@@ -142,15 +103,6 @@ impl Folder {
 pub(crate) fn inside(run: &Path, file: &str) -> Result<PathBuf> {
     let plain = !file.is_empty()
         && !file.contains(['\\', ':', '\0'])
-        && Path::new(file)
-            .components()
-            .all(|component| matches!(component, Component::Normal(_)));
-    if plain {
-        Ok(run.join(file))
-    } else {
-        Err(Error::OutsideRun {
-            run: run.to_path_buf(),
-            file: file.to_owned(),
-        })
-    }
+        && Path::new(file).components().all(|component| matches!(component, Component::Normal(_)));
+    if plain { Ok(run.join(file)) } else { Err(Error::OutsideRun { run: run.to_path_buf(), file: file.to_owned() }) }
 }

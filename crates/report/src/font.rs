@@ -28,10 +28,7 @@ pub(crate) fn width(text: &str, size: f64, weight: Weight) -> f64 {
     let Some(face) = face(weight) else {
         return 0.0;
     };
-    let units: f64 = text
-        .chars()
-        .map(|character| advance(&face, character))
-        .sum();
+    let units: f64 = text.chars().map(|character| advance(&face, character)).sum();
     units * size / f64::from(face.units_per_em())
 }
 
@@ -58,11 +55,8 @@ pub(crate) fn shortened(text: &str, size: f64, weight: Weight, most: f64) -> Str
 /// Draws the outline of a text with its baseline starting at (0, 0), y downwards.
 pub(crate) fn outline(text: &str, size: f64, weight: Weight) -> Option<tiny_skia::Path> {
     let face = face(weight)?;
-    let mut pen = Pen {
-        path: tiny_skia::PathBuilder::new(),
-        scale: size as f32 / f32::from(face.units_per_em()),
-        x: 0.0,
-    };
+    let mut pen =
+        Pen { path: tiny_skia::PathBuilder::new(), scale: size as f32 / f32::from(face.units_per_em()), x: 0.0 };
     for character in text.chars() {
         if let Some(glyph) = glyph(&face, character) {
             face.outline_glyph(glyph, &mut pen);
@@ -81,14 +75,11 @@ fn face(weight: Weight) -> Option<Face<'static>> {
 }
 
 fn glyph(face: &Face<'_>, character: char) -> Option<ttf_parser::GlyphId> {
-    face.glyph_index(character)
-        .or_else(|| face.glyph_index(char::REPLACEMENT_CHARACTER))
+    face.glyph_index(character).or_else(|| face.glyph_index(char::REPLACEMENT_CHARACTER))
 }
 
 fn advance(face: &Face<'_>, character: char) -> f64 {
-    glyph(face, character)
-        .and_then(|glyph| face.glyph_hor_advance(glyph))
-        .map_or(0.0, f64::from)
+    glyph(face, character).and_then(|glyph| face.glyph_hor_advance(glyph)).map_or(0.0, f64::from)
 }
 
 /// Puts font outlines (y upwards) into a path (y downwards) at the place of the next character.
@@ -142,10 +133,7 @@ mod tests {
         for weight in [Weight::Regular, Weight::Bold] {
             let face = face(weight).unwrap();
             for character in "AZaz09 µΩλσ²⁻⁹×±−–…°≤Å".chars() {
-                assert!(
-                    face.glyph_index(character).is_some(),
-                    "{character} in {weight:?}"
-                );
+                assert!(face.glyph_index(character).is_some(), "{character} in {weight:?}");
             }
         }
     }

@@ -50,16 +50,10 @@ use std::path::{Path, PathBuf};
 
 /// Writes a file whole or not at all, making its folder if need be.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    if let Some(folder) = path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
     }
-    Ok(cupel_data::write_atomic(path, |file| {
-        file.write_all(bytes)
-            .map_err(cupel_data::Error::io("write", path))
-    })?)
+    Ok(cupel_data::write_atomic(path, |file| file.write_all(bytes).map_err(cupel_data::Error::io("write", path)))?)
 }
 
 /// `stem` with an ending added, never replacing one: `spectra_0.5` becomes `spectra_0.5.svg`.

@@ -73,11 +73,7 @@ struct Band {
 impl LineChart {
     /// An empty chart; labels carry the unit: `wavelength [nm]`.
     #[must_use]
-    pub fn new(
-        title: impl Into<String>,
-        x_label: impl Into<String>,
-        y_label: impl Into<String>,
-    ) -> Self {
+    pub fn new(title: impl Into<String>, x_label: impl Into<String>, y_label: impl Into<String>) -> Self {
         Self {
             title: title.into(),
             x_label: x_label.into(),
@@ -107,12 +103,7 @@ impl LineChart {
     /// Adds a shaded band between two lines, in the colour of the line with the same label: its spread.
     #[must_use]
     pub fn band(mut self, label: impl Into<String>, x: &[f64], low: &[f64], high: &[f64]) -> Self {
-        self.bands.push(Band {
-            label: label.into(),
-            x: x.to_vec(),
-            low: low.to_vec(),
-            high: high.to_vec(),
-        });
+        self.bands.push(Band { label: label.into(), x: x.to_vec(), low: low.to_vec(), high: high.to_vec() });
         self
     }
 
@@ -168,11 +159,7 @@ impl LineChart {
             }
         }
         for line in &self.lines {
-            let stroke = Stroke {
-                color: color_of(&labels, &line.label),
-                width: LINE_WIDTH,
-                dashed: line.reference,
-            };
+            let stroke = Stroke { color: color_of(&labels, &line.label), width: LINE_WIDTH, dashed: line.reference };
             for run in axes.runs(&line.x, &line.y, self.break_gaps) {
                 match run.as_slice() {
                     [point] => figure.area(dot(*point), stroke.color, 1.0),
@@ -193,36 +180,17 @@ impl LineChart {
     }
 
     fn add(mut self, label: String, x: &[f64], y: &[f64], reference: bool) -> Self {
-        self.lines.push(Line {
-            label,
-            x: x.to_vec(),
-            y: y.to_vec(),
-            reference,
-        });
+        self.lines.push(Line { label, x: x.to_vec(), y: y.to_vec(), reference });
         self
     }
 
     fn check(&self) -> Result<()> {
-        let lines = self
-            .lines
-            .iter()
-            .map(|line| (&line.label, line.x.len(), line.y.len()));
-        let lows = self
-            .bands
-            .iter()
-            .map(|band| (&band.label, band.x.len(), band.low.len()));
-        let highs = self
-            .bands
-            .iter()
-            .map(|band| (&band.label, band.x.len(), band.high.len()));
+        let lines = self.lines.iter().map(|line| (&line.label, line.x.len(), line.y.len()));
+        let lows = self.bands.iter().map(|band| (&band.label, band.x.len(), band.low.len()));
+        let highs = self.bands.iter().map(|band| (&band.label, band.x.len(), band.high.len()));
         for (label, coordinates, values) in lines.chain(lows).chain(highs) {
             if coordinates != values {
-                return Err(Error::LineLength {
-                    title: self.title.clone(),
-                    line: label.clone(),
-                    coordinates,
-                    values,
-                });
+                return Err(Error::LineLength { title: self.title.clone(), line: label.clone(), coordinates, values });
             }
         }
         Ok(())
@@ -241,9 +209,8 @@ impl LineChart {
     }
 
     fn axes(&self) -> Result<Axes> {
-        let usable = |x: f64, y: f64| {
-            x.is_finite() && y.is_finite() && (!self.log_x || x > 0.0) && (!self.log_y || y > 0.0)
-        };
+        let usable =
+            |x: f64, y: f64| x.is_finite() && y.is_finite() && (!self.log_x || x > 0.0) && (!self.log_y || y > 0.0);
         let nothing = Error::Nothing {
             title: self.title.clone(),
             why: "no line has a finite value (above zero on a logarithmic axis)",
@@ -280,35 +247,18 @@ impl LineChart {
             }
             Scale::linear(low, high, 6)
         };
-        let x = if self.log_x {
-            Scale::logarithmic(left, right, 7)
-        } else {
-            Scale::linear(left, right, 7)
-        };
+        let x = if self.log_x { Scale::logarithmic(left, right, 7) } else { Scale::linear(left, right, 7) };
         Ok(self.layout(x, y))
     }
 
     fn layout(&self, x: Scale, y: Scale) -> Axes {
-        let tick_width = y
-            .ticks()
-            .iter()
-            .map(|tick| font::width(&tick.label, TICK_SIZE, Weight::Regular))
-            .fold(0.0, f64::max);
+        let tick_width =
+            y.ticks().iter().map(|tick| font::width(&tick.label, TICK_SIZE, Weight::Regular)).fold(0.0, f64::max);
         let left = MARGIN + TEXT_SIZE + 8.0 + tick_width + TICK_LENGTH + 3.0;
-        let top = MARGIN
-            + if self.title.is_empty() {
-                4.0
-            } else {
-                TITLE_SIZE + 10.0
-            };
+        let top = MARGIN + if self.title.is_empty() { 4.0 } else { TITLE_SIZE + 10.0 };
         let entries = self.legend(&self.labels());
         let legend_height = LEGEND_STEP * entries.len() as f64;
-        let plot = Frame {
-            x: left,
-            y: top,
-            width: PLOT_WIDTH,
-            height: PLOT_HEIGHT.max(legend_height),
-        };
+        let plot = Frame { x: left, y: top, width: PLOT_WIDTH, height: PLOT_HEIGHT.max(legend_height) };
         let legend = entries
             .iter()
             .map(|entry| font::width(entry.text, TEXT_SIZE, Weight::Regular))
@@ -332,74 +282,38 @@ impl LineChart {
         let plot = axes.plot;
         if !self.title.is_empty() {
             figure.text(
-                Text::new(
-                    &self.title,
-                    plot.x,
-                    MARGIN + TITLE_SIZE * CAP_HEIGHT + 2.0,
-                    TITLE_SIZE,
-                )
-                .bold()
-                .within(axes.width - plot.x - MARGIN),
+                Text::new(&self.title, plot.x, MARGIN + TITLE_SIZE * CAP_HEIGHT + 2.0, TITLE_SIZE)
+                    .bold()
+                    .within(axes.width - plot.x - MARGIN),
             );
         }
-        let grid = Stroke {
-            color: GRID,
-            ..Stroke::thin()
-        };
+        let grid = Stroke { color: GRID, ..Stroke::thin() };
         for tick in axes.y.ticks() {
             let y = plot.bottom() - tick.position * plot.height;
             figure.line(vec![[plot.x, y], [plot.right(), y]], grid);
             figure.line(vec![[plot.x - TICK_LENGTH, y], [plot.x, y]], Stroke::thin());
             let place = plot.x - TICK_LENGTH - 3.0;
-            figure.text(
-                Text::new(
-                    &tick.label,
-                    place,
-                    y + TICK_SIZE * CAP_HEIGHT / 2.0,
-                    TICK_SIZE,
-                )
-                .anchor(Anchor::End),
-            );
+            figure.text(Text::new(&tick.label, place, y + TICK_SIZE * CAP_HEIGHT / 2.0, TICK_SIZE).anchor(Anchor::End));
         }
         for tick in axes.x.ticks() {
             let x = plot.x + tick.position * plot.width;
             figure.line(vec![[x, plot.y], [x, plot.bottom()]], grid);
-            figure.line(
-                vec![[x, plot.bottom()], [x, plot.bottom() + TICK_LENGTH]],
-                Stroke::thin(),
-            );
+            figure.line(vec![[x, plot.bottom()], [x, plot.bottom() + TICK_LENGTH]], Stroke::thin());
             let baseline = plot.bottom() + TICK_LENGTH + 3.0 + TICK_SIZE * 0.8;
             figure.text(Text::new(&tick.label, x, baseline, TICK_SIZE).anchor(Anchor::Middle));
         }
-        figure.line(
-            vec![
-                [plot.x, plot.y],
-                [plot.x, plot.bottom()],
-                [plot.right(), plot.bottom()],
-            ],
-            Stroke::thin(),
-        );
+        figure.line(vec![[plot.x, plot.y], [plot.x, plot.bottom()], [plot.right(), plot.bottom()]], Stroke::thin());
         let baseline = plot.bottom() + TICK_LENGTH + TICK_SIZE + 8.0 + TEXT_SIZE * 0.8;
         figure.text(
-            Text::new(
-                &axes.x.titled(&self.x_label),
-                plot.x + plot.width / 2.0,
-                baseline,
-                TEXT_SIZE,
-            )
-            .anchor(Anchor::Middle)
-            .within(plot.width),
+            Text::new(&axes.x.titled(&self.x_label), plot.x + plot.width / 2.0, baseline, TEXT_SIZE)
+                .anchor(Anchor::Middle)
+                .within(plot.width),
         );
         figure.text(
-            Text::new(
-                &axes.y.titled(&self.y_label),
-                MARGIN + TEXT_SIZE * 0.8,
-                plot.y + plot.height / 2.0,
-                TEXT_SIZE,
-            )
-            .anchor(Anchor::Middle)
-            .upwards()
-            .within(plot.height),
+            Text::new(&axes.y.titled(&self.y_label), MARGIN + TEXT_SIZE * 0.8, plot.y + plot.height / 2.0, TEXT_SIZE)
+                .anchor(Anchor::Middle)
+                .upwards()
+                .within(plot.height),
         );
     }
 
@@ -411,28 +325,16 @@ impl LineChart {
             .map(|(index, &text)| Entry {
                 text,
                 color: color(index),
-                dashed: self
-                    .lines
-                    .iter()
-                    .filter(|line| line.label == text)
-                    .all(|line| line.reference)
+                dashed: self.lines.iter().filter(|line| line.label == text).all(|line| line.reference)
                     && self.lines.iter().any(|line| line.label == text),
             })
             .collect();
         // A dashed line with the colour of a solid one needs one entry that says what dashes mean.
         let paired = |line: &Line| {
-            line.reference
-                && self
-                    .lines
-                    .iter()
-                    .any(|other| !other.reference && other.label == line.label)
+            line.reference && self.lines.iter().any(|other| !other.reference && other.label == line.label)
         };
         if self.lines.iter().any(paired) {
-            entries.push(Entry {
-                text: &self.reference_name,
-                color: [0x55; 3],
-                dashed: true,
-            });
+            entries.push(Entry { text: &self.reference_name, color: [0x55; 3], dashed: true });
         }
         entries
     }
@@ -443,20 +345,11 @@ impl LineChart {
             let y = axes.plot.y + LEGEND_STEP * (index as f64 + 0.5);
             figure.line(
                 vec![[x, y], [x + SAMPLE_LENGTH, y]],
-                Stroke {
-                    color: entry.color,
-                    width: LINE_WIDTH * 1.25,
-                    dashed: entry.dashed,
-                },
+                Stroke { color: entry.color, width: LINE_WIDTH * 1.25, dashed: entry.dashed },
             );
             figure.text(
-                Text::new(
-                    entry.text,
-                    x + SAMPLE_LENGTH + 6.0,
-                    y + TEXT_SIZE * CAP_HEIGHT / 2.0,
-                    TEXT_SIZE,
-                )
-                .within(LEGEND_WIDTH),
+                Text::new(entry.text, x + SAMPLE_LENGTH + 6.0, y + TEXT_SIZE * CAP_HEIGHT / 2.0, TEXT_SIZE)
+                    .within(LEGEND_WIDTH),
             );
         }
     }

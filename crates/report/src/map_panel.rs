@@ -109,22 +109,14 @@ impl<'a> MapPanel<'a> {
     /// Ticks along the columns: a label with the unit, and the coordinates of the first and the last column.
     #[must_use]
     pub fn horizontal(mut self, label: impl Into<String>, first: f64, last: f64) -> Self {
-        self.horizontal = Some(Coordinate {
-            label: label.into(),
-            first,
-            last,
-        });
+        self.horizontal = Some(Coordinate { label: label.into(), first, last });
         self
     }
 
     /// Ticks along the rows, the first row on top: a label with the unit, and the coordinates of the first and the last row.
     #[must_use]
     pub fn vertical(mut self, label: impl Into<String>, first: f64, last: f64) -> Self {
-        self.vertical = Some(Coordinate {
-            label: label.into(),
-            first,
-            last,
-        });
+        self.vertical = Some(Coordinate { label: label.into(), first, last });
         self
     }
 
@@ -141,14 +133,9 @@ impl<'a> MapPanel<'a> {
         let mut figure = Figure::new(&self.name(), layout.width, layout.height);
         if !self.title.is_empty() {
             figure.text(
-                Text::new(
-                    &self.title,
-                    MARGIN,
-                    MARGIN + TITLE_SIZE * CAP_HEIGHT,
-                    TITLE_SIZE,
-                )
-                .bold()
-                .within(layout.width - 2.0 * MARGIN),
+                Text::new(&self.title, MARGIN, MARGIN + TITLE_SIZE * CAP_HEIGHT, TITLE_SIZE)
+                    .bold()
+                    .within(layout.width - 2.0 * MARGIN),
             );
         }
         for (index, (title, values)) in self.maps.iter().enumerate() {
@@ -184,17 +171,8 @@ impl<'a> MapPanel<'a> {
     /// A map's samples in the colours of the panel.
     pub(crate) fn picture(&self, index: usize) -> Result<Picture> {
         self.check()?;
-        let ends = self.range.ends(
-            &self.name(),
-            self.maps.iter().flat_map(|(_, values)| values.iter()),
-        )?;
-        Ok(Picture::new(
-            self.maps[index].1,
-            self.rows,
-            self.columns,
-            ends,
-            self.color_map,
-        ))
+        let ends = self.range.ends(&self.name(), self.maps.iter().flat_map(|(_, values)| values.iter()))?;
+        Ok(Picture::new(self.maps[index].1, self.rows, self.columns, ends, self.color_map))
     }
 
     pub(crate) fn map_title(&self, index: usize) -> &str {
@@ -203,10 +181,7 @@ impl<'a> MapPanel<'a> {
 
     fn check(&self) -> Result<()> {
         if self.maps.is_empty() {
-            return Err(Error::Nothing {
-                title: self.title.clone(),
-                why: "no map was added",
-            });
+            return Err(Error::Nothing { title: self.title.clone(), why: "no map was added" });
         }
         for (title, values) in &self.maps {
             if values.is_empty() || self.rows.checked_mul(self.columns) != Some(values.len()) {
@@ -250,65 +225,33 @@ impl Layout {
         let in_row = count.div_ceil(grid_rows);
         let grid_rows = count.div_ceil(in_row);
 
-        let aspect =
-            (panel.rows as f64 / panel.columns as f64).clamp(1.0 / LONGEST_ASPECT, LONGEST_ASPECT);
+        let aspect = (panel.rows as f64 / panel.columns as f64).clamp(1.0 / LONGEST_ASPECT, LONGEST_ASPECT);
         let room = (MAPS_WIDTH - GAP * (in_row - 1) as f64) / in_row as f64;
         let width = room.min(MAP_SIDE).min(MAP_SIDE / aspect);
         let height = width * aspect;
 
-        let tick_width = panel
-            .vertical
-            .as_ref()
-            .map_or(0.0, |coordinate| coordinate.tick_width(panel.rows));
+        let tick_width = panel.vertical.as_ref().map_or(0.0, |coordinate| coordinate.tick_width(panel.rows));
         let left = MARGIN
             + panel.vertical.as_ref().map_or(0.0, |coordinate| {
-                tick_width
-                    + 7.0
-                    + if coordinate.label.is_empty() {
-                        0.0
-                    } else {
-                        TEXT_SIZE + 6.0
-                    }
+                tick_width + 7.0 + if coordinate.label.is_empty() { 0.0 } else { TEXT_SIZE + 6.0 }
             });
         let below = panel.horizontal.as_ref().map_or(0.0, |coordinate| {
-            TICK_SIZE
-                + 8.0
-                + if coordinate.label.is_empty() {
-                    0.0
-                } else {
-                    TEXT_SIZE + 4.0
-                }
+            TICK_SIZE + 8.0 + if coordinate.label.is_empty() { 0.0 } else { TEXT_SIZE + 4.0 }
         });
         let titled = panel.maps.iter().any(|(title, _)| !title.is_empty());
         let above = if titled { TEXT_SIZE + 6.0 } else { 2.0 };
-        let top = MARGIN
-            + above
-            + if panel.title.is_empty() {
-                0.0
-            } else {
-                TITLE_SIZE + 6.0
-            };
+        let top = MARGIN + above + if panel.title.is_empty() { 0.0 } else { TITLE_SIZE + 6.0 };
 
         let step = [width + GAP, height + above + GAP];
         let right = left + width + step[0] * (in_row - 1) as f64;
         let bottom = top + height + step[1] * (grid_rows - 1) as f64;
-        let bar_frame = Frame {
-            x: right + GAP,
-            y: top,
-            width: bar.width(),
-            height: (bottom - top).max(LOWEST_BAR),
-        };
+        let bar_frame = Frame { x: right + GAP, y: top, width: bar.width(), height: (bottom - top).max(LOWEST_BAR) };
         let total = bar_frame.right() + MARGIN;
         Self {
             width: total.ceil(),
             height: ((bottom + below).max(bar_frame.bottom()) + MARGIN).ceil(),
             in_row,
-            first: Frame {
-                x: left,
-                y: top,
-                width,
-                height,
-            },
+            first: Frame { x: left, y: top, width, height },
             step,
             tick_width,
             bar: bar_frame,

@@ -62,12 +62,8 @@ fn write_findings(out: &mut String, story: &Story, metrics: Option<&Value>) {
     for paragraph in &story.findings {
         put(out, format_args!("<p>{}</p>\n", xml(paragraph)));
     }
-    let rows = facts.iter().map(|(name, value)| {
-        (
-            format!("<code>{}</code>", xml(name)),
-            xml(&value.shown()).to_string(),
-        )
-    });
+    let rows =
+        facts.iter().map(|(name, value)| (format!("<code>{}</code>", xml(name)), xml(&value.shown()).to_string()));
     write_rows(out, rows);
     out.push_str("</section>\n");
 }
@@ -78,8 +74,7 @@ fn write_figures(out: &mut String, folder: &Folder, figures: &[Exhibit]) -> Resu
     }
     out.push_str("<section>\n<h2>Figures</h2>\n");
     for (index, figure) in figures.iter().enumerate() {
-        let picture = embed::image(folder, &figure.file, &figure.caption)?
-            .unwrap_or_else(|| absent(&figure.file));
+        let picture = embed::image(folder, &figure.file, &figure.caption)?.unwrap_or_else(|| absent(&figure.file));
         put(
             out,
             format_args!(
@@ -100,10 +95,8 @@ fn write_tables(out: &mut String, folder: &Folder, tables: &[Exhibit]) -> Result
     out.push_str("<section>\n<h2>Tables</h2>\n");
     for (index, exhibit) in tables.iter().enumerate() {
         let content = match folder.text(&exhibit.file)? {
-            Some(text) => table_html::table(&text).map_err(|source| Error::Csv {
-                path: folder.path().join(&exhibit.file),
-                source,
-            })?,
+            Some(text) => table_html::table(&text)
+                .map_err(|source| Error::Csv { path: folder.path().join(&exhibit.file), source })?,
             None => absent(&exhibit.file),
         };
         put(
@@ -132,26 +125,17 @@ fn write_making(out: &mut String, folder: &Folder) -> Result<()> {
             match (name.as_str(), value) {
                 (_, Value::Nothing) => None,
                 (_, Value::List(elements)) if elements.is_empty() => None,
-                ("command line", Value::List(words)) => {
-                    Some((name, format!("<code>{}</code>", xml(&command(words)))))
+                ("command line", Value::List(words)) => Some((name, format!("<code>{}</code>", xml(&command(words))))),
+                ("earlier", Value::List(starts)) => {
+                    Some((String::from("earlier starts"), xml(&earlier(starts)).to_string()))
                 }
-                ("earlier", Value::List(starts)) => Some((
-                    String::from("earlier starts"),
-                    xml(&earlier(starts)).to_string(),
-                )),
                 _ => Some((name, xml(&value.shown()).to_string())),
             }
         });
         write_rows(out, rows);
     }
     if let Some(config) = &config {
-        put(
-            out,
-            format_args!(
-                "<details>\n<summary>Configuration</summary>\n<pre>{}</pre>\n</details>\n",
-                xml(config)
-            ),
-        );
+        put(out, format_args!("<details>\n<summary>Configuration</summary>\n<pre>{}</pre>\n</details>\n", xml(config)));
     }
     out.push_str("</section>\n");
     Ok(())
@@ -165,10 +149,7 @@ fn write_citations(out: &mut String, citations: &[Citation]) {
     for citation in citations {
         put(out, format_args!("<li>{}", xml(&citation.text)));
         if !citation.locator.is_empty() {
-            put(
-                out,
-                format_args!(" <code>{}</code>", xml(&citation.locator)),
-            );
+            put(out, format_args!(" <code>{}</code>", xml(&citation.locator)));
         }
         out.push_str("</li>\n");
     }
@@ -183,29 +164,18 @@ fn write_rows(out: &mut String, rows: impl Iterator<Item = (String, String)>) {
     }
     out.push_str("<div class=\"wide\">\n<table>\n<tbody>\n");
     for (name, value) in rows {
-        put(
-            out,
-            format_args!("<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>\n"),
-        );
+        put(out, format_args!("<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>\n"));
     }
     out.push_str("</tbody>\n</table>\n</div>\n");
 }
 
 fn absent(file: &str) -> String {
-    format!(
-        "<p class=\"note\">The file <code>{}</code> is not in the run folder.</p>\n",
-        xml(file)
-    )
+    format!("<p class=\"note\">The file <code>{}</code> is not in the run folder.</p>\n", xml(file))
 }
 
 /// The words of a command line, quoted as a shell needs them.
 fn command(words: &[Value]) -> String {
-    let plain = |word: &str| {
-        !word.is_empty()
-            && word
-                .chars()
-                .all(|c| c.is_alphanumeric() || "-_./=:,+@%".contains(c))
-    };
+    let plain = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || "-_./=:,+@%".contains(c));
     let words: Vec<String> = words
         .iter()
         .map(|word| match word {
@@ -220,10 +190,7 @@ fn command(words: &[Value]) -> String {
 /// When a run was started before it was resumed.
 fn earlier(starts: &[Value]) -> String {
     let when = |start: &Value| match start {
-        Value::Object(fields) => fields
-            .iter()
-            .find(|(name, _)| name == "started")
-            .map(|(_, value)| value.shown()),
+        Value::Object(fields) => fields.iter().find(|(name, _)| name == "started").map(|(_, value)| value.shown()),
         other => Some(other.shown()),
     };
     let times: Vec<String> = starts.iter().filter_map(when).collect();

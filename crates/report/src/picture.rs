@@ -35,20 +35,13 @@ impl Picture {
             .iter()
             .map(|&value| {
                 if value.is_finite() {
-                    ((f64::from(value) - low) * scale)
-                        .round()
-                        .clamp(0.0, f64::from(COLORS - 1)) as u8
+                    ((f64::from(value) - low) * scale).round().clamp(0.0, f64::from(COLORS - 1)) as u8
                 } else {
                     MISSING_INDEX
                 }
             })
             .collect();
-        Self {
-            rows,
-            columns,
-            indices,
-            palette: palette(color_map),
-        }
+        Self { rows, columns, indices, palette: palette(color_map) }
     }
 
     /// The whole colour map, lowest colour at the bottom.
@@ -86,17 +79,11 @@ impl Picture {
                 writer.write_image_data(&self.indices)?;
                 writer.finish()
             })
-            .map_err(|source| Error::Png {
-                title: title.to_owned(),
-                source,
-            })?;
+            .map_err(|source| Error::Png { title: title.to_owned(), source })?;
         Ok(bytes)
     }
 }
 
 fn palette(color_map: ColorMap) -> Vec<Rgb> {
-    (0..COLORS)
-        .map(|index| color_map.color(f64::from(index) / f64::from(COLORS - 1)))
-        .chain([MISSING])
-        .collect()
+    (0..COLORS).map(|index| color_map.color(f64::from(index) / f64::from(COLORS - 1))).chain([MISSING]).collect()
 }

@@ -16,9 +16,6 @@ pub(crate) fn decode(bytes: &[u8]) -> Pixels {
     Pixels {
         width: info.width as usize,
         height: info.height as usize,
-        colors: buffer[..info.buffer_size()]
-            .chunks_exact(3)
-            .map(|c| [c[0], c[1], c[2]])
-            .collect(),
+        colors: buffer[..info.buffer_size()].chunks_exact(3).map(|c| [c[0], c[1], c[2]]).collect(),
     }
 }

@@ -18,16 +18,8 @@ const DOTS_PER_METRE: u32 = 11_811;
 const LONGEST_SIDE: u64 = 8192;
 
 pub(crate) fn png(figure: &Figure) -> Result<Vec<u8>> {
-    let (width, height) = (
-        (figure.width * SCALE).ceil() as u64,
-        (figure.height * SCALE).ceil() as u64,
-    );
-    let too_large = || Error::TooLarge {
-        title: figure.title.clone(),
-        width,
-        height,
-        limit: LONGEST_SIDE,
-    };
+    let (width, height) = ((figure.width * SCALE).ceil() as u64, (figure.height * SCALE).ceil() as u64);
+    let too_large = || Error::TooLarge { title: figure.title.clone(), width, height, limit: LONGEST_SIDE };
     if width > LONGEST_SIDE || height > LONGEST_SIDE {
         return Err(too_large());
     }
@@ -40,10 +32,7 @@ pub(crate) fn png(figure: &Figure) -> Result<Vec<u8>> {
             Element::Picture { picture, frame } => draw_picture(&mut canvas, picture, *frame),
         }
     }
-    encode(&canvas).map_err(|source| Error::Png {
-        title: figure.title.clone(),
-        source,
-    })
+    encode(&canvas).map_err(|source| Error::Png { title: figure.title.clone(), source })
 }
 
 fn draw_shape(canvas: &mut Pixmap, shape: &Shape) {
@@ -52,21 +41,13 @@ fn draw_shape(canvas: &mut Pixmap, shape: &Shape) {
     };
     let transform = Transform::from_scale(SCALE as f32, SCALE as f32);
     if let Some((color, opacity)) = shape.fill {
-        canvas.fill_path(
-            &path,
-            &paint(color, opacity),
-            FillRule::Winding,
-            transform,
-            None,
-        );
+        canvas.fill_path(&path, &paint(color, opacity), FillRule::Winding, transform, None);
     }
     if let Some(stroke) = shape.stroke {
         let style = tiny_skia::Stroke {
             width: stroke.width as f32,
             line_join: tiny_skia::LineJoin::Round,
-            dash: stroke.dashes().and_then(|dashes| {
-                StrokeDash::new(dashes.map(|length| length as f32).to_vec(), 0.0)
-            }),
+            dash: stroke.dashes().and_then(|dashes| StrokeDash::new(dashes.map(|length| length as f32).to_vec(), 0.0)),
             ..tiny_skia::Stroke::default()
         };
         canvas.stroke_path(&path, &paint(stroke.color, 1.0), &style, transform, None);
@@ -103,13 +84,7 @@ fn draw_text(canvas: &mut Pixmap, text: &Text) {
         .post_concat(Transform::from_rotate(turn))
         .post_translate(text.x as f32, text.y as f32)
         .post_scale(SCALE as f32, SCALE as f32);
-    canvas.fill_path(
-        &path,
-        &paint(BLACK, 1.0),
-        FillRule::Winding,
-        transform,
-        None,
-    );
+    canvas.fill_path(&path, &paint(BLACK, 1.0), FillRule::Winding, transform, None);
 }
 
 /// Every pixel is the mean of the samples it covers, by area: crisp when a sample is many pixels, smooth when a pixel is many samples.
@@ -141,9 +116,7 @@ fn draw_picture(canvas: &mut Pixmap, picture: &Picture, frame: Frame) {
 /// For each pixel along one side: which samples it covers and how much of it each takes.
 fn shares(start: f64, length: f64, samples: usize, limit: u32) -> Vec<(usize, Vec<(usize, f64)>)> {
     let first = (start * SCALE).round().max(0.0) as usize;
-    let end = (((start + length) * SCALE).round().max(0.0) as usize)
-        .max(first + 1)
-        .min(limit as usize);
+    let end = (((start + length) * SCALE).round().max(0.0) as usize).max(first + 1).min(limit as usize);
     let ratio = samples as f64 / (end - first) as f64;
     (first..end)
         .map(|pixel| {
@@ -163,23 +136,14 @@ fn shares(start: f64, length: f64, samples: usize, limit: u32) -> Vec<(usize, Ve
 
 fn paint(color: Rgb, opacity: f64) -> Paint<'static> {
     let mut paint = Paint::default();
-    paint.set_color_rgba8(
-        color[0],
-        color[1],
-        color[2],
-        (255.0 * opacity).round() as u8,
-    );
+    paint.set_color_rgba8(color[0], color[1], color[2], (255.0 * opacity).round() as u8);
     paint.anti_alias = true;
     paint
 }
 
 fn encode(canvas: &Pixmap) -> std::result::Result<Vec<u8>, png::EncodingError> {
     // The canvas is opaque: it starts white and everything is drawn over it.
-    let colors: Vec<u8> = canvas
-        .data()
-        .chunks_exact(4)
-        .flat_map(|pixel| [pixel[0], pixel[1], pixel[2]])
-        .collect();
+    let colors: Vec<u8> = canvas.data().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
     let mut bytes = Vec::new();
     let mut encoder = png::Encoder::new(&mut bytes, canvas.width(), canvas.height());
     encoder.set_color(png::ColorType::Rgb);

@@ -35,26 +35,15 @@ impl Scale {
         let first = (low / step - 1e-6).ceil() as i64;
         let last = (high / step + 1e-6).floor() as i64;
         let largest = low.abs().max(high.abs());
-        let exponent = if !(1e-3..=1e5).contains(&largest) {
-            largest.log10().floor() as i32
-        } else {
-            0
-        };
+        let exponent = if !(1e-3..=1e5).contains(&largest) { largest.log10().floor() as i32 } else { 0 };
         let unit = 10f64.powi(exponent);
         let decimals = decimals_of(step / unit);
-        let mut scale = Self {
-            low,
-            high,
-            kind: Kind::Linear,
-            ticks: Vec::new(),
-            exponent,
-        };
+        let mut scale = Self { low, high, kind: Kind::Linear, ticks: Vec::new(), exponent };
         for index in first..=last {
             let value = index as f64 * step;
-            scale.ticks.push(Tick {
-                position: scale.position(value).clamp(0.0, 1.0),
-                label: fixed(value / unit, decimals),
-            });
+            scale
+                .ticks
+                .push(Tick { position: scale.position(value).clamp(0.0, 1.0), label: fixed(value / unit, decimals) });
         }
         scale
     }
@@ -63,18 +52,8 @@ impl Scale {
     ///
     /// Within one decade the ticks are those of a linear scale, at their logarithmic places.
     pub(crate) fn logarithmic(low: f64, high: f64, most: usize) -> Self {
-        let (low, high) = if high / low < 1.0 + 1e-6 {
-            (low / 2.0, high * 2.0)
-        } else {
-            (low, high)
-        };
-        let mut scale = Self {
-            low,
-            high,
-            kind: Kind::Logarithmic,
-            ticks: Vec::new(),
-            exponent: 0,
-        };
+        let (low, high) = if high / low < 1.0 + 1e-6 { (low / 2.0, high * 2.0) } else { (low, high) };
+        let mut scale = Self { low, high, kind: Kind::Logarithmic, ticks: Vec::new(), exponent: 0 };
         let first = (low.log10() - 1e-9).ceil() as i32;
         let last = (high.log10() + 1e-9).floor() as i32;
         let decades = last - first + 1;
@@ -91,10 +70,7 @@ impl Scale {
             scale.exponent = linear.exponent;
             for tick in linear.ticks {
                 let value = low + tick.position * (high - low);
-                scale.ticks.push(Tick {
-                    position: scale.position(value),
-                    ..tick
-                });
+                scale.ticks.push(Tick { position: scale.position(value), ..tick });
             }
         }
         scale
@@ -127,11 +103,7 @@ fn widened(low: f64, high: f64) -> (f64, f64) {
     if high - low > SMALLEST_SPAN * magnitude {
         return (low, high);
     }
-    let half = if magnitude > 0.0 {
-        0.1 * magnitude
-    } else {
-        0.5
-    };
+    let half = if magnitude > 0.0 { 0.1 * magnitude } else { 0.5 };
     (low - half, high + half)
 }
 
@@ -198,45 +170,19 @@ mod tests {
     use super::*;
 
     fn labels(scale: &Scale) -> Vec<&str> {
-        scale
-            .ticks()
-            .iter()
-            .map(|tick| tick.label.as_str())
-            .collect()
+        scale.ticks().iter().map(|tick| tick.label.as_str()).collect()
     }
 
     #[test]
     fn linear_ticks_are_round_and_inside() {
-        assert_eq!(
-            labels(&Scale::linear(0.0, 1.0, 5)),
-            ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]
-        );
-        assert_eq!(
-            labels(&Scale::linear(-1.3, 1.3, 6)),
-            ["\u{2212}1.0", "\u{2212}0.5", "0.0", "0.5", "1.0"]
-        );
-        assert_eq!(
-            labels(&Scale::linear(401.0, 889.0, 6)),
-            ["500", "600", "700", "800"]
-        );
-        for (low, high) in [
-            (0.0, 1.0),
-            (-3e-7, 8e-9),
-            (1e12, 1.5e12),
-            (5.0, 5.0),
-            (0.0, 0.0),
-            (-1e-300, 1e300),
-        ] {
+        assert_eq!(labels(&Scale::linear(0.0, 1.0, 5)), ["0.0", "0.2", "0.4", "0.6", "0.8", "1.0"]);
+        assert_eq!(labels(&Scale::linear(-1.3, 1.3, 6)), ["\u{2212}1.0", "\u{2212}0.5", "0.0", "0.5", "1.0"]);
+        assert_eq!(labels(&Scale::linear(401.0, 889.0, 6)), ["500", "600", "700", "800"]);
+        for (low, high) in [(0.0, 1.0), (-3e-7, 8e-9), (1e12, 1.5e12), (5.0, 5.0), (0.0, 0.0), (-1e-300, 1e300)] {
             let scale = Scale::linear(low, high, 6);
-            assert!(
-                !scale.ticks().is_empty() && scale.ticks().len() <= 8,
-                "{low} {high}"
-            );
+            assert!(!scale.ticks().is_empty() && scale.ticks().len() <= 8, "{low} {high}");
             for tick in scale.ticks() {
-                assert!(
-                    (0.0..=1.0).contains(&tick.position),
-                    "{low} {high} {tick:?}"
-                );
+                assert!((0.0..=1.0).contains(&tick.position), "{low} {high} {tick:?}");
             }
         }
     }
@@ -252,10 +198,7 @@ mod tests {
     #[test]
     fn logarithmic_ticks_are_decades() {
         let scale = Scale::logarithmic(1e-4, 1e2, 7);
-        assert_eq!(
-            labels(&scale),
-            ["10⁻⁴", "10⁻³", "0.01", "0.1", "1", "10", "100"]
-        );
+        assert_eq!(labels(&scale), ["10⁻⁴", "10⁻³", "0.01", "0.1", "1", "10", "100"]);
         assert!((scale.position(1e-1) - 0.5).abs() < 1e-12);
         let narrow = Scale::logarithmic(2.0, 6.0, 5);
         assert!(narrow.ticks().len() >= 3, "{narrow:?}");

@@ -109,30 +109,21 @@ impl Story {
     /// Adds a figure: an SVG or PNG file.
     #[must_use]
     pub fn figure(mut self, file: impl Into<String>, caption: impl Into<String>) -> Self {
-        self.figures.push(Exhibit {
-            file: file.into(),
-            caption: caption.into(),
-        });
+        self.figures.push(Exhibit { file: file.into(), caption: caption.into() });
         self
     }
 
     /// Adds a table: a CSV file.
     #[must_use]
     pub fn table(mut self, file: impl Into<String>, caption: impl Into<String>) -> Self {
-        self.tables.push(Exhibit {
-            file: file.into(),
-            caption: caption.into(),
-        });
+        self.tables.push(Exhibit { file: file.into(), caption: caption.into() });
         self
     }
 
     /// Adds a work that is cited, with its `doi:...` or `arXiv:...`.
     #[must_use]
     pub fn citation(mut self, text: impl Into<String>, locator: impl Into<String>) -> Self {
-        self.citations.push(Citation {
-            text: text.into(),
-            locator: locator.into(),
-        });
+        self.citations.push(Citation { text: text.into(), locator: locator.into() });
         self
     }
 
@@ -146,10 +137,7 @@ impl Story {
             crate::folder::inside(run_dir, &exhibit.file)?;
         }
         let path = run_dir.join(FILE);
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(|source| Error::Json {
-            path: path.clone(),
-            source,
-        })?;
+        let mut bytes = serde_json::to_vec_pretty(self).map_err(|source| Error::Json { path: path.clone(), source })?;
         bytes.push(b'\n');
         crate::write(&path, &bytes)
     }
@@ -171,11 +159,7 @@ impl Story {
             return Ok(None);
         };
         if head.format > FORMAT {
-            return Err(Error::StoryFormat {
-                path: folder.path().join(FILE),
-                got: head.format,
-                known: FORMAT,
-            });
+            return Err(Error::StoryFormat { path: folder.path().join(FILE), got: head.format, known: FORMAT });
         }
         folder.json(FILE)
     }
@@ -193,10 +177,7 @@ mod tests {
             .finding("two")
             .figure("figures/map.png", "a map")
             .table("tables/sad.csv", "angles")
-            .citation(
-                "Nascimento and Bioucas-Dias, 2005",
-                "doi:10.1109/TGRS.2005.844293",
-            );
+            .citation("Nascimento and Bioucas-Dias, 2005", "doi:10.1109/TGRS.2005.844293");
         story.save(folder.path()).unwrap();
         assert_eq!(Story::load(folder.path()).unwrap(), Some(story));
     }
@@ -204,18 +185,8 @@ mod tests {
     #[test]
     fn files_outside_the_run_are_refused_before_anything_is_written() {
         let folder = tempfile::tempdir().unwrap();
-        for file in [
-            "../other.png",
-            "/etc/passwd",
-            "figures/../../x.png",
-            "",
-            "C:\\x.png",
-            "./",
-        ] {
-            let error = Story::new("t")
-                .figure(file, "c")
-                .save(folder.path())
-                .unwrap_err();
+        for file in ["../other.png", "/etc/passwd", "figures/../../x.png", "", "C:\\x.png", "./"] {
+            let error = Story::new("t").figure(file, "c").save(folder.path()).unwrap_err();
             assert!(matches!(error, Error::OutsideRun { .. }), "{file}: {error}");
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -227,17 +198,9 @@ mod tests {
         let path = folder.path().join(FILE);
         std::fs::write(&path, "{\"format\": 2, \"chapters\": []}").unwrap();
         let error = Story::load(folder.path()).unwrap_err();
-        assert!(
-            error
-                .to_string()
-                .contains("has format 2, this version reads formats up to 1"),
-            "{error}"
-        );
+        assert!(error.to_string().contains("has format 2, this version reads formats up to 1"), "{error}");
         std::fs::write(&path, "{\"format\": 1, \"title\"").unwrap();
         let error = Story::load(folder.path()).unwrap_err();
-        assert!(
-            error.to_string().contains(FILE) && error.to_string().contains("line 1"),
-            "{error}"
-        );
+        assert!(error.to_string().contains(FILE) && error.to_string().contains("line 1"), "{error}");
     }
 }

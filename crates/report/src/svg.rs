@@ -79,10 +79,7 @@ fn write_shape(out: &mut String, shape: &Shape) {
             ),
         );
         if let Some([on, off]) = stroke.dashes() {
-            put(
-                out,
-                format_args!(" stroke-dasharray=\"{} {}\"", Short(on), Short(off)),
-            );
+            put(out, format_args!(" stroke-dasharray=\"{} {}\"", Short(on), Short(off)));
         }
     }
     out.push_str("/>\n");
@@ -90,13 +87,7 @@ fn write_shape(out: &mut String, shape: &Shape) {
 
 fn write_text(out: &mut String, text: &Text) {
     let (x, y) = (Short(text.x), Short(text.y));
-    put(
-        out,
-        format_args!(
-            "<text x=\"{x}\" y=\"{y}\" font-size=\"{}\"",
-            Short(text.size)
-        ),
-    );
+    put(out, format_args!("<text x=\"{x}\" y=\"{y}\" font-size=\"{}\"", Short(text.size)));
     match text.anchor {
         Anchor::Start => {}
         Anchor::Middle => out.push_str(" text-anchor=\"middle\""),

@@ -71,10 +71,7 @@ impl Table {
     /// Adds a column of texts.
     #[must_use]
     pub fn text_column(mut self, name: impl Into<String>) -> Self {
-        self.columns.push(Column {
-            heading: name.into(),
-            decimals: None,
-        });
+        self.columns.push(Column { heading: name.into(), decimals: None });
         self
     }
 
@@ -85,10 +82,7 @@ impl Table {
         if !unit.is_empty() {
             let _ = write!(heading, " [{unit}]");
         }
-        self.columns.push(Column {
-            heading,
-            decimals: Some(decimals),
-        });
+        self.columns.push(Column { heading, decimals: Some(decimals) });
         self
     }
 
@@ -99,11 +93,7 @@ impl Table {
     pub fn push(&mut self, row: impl IntoIterator<Item = Cell>) -> Result<()> {
         let row: Vec<Cell> = row.into_iter().collect();
         if row.len() != self.columns.len() {
-            return Err(Error::RowLength {
-                row: self.rows.len() + 1,
-                got: row.len(),
-                expected: self.columns.len(),
-            });
+            return Err(Error::RowLength { row: self.rows.len() + 1, got: row.len(), expected: self.columns.len() });
         }
         self.rows.push(row);
         Ok(())
@@ -112,9 +102,7 @@ impl Table {
     /// The table as CSV (RFC 4180 with line feeds); missing values are empty.
     #[must_use]
     pub fn to_csv(&self) -> String {
-        let spread: Vec<bool> = (0..self.columns.len())
-            .map(|index| self.has_spread(index))
-            .collect();
+        let spread: Vec<bool> = (0..self.columns.len()).map(|index| self.has_spread(index)).collect();
         let mut lines = vec![Vec::new()];
         for (column, &spread) in self.columns.iter().zip(&spread) {
             lines[0].push(column.heading.clone());
@@ -156,19 +144,10 @@ impl Table {
     /// The table as a LaTeX `tabular` with the rules of the package `booktabs`.
     #[must_use]
     pub fn to_latex(&self) -> String {
-        let alignment: String = self
-            .columns
-            .iter()
-            .map(|column| if column.decimals.is_some() { 'r' } else { 'l' })
-            .collect();
-        let mut out = format!(
-            "% needs \\usepackage{{booktabs}}\n\\begin{{tabular}}{{{alignment}}}\n\\toprule\n"
-        );
-        let headings: Vec<String> = self
-            .columns
-            .iter()
-            .map(|column| latex(&column.heading).to_string())
-            .collect();
+        let alignment: String =
+            self.columns.iter().map(|column| if column.decimals.is_some() { 'r' } else { 'l' }).collect();
+        let mut out = format!("% needs \\usepackage{{booktabs}}\n\\begin{{tabular}}{{{alignment}}}\n\\toprule\n");
+        let headings: Vec<String> = self.columns.iter().map(|column| latex(&column.heading).to_string()).collect();
         write_latex_row(&mut out, &headings);
         out.push_str("\\midrule\n");
         for row in &self.rows {
@@ -206,9 +185,7 @@ impl Table {
     }
 
     fn has_spread(&self, index: usize) -> bool {
-        self.rows
-            .iter()
-            .any(|row| matches!(row[index], Cell::Spread { .. }))
+        self.rows.iter().any(|row| matches!(row[index], Cell::Spread { .. }))
     }
 }
 
@@ -254,9 +231,7 @@ impl Column {
             let text = format!("{value:.*}", self.decimals.unwrap_or(6));
             // No negative zero: it says nothing that a reader could use.
             match text.strip_prefix('-') {
-                Some(digits) if digits.bytes().all(|byte| byte == b'0' || byte == b'.') => {
-                    digits.to_owned()
-                }
+                Some(digits) if digits.bytes().all(|byte| byte == b'0' || byte == b'.') => digits.to_owned(),
                 _ => text,
             }
         };
@@ -306,43 +281,19 @@ mod tests {
     use super::*;
 
     fn example() -> Table {
-        let mut table = Table::new()
-            .text_column("method")
-            .number_column("mean SAD", "rad", 3)
-            .number_column("steps", "", 0);
-        table
-            .push([
-                "VCA + FCLS".into(),
-                Cell::spread(0.06512, 0.0124),
-                50.0.into(),
-            ])
-            .unwrap();
-        table
-            .push([
-                "EDAA".into(),
-                Cell::spread(-0.0001, f64::NAN),
-                f64::NAN.into(),
-            ])
-            .unwrap();
-        table
-            .push(["none".into(), Cell::Missing, Cell::Number(-3.0)])
-            .unwrap();
+        let mut table =
+            Table::new().text_column("method").number_column("mean SAD", "rad", 3).number_column("steps", "", 0);
+        table.push(["VCA + FCLS".into(), Cell::spread(0.06512, 0.0124), 50.0.into()]).unwrap();
+        table.push(["EDAA".into(), Cell::spread(-0.0001, f64::NAN), f64::NAN.into()]).unwrap();
+        table.push(["none".into(), Cell::Missing, Cell::Number(-3.0)]).unwrap();
         table
     }
 
     fn hostile() -> Table {
-        let mut table = Table::new()
-            .text_column("a & b, \"c\"")
-            .number_column("x_1", "%", 1);
-        table
-            .push(["<script>alert(1)</script>".into(), 1.0.into()])
-            .unwrap();
-        table
-            .push(["\\input{/etc/passwd} $x$ #1".into(), f64::INFINITY.into()])
-            .unwrap();
-        table
-            .push(["[two\nlines], Bäume 漢".into(), Cell::Missing])
-            .unwrap();
+        let mut table = Table::new().text_column("a & b, \"c\"").number_column("x_1", "%", 1);
+        table.push(["<script>alert(1)</script>".into(), 1.0.into()]).unwrap();
+        table.push(["\\input{/etc/passwd} $x$ #1".into(), f64::INFINITY.into()]).unwrap();
+        table.push(["[two\nlines], Bäume 漢".into(), Cell::Missing]).unwrap();
         table
     }
 
@@ -378,33 +329,18 @@ mod tests {
     #[test]
     fn html_joins_mean_and_standard_deviation_and_escapes_names() {
         let text = example().to_html();
-        assert!(
-            text.contains("<td class=\"number\">0.065 ± 0.012</td>"),
-            "{text}"
-        );
-        assert!(
-            text.contains("<th class=\"number\">mean SAD [rad]</th>") && !text.contains(" sd<"),
-            "{text}"
-        );
-        assert!(
-            text.contains("<td class=\"number\">–</td>") && text.contains("\u{2212}3"),
-            "{text}"
-        );
+        assert!(text.contains("<td class=\"number\">0.065 ± 0.012</td>"), "{text}");
+        assert!(text.contains("<th class=\"number\">mean SAD [rad]</th>") && !text.contains(" sd<"), "{text}");
+        assert!(text.contains("<td class=\"number\">–</td>") && text.contains("\u{2212}3"), "{text}");
         let text = hostile().to_html();
-        assert!(
-            !text.contains("<script") && text.contains("&lt;script&gt;"),
-            "{text}"
-        );
+        assert!(!text.contains("<script") && text.contains("&lt;script&gt;"), "{text}");
     }
 
     #[test]
     fn a_row_needs_one_cell_for_each_column() {
         let mut table = example();
         let error = table.push([Cell::Missing]).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "table row 4: 1 cells for 3 columns; give one cell for each column"
-        );
+        assert_eq!(error.to_string(), "table row 4: 1 cells for 3 columns; give one cell for each column");
         assert_eq!(table.to_csv(), example().to_csv());
     }
 

@@ -26,22 +26,15 @@ fn full_run(folder: &Path, name: &str) {
     );
     fs::write(folder.join("metrics.json"), metrics).unwrap();
     let values = [0.0, 0.25, 0.5, 1.0];
-    let map = HeatMap::new(name, &values, 2, 2)
-        .range(0.0, 1.0)
-        .label("abundance");
+    let map = HeatMap::new(name, &values, 2, 2).range(0.0, 1.0).label("abundance");
     map.save(folder.join("figures/map")).unwrap();
-    map.save_pixels(folder.join("figures/map_pixels.png"))
-        .unwrap();
+    map.save_pixels(folder.join("figures/map_pixels.png")).unwrap();
     LineChart::new(name, "wavelength [nm]", "reflectance")
         .line(name, &[400.0, 500.0], &[0.1, 0.2])
         .save(folder.join("figures/spectra"))
         .unwrap();
-    let mut table = Table::new()
-        .text_column("endmember")
-        .number_column("angle", "rad", 3);
-    table
-        .push([name.into(), Cell::spread(0.0193, 0.0004)])
-        .unwrap();
+    let mut table = Table::new().text_column("endmember").number_column("angle", "rad", 3);
+    table.push([name.into(), Cell::spread(0.0193, 0.0004)]).unwrap();
     table.save(folder.join("tables/angles")).unwrap();
     Story::new(format!("Unmixing of {name}"))
         .summary(format!("Summary of {name}."))
@@ -51,10 +44,7 @@ fn full_run(folder: &Path, name: &str) {
         .figure("figures/spectra.svg", "Spectra.")
         .figure("figures/never_made.svg", "Missing.")
         .table("tables/angles.csv", "Angles.")
-        .citation(
-            format!("Author of {name}, 2005"),
-            "doi:10.1109/TGRS.2005.844293",
-        )
+        .citation(format!("Author of {name}, 2005"), "doi:10.1109/TGRS.2005.844293")
         .save(folder)
         .unwrap();
 }
@@ -65,34 +55,21 @@ fn read(path: &Path) -> String {
 
 /// Parses a page as XML and checks that it asks for nothing outside itself and runs nothing.
 fn check_page(html: &str) {
-    let options = roxmltree::ParsingOptions {
-        allow_dtd: true,
-        ..roxmltree::ParsingOptions::default()
-    };
-    let document = roxmltree::Document::parse_with_options(html, options)
-        .unwrap_or_else(|error| panic!("{error} in\n{html}"));
+    let options = roxmltree::ParsingOptions { allow_dtd: true, ..roxmltree::ParsingOptions::default() };
+    let document =
+        roxmltree::Document::parse_with_options(html, options).unwrap_or_else(|error| panic!("{error} in\n{html}"));
     for node in document.descendants().filter(roxmltree::Node::is_element) {
         assert!(!["script", "link", "iframe", "object"].contains(&node.tag_name().name()));
         for attribute in node.attributes() {
-            assert!(
-                !attribute.name().starts_with("on") && attribute.name() != "href",
-                "{attribute:?}"
-            );
+            assert!(!attribute.name().starts_with("on") && attribute.name() != "href", "{attribute:?}");
             if attribute.name() == "src" {
-                assert!(
-                    attribute.value().starts_with("data:image/"),
-                    "{attribute:?}"
-                );
+                assert!(attribute.value().starts_with("data:image/"), "{attribute:?}");
             }
         }
     }
     for request in ["http:", "https:", "url(", "@import", "//"] {
         let outside_data = html.split("base64,").enumerate().any(|(index, part)| {
-            let text = if index == 0 {
-                part
-            } else {
-                part.split_once('"').map_or("", |(_, rest)| rest)
-            };
+            let text = if index == 0 { part } else { part.split_once('"').map_or("", |(_, rest)| rest) };
             text.contains(request)
         });
         assert!(!outside_data, "the page contains {request}");
@@ -136,15 +113,10 @@ fn a_report_tells_the_whole_story_in_order() {
         "<h2>Citations</h2>",
         "Author of Samson, 2005 <code>doi:10.1109/TGRS.2005.844293</code>",
     ] {
-        let found = html[place..]
-            .find(wanted)
-            .unwrap_or_else(|| panic!("{wanted} is missing or out of order"));
+        let found = html[place..].find(wanted).unwrap_or_else(|| panic!("{wanted} is missing or out of order"));
         place += found + wanted.len();
     }
-    assert!(
-        !html.contains(">dtype<") && !html.contains(">backends<"),
-        "what is empty is not shown"
-    );
+    assert!(!html.contains(">dtype<") && !html.contains(">backends<"), "what is empty is not shown");
 }
 
 #[test]
@@ -153,11 +125,7 @@ fn hostile_text_stays_text() {
     full_run(folder.path(), HOSTILE);
     let html = read(&write_report(folder.path()).unwrap());
     check_page(&html);
-    assert!(
-        html.matches("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;")
-            .count()
-            >= 10
-    );
+    assert!(html.matches("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;").count() >= 10);
     assert!(html.contains("Bäume 漢字"));
 }
 
@@ -171,12 +139,7 @@ fn the_same_folder_gives_the_same_bytes() {
 
 #[test]
 fn each_file_of_a_run_may_be_missing() {
-    for file in [
-        "config.toml",
-        "environment.json",
-        "metrics.json",
-        "report.json",
-    ] {
+    for file in ["config.toml", "environment.json", "metrics.json", "report.json"] {
         let folder = tempfile::tempdir().unwrap();
         full_run(folder.path(), "Samson");
         fs::remove_file(folder.path().join(file)).unwrap();
@@ -187,34 +150,24 @@ fn each_file_of_a_run_may_be_missing() {
     let html = read(&write_report(folder.path()).unwrap());
     check_page(&html);
     let name = folder.path().file_name().unwrap().to_str().unwrap();
-    assert!(
-        html.contains(&format!("<h1>{name}</h1>")),
-        "a run without a story has the name of its folder"
-    );
+    assert!(html.contains(&format!("<h1>{name}</h1>")), "a run without a story has the name of its folder");
 }
 
 #[test]
 fn a_folder_that_is_no_run_is_refused_and_left_alone() {
     let folder = tempfile::tempdir().unwrap();
     let error = write_report(folder.path().join("nowhere")).unwrap_err();
-    assert!(
-        matches!(error, Error::NoFolder { .. }) && error.to_string().contains("nowhere"),
-        "{error}"
-    );
+    assert!(matches!(error, Error::NoFolder { .. }) && error.to_string().contains("nowhere"), "{error}");
 
     fs::write(folder.path().join("notes.txt"), "mine").unwrap();
     let error = write_report(folder.path()).unwrap_err();
     assert!(matches!(error, Error::NotARun { .. }), "{error}");
-    assert!(matches!(
-        write_report(folder.path().join("notes.txt")),
-        Err(Error::NotARun { .. })
-    ));
+    assert!(matches!(write_report(folder.path().join("notes.txt")), Err(Error::NotARun { .. })));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
 }
 
 fn story_with_figure(folder: &Path, file: &str) {
-    let story =
-        serde_json::json!({"format": 1, "title": "t", "figures": [{"file": file, "caption": "c"}]});
+    let story = serde_json::json!({"format": 1, "title": "t", "figures": [{"file": file, "caption": "c"}]});
     fs::write(folder.join("report.json"), story.to_string()).unwrap();
 }
 
@@ -224,24 +177,15 @@ fn a_story_cannot_reach_outside_its_folder() {
     let folder = outside.path().join("run");
     fs::create_dir(&folder).unwrap();
     fs::write(outside.path().join("secret.svg"), "<svg/>").unwrap();
-    for file in [
-        "../secret.svg",
-        outside.path().join("secret.svg").to_str().unwrap(),
-    ] {
+    for file in ["../secret.svg", outside.path().join("secret.svg").to_str().unwrap()] {
         story_with_figure(&folder, file);
-        assert!(
-            matches!(write_report(&folder), Err(Error::OutsideRun { .. })),
-            "{file}"
-        );
+        assert!(matches!(write_report(&folder), Err(Error::OutsideRun { .. })), "{file}");
     }
     #[cfg(unix)]
     {
         std::os::unix::fs::symlink("../secret.svg", folder.join("link.svg")).unwrap();
         story_with_figure(&folder, "link.svg");
-        assert!(matches!(
-            write_report(&folder),
-            Err(Error::OutsideRun { .. })
-        ));
+        assert!(matches!(write_report(&folder), Err(Error::OutsideRun { .. })));
     }
     assert!(!folder.join("report.html").exists());
 }
@@ -286,27 +230,15 @@ fn runs_are_compared_by_the_numbers_they_share() {
     let html = read(&page);
     check_page(&html);
     assert!(html.contains("<th class=\"number\">1. first</th><th class=\"number\">2. second</th>"));
-    assert!(html.contains("<code>mean_sad_rad</code></th><td class=\"number\"><b>0.065</b></td><td class=\"number\"><b>0.019</b></td>"));
     assert!(html.contains(
-        "<code>endmembers</code></th><td class=\"number\">3</td><td class=\"number\">3</td>"
+        "<code>mean_sad_rad</code></th><td class=\"number\"><b>0.065</b></td><td class=\"number\"><b>0.019</b></td>"
     ));
-    assert!(
-        !html.contains("only") && !html.contains("sad_rad</code></th><td>"),
-        "not in both, or not a single number"
-    );
+    assert!(html.contains("<code>endmembers</code></th><td class=\"number\">3</td><td class=\"number\">3</td>"));
+    assert!(!html.contains("only") && !html.contains("sad_rad</code></th><td>"), "not in both, or not a single number");
 
-    assert!(matches!(
-        compare_runs(&dirs[..1], root.path().join("x.html")),
-        Err(Error::TooFewRuns { got: 1 })
-    ));
-    fs::rename(
-        dirs[1].join("metrics.json"),
-        dirs[1].join("environment.json"),
-    )
-    .unwrap();
-    let error = compare_runs(&dirs, root.path().join("x.html"))
-        .unwrap_err()
-        .to_string();
+    assert!(matches!(compare_runs(&dirs[..1], root.path().join("x.html")), Err(Error::TooFewRuns { got: 1 })));
+    fs::rename(dirs[1].join("metrics.json"), dirs[1].join("environment.json")).unwrap();
+    let error = compare_runs(&dirs, root.path().join("x.html")).unwrap_err().to_string();
     assert!(error.contains("no final numbers yet"), "{error}");
     assert!(!root.path().join("x.html").exists());
 }

@@ -134,15 +134,16 @@ fn constrained(pixels: &Pixels, endmembers: &Endmembers, sum_to_one: bool) -> Re
     let count = endmembers.count();
     let solver = ActiveSet::new(endmembers.gram(), count, sum_to_one);
     let mut values = vec![0.0; pixels.count() * count];
-    values.par_chunks_mut(BLOCK_PIXELS * count).zip(pixels.values().par_chunks(BLOCK_PIXELS * pixels.bands())).for_each(
-        |(weights, spectra)| {
+    values
+        .par_chunks_mut(BLOCK_PIXELS * count)
+        .zip(pixels.values().par_chunks(BLOCK_PIXELS * pixels.bands()))
+        .for_each(|(weights, spectra)| {
             let (mut work, mut correlation) = (Workspace::default(), vec![0.0; count]);
             for (weights, spectrum) in weights.chunks_exact_mut(count).zip(spectra.chunks_exact(pixels.bands())) {
                 correlate(endmembers, spectrum, &mut correlation);
                 solver.solve(&correlation, weights, &mut work);
             }
-        },
-    );
+        });
     Ok(Abundances { values, endmembers: count })
 }
 

@@ -4,9 +4,12 @@ use cupel_data::Stream;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Edaa, Endmembers, Error, Result,
+    Endmembers, Error, Pixels, Result,
+    edaa::Edaa,
     method::{Method, Space},
-    nfindr, prepared::{Prepared, View}, spa,
+    nfindr,
+    prepared::{Prepared, View},
+    spa,
 };
 
 /// Alternations and steps of one archetypal analysis; more change the endmembers by less than restarts differ.
@@ -52,7 +55,7 @@ impl Proposal {
         };
         let stream = stream.child(self.method as u64).child(self.space as u64).child(u64::from(self.draw));
         let (endmembers, residual) = match self.method {
-            Method::Vca => (view.vca.choose(stream).endmembers, None),
+            Method::Vca => (view.vca.choose(stream), None),
             Method::Nfindr => {
                 let pixels = view.pixels.count();
                 let chosen = nfindr::largest_simplex(&view.centred, pixels, count, NFINDR_STARTS, stream);
@@ -80,6 +83,22 @@ fn archetypes(view: &View, count: usize, stream: Stream) -> Result<(Endmembers, 
             }
         }
     }
-    let residual = found.residual(&view.columns);
+    let residual = mean_absolute_residual(&view.pixels, &values, &found.abundances);
     Ok((Endmembers::new(values, bands)?, Some(residual)))
+}
+
+/// Mean absolute difference between the pixels and their archetypal fit, by which the paper compares restarts.
+fn mean_absolute_residual(pixels: &Pixels, endmembers: &[f64], abundances: &[f32]) -> f64 {
+    let (count, bands) = (pixels.count(), pixels.bands());
+    let mut fit = vec![0.0f64; bands];
+    let mut sum = 0.0;
+    for (n, spectrum) in pixels.spectra().enumerate() {
+        fit.fill(0.0);
+        for (k, endmember) in endmembers.chunks_exact(bands).enumerate() {
+            let abundance = f64::from(abundances[k * count + n]);
+            fit.iter_mut().zip(endmember).for_each(|(f, e)| *f += abundance * e);
+        }
+        sum += spectrum.iter().zip(&fit).map(|(&s, f)| (f64::from(s) - f).abs()).sum::<f64>();
+    }
+    sum / (count * bands) as f64
 }

@@ -40,6 +40,7 @@ pub struct Archetypes {
     pub abundances: Vec<f32>,
 }
 
+#[cfg(test)]
 impl Archetypes {
     /// Root mean square distance between the data and their archetypal fit.
     pub(crate) fn residual(&self, columns: &Columns) -> f64 {

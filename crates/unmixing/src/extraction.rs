@@ -14,8 +14,8 @@ use crate::{
     abundances::at_scene_brightness,
     assign,
     candidate::{Candidate, Proposal},
-    metrics::spectral_angle,
     method::{Method, Space},
+    metrics::spectral_angle,
     prepared::Prepared,
     signal::{ConeFit, Placed, Signal},
 };
@@ -254,9 +254,10 @@ impl Advance for Extraction {
         let head: Vec<(Proposal, usize)> = self.candidates.iter().map(|c| (c.proposal, c.endmembers.bands())).collect();
         set.json("candidates", &head)?;
         // bits, because decimal text need not give back the same number
-        let numbers = self.candidates.iter().flat_map(|c| {
-            std::iter::once(c.residual.unwrap_or(f64::NAN)).chain(c.endmembers.values().iter().copied())
-        });
+        let numbers = self
+            .candidates
+            .iter()
+            .flat_map(|c| std::iter::once(c.residual.unwrap_or(f64::NAN)).chain(c.endmembers.values().iter().copied()));
         set.bytes("numbers", &numbers.flat_map(f64::to_le_bytes).collect::<Vec<u8>>())
     }
 

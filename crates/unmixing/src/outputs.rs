@@ -5,9 +5,7 @@ use std::path::Path;
 use cupel_data::{Array, AxisKind, Values, write_mat, write_npy};
 use cupel_report::{Cell, ColorMap, HeatMap, LineChart, MapPanel, Story, Table, write_report};
 
-use crate::{
-    Convention, Evidence, Result, Row, Scene, Spread, Suggestion, Summary, Truth, Unmixed, scene::numbered,
-};
+use crate::{Convention, Evidence, Result, Row, Scene, Spread, Suggestion, Summary, Truth, Unmixed, scene::numbered};
 
 /// Candidates that the table of evidence shows.
 const CANDIDATES_SHOWN: usize = 12;
@@ -64,10 +62,8 @@ pub fn save_comparison(dir: &Path, scene: &Scene, rows: &[Row]) -> Result<()> {
         ])?;
     }
     table.save(dir.join("tables/comparison"))?;
-    let best = rows
-        .iter()
-        .filter_map(|r| Some((r.mean_sad_rad?.mean, r.method.as_str())))
-        .min_by(|a, b| a.0.total_cmp(&b.0));
+    let best =
+        rows.iter().filter_map(|r| Some((r.mean_sad_rad?.mean, r.method.as_str()))).min_by(|a, b| a.0.total_cmp(&b.0));
     let mut story = Story::new(format!("Methods compared on {}", scene.name))
         .summary(describe_scene(scene)?)
         .table("tables/comparison.csv", "Mean and standard deviation over the runs of each method.");
@@ -301,8 +297,10 @@ fn meaning(convention: Convention) -> &'static str {
 }
 
 fn finding(summary: &Summary) -> String {
-    let mut sentence =
-        format!("A non-negative mixture explains the scene to {:.4} of its largest value.", summary.reconstruction_rmse);
+    let mut sentence = format!(
+        "A non-negative mixture explains the scene to {:.4} of its largest value.",
+        summary.reconstruction_rmse
+    );
     if let Some(sad) = summary.mean_sad_rad {
         sentence += &format!(" The mean spectral angle to the true endmembers is {sad:.4} rad.");
     }

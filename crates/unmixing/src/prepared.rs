@@ -35,10 +35,8 @@ impl Prepared {
         let moments = Moments::of(&pixels)?;
         let noise = Noise::from_moments(&moments, pixels.count());
         let mut prepared = Self { pixels, moments, noise, views: Vec::new() };
-        prepared.views = spaces
-            .par_iter()
-            .map(|&space| Ok((space, prepared.view_of(space, endmembers)?)))
-            .collect::<Result<_>>()?;
+        prepared.views =
+            spaces.par_iter().map(|&space| Ok((space, prepared.view_of(space, endmembers)?))).collect::<Result<_>>()?;
         Ok(prepared)
     }
 

@@ -125,19 +125,22 @@ impl Truth {
 /// # Errors
 /// Files without endmembers, or an estimate and a truth of different sizes.
 pub fn open_estimate(estimate: &[PathBuf], truth: &[PathBuf]) -> Result<(Truth, Truth)> {
-    let datasets =
-        estimate.iter().chain(truth).map(|p| cupel_data::open(p)).collect::<cupel_data::Result<Vec<_>>>()?;
+    let datasets = estimate.iter().chain(truth).map(|p| cupel_data::open(p)).collect::<cupel_data::Result<Vec<_>>>()?;
     let arrays = |names: &'static [&str], rank: usize| {
-        datasets.iter().flat_map(move |d| {
-            let one = holds_one_array(d);
-            d.variables().iter().filter(move |v| one || names.contains(&v.name())).map(Variable::shape)
-        }).filter(move |shape| shape.len() == rank)
+        datasets
+            .iter()
+            .flat_map(move |d| {
+                let one = holds_one_array(d);
+                d.variables().iter().filter(move |v| one || names.contains(&v.name())).map(Variable::shape)
+            })
+            .filter(move |shape| shape.len() == rank)
     };
     let anywhere = estimate.first().or(truth.first()).map_or(Path::new("--endmembers"), PathBuf::as_path);
     let bands = arrays(&TRUE_ENDMEMBERS, 2).next().and_then(|shape| shape.iter().max().copied());
     let bands = bands.ok_or_else(|| truth_error(anywhere, "no endmembers (a matrix of spectra)".into()))?;
     let image = arrays(&TRUE_ABUNDANCES, 3).next().map(|shape| (shape[0], shape[1]));
-    let flat = || arrays(&TRUE_ABUNDANCES, 2).filter(|s| !s.contains(&bands)).flat_map(|s| s.iter().max()).max().copied();
+    let flat =
+        || arrays(&TRUE_ABUNDANCES, 2).filter(|s| !s.contains(&bands)).flat_map(|s| s.iter().max()).max().copied();
     let (rows, columns) = image.or_else(|| Some((flat()?, 1))).unwrap_or((1, 1));
     let size = Size { rows, columns, bands };
     Ok((read_truth(estimate, size)?, read_truth(truth, size)?))
@@ -178,7 +181,9 @@ fn spectra(dataset: &Dataset, variable: Option<&str>, rows: Option<usize>) -> Re
             let (rows, columns) = image(pixels, bands).ok_or_else(|| {
                 let hint = match rows {
                     Some(rows) => format!("--rows {rows} does not divide {pixels} pixels."),
-                    None => format!("{pixels} pixels are no square image: say --rows, or add nRow and nCol to the file."),
+                    None => {
+                        format!("{pixels} pixels are no square image: say --rows, or add nRow and nCol to the file.")
+                    }
                 };
                 no_scene(dataset, &hint)
             })?;
@@ -252,9 +257,8 @@ fn has_truth(dataset: &Dataset) -> bool {
 }
 
 fn truth_in(dataset: &Dataset, size: Size) -> Result<Truth> {
-    let endmembers = true_endmembers(dataset, size)?.ok_or_else(|| {
-        truth_error(dataset.path(), format!("no endmembers (one of {})", TRUE_ENDMEMBERS.join(", ")))
-    })?;
+    let endmembers = true_endmembers(dataset, size)?
+        .ok_or_else(|| truth_error(dataset.path(), format!("no endmembers (one of {})", TRUE_ENDMEMBERS.join(", "))))?;
     let abundances = true_abundances(dataset, size, endmembers.count())?;
     let names = materials(dataset, endmembers.count());
     Ok(Truth { endmembers, abundances, names })

@@ -117,9 +117,8 @@ impl Signal {
         endmembers: &Endmembers,
         choose: impl Fn(usize) -> Vec<usize>,
     ) -> Result<Endmembers> {
-        let spectra = (0..endmembers.count()).flat_map(|k| {
-            mean_spectrum(&placed.pixels, &choose(k)).unwrap_or_else(|| endmembers.spectrum(k).to_vec())
-        });
+        let spectra = (0..endmembers.count())
+            .flat_map(|k| mean_spectrum(&placed.pixels, &choose(k)).unwrap_or_else(|| endmembers.spectrum(k).to_vec()));
         Endmembers::new(spectra.collect(), endmembers.bands())
     }
 

@@ -46,10 +46,8 @@ pub(crate) fn noise_sigma(power: f64, snr_db: f64) -> Result<f64> {
 fn clean(endmembers: &Endmembers, abundances: &Abundances) -> Vec<f32> {
     let (bands, count) = (endmembers.bands(), endmembers.count());
     let mut values = vec![0.0f32; abundances.count() * bands];
-    values
-        .par_chunks_mut(BLOCK_PIXELS * bands)
-        .zip(abundances.values().par_chunks(BLOCK_PIXELS * count))
-        .for_each(|(spectra, weights)| {
+    values.par_chunks_mut(BLOCK_PIXELS * bands).zip(abundances.values().par_chunks(BLOCK_PIXELS * count)).for_each(
+        |(spectra, weights)| {
             let mut sum = vec![0.0f64; bands];
             for (spectrum, weights) in spectra.chunks_exact_mut(bands).zip(weights.chunks_exact(count)) {
                 sum.fill(0.0);
@@ -58,7 +56,8 @@ fn clean(endmembers: &Endmembers, abundances: &Abundances) -> Vec<f32> {
                 }
                 spectrum.iter_mut().zip(&sum).for_each(|(v, s)| *v = *s as f32);
             }
-        });
+        },
+    );
     values
 }
 
@@ -74,7 +73,8 @@ pub fn smooth_endmembers(count: usize, bands: usize, stream: Stream) -> Result<E
                 .collect();
             (0..bands).map(move |band| {
                 let x = band as f64 / (bands.max(2) - 1) as f64;
-                let sum: f64 = features.iter().map(|[at, width, height]| height * (-((x - at) / width).powi(2)).exp()).sum();
+                let sum: f64 =
+                    features.iter().map(|[at, width, height]| height * (-((x - at) / width).powi(2)).exp()).sum();
                 (level + slope * (x - 0.5) + sum).clamp(0.01, 1.0)
             })
         })

@@ -20,12 +20,8 @@ pub(crate) fn choose(rest: &mut [f64], rank: usize, count: usize) -> Vec<usize> 
     let mut chosen = Vec::with_capacity(count);
     for _ in 0..count {
         let square = |row: &[f64]| row.iter().map(|v| v * v).sum::<f64>();
-        let longest = rest
-            .chunks_exact(rank)
-            .map(square)
-            .enumerate()
-            .max_by(|a, b| a.1.total_cmp(&b.1))
-            .map_or(0, |(n, _)| n);
+        let longest =
+            rest.chunks_exact(rank).map(square).enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(n, _)| n);
         let direction: Vec<f64> = {
             let row = &rest[longest * rank..(longest + 1) * rank];
             let norm = square(row).sqrt().max(f64::MIN_POSITIVE);

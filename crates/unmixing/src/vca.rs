@@ -17,8 +17,7 @@ const SMALLEST_ALONG_MEAN: f64 = 1e-9;
 /// [`Error::EndmemberCount`] for a count of zero or more than bands or pixels.
 pub fn vca(pixels: &Pixels, count: usize, stream: Stream) -> Result<Endmembers> {
     let moments = Moments::of(pixels)?;
-    let chosen = VcaProjection::new(pixels, &moments, count)?.choose(stream);
-    Ok(chosen.endmembers)
+    Ok(VcaProjection::new(pixels, &moments, count)?.choose(stream))
 }
 
 /// The projection shared by all random directions.
@@ -28,12 +27,6 @@ pub(crate) struct VcaProjection {
     /// Points whose extremes are vertices, `pixels x count`.
     points: Vec<f64>,
     count: usize,
-}
-
-/// Chosen pixels with their spectra in the subspace.
-pub(crate) struct Chosen {
-    pub(crate) pixels: Vec<usize>,
-    pub(crate) endmembers: Endmembers,
 }
 
 impl VcaProjection {
@@ -79,7 +72,7 @@ impl VcaProjection {
     }
 
     /// Picks vertices along random directions orthogonal to those found.
-    pub(crate) fn choose(&self, stream: Stream) -> Chosen {
+    pub(crate) fn choose(&self, stream: Stream) -> Endmembers {
         let (count, mut rng) = (self.count, stream.rng());
         // the first direction leaves out the last coordinate, as in the paper
         let mut found: Vec<Vec<f64>> = vec![(0..count).map(|i| f64::from(u8::from(i == count - 1))).collect()];
@@ -112,8 +105,7 @@ impl VcaProjection {
             .collect();
         let bands = self.subspace.lift(&[]).len();
         // spectra of checked pixels in a finite basis are finite
-        let endmembers = Endmembers::new(values, bands).unwrap_or_else(|_| unreachable!("finite spectra"));
-        Chosen { pixels, endmembers }
+        Endmembers::new(values, bands).unwrap_or_else(|_| unreachable!("finite spectra"))
     }
 }
 

@@ -224,11 +224,8 @@ pub fn run_dir(options: &Options, scene: &Path, command: &str) -> Result<PathBuf
 /// Creates or resumes the run folder.
 pub fn open_run(dir: &Path, settings: &Settings) -> Result<Run> {
     let options = &settings.options;
-    let mut run = if options.resume {
-        Run::resume(dir, settings, false)?
-    } else {
-        Run::create(dir, settings, options.force)?
-    };
+    let mut run =
+        if options.resume { Run::resume(dir, settings, false)? } else { Run::create(dir, settings, options.force)? };
     run.set_quiet(options.quiet);
     Ok(run)
 }
@@ -283,7 +280,11 @@ impl fmt::Display for Printed {
             }
         }
         if let Some(e) = s.abundance_rmse {
-            writeln!(f, "abundance RMSE        fcls {:.4}  unit-max {:.4}  rescaled {:.4}", e.fcls, e.unit_max, e.rescaled)?;
+            writeln!(
+                f,
+                "abundance RMSE        fcls {:.4}  unit-max {:.4}  rescaled {:.4}",
+                e.fcls, e.unit_max, e.rescaled
+            )?;
         }
         if let Some(dir) = &s.run_dir {
             writeln!(f, "report                {}", Path::new(dir).join("report.html").display())?;

@@ -137,9 +137,9 @@ impl Arguments {
         if let (Some(endmembers), Some(abundances)) = (&self.endmembers, &self.abundances) {
             let files = [endmembers.clone(), abundances.clone()];
             let (given, _) = open_estimate(&files, &files)?;
-            let abundances = given
-                .abundances
-                .with_context(|| format!("{}: no abundances for {} endmembers", abundances.display(), given.endmembers.count()))?;
+            let abundances = given.abundances.with_context(|| {
+                format!("{}: no abundances for {} endmembers", abundances.display(), given.endmembers.count())
+            })?;
             let (rows, columns) = image(&files[1]).unwrap_or_else(|| nearly_square(abundances.count()));
             return Ok(Truth { endmembers: given.endmembers, abundances, rows, columns });
         }
@@ -214,8 +214,7 @@ impl Truth {
         let maps = Array::new(vec![rows, columns, count], Values::F64(self.abundances.values().to_vec()))?;
         let number = |n: usize| Array::new(vec![1, 1], Values::F64(vec![n as f64]));
         let (lines, cols) = (number(rows)?, number(columns)?);
-        let named =
-            [("Y", &matrix), ("GT", &endmembers), ("S_GT", &maps), ("lines", &lines), ("cols", &cols)];
+        let named = [("Y", &matrix), ("GT", &endmembers), ("S_GT", &maps), ("lines", &lines), ("cols", &cols)];
         match format {
             Format::Mat => write_mat(out, &named)?,
             Format::Npz => write_npz(out, &named)?,
@@ -284,11 +283,7 @@ fn nearly_square(pixels: usize) -> (usize, usize) {
 
 impl fmt::Display for Printed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(
-            f,
-            "{} x {} pixels, {} bands, {} endmembers",
-            self.rows, self.columns, self.bands, self.endmembers
-        )?;
+        writeln!(f, "{} x {} pixels, {} bands, {} endmembers", self.rows, self.columns, self.bands, self.endmembers)?;
         self.written.iter().try_for_each(|path| writeln!(f, "{path}"))
     }
 }

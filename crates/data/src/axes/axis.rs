@@ -52,12 +52,7 @@ impl fmt::Display for AxisKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Dimension(position) => f.pad(&format!("dimension {position}")),
-            named => f.pad(
-                NAMES
-                    .iter()
-                    .find(|(kind, _)| kind == named)
-                    .map_or("axis", |(_, name)| name),
-            ),
+            named => f.pad(NAMES.iter().find(|(kind, _)| kind == named).map_or("axis", |(_, name)| name)),
         }
     }
 }
@@ -66,20 +61,13 @@ impl FromStr for AxisKind {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        if let Some(position) = name
-            .strip_prefix("dimension ")
-            .and_then(|text| text.parse().ok())
-        {
+        if let Some(position) = name.strip_prefix("dimension ").and_then(|text| text.parse().ok()) {
             return Ok(Self::Dimension(position));
         }
-        NAMES
-            .iter()
-            .find(|(_, known)| *known == name)
-            .map(|(kind, _)| *kind)
-            .ok_or_else(|| Error::UnknownAxis {
-                name: name.to_string(),
-                known: NAMES.map(|(_, known)| known).join(", "),
-            })
+        NAMES.iter().find(|(_, known)| *known == name).map(|(kind, _)| *kind).ok_or_else(|| Error::UnknownAxis {
+            name: name.to_string(),
+            known: NAMES.map(|(_, known)| known).join(", "),
+        })
     }
 }
 
@@ -95,12 +83,7 @@ pub struct Axis {
 impl Axis {
     /// An axis of which only kind and length are known.
     pub fn new(kind: AxisKind, len: usize) -> Self {
-        Self {
-            kind,
-            len,
-            coordinates: None,
-            unit: None,
-        }
+        Self { kind, len, coordinates: None, unit: None }
     }
 
     /// The same axis with the coordinates of its positions, in `unit` (`"nm"`, `"MHz"`, `"deg"`; `""` for plain numbers).
@@ -111,42 +94,22 @@ impl Axis {
     pub fn with_coordinates(self, coordinates: Vec<f64>, unit: &'static str) -> Result<Self> {
         let Self { kind, len, .. } = self;
         if coordinates.len() != len {
-            return Err(Error::CoordinateCount {
-                kind,
-                len,
-                got: coordinates.len(),
-            });
+            return Err(Error::CoordinateCount { kind, len, got: coordinates.len() });
         }
-        let wrong = |index: usize, problem| Error::Coordinate {
-            kind,
-            index,
-            value: coordinates[index],
-            unit,
-            problem,
-        };
+        let wrong = |index: usize, problem| Error::Coordinate { kind, index, value: coordinates[index], unit, problem };
         if let Some(index) = coordinates.iter().position(|value| !value.is_finite()) {
             return Err(wrong(index, "is not a finite number"));
         }
         let descending = len > 1 && coordinates[1] < coordinates[0];
         for (index, pair) in coordinates.windows(2).enumerate() {
             if pair[0] == pair[1] {
-                return Err(wrong(
-                    index + 1,
-                    "repeats the one before it; coordinates must differ",
-                ));
+                return Err(wrong(index + 1, "repeats the one before it; coordinates must differ"));
             }
             if (pair[1] < pair[0]) != descending {
-                return Err(wrong(
-                    index + 1,
-                    "turns back; sort the axis so that coordinates only go up or only down",
-                ));
+                return Err(wrong(index + 1, "turns back; sort the axis so that coordinates only go up or only down"));
             }
         }
-        Ok(Self {
-            coordinates: Some(coordinates.into()),
-            unit: Some(unit),
-            ..self
-        })
+        Ok(Self { coordinates: Some(coordinates.into()), unit: Some(unit), ..self })
     }
 
     /// What the axis means.
@@ -176,11 +139,7 @@ impl Axis {
     pub fn coordinates_in(&self, unit: &'static str) -> Result<&[f64]> {
         match &self.coordinates {
             Some(coordinates) if self.unit == Some(unit) => Ok(coordinates),
-            _ => Err(Error::Unit {
-                kind: self.kind,
-                expected: unit,
-                got: self.unit,
-            }),
+            _ => Err(Error::Unit { kind: self.kind, expected: unit, got: self.unit }),
         }
     }
 
@@ -201,17 +160,11 @@ impl Axis {
     /// the chosen order would make them turn back.
     pub fn select(&self, indices: &[usize]) -> Result<Self> {
         if let Some(&index) = indices.iter().find(|&&index| index >= self.len) {
-            return Err(Error::Index {
-                doing: "selecting along an axis",
-                index,
-                len: self.len,
-            });
+            return Err(Error::Index { doing: "selecting along an axis", index, len: self.len });
         }
         let selected = Self::new(self.kind, indices.len());
         match (&self.coordinates, self.unit) {
-            (Some(all), Some(unit)) => {
-                selected.with_coordinates(indices.iter().map(|&i| all[i]).collect(), unit)
-            }
+            (Some(all), Some(unit)) => selected.with_coordinates(indices.iter().map(|&i| all[i]).collect(), unit),
             _ => Ok(selected),
         }
     }
@@ -240,8 +193,7 @@ mod tests {
     use super::*;
 
     fn bands(coordinates: &[f64]) -> Result<Axis> {
-        Axis::new(AxisKind::Wavelength, coordinates.len())
-            .with_coordinates(coordinates.to_vec(), "nm")
+        Axis::new(AxisKind::Wavelength, coordinates.len()).with_coordinates(coordinates.to_vec(), "nm")
     }
 
     #[test]
@@ -249,39 +201,19 @@ mod tests {
         assert!(bands(&[1.0, 2.0, 3.0]).is_ok());
         assert!(bands(&[3.0, 2.0, -1.0]).is_ok());
         assert!(bands(&[]).is_ok() && bands(&[5.0]).is_ok());
-        assert!(matches!(
-            bands(&[1.0, 1.0]),
-            Err(Error::Coordinate { index: 1, .. })
-        ));
-        assert!(matches!(
-            bands(&[1.0, 2.0, 1.5]),
-            Err(Error::Coordinate { index: 2, .. })
-        ));
-        assert!(matches!(
-            bands(&[1.0, f64::NAN, 3.0]),
-            Err(Error::Coordinate { index: 1, .. })
-        ));
-        assert!(matches!(
-            bands(&[f64::INFINITY]),
-            Err(Error::Coordinate { index: 0, .. })
-        ));
-        let short = Axis::new(AxisKind::Row, 3)
-            .with_coordinates(vec![1.0], "m")
-            .unwrap_err();
-        assert_eq!(
-            short.to_string(),
-            "the row axis has length 3 but 1 coordinates were given; give one per position"
-        );
+        assert!(matches!(bands(&[1.0, 1.0]), Err(Error::Coordinate { index: 1, .. })));
+        assert!(matches!(bands(&[1.0, 2.0, 1.5]), Err(Error::Coordinate { index: 2, .. })));
+        assert!(matches!(bands(&[1.0, f64::NAN, 3.0]), Err(Error::Coordinate { index: 1, .. })));
+        assert!(matches!(bands(&[f64::INFINITY]), Err(Error::Coordinate { index: 0, .. })));
+        let short = Axis::new(AxisKind::Row, 3).with_coordinates(vec![1.0], "m").unwrap_err();
+        assert_eq!(short.to_string(), "the row axis has length 3 but 1 coordinates were given; give one per position");
     }
 
     #[test]
     fn coordinates_are_given_out_in_their_own_unit_only() {
         let axis = bands(&[400.0, 500.0]).unwrap();
         assert_eq!(axis.coordinates_in("nm").unwrap(), [400.0, 500.0]);
-        assert_eq!(
-            axis.coordinates_in("um").unwrap_err().to_string(),
-            "the wavelength axis is in nm, expected um"
-        );
+        assert_eq!(axis.coordinates_in("um").unwrap_err().to_string(), "the wavelength axis is in nm, expected um");
         let bare = Axis::new(AxisKind::Row, 2);
         assert_eq!(
             bare.coordinates_in("deg").unwrap_err().to_string(),
@@ -295,39 +227,22 @@ mod tests {
         let same = bands(&[1.0, 2.0]).unwrap();
         assert_eq!(base.fingerprint(), same.fingerprint());
         let moved = bands(&[1.0, 2.0 + f64::EPSILON * 2.0]).unwrap();
-        let unit = Axis::new(AxisKind::Wavelength, 2)
-            .with_coordinates(vec![1.0, 2.0], "um")
-            .unwrap();
+        let unit = Axis::new(AxisKind::Wavelength, 2).with_coordinates(vec![1.0, 2.0], "um").unwrap();
         let bare = Axis::new(AxisKind::Wavelength, 2);
         let other = base.clone().renamed(AxisKind::Frequency);
         let all = [&base, &moved, &unit, &bare, &other].map(Axis::fingerprint);
         for (i, a) in all.iter().enumerate() {
             assert!(all[..i].iter().all(|b| b != a), "fingerprint {i} collides");
         }
-        assert_eq!(
-            bands(&[0.0, 1.0]).unwrap().fingerprint(),
-            bands(&[-0.0, 1.0]).unwrap().fingerprint()
-        );
+        assert_eq!(bands(&[0.0, 1.0]).unwrap().fingerprint(), bands(&[-0.0, 1.0]).unwrap().fingerprint());
     }
 
     #[test]
     fn names_go_there_and_back() {
         for (kind, name) in NAMES {
-            assert_eq!(
-                (kind.to_string().as_str(), name.parse::<AxisKind>().unwrap()),
-                (name, kind)
-            );
+            assert_eq!((kind.to_string().as_str(), name.parse::<AxisKind>().unwrap()), (name, kind));
         }
-        assert_eq!(
-            "dimension 7".parse::<AxisKind>().unwrap(),
-            AxisKind::Dimension(7)
-        );
-        assert!(
-            "spectrum"
-                .parse::<AxisKind>()
-                .unwrap_err()
-                .to_string()
-                .contains("wavelength")
-        );
+        assert_eq!("dimension 7".parse::<AxisKind>().unwrap(), AxisKind::Dimension(7));
+        assert!("spectrum".parse::<AxisKind>().unwrap_err().to_string().contains("wavelength"));
     }
 }

@@ -9,25 +9,18 @@ use rayon::prelude::*;
 const TILE: usize = 32;
 
 /// The row-major `values` of an array of this shape, with its axes in the new `order`.
-pub(super) fn transpose<T: Copy + Send + Sync>(
-    values: &[T],
-    shape: &[usize],
-    order: &[usize],
-) -> Vec<T> {
+pub(super) fn transpose<T: Copy + Send + Sync>(values: &[T], shape: &[usize], order: &[usize]) -> Vec<T> {
     let Some(&any) = values.first() else {
         return Vec::new();
     };
     let out = runs(shape, order);
     let mut result = vec![any; values.len()];
     let slab: usize = out[1..].iter().map(|run| run.len).product();
-    result
-        .par_chunks_mut(TILE * slab)
-        .enumerate()
-        .for_each(|(chunk, result)| {
-            let mut part = out.clone();
-            part[0].len = result.len() / slab;
-            gather(&values[chunk * TILE * out[0].stride..], &part, result);
-        });
+    result.par_chunks_mut(TILE * slab).enumerate().for_each(|(chunk, result)| {
+        let mut part = out.clone();
+        part[0].len = result.len() / slab;
+        gather(&values[chunk * TILE * out[0].stride..], &part, result);
+    });
     result
 }
 
@@ -42,16 +35,10 @@ struct Run {
 fn runs(shape: &[usize], order: &[usize]) -> Vec<Run> {
     let mut out: Vec<Run> = Vec::with_capacity(order.len());
     for &axis in order.iter().filter(|&&axis| shape[axis] > 1) {
-        let run = Run {
-            len: shape[axis],
-            stride: shape[axis + 1..].iter().product(),
-        };
+        let run = Run { len: shape[axis], stride: shape[axis + 1..].iter().product() };
         match out.last_mut() {
             Some(last) if last.stride == run.len * run.stride => {
-                *last = Run {
-                    len: last.len * run.len,
-                    stride: run.stride,
-                };
+                *last = Run { len: last.len * run.len, stride: run.stride };
             }
             _ => out.push(run),
         }
@@ -65,36 +52,18 @@ fn runs(shape: &[usize], order: &[usize]) -> Vec<Run> {
 /// Copies the source positions that `out` describes into `result`, in tiles that read and write whole cache lines.
 fn gather<T: Copy>(source: &[T], out: &[Run], result: &mut [T]) {
     let last = out.len() - 1;
-    let Run {
-        len: width,
-        stride: across,
-    } = out[last];
-    let distances: Vec<usize> = (0..out.len())
-        .map(|axis| out[axis + 1..].iter().map(|run| run.len).product())
-        .collect();
+    let Run { len: width, stride: across } = out[last];
+    let distances: Vec<usize> =
+        (0..out.len()).map(|axis| out[axis + 1..].iter().map(|run| run.len).product()).collect();
     // The axis along which the source is contiguous; where the result is too, rows are copied whole.
-    let near = if across == 1 {
-        None
-    } else {
-        out.iter().position(|run| run.stride == 1)
-    };
+    let near = if across == 1 { None } else { out.iter().position(|run| run.stride == 1) };
     let outer: Vec<usize> = (0..last).filter(|&axis| Some(axis) != near).collect();
     let mut index = vec![0; outer.len()];
     loop {
-        let from: usize = outer
-            .iter()
-            .zip(&index)
-            .map(|(&axis, i)| i * out[axis].stride)
-            .sum();
-        let to: usize = outer
-            .iter()
-            .zip(&index)
-            .map(|(&axis, i)| i * distances[axis])
-            .sum();
+        let from: usize = outer.iter().zip(&index).map(|(&axis, i)| i * out[axis].stride).sum();
+        let to: usize = outer.iter().zip(&index).map(|(&axis, i)| i * distances[axis]).sum();
         match near {
-            None if across == 1 => {
-                result[to..to + width].copy_from_slice(&source[from..from + width])
-            }
+            None if across == 1 => result[to..to + width].copy_from_slice(&source[from..from + width]),
             None => (0..width).for_each(|j| result[to + j] = source[from + j * across]),
             Some(axis) => {
                 let (height, down) = (out[axis].len, distances[axis]);
@@ -109,10 +78,7 @@ fn gather<T: Copy>(source: &[T], out: &[Run], result: &mut [T]) {
                 }
             }
         }
-        let Some(next) = (0..outer.len())
-            .rev()
-            .find(|&k| index[k] + 1 < out[outer[k]].len)
-        else {
+        let Some(next) = (0..outer.len()).rev().find(|&k| index[k] + 1 < out[outer[k]].len) else {
             return;
         };
         index[next] += 1;

@@ -88,11 +88,7 @@ impl TableBuilder {
     /// [`Error::Row`] unless there is one cell per column.
     pub fn push<S: AsRef<str>>(&mut self, span: Span, cells: &[S]) -> Result<()> {
         if cells.len() != self.names.len() {
-            return Err(Error::Row {
-                span,
-                expected: self.names.len(),
-                got: cells.len(),
-            });
+            return Err(Error::Row { span, expected: self.names.len(), got: cells.len() });
         }
         for (column, cell) in self.cells.iter_mut().zip(cells) {
             column.push(cell.as_ref().trim());
@@ -107,12 +103,7 @@ impl TableBuilder {
     /// [`Error::Cell`] for a cell that is no finite number in a column of numbers, [`Error::TooLarge`] for more than
     /// 2^32 - 1 different names in one column.
     pub fn finish(self) -> Result<Table> {
-        let Self {
-            names,
-            kinds,
-            cells,
-            spans,
-        } = self;
+        let Self { names, kinds, cells, spans } = self;
         let mut columns = Vec::with_capacity(names.len());
         for ((name, kind), cells) in names.iter().zip(kinds).zip(cells) {
             columns.push(match kind.unwrap_or_else(|| cells.inferred()) {
@@ -121,12 +112,7 @@ impl TableBuilder {
                 ColumnKind::Many(separator) => cells.lists(separator)?,
             });
         }
-        Ok(Table {
-            names,
-            columns,
-            rows: spans.len(),
-            spans,
-        })
+        Ok(Table { names, columns, rows: spans.len(), spans })
     }
 }
 
@@ -145,9 +131,7 @@ impl Cells {
 
     fn iter(&self) -> impl Iterator<Item = &str> {
         let starts = std::iter::once(0).chain(self.ends.iter().copied());
-        starts
-            .zip(&self.ends)
-            .map(|(start, &end)| &self.text[start..end])
+        starts.zip(&self.ends).map(|(start, &end)| &self.text[start..end])
     }
 
     fn inferred(&self) -> ColumnKind {
@@ -155,34 +139,18 @@ impl Cells {
             .iter()
             .filter(|cell| !is_missing(cell))
             .all(|cell| cell.parse::<f64>().is_ok() && !is_identifier(cell));
-        if numbers {
-            ColumnKind::Number
-        } else {
-            ColumnKind::Category
-        }
+        if numbers { ColumnKind::Number } else { ColumnKind::Category }
     }
 
     fn numbers(&self, name: &str, spans: &[Span]) -> Result<Column> {
-        let (mut values, mut present) = (
-            Vec::with_capacity(self.ends.len()),
-            Vec::with_capacity(self.ends.len()),
-        );
+        let (mut values, mut present) = (Vec::with_capacity(self.ends.len()), Vec::with_capacity(self.ends.len()));
         for (cell, span) in self.iter().zip(spans) {
             let missing = is_missing(cell);
-            let value = if missing {
-                Some(0.0)
-            } else {
-                cell.parse::<f64>().ok().filter(|value| value.is_finite())
-            };
+            let value = if missing { Some(0.0) } else { cell.parse::<f64>().ok().filter(|value| value.is_finite()) };
             let Some(value) = value else {
-                let problem = format!(
-                    "{cell:?} is not a finite number; leave it empty or write NA where it is not known"
-                );
-                return Err(Error::Cell {
-                    span: span.clone(),
-                    column: name.to_string(),
-                    problem,
-                });
+                let problem =
+                    format!("{cell:?} is not a finite number; leave it empty or write NA where it is not known");
+                return Err(Error::Cell { span: span.clone(), column: name.to_string(), problem });
             };
             values.push(value);
             present.push(!missing);
@@ -192,33 +160,19 @@ impl Cells {
 
     fn categories(&self) -> Result<Column> {
         let known = Vocabulary::new(self.iter().filter(|cell| !is_missing(cell)))?;
-        let codes = self
-            .iter()
-            .map(|cell| known.codes.get(cell).copied().unwrap_or(MISSING))
-            .collect();
-        Ok(Column::Category {
-            codes,
-            names: known.names(),
-        })
+        let codes = self.iter().map(|cell| known.codes.get(cell).copied().unwrap_or(MISSING)).collect();
+        Ok(Column::Category { codes, names: known.names() })
     }
 
     fn lists(&self, separator: char) -> Result<Column> {
-        let items = |cell| {
-            str::split(cell, separator)
-                .map(str::trim)
-                .filter(|item| !is_missing(item))
-        };
+        let items = |cell| str::split(cell, separator).map(str::trim).filter(|item| !is_missing(item));
         let known = Vocabulary::new(self.iter().flat_map(items))?;
         let (mut offsets, mut codes) = (vec![0], Vec::new());
         for cell in self.iter() {
             codes.extend(items(cell).filter_map(|item| known.codes.get(item)));
             offsets.push(codes.len());
         }
-        Ok(Column::Many {
-            offsets,
-            codes,
-            names: known.names(),
-        })
+        Ok(Column::Many { offsets, codes, names: known.names() })
     }
 }
 
@@ -238,11 +192,7 @@ impl<'a> Vocabulary<'a> {
                 limit: format!("{} names", MISSING - 1),
             });
         }
-        let codes = names
-            .iter()
-            .zip(0..)
-            .map(|(&name, code)| (name, code))
-            .collect();
+        let codes = names.iter().zip(0..).map(|(&name, code)| (name, code)).collect();
         Ok(Self { names, codes })
     }
 
@@ -261,7 +211,5 @@ fn is_identifier(cell: &str) -> bool {
     let integer = !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit());
     integer
         && ((digits.len() > 1 && digits.starts_with('0'))
-            || digits
-                .parse::<u64>()
-                .map_or(true, |value| value > EXACT_INTEGER))
+            || digits.parse::<u64>().map_or(true, |value| value > EXACT_INTEGER))
 }

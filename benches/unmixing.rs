@@ -1,0 +1,113 @@
+//! The parts of unmixing and the whole of it, on a scene of the size of Samson (95 x 95 pixels, 156 bands, 3 materials).
+//!
+//! `cargo bench --bench unmixing`; ids are operation/shape/dtype/device. The scene itself is measured too where
+//! `CUPEL_DATA`, or `../shared/data` beside the workspace, holds `unmixing/samson_hu_autoencoders.mat`.
+
+use std::{
+    hint::black_box,
+    path::{Path, PathBuf},
+};
+
+use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use cupel::{
+    data::Stream,
+    unmixing::{
+        Abundances, Convention, Endmembers, Extraction, ExtractionConfig, Method, Pixels, Scene, Unmixing,
+        UnmixingConfig, mix, patches, smooth_endmembers,
+    },
+};
+
+const SIDE: usize = 95;
+const BANDS: usize = 156;
+/// Alternations in one restart of archetypal analysis.
+const ALTERNATIONS: u64 = 50;
+
+fn simulated(endmembers: usize) -> (Pixels, Endmembers) {
+    let stream = Stream::new(1, "unmixing bench");
+    let scene = || {
+        let spectra = smooth_endmembers(endmembers, BANDS, stream.child(0))?;
+        let abundances = patches(SIDE, SIDE, endmembers, 0.05, stream.child(1))?;
+        Ok::<_, cupel::unmixing::Error>((mix(&spectra, &abundances, 30.0, stream.child(2))?, spectra))
+    };
+    scene().expect("a scene that can be simulated")
+}
+
+/// Samson, where there is one.
+fn samson() -> Option<Pixels> {
+    let beside = || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data");
+    let folder = std::env::var_os("CUPEL_DATA").map_or_else(beside, PathBuf::from);
+    let file = folder.join("unmixing/samson_hu_autoencoders.mat");
+    if !file.is_file() {
+        eprintln!("SKIPPED: {} is not there; set CUPEL_DATA to the folder that holds unmixing/", file.display());
+        return None;
+    }
+    let scene = Scene::open(&file, None).and_then(|scene| Pixels::of(&scene.cube));
+    Some(scene.expect("a scene that can be read"))
+}
+
+fn shape(pixels: &Pixels, endmembers: usize) -> String {
+    format!("{}x{}x{endmembers}", pixels.count(), pixels.bands())
+}
+
+/// Every convention's abundances, by the number of endmembers; throughput counts pixels.
+fn abundances(criterion: &mut Criterion) {
+    for convention in Convention::ALL {
+        let mut group = criterion.benchmark_group(convention.name());
+        group.sample_size(20);
+        for endmembers in [3, 6, 12] {
+            let (pixels, spectra) = simulated(endmembers);
+            group.throughput(Throughput::Elements(pixels.count() as u64));
+            let id = BenchmarkId::from_parameter(format!("{}/f32/cpu", shape(&pixels, endmembers)));
+            group.bench_function(id, |bencher| {
+                bencher.iter(|| Abundances::solve(black_box(&pixels), &spectra, convention).expect("equal bands"));
+            });
+        }
+        group.finish();
+    }
+}
+
+/// One restart without the preparation it shares with others; throughput counts alternations.
+fn archetypes(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("edaa_restart");
+    group.sample_size(20).throughput(Throughput::Elements(ALTERNATIONS));
+    for endmembers in [3, 6] {
+        let (pixels, _) = simulated(endmembers);
+        let config = ExtractionConfig { method: Method::Edaa, endmembers, restarts: 1, seed: 1 };
+        group.bench_function(
+            BenchmarkId::from_parameter(format!("{}/f32/cpu", shape(&pixels, endmembers))),
+            |bencher| {
+                bencher.iter_batched(
+                    || Extraction::new(&pixels, config).expect("a possible number of endmembers"),
+                    |mut extraction| {
+                        extraction.complete().expect("archetypes");
+                        extraction
+                    },
+                    BatchSize::LargeInput,
+                );
+            },
+        );
+    }
+    group.finish();
+}
+
+/// From pixels to endmembers, abundances under every convention and errors.
+fn end_to_end(criterion: &mut Criterion) {
+    let scenes = [("simulated", Some(simulated(3).0)), ("samson", samson())];
+    for method in [Method::Vca, Method::Edaa, Method::Auto] {
+        let mut group = criterion.benchmark_group(format!("unmix_{}", method.name()));
+        group.sample_size(10);
+        for (name, pixels) in &scenes {
+            let Some(pixels) = pixels else { continue };
+            let unmixing = Unmixing::new(UnmixingConfig { method, seed: 1, ..UnmixingConfig::new(3) });
+            group.throughput(Throughput::Elements(pixels.count() as u64));
+            let id = BenchmarkId::from_parameter(format!("{name}_{}/f32/cpu", shape(pixels, 3)));
+            group.bench_function(id, |bencher| {
+                bencher.iter(|| unmixing.fit_pixels(black_box(pixels)).expect("a scene of three materials"));
+            });
+        }
+        group.finish();
+    }
+}
+
+criterion_group!(benches, abundances, archetypes, end_to_end);
+criterion_main!(benches);

@@ -1,0 +1,77 @@
+"""Measures cupel's unmixing on the published scenes and prints the table of docs/results.md.
+
+    python3 docs/bars.py target/release/cupel FOLDER_OF_SCENES
+
+Needs nothing but Python's standard library. Means over seeds 1 to 5, default settings, the same for every scene.
+"""
+
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+SINGLE = ["edaa", "vca", "nfindr", "spa"]
+
+
+def compare(cupel, scratch, scene, extra, methods, seed, runs):
+    out = scratch / f"{pathlib.Path(scene).stem}-{seed}-{len(list(scratch.iterdir()))}"
+    command = [cupel, "unmix", "compare", scene, *extra, "--methods", ",".join(methods), "--runs", str(runs),
+               "--seed", str(seed), "--out", str(out), "--json", "--quiet"]
+    return json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["rows"]
+
+
+def row(label, entry):
+    def cell(spread):
+        return f"{spread['mean']:.4f} ± {spread['sd']:.4f}" if spread else "-"
+
+    errors = entry["abundance_rmse"]
+    cells = [cell(entry["mean_sad_rad"]), *(cell(errors.get(k)) for k in ("fcls", "unit_max", "rescaled")),
+             f"{entry['seconds']['mean']:.2f}"]
+    print(f"| {label} | {entry['method']} | " + " | ".join(cells) + " |", flush=True)
+
+
+def pooled(entries):
+    """One row over several scenes: mean and sample standard deviation of their means."""
+    def spread(values):
+        mean = sum(values) / len(values)
+        return {"mean": mean, "sd": (sum((v - mean) ** 2 for v in values) / max(1, len(values) - 1)) ** 0.5}
+
+    keys = ("fcls", "unit_max", "rescaled")
+    return {
+        "method": entries[0]["method"],
+        "mean_sad_rad": spread([e["mean_sad_rad"]["mean"] for e in entries]),
+        "abundance_rmse": {k: spread([e["abundance_rmse"][k]["mean"] for e in entries]) for k in keys},
+        "seconds": spread([e["seconds"]["mean"] for e in entries]),
+    }
+
+
+def main():
+    cupel, scenes = sys.argv[1], pathlib.Path(sys.argv[2])
+    deeptrans = [str(scenes / f"deeptrans_results_{what}_Samson.mat") for what in ("Endmembers", "Abundance")]
+    samson = str(scenes / "samson_hu_autoencoders.mat")
+    print("| scene | method | mean SAD (rad) | RMSE fcls | RMSE unit-max | RMSE rescaled | seconds |")
+    print("|---|---|---|---|---|---|---|")
+    with tempfile.TemporaryDirectory() as scratch:
+        scratch = pathlib.Path(scratch)
+        for label, scene, extra in [
+            ("Samson, Zhu truth", samson, []),
+            ("Samson, DeepTrans truth", samson, ["--truth", *deeptrans]),
+            ("Jasper Ridge", str(scenes / "jasper_upcgit.mat"), []),
+        ]:
+            for entry in compare(cupel, scratch, scene, extra, ["auto", *SINGLE], 1, 5):
+                row(label, entry)
+        for decibels in (20, 30):
+            by_method = {}
+            for seed in range(1, 6):
+                scene = str(scratch / f"apex-{decibels}-{seed}.mat")
+                apex = [str(scenes / f"deeptrans_results_{what}_Apex.mat") for what in ("Endmembers", "Abundance")]
+                subprocess.run([cupel, "unmix", "simulate", "--endmembers", apex[0], "--abundances", apex[1], "--snr-db",
+                                str(decibels), "--seed", str(seed), "--out", scene, "--quiet"], check=True, capture_output=True)
+                for entry in compare(cupel, scratch, scene, [], ["auto", *SINGLE], seed, 1):
+                    by_method.setdefault(entry["method"], []).append(entry)
+            for entries in by_method.values():
+                row(f"semi-synthetic Apex, {decibels} dB", pooled(entries))
+
+
+main()
