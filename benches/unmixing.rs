@@ -41,7 +41,7 @@ fn samson() -> Option<Pixels> {
         eprintln!("SKIPPED: {} is not there; set CUPEL_DATA to the folder that holds unmixing/", file.display());
         return None;
     }
-    let scene = Scene::open(&file, None).and_then(|scene| Pixels::of(&scene.cube));
+    let scene = Scene::open(&file, None, None).and_then(|scene| Pixels::of(&scene.cube));
     Some(scene.expect("a scene that can be read"))
 }
 

@@ -10,7 +10,7 @@ use cupel_unmixing::{
 use super::samples::unmixing_data;
 
 fn scene(folder: &Path, file: &str) -> (Scene, Pixels, Truth) {
-    let scene = Scene::open(&folder.join(file), None).unwrap();
+    let scene = Scene::open(&folder.join(file), None, None).unwrap();
     let pixels = Pixels::of(&scene.cube).unwrap();
     let truth = scene.truth.clone().unwrap();
     (scene, pixels, truth)
