@@ -67,6 +67,7 @@ pub(crate) struct Columns {
     /// Divided by `scale`.
     values: Vec<f32>,
     /// A power of two that brings the largest value to between 1 and 2, as f32 holds no products of extreme values.
+    #[cfg(test)]
     scale: f32,
     rank: usize,
     count: usize,
@@ -85,7 +86,14 @@ impl Columns {
         for (n, row) in rows.chunks_exact(rank).enumerate() {
             row.iter().enumerate().for_each(|(r, v)| values[r * padded + n] = *v / scale);
         }
-        Self { values, scale, rank, count, padded }
+        Self {
+            values,
+            #[cfg(test)]
+            scale,
+            rank,
+            count,
+            padded,
+        }
     }
 }
 

@@ -125,7 +125,7 @@ impl Truth {
 /// # Errors
 /// Files without endmembers, or an estimate and a truth of different sizes.
 pub fn open_estimate(estimate: &[PathBuf], truth: &[PathBuf]) -> Result<(Truth, Truth)> {
-    let datasets = estimate.iter().chain(truth).map(|p| cupel_data::open(p)).collect::<cupel_data::Result<Vec<_>>>()?;
+    let datasets = estimate.iter().chain(truth).map(cupel_data::open).collect::<cupel_data::Result<Vec<_>>>()?;
     let arrays = |names: &'static [&str], rank: usize| {
         datasets
             .iter()
@@ -265,7 +265,7 @@ fn truth_in(dataset: &Dataset, size: Size) -> Result<Truth> {
 }
 
 fn read_truth(paths: &[PathBuf], size: Size) -> Result<Truth> {
-    let datasets = paths.iter().map(|p| cupel_data::open(p)).collect::<cupel_data::Result<Vec<_>>>()?;
+    let datasets = paths.iter().map(cupel_data::open).collect::<cupel_data::Result<Vec<_>>>()?;
     let anywhere = paths.first().map_or(Path::new("--truth"), PathBuf::as_path);
     let mut endmembers = None;
     for dataset in &datasets {

@@ -125,7 +125,8 @@ impl Row {
     /// Summarises the runs of one method.
     pub fn of(method: &str, runs: &[Summary]) -> Self {
         let spread = |of: &dyn Fn(&Summary) -> Option<f64>| Spread::of(&runs.iter().filter_map(of).collect::<Vec<_>>());
-        let errors: [(&str, fn(&AbundanceRmse) -> f64); 4] = [
+        type Pick = fn(&AbundanceRmse) -> f64;
+        let errors: [(&str, Pick); 4] = [
             ("native", |e| e.native),
             ("fcls", |e| e.fcls),
             ("unit_max", |e| e.unit_max),
