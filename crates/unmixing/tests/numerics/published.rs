@@ -85,7 +85,8 @@ fn metrics_reproduce_the_published_tables() {
 #[test]
 fn metrics_reproduce_the_published_errors_of_each_endmember() {
     let Some(folder) = unmixing_data() else { return };
-    let rows: [(&str, &str, &str, &[f64], &[f64]); 3] = [
+    type Printed = (&'static str, &'static str, &'static str, &'static [f64], &'static [f64]);
+    let rows: [Printed; 3] = [
         ("Samson", "E_Tra", "a_Tra", &[0.0712, 0.0683, 0.0930], &[0.0128, 0.0674, 0.0729]),
         ("Samson", "E_VCA", "a_FCLSU", &PUBLISHED_FCLSU, &[0.0259, 0.0961, 0.1554]),
         ("Apex", "E_Tra", "a_Tra", &[0.1776, 0.0993, 0.1200, 0.0902], &[0.0836, 0.1295, 0.0903, 0.0434]),
