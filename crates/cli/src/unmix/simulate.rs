@@ -278,7 +278,7 @@ fn image(path: &Path) -> Option<(usize, usize)> {
 fn nearly_square(pixels: usize) -> (usize, usize) {
     let root = (pixels as f64).sqrt() as usize + 1;
     let rows = (1..=root).rev().find(|r| pixels.is_multiple_of(*r) && r * r <= pixels).unwrap_or(0);
-    (rows, if rows == 0 { 0 } else { pixels / rows })
+    (rows, pixels.checked_div(rows).unwrap_or(0))
 }
 
 impl fmt::Display for Printed {
