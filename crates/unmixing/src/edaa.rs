@@ -19,6 +19,8 @@ const LANES: usize = 16;
 const BLOCK_VECTORS: usize = 16;
 /// Smallest weight of a simplex coordinate, e^-60.
 const FLOOR: f32 = 8.756_511e-27;
+/// Largest growth of a weight in one step, e^80; beyond, the others are at the floor anyway.
+const LARGEST_EXPONENT: f32 = 80.0;
 
 /// Settings of the descent.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -312,7 +314,8 @@ fn descend_abundances<S: Simd>(
     steps: usize,
 ) {
     let zero = simd.splat_f32s(0.0);
-    let (floor, step_vector) = (simd.splat_f32s(FLOOR), simd.splat_f32s(step));
+    let (floor, most) = (simd.splat_f32s(FLOOR), simd.splat_f32s(LARGEST_EXPONENT));
+    let step_vector = simd.splat_f32s(step);
     let gram: Vec<S::f32s> = gram.iter().map(|g| simd.splat_f32s(-step * g)).collect();
     let correlation = S::as_simd_f32s(correlation).0;
     let abundances = S::as_mut_simd_f32s(abundances).0;
@@ -324,14 +327,15 @@ fn descend_abundances<S: Simd>(
             current[i] = abundances[i * vectors + at];
         }
         for _ in 0..steps {
-            let mut largest = simd.splat_f32s(f32::MIN);
             for ((exponent, target), row) in exponent.iter_mut().zip(&target).zip(gram.chunks_exact(k)) {
                 *exponent = row.iter().zip(&current).fold(*target, |sum, (g, a)| simd.mul_add_f32s(*g, *a, sum));
-                largest = simd.max_f32s(largest, *exponent);
             }
-            let mut total = zero;
-            for (current, e) in current.iter_mut().zip(&exponent) {
-                *current = simd.mul_f32s(*current, exponential(simd, simd.sub_f32s(*e, largest)));
+            // relative to the first, which is spared its exponential; the bound keeps the sum finite
+            let first = exponent[0];
+            let mut total = current[0];
+            for (current, e) in current.iter_mut().zip(&exponent).skip(1) {
+                let e = simd.min_f32s(simd.sub_f32s(*e, first), most);
+                *current = simd.mul_f32s(*current, exponential(simd, e));
                 total = simd.add_f32s(total, *current);
             }
             let scale = simd.div_f32s(simd.splat_f32s(1.0), total);

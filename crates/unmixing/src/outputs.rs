@@ -1,11 +1,14 @@
 //! What a run leaves behind: arrays, maps, spectra, tables and the story for its report.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use cupel_data::{Array, AxisKind, Values, write_mat, write_npy};
 use cupel_report::{Cell, ColorMap, HeatMap, LineChart, MapPanel, Story, Table, write_report};
+use rayon::prelude::*;
 
-use crate::{Convention, Evidence, Result, Row, Scene, Spread, Suggestion, Summary, Truth, Unmixed, scene::numbered};
+use crate::{
+    Abundances, Convention, Evidence, Result, Row, Scene, Spread, Suggestion, Summary, Truth, Unmixed, scene::numbered,
+};
 
 /// Candidates that the table of evidence shows.
 const CANDIDATES_SHOWN: usize = 12;
@@ -26,8 +29,8 @@ pub fn save(
     suggestion: Option<&Suggestion>,
 ) -> Result<()> {
     let page = Page { dir, unmixed, scene, names: names(scene, unmixed.endmembers.count()) };
-    page.arrays()?;
-    page.figures()?;
+    let (arrays, figures) = rayon::join(|| page.arrays(), || page.figures());
+    arrays.and(figures)?;
     page.tables(summaries, suggestion)?;
     page.story(summaries, suggestion)?.save(dir)?;
     write_report(dir)?;
@@ -107,39 +110,76 @@ impl Page<'_> {
         Ok(())
     }
 
+    /// Drawing takes as long as a fast extraction, so that every figure is drawn on a thread of its own.
     fn figures(&self) -> Result<()> {
-        let (rows, columns) = self.scene.image_size()?;
-        let figures = self.dir.join("figures");
+        let figures: [fn(&Self) -> Result<()>; 6] = [
+            Self::abundance_panel,
+            Self::true_abundance_panel,
+            Self::abundance_pixels,
+            Self::brightness_map,
+            Self::error_map,
+            |page| Ok(page.spectra_chart()?.save(page.figure("endmembers"))?),
+        ];
+        figures.par_iter().try_for_each(|figure| figure(self))
+    }
+
+    fn figure(&self, name: &str) -> PathBuf {
+        self.dir.join("figures").join(name)
+    }
+
+    fn abundance_panel(&self) -> Result<()> {
         let convention = self.unmixed.config.abundance;
-        let own = self.unmixed.own_abundances();
-        let maps: Vec<Vec<f32>> = (0..own.endmembers()).map(|k| single(&own.map(k))).collect();
-        let mut panel = MapPanel::new(format!("Abundances ({})", convention.name()), rows, columns).label("abundance");
-        if convention != Convention::Nnls {
+        let title = format!("Abundances ({})", convention.name());
+        let bounded = convention != Convention::Nnls;
+        self.panel(title, self.unmixed.own_abundances(), bounded, "abundances")
+    }
+
+    fn true_abundance_panel(&self) -> Result<()> {
+        match self.truth_abundances() {
+            Some(truth) => self.panel("True abundances".into(), truth, true, "true_abundances"),
+            None => Ok(()),
+        }
+    }
+
+    fn panel(&self, title: String, abundances: &Abundances, bounded: bool, name: &str) -> Result<()> {
+        let (rows, columns) = self.scene.image_size()?;
+        let maps: Vec<Vec<f32>> = (0..abundances.endmembers()).map(|k| single(&abundances.map(k))).collect();
+        let mut panel = MapPanel::new(title, rows, columns).label("abundance");
+        if bounded {
             panel = panel.range(0.0, 1.0);
         }
         for (name, map) in self.names.iter().zip(&maps) {
             panel = panel.map(name.as_str(), map);
-            HeatMap::new(name.as_str(), map, rows, columns)
+        }
+        Ok(panel.save(self.figure(name))?)
+    }
+
+    /// One pixel of the picture for each of the scene.
+    fn abundance_pixels(&self) -> Result<()> {
+        let (rows, columns) = self.scene.image_size()?;
+        let own = self.unmixed.own_abundances();
+        for (k, name) in self.names.iter().enumerate().take(own.endmembers()) {
+            HeatMap::new(name.as_str(), &single(&own.map(k)), rows, columns)
                 .range(0.0, 1.0)
-                .save_pixels(figures.join(format!("abundance_{}.png", file_name(name))))?;
+                .save_pixels(self.figure(&format!("abundance_{}.png", file_name(name))))?;
         }
-        panel.save(figures.join("abundances"))?;
-        if let Some(truth) = self.truth_abundances() {
-            let maps: Vec<Vec<f32>> = (0..own.endmembers()).map(|k| single(&truth.map(k))).collect();
-            let mut panel = MapPanel::new("True abundances", rows, columns).label("abundance").range(0.0, 1.0);
-            for (name, map) in self.names.iter().zip(&maps) {
-                panel = panel.map(name.as_str(), map);
-            }
-            panel.save(figures.join("true_abundances"))?;
-        }
+        Ok(())
+    }
+
+    fn brightness_map(&self) -> Result<()> {
+        let (rows, columns) = self.scene.image_size()?;
         HeatMap::new("Brightness", &single(&self.unmixed.brightness), rows, columns)
             .color_map(ColorMap::Gray)
             .label("relative brightness")
-            .save(figures.join("brightness"))?;
+            .save(self.figure("brightness"))?;
+        Ok(())
+    }
+
+    fn error_map(&self) -> Result<()> {
+        let (rows, columns) = self.scene.image_size()?;
         HeatMap::new("Reconstruction error", &single(&self.unmixed.errors), rows, columns)
             .label("root mean square over bands")
-            .save(figures.join("reconstruction_error"))?;
-        self.spectra_chart()?.save(figures.join("endmembers"))?;
+            .save(self.figure("reconstruction_error"))?;
         Ok(())
     }
 
