@@ -14,9 +14,12 @@
 //!
 //! Features only add. Of the backends, at least one is needed to compute.
 
+/// The Burn that the other modules are built on.
+pub use burn;
 pub use cupel_data as data;
 pub use cupel_pca as pca;
 pub use cupel_report as report;
 pub use cupel_train as train;
+pub use cupel_tune as tune;
 #[cfg(feature = "unmixing")]
 pub use cupel_unmixing as unmixing;

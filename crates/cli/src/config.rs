@@ -269,7 +269,7 @@ mod tests {
     fn values_are_checked_by_the_option() {
         assert!(refused("seed = \"many\"\n").contains("line 1: `seed` cannot be \"many\": invalid digit"));
         assert!(refused("threads = 0\n").contains("`threads` cannot be \"0\""));
-        assert!(refused("precision = \"f16\"\n").contains("it takes auto, f32, bf16, fp16"));
+        assert!(refused("precision = \"f8\"\n").contains("it takes auto, f32, bf16, fp16"));
         assert!(refused("force = 1\n").contains("`force` takes true or false"));
         assert!(refused("seed = [1, 2]\n").contains("`seed` takes one value, not a list"));
         assert!(refused("dry_run = true\ndry-run = false\n").contains("`dry-run` is already set on line 1"));

@@ -79,6 +79,10 @@ impl Arguments {
         let found = match run_scene(&settings, &task, output)? {
             None => return Ok(Ending::Done),
             Some(Completed::Stopped { signal }) => return Ok(Ending::Stopped { signal }),
+            Some(Completed::Earlier(earlier)) => {
+                output.result(&earlier)?;
+                return Ok(Ending::Done);
+            }
             Some(Completed::Done(found)) => found,
         };
         let (vca_mean_sad_rad, vca_fcls_rmse) = vca(&task.scene, settings.options.seed)?;

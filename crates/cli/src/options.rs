@@ -3,7 +3,11 @@
 use std::{num::NonZeroU64, num::NonZeroUsize, path::PathBuf};
 
 use anyhow::{Context, Result};
-use clap::{Args, ValueEnum};
+use clap::{
+    Args,
+    builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
+};
+use cupel::train::Precision;
 use serde::Serialize;
 
 /// The heading under which `--help` lists them.
@@ -22,9 +26,14 @@ pub struct Options {
     #[arg(long, value_name = "DEVICE", default_value = "auto")]
     pub device: String,
 
-    /// Number format of weights and activations where a method has any
-    #[arg(long, value_enum, default_value_t = Precision::Auto)]
+    /// Numbers that networks compute with; auto for what the device and the size of the work repay
+    #[arg(long, value_name = "PRECISION", default_value = "auto", value_parser = precisions())]
     pub precision: Precision,
+
+    /// true for --precision auto, false for f32
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", conflicts_with = "precision")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub use_amp: Option<bool>,
 
     /// Every random draw follows from this number
     #[arg(long, value_name = "SEED", default_value_t = 0)]
@@ -48,6 +57,11 @@ pub struct Options {
     #[serde(skip)]
     pub resume: bool,
 
+    /// With --resume: a damaged checkpoint or a changed setting is an error, not a warning
+    #[arg(long, requires = "resume")]
+    #[serde(skip)]
+    pub strict: bool,
+
     /// Check everything, say what would be done, and do nothing
     #[arg(long)]
     #[serde(skip)]
@@ -68,21 +82,26 @@ pub struct Options {
     pub quiet: bool,
 }
 
-/// Number format of the work on the device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// What the device and the size of the work allow
-    Auto,
-    /// 32-bit floating point
-    F32,
-    /// bfloat16
-    Bf16,
-    /// 16-bit floating point with loss scaling
-    Fp16,
+fn precisions() -> impl TypedValueParser<Value = Precision> {
+    PossibleValuesParser::new([
+        PossibleValue::new("auto"),
+        PossibleValue::new("f32").aliases(["fp32", "float32"]),
+        PossibleValue::new("bf16").alias("bfloat16"),
+        PossibleValue::new("fp16").aliases(["f16", "float16", "half"]),
+    ])
+    .try_map(|text| text.parse())
 }
 
 impl Options {
+    /// The precision asked for, by either name.
+    pub fn precision(&self) -> Precision {
+        match self.use_amp {
+            Some(true) => Precision::Auto,
+            Some(false) => Precision::F32,
+            None => self.precision,
+        }
+    }
+
     /// Sets up what holds for the whole process; called once, before any work.
     ///
     /// # Errors

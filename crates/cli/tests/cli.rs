@@ -61,7 +61,7 @@ fn wrong_usage_ends_with_2_and_a_suggestion() {
         (&["doctor", "--sede", "1"], "'--seed'"),
         (&["doctor", "--seed", "many"], "invalid value 'many' for '--seed"),
         (&["doctor", "--threads", "0"], "invalid value '0' for '--threads"),
-        (&["doctor", "--precision", "f16"], "possible values: auto, f32, bf16, fp16"),
+        (&["doctor", "--precision", "f8"], "possible values: auto, f32, bf16, fp16"),
         (&["doctor", "--force", "--resume"], "cannot be used with"),
         (&["report"], "<RUN>..."),
         (&["data", "info"], "<FILE>"),

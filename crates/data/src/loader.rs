@@ -13,30 +13,48 @@ use crate::{
 use std::{
     any::Any,
     collections::VecDeque,
+    num::NonZeroUsize,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     thread::JoinHandle,
 };
 
+/// Workers that a loader starts with unless told otherwise: one a core, up to this many.
+const MOST_WORKERS: usize = 8;
+/// Batches ahead for each worker.
+const PREFETCH_PER_WORKER: usize = 2;
+
 /// How rows become batches.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LoaderConfig {
-    /// Rows per batch, at least 1. Default 32.
+    /// Rows per batch, at least 1.
     pub batch_size: usize,
-    /// Threads that make batches; 0 makes them on the calling thread. The batches are the same. Default 2.
+    /// Threads that make batches; 0 makes them on the calling thread. The batches are the same.
     pub workers: usize,
     /// Batches that may be in the making or waiting, at least 1 where there are workers; fewer than `workers` leaves
-    /// some of them idle. Default 4.
+    /// some of them idle.
     pub prefetch: usize,
-    /// Whether every epoch has its own random order of the rows. Default true.
+    /// Whether every epoch has its own random order of the rows.
     pub shuffle: bool,
-    /// Whether an epoch ends with a smaller batch when the rows do not divide evenly. Default true.
+    /// Whether an epoch ends with a smaller batch when the rows do not divide evenly.
     pub keep_last: bool,
 }
 
-impl Default for LoaderConfig {
-    fn default() -> Self {
-        Self { batch_size: 32, workers: 2, prefetch: 4, shuffle: true, keep_last: true }
+impl LoaderConfig {
+    /// For training: a worker for each core, at most 8, with 2 batches ahead each; shuffled.
+    pub fn training(batch_size: usize) -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self { shuffle: true, ..Self::with_workers(batch_size, cores.min(MOST_WORKERS)) }
+    }
+
+    /// For validation: half the workers of [`training`](Self::training), at least one, in the order of the rows.
+    pub fn validation(batch_size: usize) -> Self {
+        let workers = (Self::training(batch_size).workers / 2).max(1);
+        Self { shuffle: false, ..Self::with_workers(batch_size, workers) }
+    }
+
+    fn with_workers(batch_size: usize, workers: usize) -> Self {
+        Self { batch_size, workers, prefetch: PREFETCH_PER_WORKER * workers, shuffle: false, keep_last: true }
     }
 }
 
@@ -67,7 +85,7 @@ impl<S: Source + 'static> Loader<S> {
     ///     }
     /// }
     /// # fn main() -> Result<()> {
-    /// let config = LoaderConfig { batch_size: 2, shuffle: false, ..LoaderConfig::default() };
+    /// let config = LoaderConfig::validation(2);
     /// let mut loader = Loader::new(Squares.into(), config, Stream::new(0, "batches"))?;
     /// assert_eq!(loader.steps(), 3);
     /// assert_eq!(loader.get(0, 0)?, [0, 1]);

@@ -110,6 +110,12 @@ pub fn compiled() -> impl Iterator<Item = &'static str> {
     Kind::ALL.into_iter().filter(|kind| kind.compiled()).map(Kind::name)
 }
 
+/// Whether `device` is the CPU, with or without automatic differentiation.
+pub fn is_cpu(device: &Device) -> bool {
+    let plain = device.clone().inner();
+    Kind::ALL.into_iter().any(|kind| kind.is_cpu() && kind.compiled() && kind.devices().contains(&plain))
+}
+
 fn select_first(kinds: &[Kind]) -> Result<Selected> {
     let mut reasons = Vec::new();
     for kind in kinds {

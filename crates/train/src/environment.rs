@@ -1,6 +1,6 @@
 //! What a run was made with: versions, machine, device, seed and command.
 
-use crate::Selected;
+use crate::{Casting, Selected};
 use serde::Serialize;
 use serde_json::Value;
 use std::{
@@ -32,8 +32,10 @@ pub struct Environment {
     pub device: Option<String>,
     /// Why this device.
     pub device_reason: Option<String>,
-    /// Type of the numbers.
-    pub dtype: Option<String>,
+    /// What networks compute with.
+    pub precision: Option<String>,
+    /// Why that.
+    pub precision_reason: Option<String>,
     /// Seed of all random streams.
     pub seed: Option<u64>,
     /// How the program was called.
@@ -62,7 +64,8 @@ impl Environment {
             threads: rayon::current_num_threads(),
             device: None,
             device_reason: None,
-            dtype: None,
+            precision: None,
+            precision_reason: None,
             seed: None,
             command_line: std::env::args_os().map(|word| word.to_string_lossy().into_owned()).collect(),
             process: std::process::id(),
@@ -73,10 +76,11 @@ impl Environment {
     }
 
     /// Adds what the caller chose.
-    pub(crate) fn describe(&mut self, device: &Selected, dtype: &str, seed: u64) {
+    pub(crate) fn describe(&mut self, device: &Selected, casting: &Casting, seed: u64) {
         self.device = Some(device.name.clone());
         self.device_reason = Some(device.reason.clone());
-        self.dtype = Some(dtype.to_string());
+        self.precision = Some(casting.name().to_string());
+        self.precision_reason = Some(casting.reason().to_string());
         self.seed = Some(seed);
     }
 

@@ -182,6 +182,90 @@ pub enum Error {
         /// What is wrong with it.
         problem: &'static str,
     },
+    /// Weights that Burn could not write or read.
+    #[error("could not {action} {what}: {source}")]
+    Record {
+        /// What was being done.
+        action: &'static str,
+        /// The entry or file.
+        what: String,
+        /// What Burn found.
+        source: burn::store::RecordError,
+    },
+    /// Weights that belong to another model.
+    #[error("{what} does not fit this model; {problem}; use the model settings it was made with, or start again")]
+    OtherModel {
+        /// The checkpoint or file.
+        what: String,
+        /// What differs, parameter by parameter.
+        problem: String,
+    },
+    /// The device failed while it computed.
+    #[error("could not {action}: {problem}")]
+    Device {
+        /// What was being done.
+        action: &'static str,
+        /// What the device said.
+        problem: String,
+    },
+    /// A precision that the device does not compute with.
+    #[error("--precision {asked}: this device does not compute with it (it has: {there}); use one of those, or auto")]
+    PrecisionAbsent {
+        /// What was asked for.
+        asked: &'static str,
+        /// What the device has.
+        there: String,
+    },
+    /// A loss or gradient is not finite.
+    #[error(
+        "update {update} (epoch {epoch}, step {step}): the loss is {loss}, the first parameter with a gradient that is not finite: {first}, the last, where the backward pass met it first: {origin}; learning rate {learning_rate}, last losses: {losses}; lower the learning rate, clip the gradients, or look at the input of that step ({skipped} updates were left out before)"
+    )]
+    NotFinite {
+        /// The update, counted from 1.
+        update: u64,
+        /// Its epoch within the stage, counted from 0.
+        epoch: u64,
+        /// Its first step within the epoch, counted from 0.
+        step: u64,
+        /// The loss.
+        loss: f64,
+        /// Path of the first parameter, in the order of the model, with such a gradient.
+        first: String,
+        /// Path of the last one.
+        origin: String,
+        /// Learning rate of the update.
+        learning_rate: f64,
+        /// Losses before, newest first.
+        losses: String,
+        /// Updates left out before by policy.
+        skipped: u64,
+    },
+    /// No scale of the loss keeps the gradients finite.
+    #[error(
+        "{overflows} updates in a row overflowed half floats, the last at loss scale {scale}; use --precision bf16 or f32, or lower the learning rate"
+    )]
+    ScalerGaveUp {
+        /// Updates in a row that overflowed.
+        overflows: u32,
+        /// The scale by then.
+        scale: f64,
+    },
+    /// The number that decides about the best weights is none.
+    #[error("`{metric}` is {value}: it cannot decide which weights are the best; look at what it is computed from")]
+    WatchNotFinite {
+        /// Its name.
+        metric: String,
+        /// Its value.
+        value: f64,
+    },
+    /// The number that decides about the best weights is not given.
+    #[error("no number `{metric}` to decide which weights are the best (there are: {have}); set `watch.metric` to one")]
+    WatchMissing {
+        /// The name asked for.
+        metric: String,
+        /// The numbers that are there.
+        have: String,
+    },
     /// A setting that cannot be.
     #[error("{name} = {got}: expected {expected}")]
     Setting {
@@ -204,6 +288,20 @@ impl Error {
     pub(crate) fn io(action: &'static str, path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();
         move |source| Self::Io { action, path, source }
+    }
+
+    /// For `map_err` on Burn's records.
+    pub(crate) fn record(
+        action: &'static str,
+        what: impl Into<String>,
+    ) -> impl FnOnce(burn::store::RecordError) -> Self {
+        let what = what.into();
+        move |source| Self::Record { action, what, source }
+    }
+
+    /// For `map_err` on what a device computes.
+    pub(crate) fn device<E: std::fmt::Display>(action: &'static str) -> impl FnOnce(E) -> Self {
+        move |source| Self::Device { action, problem: source.to_string() }
     }
 
     /// For `map_err` on encoders and decoders.

@@ -4,13 +4,15 @@
 //! `{"work":"edaa","step":12,"elapsed_seconds":3.2,"metrics":{"loss":0.5}}`; a value that is not finite is the text
 //! `"NaN"`, `"inf"` or `"-inf"`, which JSON has no number for. `metrics.csv` has one *number* a line,
 //! `work,step,elapsed_seconds,metric,value`: names that first appear late in a run then need no new column, and lines
-//! once written never change.
+//! once written never change. `tensorboard/` has the numbers of each piece of work for TensorBoard, whose step is the number of
+//! advances.
 
-use crate::{Error, Result};
+use crate::{Error, Result, tensorboard::EventFile};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::{
     borrow::Cow,
+    collections::HashMap,
     fs::{self, File, OpenOptions},
     io::Write,
     path::{Path, PathBuf},
@@ -52,6 +54,30 @@ impl Metrics {
     }
 }
 
+impl Serialize for Metrics {
+    /// A list of pairs; JSON has no numbers that are not finite, so they are texts as in the log.
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.iter().map(|(name, value)| (name, number(value))))
+    }
+}
+
+impl<'de> Deserialize<'de> for Metrics {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        #[serde(untagged)]
+        enum Number {
+            Finite(f64),
+            Other(String),
+        }
+        let pairs = Vec::<(String, Number)>::deserialize(deserializer)?;
+        let value = |number| match number {
+            Number::Finite(value) => Ok(value),
+            Number::Other(text) => text.parse().map_err(serde::de::Error::custom),
+        };
+        pairs.into_iter().map(|(name, number)| Ok((name, value(number)?))).collect()
+    }
+}
+
 impl<const N: usize> From<[(&'static str, f64); N]> for Metrics {
     fn from(values: [(&'static str, f64); N]) -> Self {
         values.into_iter().collect()
@@ -75,12 +101,13 @@ struct Record {
     metrics: Map<String, Value>,
 }
 
-/// The two files of a run's log.
+/// The files of a run's log.
 #[derive(Debug)]
 pub(crate) struct MetricLog {
     folder: PathBuf,
     json_lines: File,
     csv: File,
+    events: HashMap<String, EventFile>,
     /// Time of earlier processes that worked on the run.
     elapsed_before_seconds: f64,
     started: Instant,
@@ -101,7 +128,8 @@ impl MetricLog {
             .find_map(|line| serde_json::from_str::<Record>(line).ok())
             .map_or(0.0, |record| record.elapsed_seconds);
         let folder = folder.to_path_buf();
-        Ok(Self { folder, json_lines, csv, elapsed_before_seconds, started: Instant::now() })
+        let events = HashMap::new();
+        Ok(Self { folder, json_lines, csv, events, elapsed_before_seconds, started: Instant::now() })
     }
 
     /// Working time of the run so far, over all processes.
@@ -126,6 +154,9 @@ impl MetricLog {
             // `{:?}` is the shortest text that reads back to the same number.
             lines += &format!("{work},{step},{elapsed_seconds},{name},{value:?}\n");
         }
+        if let Some((work, step)) = at {
+            self.events(work).append(step, values.clone())?;
+        }
         let record = Record {
             work: at.map(|(work, _)| work.to_string()),
             step: at.map(|(_, step)| step),
@@ -141,8 +172,16 @@ impl MetricLog {
         self.csv.write_all(lines.as_bytes()).map_err(Error::io("append to", csv_path))
     }
 
+    fn events(&mut self, work: &str) -> &mut EventFile {
+        let folder = &self.folder;
+        self.events.entry(work.to_string()).or_insert_with(|| EventFile::new(folder, work))
+    }
+
     /// Takes back what `work` logged after its advance number `step`, because it goes on from there.
     pub(crate) fn rewind(&mut self, work: &str, step: u64) -> Result<()> {
+        if self.events(work).exist() {
+            self.events(work).restart(step)?;
+        }
         let stays = |line: &str| {
             serde_json::from_str::<Record>(line)
                 .is_ok_and(|record| record.work.as_deref() != Some(work) || record.step.is_none_or(|at| at <= step))

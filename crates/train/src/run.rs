@@ -12,7 +12,7 @@
 //! A domain adds its own files beside them. Nothing is written outside the folder.
 
 use crate::{
-    Environment, Error, Result, Selected,
+    Casting, Environment, Error, Result, Selected,
     config_changes::changes,
     environment::utc,
     lock::{LOCK, Lock},
@@ -111,6 +111,24 @@ impl Run {
         Ok(run)
     }
 
+    /// The summary of the finished run in `dir`; `None` where there is none, or where it had another configuration, so that
+    /// there may be more to do.
+    ///
+    /// # Errors
+    /// [`Error::Encoding`] and [`Error::Io`] where its files cannot be read.
+    pub fn finished(dir: &Path, config: &impl Serialize) -> Result<Option<Value>> {
+        let path = dir.join(FINISHED);
+        if !path.is_file()
+            || check_is_run(dir).is_err()
+            || !changes(&read(&dir.join(CONFIG))?, &encode(config)?).is_empty()
+        {
+            return Ok(None);
+        }
+        let content: Value =
+            serde_json::from_str(&read(&path)?).map_err(Error::encoding("decode", path.display().to_string()))?;
+        Ok(Some(content["summary"].clone()))
+    }
+
     /// A run without a folder: nothing is saved, logged or shown, and signals keep their default action.
     pub fn in_memory() -> Self {
         Self { folder: None, quiet: true, strict: false, warnings: Vec::new() }
@@ -142,15 +160,15 @@ impl Run {
         &self.warnings
     }
 
-    /// Notes device, type of numbers and seed in `environment.json`.
+    /// Notes device, precision and seed in `environment.json`.
     ///
     /// # Errors
     /// [`Error::Io`] where the file cannot be written.
-    pub fn describe(&mut self, device: &Selected, dtype: &str, seed: u64) -> Result<()> {
+    pub fn describe(&mut self, device: &Selected, casting: &Casting, seed: u64) -> Result<()> {
         let Some(folder) = &mut self.folder else {
             return Ok(());
         };
-        folder.environment.describe(device, dtype, seed);
+        folder.environment.describe(device, casting, seed);
         save_json(&folder.dir.join(ENVIRONMENT), &folder.environment)
     }
 
@@ -333,11 +351,11 @@ mod tests {
         let folder = tempdir().unwrap();
         let mut run = Run::create(folder.path(), &config(1), false).unwrap();
         let device = crate::device::select("cpu").unwrap();
-        run.describe(&device, "f32", u64::MAX).unwrap();
+        run.describe(&device, &Casting::f32(), u64::MAX).unwrap();
         let environment = json(&folder.path().join(ENVIRONMENT));
         assert_eq!(environment["device"], device.name);
         assert_eq!(environment["device_reason"], device.reason);
-        assert_eq!(environment["dtype"], "f32");
+        assert_eq!(environment["precision"], "f32");
         assert_eq!(environment["seed"], u64::MAX);
     }
 

@@ -8,7 +8,7 @@ use cupel::unmixing::{Ending as Fitted, Row, Spread, Summary, save_comparison};
 use serde::Serialize;
 
 use super::{
-    run::{Completed, Extractor, Settings, fit, matched, open_run, run_dir, seeds, select_device, stopped, write_json},
+    run::{Extractor, Settings, earlier, fit, matched, note_stop, open_run, run_dir, seeds, select_device, write_json},
     scene::SceneArguments,
 };
 use crate::{Ending, options::Options, output::Output};
@@ -55,7 +55,7 @@ impl Arguments {
             options: self.options,
         };
         let options = &settings.options;
-        let device = select_device(options, output)?;
+        let (device, casting) = select_device(options, output)?;
         let dir = run_dir(options, &settings.scene.file, "compare")?;
         if options.dry_run {
             let names: Vec<&str> = settings.methods.iter().map(|m| cupel::unmixing::Method::from(*m).name()).collect();
@@ -69,15 +69,19 @@ impl Arguments {
             ));
             return Ok(Ending::Done);
         }
-        let mut run = open_run(&dir, &settings)?;
-        run.describe(&device, "f32", options.seed)?;
+        if let Some(earlier) = earlier(&dir, &settings)? {
+            output.result(&earlier)?;
+            return Ok(Ending::Done);
+        }
+        let mut run = open_run(&dir, &settings, output)?;
+        run.describe(&device, &casting, options.seed)?;
         let mut rows = Vec::new();
         for &method in &settings.methods {
             let mut summaries: Vec<Summary> = Vec::new();
             for seed in seeds(options.seed, settings.runs) {
                 match fit(&settings, &task, method, seed, &mut run)? {
                     Fitted::Stopped { signal } => {
-                        let Completed::Stopped { signal } = stopped(&dir, signal, output) else { continue };
+                        note_stop(&dir, output);
                         return Ok(Ending::Stopped { signal });
                     }
                     Fitted::Unmixed(unmixed) => summaries.push(matched(*unmixed, &task, &dir)?.1),

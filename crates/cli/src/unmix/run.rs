@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use cupel::{
-    train::{Policy, Run, device},
+    train::{self, Casting, Policy, Precision, Run, device},
     unmixing::{
         AbundanceRmse, Agreement, Ending as Fitted, Method, Row, Summary, Unmixed, Unmixing, UnmixingConfig, save,
     },
@@ -93,6 +93,10 @@ impl Arguments {
         match run_scene(&settings, &task, output)? {
             None => Ok(Ending::Done),
             Some(Completed::Stopped { signal }) => Ok(Ending::Stopped { signal }),
+            Some(Completed::Earlier(earlier)) => {
+                output.result(&earlier)?;
+                Ok(Ending::Done)
+            }
             Some(Completed::Done(result)) => {
                 output.result(&result)?;
                 Ok(Ending::Done)
@@ -104,7 +108,27 @@ impl Arguments {
 /// How [`run_scene`] ended.
 pub enum Completed {
     Done(Box<Printed>),
-    Stopped { signal: i32 },
+    /// By an earlier process.
+    Earlier(Earlier),
+    Stopped {
+        signal: i32,
+    },
+}
+
+/// The summary of a run that was finished before.
+#[derive(Serialize)]
+pub struct Earlier {
+    #[serde(flatten)]
+    pub summary: serde_json::Value,
+    #[serde(skip)]
+    pub dir: PathBuf,
+}
+
+impl fmt::Display for Earlier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dir = self.dir.display();
+        write!(f, "the run in {dir} was already finished, and nothing was done; its report: {dir}/report.html")
+    }
 }
 
 /// What `run` prints: means over the runs, and each run where there are several.
@@ -124,7 +148,7 @@ pub struct Printed {
 /// A device that is not there, a folder that may not be used, a run that fails.
 pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Option<Completed>> {
     let options = &settings.options;
-    let device = select_device(options, output)?;
+    let (device, casting) = select_device(options, output)?;
     let dir = run_dir(options, &settings.scene.file, "unmix")?;
     if options.dry_run {
         output.note(format_args!(
@@ -135,12 +159,18 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
         ));
         return Ok(None);
     }
-    let mut run = open_run(&dir, settings)?;
-    run.describe(&device, "f32", options.seed)?;
+    if let Some(earlier) = earlier(&dir, settings)? {
+        return Ok(Some(Completed::Earlier(earlier)));
+    }
+    let mut run = open_run(&dir, settings, output)?;
+    run.describe(&device, &casting, options.seed)?;
     let mut results: Vec<(Unmixed, Summary)> = Vec::new();
     for seed in seeds(options.seed, settings.runs) {
         match fit(settings, task, settings.methods[0], seed, &mut run)? {
-            Fitted::Stopped { signal } => return Ok(Some(stopped(&dir, signal, output))),
+            Fitted::Stopped { signal } => {
+                note_stop(&dir, output);
+                return Ok(Some(Completed::Stopped { signal }));
+            }
             Fitted::Unmixed(unmixed) => results.push(matched(*unmixed, task, &dir)?),
         }
     }
@@ -155,17 +185,22 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
     Ok(Some(Completed::Done(Box::new(Printed { summary, runs, names }))))
 }
 
-/// The device asked for, told to the user.
+/// The device and the precision asked for, told to the user.
 ///
 /// # Errors
-/// A device that was named and is not there.
-pub fn select_device(options: &Options, output: Output) -> Result<device::Selected> {
+/// A device that was named and is not there; a precision that no method here has.
+pub fn select_device(options: &Options, output: Output) -> Result<(device::Selected, Casting)> {
     let device = device::select(&options.device)?;
+    let asked = options.precision();
+    if !matches!(asked, Precision::Auto | Precision::F32) {
+        bail!("--precision {asked}: extraction and abundances are classical and have f32 only; leave it out");
+    }
+    let casting = Casting::f32();
     output.note(format_args!(
-        "device: {} ({}); extraction and abundances are classical and run on the CPU with any device",
+        "device: {} ({}); extraction and abundances are classical and run on the CPU in f32 with any device",
         device.name, device.reason
     ));
-    Ok(device)
+    Ok((device, casting))
 }
 
 /// One fit within `run`, with its numbers logged.
@@ -202,9 +237,8 @@ pub fn matched(unmixed: Unmixed, task: &Task, dir: &Path) -> Result<(Unmixed, Su
 }
 
 /// Tells how to go on after a signal.
-pub fn stopped(dir: &Path, signal: i32, output: Output) -> Completed {
+pub fn note_stop(dir: &Path, output: Output) {
     output.note(format_args!("stopped and saved; go on with --resume --out {}", dir.display()));
-    Completed::Stopped { signal }
 }
 
 /// The folder asked for, or the first unused one under `runs`.
@@ -221,11 +255,26 @@ pub fn run_dir(options: &Options, scene: &Path, command: &str) -> Result<PathBuf
     std::iter::once(first).chain(numbered).find(|dir| !dir.exists()).context("no folder is left under runs")
 }
 
-/// Creates or resumes the run folder.
-pub fn open_run(dir: &Path, settings: &Settings) -> Result<Run> {
+/// What an earlier process made of exactly this run, where it is to be resumed and nothing is left to do.
+pub fn earlier(dir: &Path, settings: &Settings) -> Result<Option<Earlier>> {
+    if !settings.options.resume {
+        return Ok(None);
+    }
+    Ok(Run::finished(dir, settings)?.map(|summary| Earlier { summary, dir: dir.to_path_buf() }))
+}
+
+/// Creates or resumes the run folder; where there is nothing to resume, the run starts at the beginning.
+pub fn open_run(dir: &Path, settings: &Settings, output: Output) -> Result<Run> {
     let options = &settings.options;
-    let mut run =
-        if options.resume { Run::resume(dir, settings, false)? } else { Run::create(dir, settings, options.force)? };
+    let resumed = options.resume.then(|| Run::resume(dir, settings, options.strict));
+    let mut run = match resumed {
+        None => Run::create(dir, settings, options.force)?,
+        Some(Err(train::Error::NothingToResume { .. })) => {
+            output.note(format_args!("{}: nothing to resume, the run starts at the beginning", dir.display()));
+            Run::create(dir, settings, false)?
+        }
+        Some(resumed) => resumed?,
+    };
     run.set_quiet(options.quiet);
     Ok(run)
 }

@@ -1,0 +1,151 @@
+//! SIGKILL at any moment, the write of a checkpoint above all, costs no more than the steps since the last complete set,
+//! and the run still ends with the same results.
+//!
+//! 25 kills by default; `CUPEL_KILLS=200 cargo test --release -p cupel-cli --test kills -- --nocapture` for more.
+#![cfg(unix)]
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+const RUN: &str =
+    "unmix run scene.mat --method edaa --restarts 120 --seed 4 --threads 1 --checkpoint-every 1 --quiet --out";
+const RESULTS: [&str; 4] = ["endmembers.npy", "abundances.npy", "brightness.npy", "reconstruction_error.npy"];
+
+fn cupel(folder: &Path, line: &str) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cupel"));
+    command.args(line.split_whitespace()).current_dir(folder);
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+}
+
+fn finish(child: Child, line: &str) {
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// A complete set has its manifest in a folder that is named by a number.
+fn newest_set(dir: &Path) -> u64 {
+    let sets = fs::read_dir(dir.join("checkpoints/edaa-seed-4")).into_iter().flatten().flatten();
+    sets.filter(|set| set.path().join("manifest.json").is_file())
+        .filter_map(|set| set.file_name().to_str()?.parse().ok())
+        .max()
+        .unwrap_or(0)
+}
+
+fn writes_a_set(dir: &Path) -> bool {
+    let mut entries = fs::read_dir(dir.join("checkpoints/edaa-seed-4")).into_iter().flatten().flatten();
+    entries.any(|entry| entry.file_name().to_string_lossy().starts_with(".partial"))
+}
+
+/// Kills the child after `delay`, or at the first write of a set after it where `at_write`; says whether it was in time.
+fn kill(mut child: Child, dir: &Path, delay: Duration, at_write: bool) -> bool {
+    let start = Instant::now();
+    while start.elapsed() < delay || at_write && !writes_a_set(dir) {
+        if child.try_wait().unwrap().is_some() {
+            return false;
+        }
+        if !at_write {
+            sleep(Duration::from_micros(200));
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    true
+}
+
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened() {
+    let kills: u32 = std::env::var("CUPEL_KILLS").ok().map_or(25, |text| text.parse().unwrap());
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let simulate = "unmix simulate --pixels 2500 --bands 40 --materials 3 --snr-db 30 --seed 3 --out scene.mat";
+    finish(cupel(folder, simulate), simulate);
+    let start = Instant::now();
+    let line = format!("{RUN} whole");
+    finish(cupel(folder, &line), &line);
+    let whole = start.elapsed();
+
+    let (mut made, mut at_writes, mut runs) = (0, 0, 0u32);
+    while made < kills {
+        runs += 1;
+        let name = format!("killed-{runs}");
+        let dir: PathBuf = folder.join(&name);
+        let line = format!("{RUN} {name} --resume");
+        let mut complete = 0;
+        for attempt in 0..4 {
+            if made == kills {
+                break;
+            }
+            // every other kill waits for a write; all of them at moments spread over the run
+            let at_write = made % 2 == 0;
+            let share = f64::from((made * 7 + attempt * 3) % 20) / 20.0;
+            let in_time = kill(cupel(folder, &line), &dir, whole.mul_f64(share * 0.6), at_write);
+            let now = newest_set(&dir);
+            assert!(now >= complete, "a kill took back a complete set: {now} after {complete}");
+            complete = now;
+            if !in_time {
+                break;
+            }
+            made += 1;
+            at_writes += u32::from(at_write);
+        }
+        finish(cupel(folder, &line), &line);
+        for file in RESULTS {
+            let bytes = |run: &Path| fs::read(run.join(file)).unwrap();
+            assert!(bytes(&folder.join("whole")) == bytes(&dir), "{file} differs after kills in {name}");
+        }
+        fs::remove_dir_all(dir).unwrap();
+    }
+    println!("{made} kills, {at_writes} of them at the write of a checkpoint, over {runs} runs: all results equal");
+    assert!(4 * at_writes >= kills, "too few kills met a write: {at_writes}");
+}
+
+#[test]
+fn a_full_disk_is_an_error_and_the_old_set_stays() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let simulate = "unmix simulate --pixels 400 --bands 40 --materials 3 --snr-db 30 --seed 3 --out scene.mat";
+    finish(cupel(folder, simulate), simulate);
+    let binary = env!("CARGO_BIN_EXE_cupel");
+    // a file may not grow beyond 8 KiB: early sets fit, later ones do not (SIGXFSZ would end the process, not the write)
+    let line = format!("{RUN} small --force");
+    let script = format!("ulimit -f 8; trap '' XFSZ; exec {binary} {line}");
+    let output = Command::new("bash").args(["-c", &script]).current_dir(folder).output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{stderr}");
+    assert!(stderr.contains("could not write") && stderr.contains("small/checkpoints"), "{stderr}");
+    let complete = newest_set(&folder.join("small"));
+    assert!(complete > 0 && !writes_a_set(&folder.join("small")), "set {complete}");
+    // with room again the run goes on from there to the results of a run that never failed
+    for line in [format!("{RUN} small --resume"), format!("{RUN} whole")] {
+        finish(cupel(folder, &line), &line);
+    }
+    for file in RESULTS {
+        assert!(
+            fs::read(folder.join("whole").join(file)).unwrap() == fs::read(folder.join("small").join(file)).unwrap()
+        );
+    }
+}
+
+#[test]
+fn resuming_what_was_never_started_starts_it_and_resuming_what_is_finished_does_nothing() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let simulate = "unmix simulate --pixels 100 --bands 40 --materials 3 --snr-db 30 --seed 3 --out scene.mat";
+    finish(cupel(folder, simulate), simulate);
+    let run = "unmix run scene.mat --method vca --seed 1 --out run --resume";
+    let said = |line: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_cupel"));
+        let output = command.args(line.split_whitespace()).current_dir(folder).stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success());
+        String::from_utf8_lossy(&[output.stderr, output.stdout].concat()).into_owned()
+    };
+    assert!(said(run).contains("starts at the beginning"));
+    let finished = fs::metadata(folder.join("run/finished.json")).unwrap().modified().unwrap();
+    assert!(said(run).contains("already finished"));
+    assert_eq!(fs::metadata(folder.join("run/finished.json")).unwrap().modified().unwrap(), finished);
+}

@@ -1,0 +1,253 @@
+//! [`PerformanceMonitor`]: where the time of a training goes.
+//!
+//! A device may still compute when a call returns. The monitor therefore waits for it at both edges of every phase, which
+//! makes the numbers right and the training a little slower: it is off unless asked for.
+
+use crate::{Error, Result};
+use burn::tensor::Device;
+use serde::Serialize;
+use std::{
+    cell::RefCell,
+    fs,
+    path::Path,
+    time::{Duration, Instant},
+};
+
+/// Spans that a trace holds at most; a longer training is traced from its start.
+const MOST_SPANS: usize = 200_000;
+/// Rows of [`PerformanceMonitor::log_summary`].
+const SHOWN_PHASES: usize = 10;
+
+/// Takes the time of phases, which may lie within each other.
+#[derive(Debug)]
+pub struct PerformanceMonitor {
+    active: Option<Active>,
+}
+
+#[derive(Debug)]
+struct Active {
+    device: Device,
+    started: Instant,
+    record: RefCell<Record>,
+}
+
+#[derive(Debug, Default)]
+struct Record {
+    phases: Vec<Phase>,
+    /// Time of the phases within each phase that is open.
+    open: Vec<Duration>,
+    spans: Vec<Span>,
+    samples: f64,
+}
+
+/// The time of one phase.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Phase {
+    /// Its name.
+    pub name: &'static str,
+    /// How often it ran.
+    pub calls: u64,
+    /// Time in it, in seconds.
+    pub total_seconds: f64,
+    /// Time in it and in no phase within it, in seconds.
+    pub own_seconds: f64,
+}
+
+#[derive(Debug)]
+struct Span {
+    name: &'static str,
+    start: Duration,
+    length: Duration,
+}
+
+impl PerformanceMonitor {
+    /// A monitor that only calls through.
+    pub fn off() -> Self {
+        Self { active: None }
+    }
+
+    /// A monitor that waits for `device` at the edges of phases.
+    pub fn new(device: &Device) -> Self {
+        let record = RefCell::new(Record::default());
+        Self { active: Some(Active { device: device.clone(), started: Instant::now(), record }) }
+    }
+
+    /// Runs `work` as the phase `name`.
+    pub fn phase<T>(&self, name: &'static str, work: impl FnOnce() -> T) -> T {
+        let Some(active) = &self.active else {
+            return work();
+        };
+        // A device that fails says so where its result is read.
+        let _ = active.device.sync();
+        let start = active.started.elapsed();
+        active.record.borrow_mut().open.push(Duration::ZERO);
+        let result = work();
+        let _ = active.device.sync();
+        let length = active.started.elapsed() - start;
+        let mut record = active.record.borrow_mut();
+        let within = record.open.pop().unwrap_or_default();
+        if let Some(outer) = record.open.last_mut() {
+            *outer += length;
+        }
+        record.add(name, length, within);
+        if record.spans.len() < MOST_SPANS {
+            record.spans.push(Span { name, start, length });
+        }
+        result
+    }
+
+    /// Counts samples, for their rate.
+    pub fn count_samples(&self, samples: f64) {
+        if let Some(active) = &self.active {
+            active.record.borrow_mut().samples += samples;
+        }
+    }
+
+    /// The phases in the order of their own time, longest first.
+    pub fn phases(&self) -> Vec<Phase> {
+        let mut phases = self.active.as_ref().map_or_else(Vec::new, |active| active.record.borrow().phases.clone());
+        phases.sort_by(|a, b| b.own_seconds.total_cmp(&a.own_seconds));
+        phases
+    }
+
+    /// Samples per second since the monitor was made; `None` where it is off.
+    pub fn samples_per_second(&self) -> Option<f64> {
+        let active = self.active.as_ref()?;
+        Some(active.record.borrow().samples / active.started.elapsed().as_secs_f64())
+    }
+
+    /// A table of the costliest phases, samples per second and memory.
+    pub fn log_summary(&self) -> String {
+        let Some(active) = &self.active else {
+            return "no times were taken\n".into();
+        };
+        let elapsed = active.started.elapsed().as_secs_f64();
+        let mut text = format!("{:<14} {:>8} {:>10} {:>10} {:>7}\n", "phase", "calls", "total s", "own s", "own %");
+        for phase in self.phases().iter().take(SHOWN_PHASES) {
+            let share = 100.0 * phase.own_seconds / elapsed;
+            let Phase { name, calls, total_seconds, own_seconds } = phase;
+            text += &format!("{name:<14} {calls:>8} {total_seconds:>10.3} {own_seconds:>10.3} {share:>7.1}\n");
+        }
+        if let Some(rate) = self.samples_per_second().filter(|rate| *rate > 0.0) {
+            text += &format!("{rate:.1} samples/s\n");
+        }
+        for (name, bytes) in memory(&active.device) {
+            text += &format!("{name} {:.1} MiB\n", bytes as f64 / f64::from(1 << 20));
+        }
+        text
+    }
+
+    /// Writes the phases as a trace that `chrome://tracing` and Perfetto open.
+    ///
+    /// # Errors
+    /// [`Error::Io`] where the file cannot be written.
+    pub fn write_chrome_trace(&self, path: &Path) -> Result<()> {
+        #[derive(Serialize)]
+        struct Event<'a> {
+            name: &'a str,
+            ph: &'a str,
+            ts: f64,
+            dur: f64,
+            pid: u32,
+            tid: u32,
+        }
+        let record = self.active.as_ref().map(|active| active.record.borrow());
+        let spans = record.as_ref().map_or(&[][..], |record| &record.spans);
+        let microseconds = |time: Duration| time.as_secs_f64() * 1e6;
+        let events: Vec<Event> = spans
+            .iter()
+            .map(|span| Event {
+                name: span.name,
+                ph: "X",
+                ts: microseconds(span.start),
+                dur: microseconds(span.length),
+                pid: std::process::id(),
+                tid: 1,
+            })
+            .collect();
+        let content = serde_json::to_vec(&events).map_err(Error::encoding("encode", "the trace"))?;
+        Ok(cupel_data::write_atomic(path, |file| {
+            file.write_all(&content).map_err(cupel_data::Error::io("write", path))
+        })?)
+    }
+}
+
+impl Record {
+    fn add(&mut self, name: &'static str, length: Duration, within: Duration) {
+        let at = self.phases.iter().position(|phase| phase.name == name).unwrap_or_else(|| {
+            self.phases.push(Phase { name, calls: 0, total_seconds: 0.0, own_seconds: 0.0 });
+            self.phases.len() - 1
+        });
+        let phase = &mut self.phases[at];
+        phase.calls += 1;
+        phase.total_seconds += length.as_secs_f64();
+        phase.own_seconds += length.saturating_sub(within).as_secs_f64();
+    }
+}
+
+/// Memory of this process and of the device in bytes, as far as they tell.
+pub fn memory(device: &Device) -> Vec<(&'static str, u64)> {
+    let mut found = Vec::new();
+    for (name, line) in [("host memory", "VmRSS:"), ("host memory, peak", "VmHWM:")] {
+        found.extend(status_bytes(line).map(|bytes| (name, bytes)));
+    }
+    if let Some(usage) = device.memory_pool_usage() {
+        found.push(("device memory in use", usage.bytes_in_use));
+        found.push(("device memory reserved", usage.bytes_reserved));
+    }
+    found
+}
+
+/// A line of `/proc/self/status`, where there is one.
+fn status_bytes(line: &str) -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let kibibytes = status.lines().find_map(|text| text.strip_prefix(line))?.trim().strip_suffix(" kB")?.trim();
+    kibibytes.parse::<u64>().ok().map(|kibibytes| kibibytes << 10)
+}
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use std::thread::sleep;
+
+    fn monitor() -> PerformanceMonitor {
+        let monitor = PerformanceMonitor::new(&Device::flex());
+        for _ in 0..2 {
+            monitor.phase("step", || {
+                sleep(Duration::from_millis(5));
+                monitor.phase("forward", || sleep(Duration::from_millis(10)));
+            });
+            monitor.count_samples(8.0);
+        }
+        monitor
+    }
+
+    #[test]
+    fn phases_within_phases_are_told_apart() {
+        let phases = monitor().phases();
+        assert_eq!(phases.iter().map(|p| (p.name, p.calls)).collect::<Vec<_>>(), [("forward", 2), ("step", 2)]);
+        let (forward, step) = (&phases[0], &phases[1]);
+        assert!(forward.own_seconds >= 0.02 && step.own_seconds >= 0.01);
+        assert!(step.total_seconds >= forward.total_seconds + step.own_seconds - 1e-9);
+    }
+
+    #[test]
+    fn the_summary_and_the_trace_hold_every_phase() {
+        let folder = tempfile::tempdir().unwrap();
+        let monitor = monitor();
+        let text = monitor.log_summary();
+        assert!(text.contains("forward") && text.contains("samples/s"), "{text}");
+        let path = folder.path().join("trace.json");
+        monitor.write_chrome_trace(&path).unwrap();
+        let events: Vec<serde_json::Value> = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
+        assert_eq!(events.len(), 4);
+        assert!(events.iter().all(|e| e["ph"] == "X" && e["dur"].as_f64().unwrap() > 0.0));
+    }
+
+    #[test]
+    fn off_is_off() {
+        let monitor = PerformanceMonitor::off();
+        assert_eq!(monitor.phase("forward", || 7), 7);
+        assert!(monitor.phases().is_empty() && monitor.samples_per_second().is_none());
+    }
+}

@@ -1,0 +1,482 @@
+//! Laws of the loop: what accumulation, clipping, averaging, stopping and skipping mean, and what must fail loudly.
+
+use super::stand_ins::{
+    ConvNet, Convolutional, ImageFit, Images, SAMPLES, SingleObject, TableFit, Tabular, TabularNet,
+};
+use burn::{
+    module::Module,
+    tensor::{Device, Tensor, TensorData},
+};
+use cupel_train::{
+    Advance, Casting, Clip, Context, EarlyStopping, Fit, Goal, History, Lbfgs, LbfgsSettings, Loss, LossScaler,
+    Metrics, Next, NotFinite, Optimizer, Outcome, PerformanceMonitor, Policy, Position, Progress, Result, Run,
+    Schedule, StageConfig, Trainer, TrainerConfig, Watch,
+    checks::{self, Subject, weights},
+    fingerprint,
+};
+
+fn device() -> Device {
+    Device::flex()
+}
+
+fn floats(model: &impl Module) -> Vec<f32> {
+    weights(model).iter().flat_map(|(_, data)| data.iter::<f32>().collect::<Vec<_>>()).collect()
+}
+
+fn largest_difference(a: &impl Module, b: &impl Module) -> f32 {
+    floats(a).iter().zip(floats(b)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+fn table(batch: usize, stage: StageConfig) -> Trainer<TableFit> {
+    let config = TrainerConfig { seed: 1, stage, ..TrainerConfig::default() };
+    let model = Tabular.model(&device().autodiff());
+    Trainer::new(TableFit { batch }, model, config, Casting::f32(), &device()).unwrap()
+}
+
+fn advance<F: Fit>(trainer: &mut Trainer<F>, updates: usize) -> Result<Vec<Progress>> {
+    let mut at = Position::default();
+    (0..updates)
+        .map(|_| {
+            let progress = trainer.advance(at)?;
+            at = trainer.next(at);
+            Ok(progress)
+        })
+        .collect()
+}
+
+#[test]
+fn accumulated_batches_make_the_update_of_one_large_batch() {
+    let _one = checks::exclusive();
+    let stage = StageConfig { optimizer: Optimizer::sgd(), learning_rate: 0.1, ..StageConfig::default() };
+    // 44 rows in batches of 8: five full ones and a half one, which counts half
+    let accumulation = SAMPLES.div_ceil(8) as u64;
+    let mut small = table(8, StageConfig { accumulation, ..stage.clone() });
+    let mut large = table(SAMPLES, stage);
+    advance(&mut small, 3).unwrap();
+    advance(&mut large, 3).unwrap();
+    assert!(largest_difference(&small.model(), &large.model()) < 2e-6);
+    let untrained = table(8, StageConfig::default());
+    assert!(largest_difference(&small.model(), &untrained.model()) > 1e-2, "it did train");
+}
+
+#[test]
+fn two_devices_with_half_the_batch_are_one_with_the_whole_batch() {
+    let _one = checks::exclusive();
+    let stage = StageConfig { optimizer: Optimizer::adam(), learning_rate: 0.01, ..StageConfig::default() };
+    let mut two = table(SAMPLES / 2, StageConfig { accumulation: 2, ..stage.clone() }).with_devices(&[device()]);
+    let mut one = table(SAMPLES, stage);
+    advance(&mut two, 10).unwrap();
+    advance(&mut one, 10).unwrap();
+    assert!(largest_difference(&two.model(), &one.model()) < 1e-5);
+}
+
+#[test]
+fn the_last_group_of_an_epoch_is_as_large_as_what_is_left() {
+    let _one = checks::exclusive();
+    let mut trainer = table(8, StageConfig { accumulation: 4, ..StageConfig::default() });
+    let mut at = Position::default();
+    let mut steps = Vec::new();
+    for _ in 0..4 {
+        trainer.advance(at).unwrap();
+        at = trainer.next(at);
+        steps.push((at.update, at.epoch, at.step));
+    }
+    assert_eq!(steps, [(1, 0, 4), (2, 1, 0), (3, 1, 4), (4, 2, 0)]);
+}
+
+#[test]
+fn the_norm_is_clipped_over_all_parameters_together() {
+    let _one = checks::exclusive();
+    let moved = |clip| {
+        let stage = StageConfig { optimizer: Optimizer::sgd(), learning_rate: 1.0, clip, ..StageConfig::default() };
+        let mut trainer = table(8, stage);
+        let before = floats(&trainer.model());
+        advance(&mut trainer, 1).unwrap();
+        let after = floats(&trainer.model());
+        after.iter().zip(before).map(|(a, b)| f64::from(a - b)).collect::<Vec<_>>()
+    };
+    let norm = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt();
+    let free = moved(Clip::None);
+    let limit = norm(&free) / 3.0;
+    let clipped = moved(Clip::GlobalNorm(limit));
+    assert!((norm(&clipped) / limit - 1.0).abs() < 1e-4);
+    // the direction stays, which clipping tensor by tensor would change
+    let cosine = free.iter().zip(&clipped).map(|(a, b)| a * b).sum::<f64>() / norm(&free) / norm(&clipped);
+    assert!(cosine > 1.0 - 1e-6, "{cosine}");
+    assert_eq!(moved(Clip::GlobalNorm(1e9)), free);
+    let most = free.iter().fold(0.0f64, |m, v| m.max(v.abs())) / 2.0;
+    let values = moved(Clip::Value(most));
+    assert!(values.iter().zip(&free).all(|(v, f)| (v - f.clamp(-most, most)).abs() < 1e-6));
+}
+
+#[test]
+fn the_average_of_the_weights_is_the_closed_form() {
+    let _one = checks::exclusive();
+    let mut trainer = table(SAMPLES, StageConfig { weight_average: Some(0.5), epochs: 10, ..StageConfig::default() });
+    let mut expected: Vec<f64> = floats(&trainer.model()).iter().map(|w| f64::from(*w)).collect();
+    let mut at = Position::default();
+    for update in 1..=6 {
+        trainer.advance(at).unwrap();
+        at = trainer.next(at);
+        let decay = f64::from(1 + update) / f64::from(10 + update);
+        for (e, w) in expected.iter_mut().zip(floats(&trainer.model())) {
+            *e = *e * decay.min(0.5) + f64::from(w) * (1.0 - decay.min(0.5));
+        }
+    }
+    // an epoch is one update here and each is better than the last, so that the best weights are the average's
+    let best = floats(&trainer.best());
+    assert!(best.iter().zip(&expected).all(|(b, e)| (f64::from(*b) - e).abs() < 1e-5));
+}
+
+/// A fit whose validation numbers are given.
+struct Scripted {
+    inner: TableFit,
+    validation: Vec<f64>,
+    epoch: usize,
+}
+
+impl Fit for Scripted {
+    type Model = TabularNet;
+    type Batch = <TableFit as Fit>::Batch;
+
+    fn batch(&mut self, ctx: &Context<'_>) -> Result<Self::Batch> {
+        self.inner.batch(ctx)
+    }
+
+    fn loss(&self, model: &TabularNet, batch: Self::Batch, ctx: &Context<'_>) -> Loss {
+        self.inner.loss(model, batch, ctx)
+    }
+
+    fn next(&mut self, _: &History) -> Result<Next> {
+        Ok(Next::Continue)
+    }
+
+    fn steps_per_epoch(&self) -> u64 {
+        1
+    }
+
+    fn evaluate(&mut self, _: &TabularNet, ctx: &Context<'_>) -> Result<Metrics> {
+        assert!(!ctx.device.is_autodiff(), "evaluation is inference");
+        self.epoch += 1;
+        Ok(Metrics::from([("score", self.validation[self.epoch - 1])]))
+    }
+
+    fn fingerprint(&self) -> Result<[u8; 32]> {
+        fingerprint(&"scripted")
+    }
+}
+
+fn scripted(validation: &[f64], stage: StageConfig) -> Trainer<Scripted> {
+    let watch = Watch { metric: "score".into(), goal: Goal::Highest };
+    let config = TrainerConfig { stage, watch, ..TrainerConfig::default() };
+    let fit = Scripted { inner: TableFit { batch: SAMPLES }, validation: validation.to_vec(), epoch: 0 };
+    Trainer::new(fit, Tabular.model(&device().autodiff()), config, Casting::f32(), &device()).unwrap()
+}
+
+#[test]
+fn a_run_stops_for_lack_of_improvement_and_ends_with_the_best_weights() {
+    let _one = checks::exclusive();
+    let early_stopping = Some(EarlyStopping { patience: 2, minimum_delta: 0.0 });
+    let mut trainer = scripted(&[0.1, 0.5, 0.4, 0.3, 0.9], StageConfig { early_stopping, ..StageConfig::default() });
+    let mut at = Position::default();
+    let mut models = Vec::new();
+    let done = loop {
+        let progress = trainer.advance(at).unwrap();
+        at = trainer.next(at);
+        models.push(floats(&trainer.model()));
+        if let Some(reason) = progress.done {
+            break reason;
+        }
+    };
+    assert_eq!((done, models.len()), ("no improvement", 4));
+    assert_eq!(floats(&trainer.best()), models[1]);
+    assert_eq!(trainer.history().series("score"), [0.1, 0.5, 0.4, 0.3]);
+}
+
+#[test]
+fn a_score_that_is_no_number_is_an_error_and_not_a_bad_epoch() {
+    let _one = checks::exclusive();
+    let error = advance(&mut scripted(&[0.1, f64::NAN], StageConfig::default()), 2).unwrap_err().to_string();
+    assert!(error.contains("`score` is NaN"), "{error}");
+}
+
+#[test]
+fn a_plateau_lowers_the_learning_rate() {
+    let _one = checks::exclusive();
+    let schedule = Schedule::Plateau { patience: 2, factor: 0.1, least: 0.0 };
+    let scores = [0.5, 0.4, 0.4, 0.6, 0.5, 0.5, 0.5];
+    let mut trainer = scripted(&scores, StageConfig { schedule, learning_rate: 1.0e-3, ..StageConfig::default() });
+    advance(&mut trainer, scores.len()).unwrap();
+    let rates = trainer.history().series("learning_rate");
+    let expected = [1e-3, 1e-3, 1e-3, 1e-4, 1e-4, 1e-4, 1e-5];
+    assert!(rates.iter().zip(expected).all(|(r, e)| (r / e - 1.0).abs() < 1e-9), "{rates:?}");
+}
+
+/// A fit whose loss is multiplied by a number at some updates.
+struct Poisoned {
+    inner: ImageFit,
+    at: Vec<u64>,
+    by: f32,
+}
+
+impl Fit for Poisoned {
+    type Model = ConvNet;
+    type Batch = <ImageFit as Fit>::Batch;
+
+    fn batch(&mut self, ctx: &Context<'_>) -> Result<Self::Batch> {
+        self.inner.batch(ctx)
+    }
+
+    fn loss(&self, model: &ConvNet, batch: Self::Batch, ctx: &Context<'_>) -> Loss {
+        let mut loss = self.inner.loss(model, batch, ctx);
+        if self.at.contains(&ctx.at.update) {
+            loss.mean = loss.mean.mul_scalar(self.by);
+        }
+        loss
+    }
+
+    fn next(&mut self, seen: &History) -> Result<Next> {
+        self.inner.next(seen)
+    }
+
+    fn steps_per_epoch(&self) -> u64 {
+        self.inner.steps_per_epoch()
+    }
+
+    fn fingerprint(&self) -> Result<[u8; 32]> {
+        self.inner.fingerprint()
+    }
+}
+
+fn poisoned(at: &[u64], by: f32, not_finite: NotFinite) -> Trainer<Poisoned> {
+    let config = TrainerConfig { not_finite, log_every: 1, ..TrainerConfig::default() };
+    let fit = Poisoned { inner: ImageFit { data: Images::new(), seed: 5 }, at: at.to_vec(), by };
+    Trainer::new(fit, ConvNet::new(&device().autodiff()), config, Casting::f32(), &device()).unwrap()
+}
+
+#[test]
+fn a_loss_that_is_no_number_stops_the_run_and_says_where() {
+    let _one = checks::exclusive();
+    let mut trainer = poisoned(&[3], f32::NAN, NotFinite::Stop);
+    let error = advance(&mut trainer, 6).unwrap_err().to_string();
+    for part in ["update 4", "the loss is NaN", "first.weight", "head.bias", "learning rate 0.001", "last losses"] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+    assert!(floats(&trainer.model()).iter().all(|w| w.is_finite()), "the weights are those before");
+}
+
+#[test]
+fn updates_that_are_no_numbers_can_be_left_out_and_are_counted() {
+    let _one = checks::exclusive();
+    let mut trainer = poisoned(&[1, 3], f32::INFINITY, NotFinite::Skip { most: 2 });
+    let progress = advance(&mut trainer, 5).unwrap();
+    let left_out = progress.iter().filter_map(|p| p.metrics.get("updates_left_out")).fold(0.0, f64::max);
+    assert_eq!(left_out, 2.0);
+    assert!(floats(&trainer.model()).iter().all(|w| w.is_finite()));
+    let error = advance(&mut poisoned(&[0, 1, 2], f32::NAN, NotFinite::Skip { most: 2 }), 5).unwrap_err().to_string();
+    assert!(error.contains("2 updates were left out before"), "{error}");
+}
+
+#[test]
+fn the_scale_halves_when_gradients_overflow_and_the_update_is_left_out() {
+    let _one = checks::exclusive();
+    // the loss stays finite in f32 and its scaled gradients do not
+    let mut trainer = poisoned(&[2], 1e35, NotFinite::Stop).with_scaler(LossScaler::new(65_536.0, 2000));
+    let before = {
+        advance(&mut trainer, 2).unwrap();
+        floats(&trainer.model())
+    };
+    trainer.advance(Position::default()).unwrap();
+    let (scaler, after) = (trainer.scaler().unwrap().clone(), floats(&trainer.model()));
+    assert_eq!((scaler.factor(), scaler.skipped()), (32_768.0, 1));
+    // running statistics come from the forward pass, all other weights are untouched
+    let moved = before.iter().zip(&after).filter(|(a, b)| a != b).count();
+    assert!(moved <= 12, "{moved} weights moved");
+    trainer.advance(Position::default()).unwrap();
+    assert_eq!(trainer.scaler().unwrap().skipped(), 1);
+}
+
+#[test]
+fn scaling_changes_nothing_but_rounding() {
+    let _one = checks::exclusive();
+    let mut plain = checks::trainer(&Convolutional, &device());
+    let mut scaled = checks::trainer(&Convolutional, &device()).with_scaler(LossScaler::default());
+    advance(&mut plain, 5).unwrap();
+    advance(&mut scaled, 5).unwrap();
+    assert!(largest_difference(&plain.model(), &scaled.model()) < 1e-6);
+}
+
+#[test]
+fn losses_are_read_back_only_when_the_log_is_due() {
+    let _one = checks::exclusive();
+    let config = TrainerConfig { log_every: 10, ..Convolutional.config() };
+    let config = TrainerConfig { stage: StageConfig { accumulation: 1, ..config.stage }, ..config };
+    let model = Convolutional.model(&device().autodiff());
+    let mut trainer = Trainer::new(Convolutional.fit(), model, config, Casting::f32(), &device()).unwrap();
+    let progress = advance(&mut trainer, 40).unwrap();
+    // 40 updates are 6 whole epochs of 6 steps, each read at its end, and 4 tenth updates, one of them such an end
+    assert_eq!(trainer.reads(), 6 + 4 - 1);
+    let logged = progress.iter().filter(|p| p.metrics.get("loss").is_some()).count();
+    assert_eq!(logged, 9);
+    assert!(progress[9].metrics.get("halved").unwrap() * 2.0 - progress[9].metrics.get("loss").unwrap() < 1e-6);
+}
+
+#[test]
+fn stages_follow_each_other_with_optimisers_of_their_own() {
+    let _one = checks::exclusive();
+    let mut trainer = checks::trainer(&SingleObject, &device());
+    let mut at = Position::default();
+    let mut seen = Vec::new();
+    for _ in 0..14 {
+        trainer.advance(at).unwrap();
+        at = trainer.next(at);
+        seen.push((at.update, at.stage, at.epoch));
+    }
+    assert_eq!(seen[10..], [(11, 0, 11), (12, 1, 0), (13, 1, 1), (14, 1, 2)]);
+    assert_eq!(trainer.history().stage().len(), 2);
+    assert!((trainer.history().last().unwrap().metrics.get("learning_rate").unwrap() - 0.005).abs() < 1e-12);
+}
+
+#[test]
+fn a_dry_run_changes_nothing() {
+    let _one = checks::exclusive();
+    let mut trainer = checks::trainer(&Convolutional, &device());
+    let untouched = checks::trainer(&Convolutional, &device());
+    let metrics = trainer.dry_run().unwrap();
+    assert!(metrics.get("loss").unwrap() > 0.0 && metrics.get("validation_loss").is_some());
+    trainer.overfit_one_batch(3).unwrap();
+    let mut again = checks::trainer(&Convolutional, &device());
+    advance(&mut trainer, 3).unwrap();
+    advance(&mut again, 3).unwrap();
+    let trained = |model: &ConvNet| {
+        let all = weights(model);
+        all.into_iter().filter(|(path, _)| !path.contains("running")).collect::<Vec<_>>()
+    };
+    assert!(trained(&trainer.model()) == trained(&again.model()));
+    assert!(weights(&untouched.model()) != weights(&again.model()));
+    let error = poisoned(&[0], f32::NAN, NotFinite::Stop).dry_run().unwrap_err().to_string();
+    assert!(error.contains("the loss is NaN"), "{error}");
+}
+
+#[test]
+fn a_range_test_tells_a_good_learning_rate_from_bad_ones() {
+    let _one = checks::exclusive();
+    let range = checks::trainer(&Tabular, &device()).learning_rate_range(1e-6, 100.0, 80).unwrap();
+    assert!((1e-4..1.0).contains(&range.suggestion), "{}", range.suggestion);
+    assert!(range.points.len() < 80, "a rate of 100 diverges");
+    assert!(checks::trainer(&Tabular, &device()).learning_rate_range(1.0, 0.1, 80).is_err());
+}
+
+#[test]
+fn the_monitor_accounts_for_the_time_of_a_step() {
+    let _one = checks::exclusive();
+    let mut trainer = checks::trainer(&Convolutional, &device()).with_monitor(PerformanceMonitor::new(&device()));
+    let start = std::time::Instant::now();
+    advance(&mut trainer, 10).unwrap();
+    let wall = start.elapsed().as_secs_f64();
+    let phases = trainer.monitor().phases();
+    let own: f64 = phases.iter().map(|phase| phase.own_seconds).sum();
+    assert!(own <= wall && own >= 0.5 * wall, "{own} of {wall} s");
+    for name in ["data", "forward", "backward", "optimizer", "evaluation"] {
+        assert!(phases.iter().any(|phase| phase.name == name), "{name}: {phases:?}");
+    }
+    assert!(trainer.monitor().samples_per_second().unwrap() > 0.0);
+}
+
+#[test]
+fn another_architecture_is_refused_with_every_difference() {
+    #[derive(Module, Debug)]
+    struct Other {
+        first: burn::nn::conv::Conv2d,
+        extra: burn::nn::Linear,
+    }
+    let _one = checks::exclusive();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("weights.safetensors");
+    cupel_train::export_safetensors(&path, &checks::trainer(&Convolutional, &device()).model()).unwrap();
+    let other = Other {
+        first: burn::nn::conv::Conv2dConfig::new([1, 5], [3, 3]).init(&device()),
+        extra: burn::nn::LinearConfig::new(2, 2).init(&device()),
+    };
+    let error = cupel_train::import_safetensors(&path, other).unwrap_err().to_string();
+    for part in [
+        "missing in the checkpoint: extra.",
+        "unexpected in the checkpoint: ",
+        "norm.gamma [6]",
+        "first.weight [6, 1, 3, 3] -> [5, 1, 3, 3]",
+    ] {
+        assert!(error.contains(part), "{part}: {error}");
+    }
+}
+
+/// The square of the distance from a point, in many dimensions of unlike scale.
+#[derive(Module, Debug)]
+struct Point {
+    at: burn::module::Param<Tensor<1>>,
+}
+
+struct Valley;
+
+impl Fit for Valley {
+    type Model = Point;
+    type Batch = Tensor<1>;
+
+    fn batch(&mut self, ctx: &Context<'_>) -> Result<Tensor<1>> {
+        let scales: Vec<f32> = (0..20).map(|i| 1.5f32.powi(i)).collect();
+        Ok(Tensor::from_data(TensorData::new(scales, [20]), ctx.device))
+    }
+
+    fn loss(&self, model: &Point, scales: Tensor<1>, _: &Context<'_>) -> Loss {
+        let distance = model.at.val() - 1.0;
+        Loss { mean: (distance.clone() * distance * scales).mean(), weight: 1.0, terms: Vec::new() }
+    }
+
+    fn next(&mut self, _: &History) -> Result<Next> {
+        Ok(Next::Continue)
+    }
+
+    fn steps_per_epoch(&self) -> u64 {
+        1
+    }
+
+    fn fingerprint(&self) -> Result<[u8; 32]> {
+        fingerprint(&"valley")
+    }
+}
+
+fn valley() -> Lbfgs<Valley> {
+    let at = burn::module::Param::from_tensor(Tensor::<1>::zeros([20], &device().autodiff()).require_grad());
+    let settings = LbfgsSettings { iterations: 3, ..LbfgsSettings::default() };
+    Lbfgs::new(Valley, Point { at }, settings, &device()).unwrap()
+}
+
+#[test]
+fn lbfgs_finds_the_bottom_of_a_narrow_valley_and_resumes_exactly() {
+    let _one = checks::exclusive();
+    let mut whole = valley();
+    let outcome = Run::in_memory().drive(&mut whole, &Policy::default()).unwrap();
+    assert_eq!(outcome, Outcome::Finished { reason: "converged".into() });
+    assert!(floats(&whole.model()).iter().all(|x| (x - 1.0).abs() < 1e-2), "{:?}", floats(&whole.model()));
+    let folder = tempfile::tempdir().unwrap();
+    let mut run = Run::create(folder.path(), &LbfgsSettings::default(), true).unwrap();
+    run.set_quiet(true);
+    let settings = LbfgsSettings { iterations: 3, steps: 100, ..LbfgsSettings::default() };
+    let mut at = Position::default();
+    let mut first = valley();
+    for _ in 0..2 {
+        first.advance(at).unwrap();
+        at = first.next(at);
+    }
+    let stamp = cupel_train::Stamp { at, fingerprint: "x".into(), done: None };
+    let set = cupel_train::Checkpoint::write(&folder.path().join("sets"), stamp, |set| first.save(set)).unwrap();
+    let mut second = Lbfgs::new(Valley, valley().model().train(), settings, &device()).unwrap();
+    second.load(set.reader()).unwrap();
+    loop {
+        let progress = second.advance(at).unwrap();
+        at = second.next(at);
+        if progress.done.is_some() {
+            break;
+        }
+    }
+    assert_eq!(floats(&whole.model()), floats(&second.model()));
+}
