@@ -69,6 +69,7 @@ impl Arguments {
             },
             methods: vec![Extractor::Auto],
             runs: 1,
+            profile: false,
             options: self.options,
         };
         output.note(format_args!(

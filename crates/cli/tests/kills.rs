@@ -62,7 +62,7 @@ fn a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened() {
     let kills: u32 = std::env::var("CUPEL_KILLS").ok().map_or(25, |text| text.parse().unwrap());
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
-    let simulate = "unmix simulate --pixels 2500 --bands 40 --materials 3 --snr-db 30 --seed 3 --out scene.mat";
+    let simulate = "unmix simulate --pixels 900 --bands 40 --materials 3 --snr-db 30 --seed 3 --out scene.mat";
     finish(cupel(folder, simulate), simulate);
     let start = Instant::now();
     let line = format!("{RUN} whole");
@@ -148,4 +148,70 @@ fn resuming_what_was_never_started_starts_it_and_resuming_what_is_finished_does_
     let finished = fs::metadata(folder.join("run/finished.json")).unwrap().modified().unwrap();
     assert!(said(run).contains("already finished"));
     assert_eq!(fs::metadata(folder.join("run/finished.json")).unwrap().modified().unwrap(), finished);
+}
+
+#[test]
+fn a_damaged_checkpoint_is_passed_over_or_with_strict_an_error() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let simulate = "unmix simulate --pixels 400 --bands 40 --materials 3 --snr-db 30 --seed 3 --out scene.mat";
+    finish(cupel(folder, simulate), simulate);
+    let line = format!("{RUN} run");
+    finish(cupel(folder, &line), &line);
+    let results: Vec<Vec<u8>> = RESULTS.iter().map(|file| fs::read(folder.join("run").join(file)).unwrap()).collect();
+    fs::remove_file(folder.join("run/finished.json")).unwrap();
+    let newest = folder.join(format!("run/checkpoints/edaa-seed-4/{:012}/numbers", newest_set(&folder.join("run"))));
+    let mut bytes = fs::read(&newest).unwrap();
+    bytes[100] ^= 1;
+    fs::write(&newest, bytes).unwrap();
+    let resume = |more: &str| cupel(folder, &format!("{line} --resume {more}")).wait_with_output().unwrap();
+    let strict = resume("--strict");
+    let stderr = String::from_utf8_lossy(&strict.stderr);
+    assert!(strict.status.code() == Some(1) && stderr.contains("was changed after it was written"), "{stderr}");
+    let lenient = resume("");
+    let stderr = String::from_utf8_lossy(&lenient.stderr);
+    assert!(lenient.status.success() && stderr.contains("warning:") && stderr.contains("going on from"), "{stderr}");
+    for (file, before) in RESULTS.iter().zip(results) {
+        assert!(fs::read(folder.join("run").join(file)).unwrap() == before, "{file}");
+    }
+}
+
+/// A small file system of its own, where the user may mount one.
+struct Mounted(PathBuf);
+
+impl Mounted {
+    fn new(dir: PathBuf, options: &str) -> Option<Self> {
+        fs::create_dir(&dir).unwrap();
+        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", options, "tmpfs"]).arg(&dir).output();
+        mounted.is_ok_and(|output| output.status.success()).then_some(Self(dir))
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let _ = Command::new("umount").arg(&self.0).status();
+    }
+}
+
+#[test]
+fn a_file_system_that_is_full_or_read_only_is_an_error() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let simulate = "unmix simulate --pixels 400 --bands 40 --materials 3 --snr-db 30 --seed 3 --out scene.mat";
+    finish(cupel(folder, simulate), simulate);
+    let (full, locked) = (folder.join("full"), folder.join("locked"));
+    let (Some(_full), Some(_locked)) = (Mounted::new(full.clone(), "size=112k"), Mounted::new(locked, "ro,size=1m"))
+    else {
+        eprintln!("skipped: only the superuser may mount a file system");
+        return;
+    };
+    let fails = |out: &str, words: &str| {
+        let output = cupel(folder, &format!("{RUN} {out}")).wait_with_output().unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && stderr.contains(words), "{stderr}");
+    };
+    fails("full/run", "No space left on device");
+    let complete = newest_set(&full.join("run"));
+    assert!(complete > 0 && !writes_a_set(&full.join("run")), "set {complete}");
+    fails("locked/run", "Read-only file system");
 }

@@ -139,8 +139,9 @@ impl Run {
         line: &mut ProgressLine<Stderr>,
     ) -> Result<Outcome> {
         let signals = keeper.map(|_| StopSignals::listen()).transpose()?;
+        let monitor = self.monitor().clone();
         let save = |work: &dyn Advance, at, done| match keeper {
-            Some(keeper) => keeper.save(work, at, done),
+            Some(keeper) => monitor.phase("checkpoint", || keeper.save(work, at, done)),
             None => Ok(()),
         };
         let mut unsaved = 0;
@@ -151,12 +152,12 @@ impl Run {
                 }
                 return Ok(Outcome::Stopped { signal });
             }
-            let Progress { metrics, done } = work.advance(at)?;
+            let Progress { metrics, done } = monitor.phase("advance", || work.advance(at))?;
             // Checkpoints are ordered by this number, whatever the work says of stages and epochs.
             at = Position { update: at.update + 1, ..work.next(at) };
             unsaved += 1;
             if let Some(folder) = &mut self.folder {
-                folder.log.append(Some((work.name(), at.update)), metrics.iter())?;
+                monitor.phase("log", || folder.log.append(Some((work.name(), at.update)), metrics.iter()))?;
             }
             line.show(at.update, metrics);
             if done.is_some() || keeper.is_some_and(|keeper| unsaved >= keeper.policy.save_every) {

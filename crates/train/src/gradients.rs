@@ -157,3 +157,23 @@ impl ModuleVisitor for Mapping {
         self.gradients.register(param.id, gradient);
     }
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+    use burn::tensor::{Device, TensorData};
+
+    #[test]
+    fn long_sums_are_the_same_every_time_and_right() {
+        let count = (1 << 22) + 1234;
+        let mut values = vec![0.0f32; count];
+        cupel_data::Stream::new(1, "sum").fill_uniform(&mut values);
+        let exact: f64 = values.iter().map(|v| f64::from(*v)).sum();
+        let x = Tensor::<1>::from_data(TensorData::new(values, [count]), &Device::flex());
+        let sums: Vec<f32> = (0..20).map(|_| fixed_order_sum(x.clone()).into_scalar()).collect();
+        assert!(sums.iter().all(|sum| sum.to_bits() == sums[0].to_bits()), "{sums:?}");
+        assert!((f64::from(sums[0]) / exact - 1.0).abs() < 1e-5);
+        let square = x.clone().narrow(0, 0, 1 << 22).reshape([1 << 11, 1 << 11]);
+        assert!((fixed_order_sum(square).into_scalar::<f64>() - exact).abs() < 1000.0);
+    }
+}

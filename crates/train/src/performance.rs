@@ -7,9 +7,9 @@ use crate::{Error, Result};
 use burn::tensor::Device;
 use serde::Serialize;
 use std::{
-    cell::RefCell,
     fs,
     path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
@@ -18,17 +18,25 @@ const MOST_SPANS: usize = 200_000;
 /// Rows of [`PerformanceMonitor::log_summary`].
 const SHOWN_PHASES: usize = 10;
 
-/// Takes the time of phases, which may lie within each other.
-#[derive(Debug)]
+/// Takes the time of phases, which may lie within each other; its clones take it together.
+///
+/// Phases belong to the thread that drives the work; what others do within a phase counts as that phase.
+#[derive(Clone, Debug)]
 pub struct PerformanceMonitor {
-    active: Option<Active>,
+    active: Option<Arc<Active>>,
 }
 
 #[derive(Debug)]
 struct Active {
     device: Device,
     started: Instant,
-    record: RefCell<Record>,
+    record: Mutex<Record>,
+}
+
+impl Active {
+    fn record(&self) -> MutexGuard<'_, Record> {
+        self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -68,8 +76,13 @@ impl PerformanceMonitor {
 
     /// A monitor that waits for `device` at the edges of phases.
     pub fn new(device: &Device) -> Self {
-        let record = RefCell::new(Record::default());
-        Self { active: Some(Active { device: device.clone(), started: Instant::now(), record }) }
+        let record = Mutex::default();
+        Self { active: Some(Arc::new(Active { device: device.clone(), started: Instant::now(), record })) }
+    }
+
+    /// Whether it takes times.
+    pub fn is_on(&self) -> bool {
+        self.active.is_some()
     }
 
     /// Runs `work` as the phase `name`.
@@ -80,11 +93,11 @@ impl PerformanceMonitor {
         // A device that fails says so where its result is read.
         let _ = active.device.sync();
         let start = active.started.elapsed();
-        active.record.borrow_mut().open.push(Duration::ZERO);
+        active.record().open.push(Duration::ZERO);
         let result = work();
         let _ = active.device.sync();
         let length = active.started.elapsed() - start;
-        let mut record = active.record.borrow_mut();
+        let mut record = active.record();
         let within = record.open.pop().unwrap_or_default();
         if let Some(outer) = record.open.last_mut() {
             *outer += length;
@@ -99,13 +112,13 @@ impl PerformanceMonitor {
     /// Counts samples, for their rate.
     pub fn count_samples(&self, samples: f64) {
         if let Some(active) = &self.active {
-            active.record.borrow_mut().samples += samples;
+            active.record().samples += samples;
         }
     }
 
     /// The phases in the order of their own time, longest first.
     pub fn phases(&self) -> Vec<Phase> {
-        let mut phases = self.active.as_ref().map_or_else(Vec::new, |active| active.record.borrow().phases.clone());
+        let mut phases = self.active.as_ref().map_or_else(Vec::new, |active| active.record().phases.clone());
         phases.sort_by(|a, b| b.own_seconds.total_cmp(&a.own_seconds));
         phases
     }
@@ -113,7 +126,7 @@ impl PerformanceMonitor {
     /// Samples per second since the monitor was made; `None` where it is off.
     pub fn samples_per_second(&self) -> Option<f64> {
         let active = self.active.as_ref()?;
-        Some(active.record.borrow().samples / active.started.elapsed().as_secs_f64())
+        Some(active.record().samples / active.started.elapsed().as_secs_f64())
     }
 
     /// A table of the costliest phases, samples per second and memory.
@@ -122,11 +135,14 @@ impl PerformanceMonitor {
             return "no times were taken\n".into();
         };
         let elapsed = active.started.elapsed().as_secs_f64();
-        let mut text = format!("{:<14} {:>8} {:>10} {:>10} {:>7}\n", "phase", "calls", "total s", "own s", "own %");
-        for phase in self.phases().iter().take(SHOWN_PHASES) {
+        let phases = self.phases();
+        let shown = &phases[..phases.len().min(SHOWN_PHASES)];
+        let width = shown.iter().map(|phase| phase.name.len()).max().unwrap_or(0).max("phase".len());
+        let mut text = format!("{:<width$} {:>8} {:>10} {:>10} {:>7}\n", "phase", "calls", "total s", "own s", "own %");
+        for phase in shown {
             let share = 100.0 * phase.own_seconds / elapsed;
             let Phase { name, calls, total_seconds, own_seconds } = phase;
-            text += &format!("{name:<14} {calls:>8} {total_seconds:>10.3} {own_seconds:>10.3} {share:>7.1}\n");
+            text += &format!("{name:<width$} {calls:>8} {total_seconds:>10.3} {own_seconds:>10.3} {share:>7.1}\n");
         }
         if let Some(rate) = self.samples_per_second().filter(|rate| *rate > 0.0) {
             text += &format!("{rate:.1} samples/s\n");
@@ -151,7 +167,7 @@ impl PerformanceMonitor {
             pid: u32,
             tid: u32,
         }
-        let record = self.active.as_ref().map(|active| active.record.borrow());
+        let record = self.active.as_ref().map(|active| active.record());
         let spans = record.as_ref().map_or(&[][..], |record| &record.spans);
         let microseconds = |time: Duration| time.as_secs_f64() * 1e6;
         let events: Vec<Event> = spans

@@ -225,3 +225,61 @@ impl Reparameterizer for CastDown {
         (param, cast)
     }
 }
+
+#[cfg(all(test, feature = "flex"))]
+mod tests {
+    use super::*;
+
+    const LARGE: Work = Work { elements: 1 << 30, reduced_precision_pays_from: 1 << 20 };
+
+    #[test]
+    fn auto_is_f32_on_a_cpu_and_says_why() {
+        let casting = Precision::Auto.resolve(&Device::flex(), LARGE).unwrap();
+        assert_eq!(casting.name(), "f32");
+        assert!(casting.reason().contains("CPU"), "{}", casting.reason());
+        assert!(!casting.needs_scaling());
+    }
+
+    #[test]
+    fn what_was_asked_for_is_what_is_used() {
+        for (precision, name) in [(Precision::F32, "f32"), (Precision::Bf16, "bf16"), (Precision::Fp16, "fp16")] {
+            let casting = precision.resolve(&Device::flex().autodiff(), LARGE).unwrap();
+            assert_eq!((casting.name(), casting.needs_scaling()), (name, name == "fp16"));
+        }
+        let none = Error::PrecisionAbsent { asked: "bf16", there: "f32, fp16".into() }.to_string();
+        assert!(none.contains("--precision bf16") && none.contains("it has: f32, fp16"), "{none}");
+    }
+
+    #[test]
+    fn precisions_have_the_names_that_people_use() {
+        for precision in [Precision::F32, Precision::Bf16, Precision::Fp16, Precision::Auto] {
+            assert_eq!(precision.to_string().parse::<Precision>().unwrap(), precision);
+        }
+        assert_eq!("true".parse::<Precision>().unwrap(), Precision::Auto);
+        assert_eq!("False".parse::<Precision>().unwrap(), Precision::F32);
+        assert_eq!("half".parse::<Precision>().unwrap(), Precision::Fp16);
+        assert!("f8".parse::<Precision>().unwrap_err().to_string().contains("f32, bf16, fp16, auto"));
+    }
+
+    #[test]
+    fn only_normalisation_keeps_its_parameters_in_f32() {
+        #[derive(Module, Debug)]
+        struct Net {
+            linear: burn::nn::Linear,
+            norm: burn::nn::LayerNorm,
+        }
+        let device = Device::flex();
+        let net = Net {
+            linear: burn::nn::LinearConfig::new(3, 4).init(&device),
+            norm: burn::nn::LayerNormConfig::new(4).init(&device),
+        };
+        let low = Precision::Bf16.resolve(&device, LARGE).unwrap();
+        let net = low.prepare(net);
+        assert_eq!(net.linear.weight.val().dtype(), DType::BF16);
+        assert_eq!(net.linear.weight.base().dtype(), DType::F32);
+        assert_eq!(net.norm.gamma.val().dtype(), DType::F32);
+        let x = low.low(Tensor::<2>::ones([2, 3], &device));
+        let y = full(net.linear.forward(x), |h| net.norm.forward(h));
+        assert_eq!((y.dtype(), y.dims()), (DType::BF16, [2, 4]));
+    }
+}

@@ -78,7 +78,10 @@ impl<W: Write> ProgressLine<W> {
     }
 
     fn show_at(&mut self, now: Instant, update: u64, metrics: Metrics) {
-        (self.update, self.metrics) = (update, metrics);
+        self.update = update;
+        if !metrics.is_empty() {
+            self.metrics = metrics;
+        }
         let every = if self.terminal { REDRAW_EVERY } else { PRINT_EVERY };
         if self.out.is_none() || self.shown.is_some_and(|shown| now - shown < every) {
             return;

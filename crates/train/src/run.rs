@@ -5,6 +5,8 @@
 //! | `config.toml` | the resolved configuration |
 //! | `environment.json` | versions, machine, device, seed, command; of earlier starts too |
 //! | `metrics.jsonl`, `metrics.csv` | the log, see [`Metrics`](crate::Metrics) |
+//! | `tensorboard/` | the same for TensorBoard |
+//! | `profile/` | where the time went, see [`Run::set_monitor`] |
 //! | `checkpoints/` | complete sets, a folder for each piece of work |
 //! | `run.lock` | held by the process that works here, with its number |
 //! | `finished.json` | written last: its presence says that everything else is complete |
@@ -12,7 +14,7 @@
 //! A domain adds its own files beside them. Nothing is written outside the folder.
 
 use crate::{
-    Casting, Environment, Error, Result, Selected,
+    Casting, Environment, Error, PerformanceMonitor, Result, Selected,
     config_changes::changes,
     environment::utc,
     lock::{LOCK, Lock},
@@ -30,6 +32,7 @@ use std::{
 const CONFIG: &str = "config.toml";
 const ENVIRONMENT: &str = "environment.json";
 const FINISHED: &str = "finished.json";
+const PROFILE: &str = "profile";
 
 /// One run: its folder, or none for work that stays in memory.
 #[derive(Debug)]
@@ -39,6 +42,7 @@ pub struct Run {
     /// Whether damaged checkpoints are errors.
     pub(crate) strict: bool,
     warnings: Vec<String>,
+    monitor: PerformanceMonitor,
 }
 
 #[derive(Debug)]
@@ -131,18 +135,34 @@ impl Run {
 
     /// A run without a folder: nothing is saved, logged or shown, and signals keep their default action.
     pub fn in_memory() -> Self {
-        Self { folder: None, quiet: true, strict: false, warnings: Vec::new() }
+        Self { folder: None, quiet: true, strict: false, warnings: Vec::new(), monitor: PerformanceMonitor::off() }
     }
 
     fn open(dir: &Path, environment: Environment, lock: Lock) -> Result<Self> {
         let log = MetricLog::open(dir)?;
         let folder = Folder { dir: dir.to_path_buf(), log, environment, _lock: lock };
-        Ok(Self { folder: Some(folder), quiet: false, strict: false, warnings: Vec::new() })
+        Ok(Self {
+            folder: Some(folder),
+            quiet: false,
+            strict: false,
+            warnings: Vec::new(),
+            monitor: PerformanceMonitor::off(),
+        })
     }
 
     /// Whether to show no progress.
     pub fn set_quiet(&mut self, quiet: bool) {
         self.quiet = quiet;
+    }
+
+    /// Takes the time of the phases with `monitor`; [`finish`](Self::finish) then leaves them in `profile/`.
+    pub fn set_monitor(&mut self, monitor: PerformanceMonitor) {
+        self.monitor = monitor;
+    }
+
+    /// What takes the time of the phases.
+    pub fn monitor(&self) -> &PerformanceMonitor {
+        &self.monitor
     }
 
     /// The folder; `None` for a run in memory.
@@ -199,6 +219,12 @@ impl Run {
         let Some(folder) = &self.folder else {
             return Ok(());
         };
+        if self.monitor.is_on() {
+            let profile = folder.dir.join(PROFILE);
+            fs::create_dir_all(&profile).map_err(Error::io("create the folder", &profile))?;
+            self.monitor.write_chrome_trace(&profile.join("trace.json"))?;
+            save(&profile.join("phases.txt"), self.monitor.log_summary().as_bytes())?;
+        }
         let path = folder.dir.join(FINISHED);
         let summary = serde_json::to_value(summary).map_err(Error::encoding("encode", path.display().to_string()))?;
         let content = json!({

@@ -7,6 +7,7 @@ use crate::{
     fingerprint,
     gradients::{self, Measure, Measured},
     losses::Losses,
+    memory,
     parameters::initialise,
 };
 use burn::{
@@ -16,6 +17,7 @@ use burn::{
 };
 use cupel_data::Stream;
 use serde::{Deserialize, Serialize};
+use std::time::Instant;
 
 mod rehearsal;
 mod state;
@@ -140,6 +142,8 @@ pub struct Trainer<F: Fit> {
     best_model: Option<F::Model>,
     losses: Losses,
     progress: TrainingState,
+    /// When this process began the epoch.
+    epoch_began: Instant,
 }
 
 /// What a training knows beside its tensors.
@@ -210,6 +214,7 @@ impl<F: Fit> Trainer<F> {
             config,
             casting,
             progress,
+            epoch_began: Instant::now(),
         })
     }
 
@@ -509,6 +514,7 @@ impl<F: Fit> Advance for Trainer<F> {
         if at.step + batches >= self.fit.steps_per_epoch() {
             let (mut metrics, done) = self.end_epoch(at, rate)?;
             self.push_scaler(&mut metrics);
+            self.push_costs(&mut metrics);
             return Ok(Progress { metrics, done });
         }
         self.losses.keep();
@@ -547,6 +553,20 @@ impl<F: Fit> Advance for Trainer<F> {
 }
 
 impl<F: Fit> Trainer<F> {
+    /// What the epoch cost, which is logged but no part of the history: it differs from run to run.
+    fn push_costs(&mut self, metrics: &mut Metrics) {
+        metrics.push("Performance/EpochTime", self.epoch_began.elapsed().as_secs_f64());
+        self.epoch_began = Instant::now();
+        let gigabytes = |bytes: u64| bytes as f64 / 1e9;
+        for (name, bytes) in memory(&self.device) {
+            match name {
+                "device memory in use" => metrics.push("Memory/GPU_GB", gigabytes(bytes)),
+                "host memory" => metrics.push("Memory/Host_GB", gigabytes(bytes)),
+                _ => {}
+            }
+        }
+    }
+
     fn push_scaler(&self, metrics: &mut Metrics) {
         if let Some(scaler) = &self.scaler {
             metrics.push("loss_scale", scaler.factor());

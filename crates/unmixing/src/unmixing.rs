@@ -101,12 +101,14 @@ impl Unmixing {
     /// Spectra that are not finite or zero, settings that the scene does not allow, a run folder that cannot be written.
     pub fn fit(&self, scene: &Cube<f32>, run: &mut Run, policy: &Policy) -> Result<Ending> {
         let started = Instant::now();
+        let monitor = run.monitor().clone();
         let pixels = Pixels::of(scene)?;
-        let mut extraction = self.extraction(&pixels)?;
+        let mut extraction = monitor.phase("preparation", || self.extraction(&pixels))?;
         if let Outcome::Stopped { signal } = run.drive(&mut extraction, policy)? {
             return Ok(Ending::Stopped { signal });
         }
-        Ok(Ending::Unmixed(Box::new(self.complete(&pixels, &extraction, started)?)))
+        let unmixed = monitor.phase("choice and abundances", || self.complete(&pixels, &extraction, started))?;
+        Ok(Ending::Unmixed(Box::new(unmixed)))
     }
 
     /// Unmixes pixels in memory.

@@ -52,6 +52,7 @@ impl Arguments {
             scene: self.scene,
             methods: self.methods,
             runs: self.runs,
+            profile: false,
             options: self.options,
         };
         let options = &settings.options;

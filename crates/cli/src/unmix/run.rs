@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use cupel::{
-    train::{self, Casting, Policy, Precision, Run, device},
+    train::{self, Casting, PerformanceMonitor, Policy, Precision, Run, device},
     unmixing::{
         AbundanceRmse, Agreement, Ending as Fitted, Method, Row, Summary, Unmixed, Unmixing, UnmixingConfig, save,
     },
@@ -31,6 +31,10 @@ pub struct Arguments {
     /// Runs with the seeds that follow; the numbers are means over them
     #[arg(long, value_name = "R", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
     pub runs: u64,
+
+    /// Leave a table and a Chrome trace of where the time went in the run folder
+    #[arg(long)]
+    pub profile: bool,
 
     #[command(flatten)]
     pub options: Options,
@@ -71,6 +75,8 @@ pub struct Settings {
     pub scene: SceneArguments,
     pub methods: Vec<Extractor>,
     pub runs: u64,
+    #[serde(skip)]
+    pub profile: bool,
     pub options: Options,
 }
 
@@ -88,6 +94,7 @@ impl Arguments {
             scene: self.scene,
             methods: vec![self.method],
             runs: self.runs,
+            profile: self.profile,
             options: self.options,
         };
         match run_scene(&settings, &task, output)? {
@@ -163,6 +170,9 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
         return Ok(Some(Completed::Earlier(earlier)));
     }
     let mut run = open_run(&dir, settings, output)?;
+    if settings.profile {
+        run.set_monitor(PerformanceMonitor::new(&device.device));
+    }
     run.describe(&device, &casting, options.seed)?;
     let mut results: Vec<(Unmixed, Summary)> = Vec::new();
     for seed in seeds(options.seed, settings.runs) {
@@ -178,8 +188,12 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
     let Some((first, _)) = results.first() else { bail!("no run was made") };
     let summary = mean(&runs);
     write_json(&dir.join("metrics.json"), &summary)?;
-    save(&dir, first, &task.scene, &runs, task.suggestion.as_ref())?;
+    let suggestion = task.suggestion.as_ref();
+    run.monitor().phase("figures and tables", || save(&dir, first, &task.scene, &runs, suggestion))?;
     run.finish(&summary)?;
+    if settings.profile {
+        output.note(run.monitor().log_summary().trim_end());
+    }
     let names = task.scene.truth.as_ref().map_or_else(Vec::new, |t| t.names.clone());
     let runs = if runs.len() > 1 { runs } else { Vec::new() };
     Ok(Some(Completed::Done(Box::new(Printed { summary, runs, names }))))

@@ -20,6 +20,8 @@ use std::{
 
 const FOLDER: &str = "CUPEL_TEST_CHILD";
 
+const WEIGHTS: [&str; 2] = ["best/model.safetensors", "last/model.safetensors"];
+
 /// What the child process does: train, from a checkpoint where there is one.
 #[test]
 #[ignore = "the child process of the test below"]
@@ -32,14 +34,19 @@ fn child() {
     let mut trainer = checks::trainer(&Convolutional, &Device::flex());
     let outcome = run.drive(&mut trainer, &Policy { save_every: 3, keep: 2 }).unwrap();
     assert!(matches!(outcome, Outcome::Finished { .. }));
-    export_safetensors(&dir.join("best/model.safetensors"), &trainer.best()).unwrap();
-    export_safetensors(&dir.join("last/model.safetensors"), &trainer.model()).unwrap();
+    export_safetensors(&dir.join(WEIGHTS[0]), &trainer.best()).unwrap();
+    export_safetensors(&dir.join(WEIGHTS[1]), &trainer.model()).unwrap();
     run.finish(&()).unwrap();
 }
 
 fn start(dir: &Path) -> Child {
+    start_with(dir, 2)
+}
+
+fn start_with(dir: &Path, threads: u32) -> Child {
     let mut command = Command::new(std::env::current_exe().unwrap());
     command.args(["--exact", "kills::child", "--ignored"]).env(FOLDER, dir);
+    command.env("RAYON_NUM_THREADS", threads.to_string());
     command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
 }
 
@@ -56,6 +63,9 @@ fn a_killed_training_ends_with_the_weights_of_one_that_was_not() {
     let begin = Instant::now();
     assert!(start(&whole).wait().unwrap().success());
     let length = begin.elapsed();
+    let alone = scratch.path().join("one-thread");
+    assert!(start_with(&alone, 1).wait().unwrap().success());
+    assert!(fs::read(whole.join(WEIGHTS[1])).unwrap() == fs::read(alone.join(WEIGHTS[1])).unwrap(), "threads count");
     let (mut made, mut at_writes, mut runs) = (0, 0, 0);
     while made < kills {
         runs += 1;
@@ -80,7 +90,7 @@ fn a_killed_training_ends_with_the_weights_of_one_that_was_not() {
             at_writes += u32::from(at_write);
         }
         assert!(start(&dir).wait().unwrap().success());
-        for weights in ["best/model.safetensors", "last/model.safetensors"] {
+        for weights in WEIGHTS {
             assert!(fs::read(whole.join(weights)).unwrap() == fs::read(dir.join(weights)).unwrap(), "{weights} differ");
         }
     }

@@ -8,9 +8,9 @@ use burn::{
     tensor::{Device, Tensor, TensorData},
 };
 use cupel_train::{
-    Advance, Casting, Clip, Context, EarlyStopping, Fit, Goal, History, Lbfgs, LbfgsSettings, Loss, LossScaler,
-    Metrics, Next, NotFinite, Optimizer, Outcome, PerformanceMonitor, Policy, Position, Progress, Result, Run,
-    Schedule, StageConfig, Trainer, TrainerConfig, Watch,
+    Advance, Casting, Checkpoint, Clip, Context, EarlyStopping, Fit, Goal, History, Lbfgs, LbfgsSettings, Loss,
+    LossScaler, Metrics, Next, NotFinite, Optimizer, Outcome, PerformanceMonitor, Policy, Position, Progress, Result,
+    Run, Schedule, StageConfig, Stamp, Trainer, TrainerConfig, Watch,
     checks::{self, Subject, weights},
     fingerprint,
 };
@@ -409,6 +409,32 @@ fn another_architecture_is_refused_with_every_difference() {
     }
 }
 
+#[test]
+fn an_optimiser_that_would_not_find_its_parameters_is_refused() {
+    let _one = checks::exclusive();
+    let folder = tempfile::tempdir().unwrap();
+    let stamp = || Stamp { at: Position { update: 1, ..Position::default() }, fingerprint: "x".into(), done: None };
+    let mut first = checks::trainer(&Convolutional, &device());
+    first.advance(Position::default()).unwrap();
+    let whole = Checkpoint::write(&folder.path().join("whole"), stamp(), |set| first.save(set)).unwrap();
+    // the weights of a model that was built again, as an export without ids would give them
+    let stranger = checks::trainer(&Convolutional, &device()).model();
+    let mixed = Checkpoint::write(&folder.path().join("mixed"), stamp(), |set| {
+        for name in whole.reader().names() {
+            match name {
+                "model.bpk" => set.module(name, &stranger)?,
+                _ => set.bytes(name, &whole.reader().bytes(name)?)?,
+            }
+        }
+        Ok(())
+    })
+    .unwrap();
+    let mut other = checks::trainer(&Convolutional, &device());
+    let error = other.load(mixed.reader()).unwrap_err().to_string();
+    assert!(error.contains("the optimiser would not find") && error.contains("first.weight"), "{error}");
+    checks::trainer(&Convolutional, &device()).load(whole.reader()).unwrap();
+}
+
 /// The square of the distance from a point, in many dimensions of unlike scale.
 #[derive(Module, Debug)]
 struct Point {
@@ -467,8 +493,8 @@ fn lbfgs_finds_the_bottom_of_a_narrow_valley_and_resumes_exactly() {
         first.advance(at).unwrap();
         at = first.next(at);
     }
-    let stamp = cupel_train::Stamp { at, fingerprint: "x".into(), done: None };
-    let set = cupel_train::Checkpoint::write(&folder.path().join("sets"), stamp, |set| first.save(set)).unwrap();
+    let stamp = Stamp { at, fingerprint: "x".into(), done: None };
+    let set = Checkpoint::write(&folder.path().join("sets"), stamp, |set| first.save(set)).unwrap();
     let mut second = Lbfgs::new(Valley, valley().model().train(), settings, &device()).unwrap();
     second.load(set.reader()).unwrap();
     loop {
