@@ -10,6 +10,7 @@
 //! | `wgpu` | GPUs through WebGPU |
 //! | `vulkan` | GPUs through WebGPU with the SPIR-V compiler |
 //! | `cuda` | NVIDIA GPUs |
+//! | `tui` | Burn's terminal dashboard for runs |
 //! | `unmixing` (default) | [`unmixing`]: hyperspectral scenes into materials and their abundances |
 //!
 //! Features only add. Of the backends, at least one is needed to compute.

@@ -76,6 +76,12 @@ pub struct Options {
     #[serde(skip)]
     pub json: bool,
 
+    /// Burn's dashboard of charts instead of the line of progress, on a terminal
+    #[cfg(feature = "tui")]
+    #[arg(long, conflicts_with_all = ["json", "quiet"])]
+    #[serde(skip)]
+    pub tui: bool,
+
     /// No progress and no remarks on standard error
     #[arg(long)]
     #[serde(skip)]

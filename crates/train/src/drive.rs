@@ -1,8 +1,8 @@
 //! The one loop over [`Advance`]: resume, advance, log, show, save, stop.
 
 use crate::{
-    Advance, Checkpoint, Error, Position, Progress, Result, Run, Stamp, progress::ProgressLine, set::check_name,
-    signal::StopSignals,
+    Advance, Checkpoint, Error, Metrics, Position, Progress, Result, Run, Stamp, progress::ProgressLine,
+    set::check_name, signal::StopSignals,
 };
 use std::{io::Stderr, path::PathBuf};
 
@@ -58,6 +58,54 @@ impl Outcome {
     }
 }
 
+/// A stop in the dashboard counts as Ctrl-C.
+const INTERRUPT: i32 = 2;
+
+/// Where the user sees how far the work is.
+enum Face {
+    Line(ProgressLine<Stderr>),
+    #[cfg(feature = "tui")]
+    Dashboard(Box<crate::dashboard::Dashboard>),
+}
+
+impl Face {
+    fn new(run: &Run, work: &dyn Advance, first: u64) -> Self {
+        let (name, total) = (work.name(), work.total());
+        #[cfg(feature = "tui")]
+        if run.dashboard
+            && let Some(dashboard) = crate::dashboard::Dashboard::open(name, first, total)
+        {
+            return Self::Dashboard(Box::new(dashboard));
+        }
+        Self::Line(ProgressLine::on_standard_error(run.quiet, name, first, total))
+    }
+
+    fn show(&mut self, update: u64, metrics: Metrics) {
+        match self {
+            Self::Line(line) => line.show(update, metrics),
+            #[cfg(feature = "tui")]
+            Self::Dashboard(dashboard) => dashboard.show(update, &metrics),
+        }
+    }
+
+    fn stop_requested(&self) -> bool {
+        match self {
+            Self::Line(_) => false,
+            #[cfg(feature = "tui")]
+            Self::Dashboard(dashboard) => dashboard.stop_requested(),
+        }
+    }
+
+    fn end(self, how: &str) {
+        match self {
+            Self::Line(mut line) => line.end(how),
+            // it gives the terminal back when it goes
+            #[cfg(feature = "tui")]
+            Self::Dashboard(dashboard) => drop(dashboard),
+        }
+    }
+}
+
 /// Writes and finds the checkpoints of one piece of work.
 struct Keeper {
     root: PathBuf,
@@ -98,10 +146,9 @@ impl Run {
         if let Some(folder) = &mut self.folder {
             folder.log.rewind(work.name(), at.update)?;
         }
-        let total = work.total();
-        let mut line = ProgressLine::on_standard_error(self.quiet, work.name(), at.update, total);
-        let outcome = self.go_on(work, at, keeper.as_ref(), &mut line);
-        line.end(&match &outcome {
+        let mut face = Face::new(self, work, at.update);
+        let outcome = self.go_on(work, at, keeper.as_ref(), &mut face);
+        face.end(&match &outcome {
             Ok(Outcome::Finished { reason }) => format!("finished: {reason}"),
             Ok(Outcome::Stopped { signal }) => format!("stopped by signal {signal}, saved"),
             Err(_) => "failed".to_string(),
@@ -136,7 +183,7 @@ impl Run {
         work: &mut dyn Advance,
         mut at: Position,
         keeper: Option<&Keeper>,
-        line: &mut ProgressLine<Stderr>,
+        face: &mut Face,
     ) -> Result<Outcome> {
         let signals = keeper.map(|_| StopSignals::listen()).transpose()?;
         let monitor = self.monitor().clone();
@@ -146,7 +193,8 @@ impl Run {
         };
         let mut unsaved = 0;
         loop {
-            if let Some(signal) = signals.as_ref().and_then(StopSignals::received) {
+            let asked = face.stop_requested().then_some(INTERRUPT);
+            if let Some(signal) = asked.or_else(|| signals.as_ref().and_then(StopSignals::received)) {
                 if unsaved > 0 {
                     save(work, at, None)?;
                 }
@@ -159,7 +207,7 @@ impl Run {
             if let Some(folder) = &mut self.folder {
                 monitor.phase("log", || folder.log.append(Some((work.name(), at.update)), metrics.iter()))?;
             }
-            line.show(at.update, metrics);
+            face.show(at.update, metrics);
             if done.is_some() || keeper.is_some_and(|keeper| unsaved >= keeper.policy.save_every) {
                 save(work, at, done)?;
                 unsaved = 0;

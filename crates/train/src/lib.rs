@@ -9,6 +9,8 @@ mod batch_size;
 mod checkpoint;
 pub mod checks;
 mod config_changes;
+#[cfg(feature = "tui")]
+mod dashboard;
 pub mod device;
 mod drive;
 mod early_stopping;

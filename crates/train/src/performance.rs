@@ -150,6 +150,9 @@ impl PerformanceMonitor {
         for (name, bytes) in memory(&active.device) {
             text += &format!("{name} {:.1} MiB\n", bytes as f64 / f64::from(1 << 20));
         }
+        for (gpu, percent) in gpu_utilisation().into_iter().enumerate() {
+            text += &format!("GPU {gpu} busy {percent} % of the last second\n");
+        }
         text
     }
 
@@ -212,6 +215,19 @@ pub fn memory(device: &Device) -> Vec<(&'static str, u64)> {
         found.push(("device memory reserved", usage.bytes_reserved));
     }
     found
+}
+
+/// How busy each NVIDIA GPU is in per cent, by its driver; empty without one.
+#[cfg(feature = "cuda")]
+fn gpu_utilisation() -> Vec<u32> {
+    let Ok(nvml) = nvml_wrapper::Nvml::init() else { return Vec::new() };
+    let busy = |index| Some(nvml.device_by_index(index).ok()?.utilization_rates().ok()?.gpu);
+    (0..nvml.device_count().unwrap_or(0)).filter_map(busy).collect()
+}
+
+#[cfg(not(feature = "cuda"))]
+fn gpu_utilisation() -> Vec<u32> {
+    Vec::new()
 }
 
 /// A line of `/proc/self/status`, where there is one.

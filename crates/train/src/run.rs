@@ -43,6 +43,8 @@ pub struct Run {
     pub(crate) strict: bool,
     warnings: Vec<String>,
     monitor: PerformanceMonitor,
+    #[cfg(feature = "tui")]
+    pub(crate) dashboard: bool,
 }
 
 #[derive(Debug)]
@@ -135,24 +137,36 @@ impl Run {
 
     /// A run without a folder: nothing is saved, logged or shown, and signals keep their default action.
     pub fn in_memory() -> Self {
-        Self { folder: None, quiet: true, strict: false, warnings: Vec::new(), monitor: PerformanceMonitor::off() }
+        Self::with_folder(None, true)
     }
 
     fn open(dir: &Path, environment: Environment, lock: Lock) -> Result<Self> {
         let log = MetricLog::open(dir)?;
         let folder = Folder { dir: dir.to_path_buf(), log, environment, _lock: lock };
-        Ok(Self {
-            folder: Some(folder),
-            quiet: false,
+        Ok(Self::with_folder(Some(folder), false))
+    }
+
+    fn with_folder(folder: Option<Folder>, quiet: bool) -> Self {
+        Self {
+            folder,
+            quiet,
             strict: false,
             warnings: Vec::new(),
             monitor: PerformanceMonitor::off(),
-        })
+            #[cfg(feature = "tui")]
+            dashboard: false,
+        }
     }
 
     /// Whether to show no progress.
     pub fn set_quiet(&mut self, quiet: bool) {
         self.quiet = quiet;
+    }
+
+    /// Shows Burn's dashboard instead of the line of progress, on a terminal; a stop asked for there counts as Ctrl-C.
+    #[cfg(feature = "tui")]
+    pub fn set_dashboard(&mut self, dashboard: bool) {
+        self.dashboard = dashboard;
     }
 
     /// Takes the time of the phases with `monitor`; [`finish`](Self::finish) then leaves them in `profile/`.

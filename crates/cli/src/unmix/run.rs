@@ -290,6 +290,8 @@ pub fn open_run(dir: &Path, settings: &Settings, output: Output) -> Result<Run> 
         Some(resumed) => resumed?,
     };
     run.set_quiet(options.quiet);
+    #[cfg(feature = "tui")]
+    run.set_dashboard(options.tui);
     Ok(run)
 }
 

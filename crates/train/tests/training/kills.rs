@@ -3,8 +3,7 @@
 //! The test runs itself as the process to kill. 10 kills by default;
 //! `CUPEL_KILLS=200 cargo test --release --workspace --test training kills -- --nocapture` for more.
 
-use super::stand_ins::Convolutional;
-use burn::tensor::Device;
+use super::{cpu, stand_ins::Convolutional};
 use cupel_train::{
     Outcome, Policy, Run, TrainerConfig,
     checks::{self, Subject},
@@ -31,7 +30,7 @@ fn child() {
     let config: TrainerConfig = Convolutional.config();
     let mut run = Run::resume(dir, &config, true).or_else(|_| Run::create(dir, &config, false)).unwrap();
     run.set_quiet(true);
-    let mut trainer = checks::trainer(&Convolutional, &Device::flex());
+    let mut trainer = checks::trainer(&Convolutional, &cpu());
     let outcome = run.drive(&mut trainer, &Policy { save_every: 3, keep: 2 }).unwrap();
     assert!(matches!(outcome, Outcome::Finished { .. }));
     export_safetensors(&dir.join(WEIGHTS[0]), &trainer.best()).unwrap();

@@ -1,11 +1,12 @@
 //! Laws of the loop: what accumulation, clipping, averaging, stopping and skipping mean, and what must fail loudly.
 
+use super::cpu as device;
 use super::stand_ins::{
     ConvNet, Convolutional, ImageFit, Images, SAMPLES, SingleObject, TableFit, Tabular, TabularNet,
 };
 use burn::{
     module::Module,
-    tensor::{Device, Tensor, TensorData},
+    tensor::{Tensor, TensorData},
 };
 use cupel_train::{
     Advance, Casting, Checkpoint, Clip, Context, EarlyStopping, Fit, Goal, History, Lbfgs, LbfgsSettings, Loss,
@@ -14,10 +15,6 @@ use cupel_train::{
     checks::{self, Subject, weights},
     fingerprint,
 };
-
-fn device() -> Device {
-    Device::flex()
-}
 
 fn floats(model: &impl Module) -> Vec<f32> {
     weights(model).iter().flat_map(|(_, data)| data.iter::<f32>().collect::<Vec<_>>()).collect()

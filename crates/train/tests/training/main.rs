@@ -1,5 +1,7 @@
 //! Training as a domain sees it: every check on three stand-ins for the models to come, and the laws of the loop.
-#![cfg(feature = "flex")]
+//!
+//! The checks run on every device that is compiled in and works; the laws on the CPU.
+#![cfg(any(feature = "flex", feature = "ndarray"))]
 
 mod kills;
 mod laws;
@@ -7,12 +9,27 @@ mod stand_ins;
 mod stored;
 
 use burn::tensor::Device;
-use cupel_train::checks::{self, Subject};
+use cupel_train::{
+    checks::{self, Subject},
+    device,
+};
 use stand_ins::{Convolutional, SingleObject, Tabular};
 
+fn cpu() -> Device {
+    device::select("cpu").unwrap().device
+}
+
 fn passes<S: Subject>(subject: &S) {
-    let scratch = tempfile::tempdir().unwrap();
-    checks::all(subject, &Device::flex(), scratch.path());
+    for backend in device::compiled() {
+        match device::select(backend) {
+            Ok(selected) => {
+                let scratch = tempfile::tempdir().unwrap();
+                println!("{} on {}", subject.name(), selected.name);
+                checks::all(subject, &selected.device, scratch.path());
+            }
+            Err(error) => eprintln!("skipped: {error}"),
+        }
+    }
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Checkpoints of earlier versions, which every later version must still read.
 
-use super::stand_ins::Convolutional;
-use burn::tensor::Device;
+use super::{cpu, stand_ins::Convolutional};
 use cupel_train::{
     Advance, Checkpoint, Position,
     checks::{self, weights},
@@ -23,7 +22,7 @@ fn stored(version: &str) -> PathBuf {
 #[ignore = "writes into the sources: run it once for a new version"]
 fn store() {
     let _one = checks::exclusive();
-    let mut trainer = checks::trainer(&Convolutional, &Device::flex());
+    let mut trainer = checks::trainer(&Convolutional, &cpu());
     let mut at = Position::default();
     for _ in 0..UPDATES {
         trainer.advance(at).unwrap();
@@ -47,9 +46,9 @@ fn checkpoints_of_every_version_are_read_and_gone_on_with() {
             std::fs::copy(file.path(), scratch.path().join(&name).join(file.file_name())).unwrap();
         }
         let set = Checkpoint::newest(scratch.path(), true).unwrap().expect(version);
-        let mut resumed = checks::trainer(&Convolutional, &Device::flex());
+        let mut resumed = checks::trainer(&Convolutional, &cpu());
         resumed.load(set.reader()).unwrap();
-        let mut whole = checks::trainer(&Convolutional, &Device::flex());
+        let mut whole = checks::trainer(&Convolutional, &cpu());
         let mut at = Position::default();
         for update in 0..2 * UPDATES {
             whole.advance(at).unwrap();
