@@ -28,10 +28,9 @@ impl<M: Module> WeightAverage<M> {
     pub fn update(&mut self, model: &M, updates: u64) {
         let decay = self.decay.min((1.0 + updates as f64) / (10.0 + updates as f64));
         // statistics that are pending on this thread are settled by `valid`, whether or not the run was just saved
-        let mut weights = Collect(GradientsParams::new());
-        model.valid().visit(&mut weights);
+        let weights = weights_by_id(&model.valid());
         let average = std::mem::replace(&mut self.model, model.valid());
-        self.model = average.map(&mut Blend { with: weights.0, decay });
+        self.model = average.map(&mut Blend { with: weights, decay });
     }
 
     /// The averaged model, for inference.
@@ -44,7 +43,13 @@ impl<M: Module> WeightAverage<M> {
     }
 }
 
-/// The f32 weights by the ids of their parameters.
+/// The f32 weights by the ids of their parameters, in the container that Burn has for gradients.
+pub(crate) fn weights_by_id<M: Module>(model: &M) -> GradientsParams {
+    let mut weights = Collect(GradientsParams::new());
+    model.visit(&mut weights);
+    weights.0
+}
+
 struct Collect(GradientsParams);
 
 impl ModuleVisitor for Collect {

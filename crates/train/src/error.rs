@@ -240,6 +240,14 @@ pub enum Error {
         /// Updates left out before by policy.
         skipped: u64,
     },
+    /// A weight is not finite, found before it was saved.
+    #[error(
+        "`{parameter}` is not finite, so that nothing was saved; resume from the last checkpoint with a lower learning rate or clipped gradients"
+    )]
+    WeightsNotFinite {
+        /// Path of the first such parameter.
+        parameter: String,
+    },
     /// No scale of the loss keeps the gradients finite.
     #[error(
         "{overflows} updates in a row overflowed half floats, the last at loss scale {scale}; use --precision bf16 or f32, or lower the learning rate"

@@ -54,16 +54,23 @@ impl Measured {
 
     /// Path of the first parameter whose gradient is not finite.
     pub(crate) fn first_not_finite(&self) -> Option<&str> {
-        let values = Tensor::cat(self.values.clone(), 0).try_into_data().ok()?;
-        let finite: Vec<bool> = values.iter::<f32>().map(f32::is_finite).collect();
-        finite.iter().position(|finite| !finite).map(|at| self.paths[at].as_str())
+        self.finite().iter().position(|finite| !finite).map(|at| self.paths[at].as_str())
     }
 
     /// Path of the last one: the backward pass comes by it first, so that its module is where the trouble began.
     pub(crate) fn last_not_finite(&self) -> Option<&str> {
-        let values = Tensor::cat(self.values.clone(), 0).try_into_data().ok()?;
-        let finite: Vec<bool> = values.iter::<f32>().map(f32::is_finite).collect();
-        finite.iter().rposition(|finite| !finite).map(|at| self.paths[at].as_str())
+        self.finite().iter().rposition(|finite| !finite).map(|at| self.paths[at].as_str())
+    }
+
+    fn finite(&self) -> Vec<bool> {
+        if self.values.is_empty() {
+            return Vec::new();
+        }
+        // a device that cannot be read has no finite values to offer
+        match Tensor::cat(self.values.clone(), 0).try_into_data() {
+            Ok(values) => values.iter::<f32>().map(f32::is_finite).collect(),
+            Err(_) => vec![false; self.values.len()],
+        }
     }
 }
 

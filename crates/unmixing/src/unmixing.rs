@@ -30,7 +30,7 @@ pub struct UnmixingConfig {
 impl UnmixingConfig {
     /// The defaults for this many endmembers.
     pub fn new(endmembers: usize) -> Self {
-        Self { method: Method::Auto, endmembers, abundance: Convention::Rescaled, restarts: 10, seed: 0 }
+        Self { method: Method::Auto, endmembers, abundance: Convention::Rescaled, restarts: 50, seed: 0 }
     }
 }
 

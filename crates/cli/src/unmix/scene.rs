@@ -45,8 +45,8 @@ pub struct SceneArguments {
     #[arg(long, value_enum, default_value_t = Abundance::Rescaled)]
     pub abundance: Abundance,
 
-    /// Restarts of archetypal analysis with --method edaa
-    #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..))]
+    /// Restarts of archetypal analysis with --method edaa; 50 as published
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub restarts: u32,
 }
 

@@ -3,6 +3,8 @@
 use super::{Trainer, TrainingState};
 use crate::{
     Error, Fit, LossScaler, Result, SetReader, SetWriter,
+    average::weights_by_id,
+    gradients::{self, Measure},
     losses::SavedLosses,
     parameters::{Parameter, check_fit, parameters},
 };
@@ -36,7 +38,13 @@ struct Saved {
 impl<F: Fit> Trainer<F> {
     pub(super) fn write_state(&self, set: &mut SetWriter) -> Result<()> {
         // `valid` settles running statistics, which otherwise are one update old
-        set.module(MODEL, &self.current().valid())?;
+        let model = self.current().valid();
+        // where gradients are not looked at after every update, bad weights must not replace good ones
+        let measured = gradients::measure(&model, &weights_by_id(&model), Measure::Sum);
+        if let Some(parameter) = measured.first_not_finite() {
+            return Err(Error::WeightsNotFinite { parameter: parameter.to_string() });
+        }
+        set.module(MODEL, &model)?;
         let optimizer = self.optimizer.to_record();
         let optimizer_entries = optimizer.len();
         let bytes = optimizer.into_bytes().map_err(Error::record("encode", OPTIMIZER))?;

@@ -5,7 +5,7 @@ use super::stand_ins::{
     ConvNet, Convolutional, ImageFit, Images, SAMPLES, SingleObject, TableFit, Tabular, TabularNet,
 };
 use burn::{
-    module::Module,
+    module::{Module, ModuleMapper, Param},
     tensor::{Tensor, TensorData},
 };
 use cupel_train::{
@@ -432,10 +432,39 @@ fn an_optimiser_that_would_not_find_its_parameters_is_refused() {
     checks::trainer(&Convolutional, &device()).load(whole.reader()).unwrap();
 }
 
+#[test]
+fn weights_that_are_no_numbers_are_never_saved() {
+    let _one = checks::exclusive();
+    let folder = tempfile::tempdir().unwrap();
+    let mut model = ConvNet::new(&device().autodiff());
+    model = model.map(&mut Spoil);
+    let config = TrainerConfig::default();
+    let fit = ImageFit { data: Images::new(), seed: 5 };
+    let trainer = Trainer::new(fit, model, config, Casting::f32(), &device()).unwrap();
+    let stamp = Stamp { at: Position::default(), fingerprint: "x".into(), done: None };
+    let error = Checkpoint::write(folder.path(), stamp, |set| trainer.save(set)).unwrap_err().to_string();
+    assert!(error.contains("`head.weight` is not finite"), "{error}");
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+}
+
+/// Makes one weight infinite.
+struct Spoil;
+
+impl ModuleMapper for Spoil {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        // only the head is a matrix
+        if D == 2 {
+            param.map(|weight| Tensor::from_inner(weight.inner().div_scalar(0.0)).require_grad())
+        } else {
+            param
+        }
+    }
+}
+
 /// The square of the distance from a point, in many dimensions of unlike scale.
 #[derive(Module, Debug)]
 struct Point {
-    at: burn::module::Param<Tensor<1>>,
+    at: Param<Tensor<1>>,
 }
 
 struct Valley;
@@ -468,7 +497,7 @@ impl Fit for Valley {
 }
 
 fn valley() -> Lbfgs<Valley> {
-    let at = burn::module::Param::from_tensor(Tensor::<1>::zeros([20], &device().autodiff()).require_grad());
+    let at = Param::from_tensor(Tensor::<1>::zeros([20], &device().autodiff()).require_grad());
     let settings = LbfgsSettings { iterations: 3, ..LbfgsSettings::default() };
     Lbfgs::new(Valley, Point { at }, settings, &device()).unwrap()
 }
