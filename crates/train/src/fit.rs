@@ -1,16 +1,12 @@
 //! [`Fit`]: what gradient training needs to know of a domain.
 
-use crate::{
-    Casting, History, Metrics, Optimizer, PerformanceMonitor, Position, Result, Schedule, SetReader, SetWriter,
-    early_stopping::EarlyStopping,
-};
+use crate::{Casting, History, Metrics, PerformanceMonitor, Position, Result, SetReader, SetWriter, StageConfig};
 use burn::{
     module::Module,
     optim::ModuleOptimizer,
     tensor::{Device, Tensor, TensorData},
 };
 use cupel_data::Stream;
-use serde::{Deserialize, Serialize};
 
 /// Where and how a batch is made and used.
 #[derive(Debug)]
@@ -56,59 +52,6 @@ pub enum Next {
     Stage(StageConfig),
     /// The end, with its reason.
     Stop(&'static str),
-}
-
-/// How gradients are limited before an update.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Clip {
-    /// Not at all.
-    #[default]
-    None,
-    /// Their joint Euclidean norm over all parameters.
-    GlobalNorm(f64),
-    /// Every value.
-    Value(f64),
-}
-
-/// The settings of one stage of a training; everything here starts anew with the stage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct StageConfig {
-    /// The optimiser. Default AdamW.
-    pub optimizer: Optimizer,
-    /// Learning rate, on which the schedule is a factor. Default 1e-3.
-    pub learning_rate: f64,
-    /// Course of the learning rate. Default constant.
-    pub schedule: Schedule,
-    /// Updates over which the learning rate rises to its start. Default 0.
-    pub warm_up: u64,
-    /// Most epochs of the stage, at least 1. Default 100.
-    pub epochs: u64,
-    /// Batches whose gradients make one update, at least 1; the last update of an epoch may have fewer. Default 1.
-    pub accumulation: u64,
-    /// Limit of the gradients. Default none.
-    pub clip: Clip,
-    /// Decay of the moving average of the weights, in (0, 1); evaluation then uses the average. Default none.
-    pub weight_average: Option<f64>,
-    /// When to stop for lack of improvement. Default never.
-    pub early_stopping: Option<EarlyStopping>,
-}
-
-impl Default for StageConfig {
-    fn default() -> Self {
-        Self {
-            optimizer: Optimizer::default(),
-            learning_rate: 1e-3,
-            schedule: Schedule::Constant,
-            warm_up: 0,
-            epochs: 100,
-            accumulation: 1,
-            clip: Clip::None,
-            weight_average: None,
-            early_stopping: None,
-        }
-    }
 }
 
 /// What gradient training needs of a domain: batches, a loss, and what comes after an epoch.

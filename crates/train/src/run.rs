@@ -403,7 +403,7 @@ mod tests {
     fn an_earlier_run_is_only_replaced_by_force() {
         let folder = tempdir().unwrap();
         drop(Run::create(folder.path(), &config(1), false).unwrap());
-        fs::create_dir_all(folder.path().join("checkpoints/work/000000000001")).unwrap();
+        fs::create_dir_all(folder.path().join("checkpoints/edaa/000000000001")).unwrap();
         fs::write(folder.path().join("report.html"), "old").unwrap();
         let text = Run::create(folder.path(), &config(2), false).unwrap_err().to_string();
         assert!(text.contains("--force") && text.contains("--resume"), "{text}");

@@ -2,7 +2,7 @@
 
 use crate::{
     Advance, Casting, Clip, Context, Epoch, Error, Fit, History, LossScaler, Metrics, Next, PerformanceMonitor,
-    Position, Progress, Progression, Result, Schedule, SetReader, SetWriter, StageConfig, Watch, WeightAverage, device,
+    Position, Progress, Progression, Result, Schedule, SetReader, SetWriter, StageConfig, WeightAverage, device,
     early_stopping::Best,
     fingerprint,
     gradients::{self, Measure, Measured},
@@ -19,110 +19,17 @@ use cupel_data::Stream;
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
 
+mod config;
 mod rehearsal;
 mod state;
 
+pub use config::{NotFinite, TrainerConfig};
 pub use rehearsal::{Range, RangePoint};
 
 /// Updates between two looks at whether the numbers are finite, on devices where a look waits for the device.
 const CHECK_EVERY_ON_GPU: u64 = 16;
 /// Losses that an error shows.
 const SHOWN_LOSSES: usize = 8;
-
-/// What to do when a loss or a gradient is not finite.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NotFinite {
-    /// End with an error that names the place.
-    #[default]
-    Stop,
-    /// Leave the update out and count it.
-    Skip {
-        /// More than this many are an error.
-        most: u64,
-    },
-}
-
-/// Settings of a training that hold over all its stages.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TrainerConfig {
-    /// Names the work in the run. Default `training`.
-    pub name: String,
-    /// Seed of the initial weights and of every draw. Default 0.
-    pub seed: u64,
-    /// The first stage.
-    pub stage: StageConfig,
-    /// What decides which epoch is the best. Default the training loss.
-    pub watch: Watch,
-    /// Updates between two records of the loss, at least 1. Default 10.
-    pub log_every: u64,
-    /// What to do when a number is not finite. Default stop.
-    pub not_finite: NotFinite,
-}
-
-impl Default for TrainerConfig {
-    fn default() -> Self {
-        Self {
-            name: "training".into(),
-            seed: 0,
-            stage: StageConfig::default(),
-            watch: Watch::default(),
-            log_every: 10,
-            not_finite: NotFinite::Stop,
-        }
-    }
-}
-
-impl TrainerConfig {
-    /// # Errors
-    /// [`Error::Setting`] for a number out of its range.
-    pub fn check(&self) -> Result<()> {
-        if self.log_every == 0 {
-            return Err(Error::Setting { name: "log_every", got: "0".into(), expected: "a number of at least 1" });
-        }
-        self.stage.check()
-    }
-}
-
-impl StageConfig {
-    /// # Errors
-    /// [`Error::Setting`] for a number out of its range.
-    pub fn check(&self) -> Result<()> {
-        let wrong = |name, got: String, expected| Err(Error::Setting { name, got, expected });
-        let positive = |value: f64| value > 0.0 && value.is_finite();
-        if !positive(self.learning_rate) {
-            return wrong("learning_rate", self.learning_rate.to_string(), "a number above 0");
-        }
-        if self.epochs == 0 {
-            return wrong("epochs", "0".into(), "a number of at least 1");
-        }
-        if self.accumulation == 0 {
-            return wrong("accumulation", "0".into(), "a number of at least 1");
-        }
-        if let Clip::GlobalNorm(most) | Clip::Value(most) = self.clip
-            && !positive(most)
-        {
-            return wrong("clip", most.to_string(), "a number above 0");
-        }
-        if let Some(decay) = self.weight_average
-            && !(decay > 0.0 && decay < 1.0)
-        {
-            return wrong("weight_average", decay.to_string(), "a number between 0 and 1");
-        }
-        if let Some(stopping) = self.early_stopping {
-            if stopping.patience == 0 {
-                return wrong("early_stopping.patience", "0".into(), "a number of at least 1");
-            }
-            if stopping.minimum_delta.is_nan() || stopping.minimum_delta < 0.0 {
-                let got = stopping.minimum_delta.to_string();
-                return wrong("early_stopping.minimum_delta", got, "a number of at least 0");
-            }
-        }
-        self.schedule.check()?;
-        self.optimizer.check()
-    }
-}
 
 /// Gradient training of a [`Fit`]; one advance is one update of the weights.
 pub struct Trainer<F: Fit> {
