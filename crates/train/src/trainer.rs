@@ -128,8 +128,7 @@ impl<F: Fit> Trainer<F> {
     /// Deals the batches of every update out to `devices` beside the first one, which keeps the weights and makes the update.
     ///
     /// Set [`StageConfig::accumulation`] to the number of devices, or a multiple of it: an update of two devices with half the
-    /// batch is that of one with the whole batch. A device may be on another machine (Burn's remote devices). Running
-    /// statistics are those of the first device.
+    /// batch is that of one with the whole batch. Running statistics are those of the first device.
     #[must_use]
     pub fn with_devices(mut self, devices: &[Device]) -> Self {
         self.others = devices.iter().map(|device| device.clone().autodiff()).collect();
