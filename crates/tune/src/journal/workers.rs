@@ -58,7 +58,9 @@ impl Workers {
                     let (stopped, bell) = &*stop;
                     let mut stopped = unpoisoned(stopped);
                     loop {
-                        stopped = bell.wait_timeout(stopped, interval).unwrap_or_else(PoisonError::into_inner).0;
+                        // `_while`: whoever stopped before this thread waits for the first time rang the bell in vain
+                        let waited = bell.wait_timeout_while(stopped, interval, |stopped| !*stopped);
+                        stopped = waited.unwrap_or_else(PoisonError::into_inner).0;
                         if *stopped {
                             return;
                         }
@@ -142,6 +144,17 @@ fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_worker_that_leaves_at_once_does_not_wait_for_its_next_beat() {
+        let folder = tempfile::tempdir().unwrap();
+        let journal = folder.path().join("journal");
+        let start = std::time::Instant::now();
+        for _ in 0..200 {
+            drop(Workers::join(&journal, Duration::from_secs(60), Duration::from_secs(120)).unwrap());
+        }
+        assert!(start.elapsed() < Duration::from_secs(50), "{:?}", start.elapsed());
+    }
 
     #[test]
     fn a_worker_is_dead_when_it_left_or_fell_silent() {
