@@ -10,6 +10,7 @@
 //! | `wgpu` | GPUs through WebGPU |
 //! | `vulkan` | GPUs through WebGPU with the SPIR-V compiler |
 //! | `cuda` | NVIDIA GPUs |
+//! | `remote` | devices of other machines |
 //! | `tui` | Burn's terminal dashboard for runs |
 //! | `unmixing` (default) | [`unmixing`]: hyperspectral scenes into materials and their abundances |
 //!

@@ -8,6 +8,8 @@ mod doctor;
 mod options;
 mod output;
 mod report;
+#[cfg(feature = "remote")]
+mod serve;
 mod unmix;
 
 use std::{
@@ -37,6 +39,8 @@ enum Command {
     Demo(demo::Arguments),
     Doctor(doctor::Arguments),
     Report(report::Arguments),
+    #[cfg(feature = "remote")]
+    Serve(serve::Arguments),
     #[command(subcommand)]
     Unmix(unmix::Command),
 }
@@ -48,6 +52,8 @@ impl Command {
             Self::Demo(arguments) => arguments.run(),
             Self::Doctor(arguments) => arguments.run(),
             Self::Report(arguments) => arguments.run(),
+            #[cfg(feature = "remote")]
+            Self::Serve(arguments) => arguments.run(),
             Self::Unmix(command) => command.run(),
         }
     }

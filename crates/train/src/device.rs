@@ -55,7 +55,8 @@ struct Candidate {
     software: bool,
 }
 
-/// Chooses a device: `auto`, `cpu`, `flex`, `ndarray`, `cuda`, `cuda:N`, `wgpu`, `wgpu:N`, `vulkan` or `vulkan:N`.
+/// Chooses a device: `auto`, `cpu`, `flex`, `ndarray`, `cuda`, `cuda:N`, `wgpu`, `wgpu:N`, `vulkan`, `vulkan:N`, or
+/// `remote:ws://HOST:PORT` for the device that another machine serves.
 ///
 /// `auto` takes the first GPU that passes the probe, else the CPU, and says why; `cpu` is flex where it is compiled in,
 /// else ndarray. `N` counts as in [`doctor`]. The probe creates tensors, which fixes the device's default types of
@@ -71,6 +72,16 @@ pub fn select(request: &str) -> Result<Selected> {
     }
     if text == "auto" {
         return select_first(&Kind::ALL);
+    }
+    if let Some(url) = text.strip_prefix("remote:") {
+        #[cfg(feature = "remote")]
+        return crate::remote::select(request, url);
+        #[cfg(not(feature = "remote"))]
+        return Err(Error::NotCompiled {
+            request: format!("remote:{url}"),
+            kind: "remote",
+            compiled: compiled().collect::<Vec<_>>().join(", "),
+        });
     }
     if text == "cpu" {
         return select_first(&[Kind::Flex, Kind::NdArray]);

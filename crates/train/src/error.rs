@@ -37,7 +37,9 @@ pub enum Error {
     },
 
     /// A device request that is none of the known forms.
-    #[error("unknown device `{request}`; expected auto, cpu, flex, ndarray, cuda[:N], wgpu[:N] or vulkan[:N]")]
+    #[error(
+        "unknown device `{request}`; expected auto, cpu, flex, ndarray, cuda[:N], wgpu[:N], vulkan[:N] or remote:ws://HOST:PORT"
+    )]
     UnknownDevice {
         /// What was asked for.
         request: String,

@@ -30,6 +30,8 @@ mod performance;
 mod precision;
 mod probe;
 mod progress;
+#[cfg(feature = "remote")]
+pub mod remote;
 mod run;
 mod schedule;
 mod set;

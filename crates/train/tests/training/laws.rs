@@ -20,17 +20,17 @@ fn floats(model: &impl Module) -> Vec<f32> {
     weights(model).iter().flat_map(|(_, data)| data.iter::<f32>().collect::<Vec<_>>()).collect()
 }
 
-fn largest_difference(a: &impl Module, b: &impl Module) -> f32 {
+pub(super) fn largest_difference(a: &impl Module, b: &impl Module) -> f32 {
     floats(a).iter().zip(floats(b)).map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
 }
 
-fn table(batch: usize, stage: StageConfig) -> Trainer<TableFit> {
+pub(super) fn table(batch: usize, stage: StageConfig) -> Trainer<TableFit> {
     let config = TrainerConfig { seed: 1, stage, ..TrainerConfig::default() };
     let model = Tabular.model(&device().autodiff());
     Trainer::new(TableFit { batch }, model, config, Casting::f32(), &device()).unwrap()
 }
 
-fn advance<F: Fit>(trainer: &mut Trainer<F>, updates: usize) -> Result<Vec<Progress>> {
+pub(super) fn advance<F: Fit>(trainer: &mut Trainer<F>, updates: usize) -> Result<Vec<Progress>> {
     let mut at = Position::default();
     (0..updates)
         .map(|_| {

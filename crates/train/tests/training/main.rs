@@ -5,6 +5,8 @@
 
 mod kills;
 mod laws;
+#[cfg(feature = "remote")]
+mod remote;
 mod stand_ins;
 mod stored;
 
