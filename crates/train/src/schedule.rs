@@ -75,7 +75,7 @@ impl Schedule {
             Self::Step { epochs, factor } => factor.powf((at.epoch / epochs.max(1)) as f64),
             Self::Cosine { end } => half_cosine(1.0, end, share),
             Self::OneCycle { up, start, end } => {
-                // the peak falls between two updates unless this is a whole number, as in PyTorch's OneCycleLR
+                // the peak falls between two updates unless this is a whole number
                 let peak = up * (last + 1) as f64 - 1.0;
                 let at = share * last as f64;
                 if at <= peak {
@@ -158,10 +158,9 @@ mod tests {
         assert!(rates[7].abs() < 1e-15);
     }
 
-    /// `torch.optim.lr_scheduler.OneCycleLR(max_lr=1, total_steps=10)` of PyTorch 2.7, whose defaults are .3, 1/25 and
-    /// 1/25 * 1e-4; the peak is at update 2.
+    /// The two half cosines written out: ten updates, three tenths of them up, so that the peak is at update 2.
     #[test]
-    fn one_cycle_is_that_of_pytorch() {
+    fn one_cycle_goes_up_and_down_by_half_cosines() {
         let cycle = Schedule::OneCycle { up: 0.3, start: 0.04, end: 4e-6 };
         let expected: Vec<f64> = (0..10)
             .map(|i| {

@@ -154,10 +154,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_record_is_the_one_that_tensorboard_writes() {
-        // tensorboard 2.20: EventFileWriter's first record but for the time, which is 0 here
+    fn a_record_begins_with_its_length_and_the_masked_sum_of_that() {
+        // the sum was computed bit by bit from the polynomial of CRC-32C; TensorBoard itself reads the files in CI
         let mut version = Message::event(0.0, 0);
-        version.0.truncate(9); // a step of 0 is left out there
+        version.0.truncate(9); // without the step, which may be left out
         version.bytes(3, b"brain.Event:2");
         let record = version.record();
         assert_eq!(&record[..8], 24u64.to_le_bytes());
