@@ -19,6 +19,7 @@
 /// The Burn that the other modules are built on.
 pub use burn;
 pub use cupel_data as data;
+pub use cupel_kernels as kernels;
 pub use cupel_pca as pca;
 pub use cupel_report as report;
 pub use cupel_train as train;

@@ -1,0 +1,1 @@
+//! Burn operations that are faster, or more exact, than the stock ones.
