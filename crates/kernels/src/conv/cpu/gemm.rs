@@ -1,0 +1,180 @@
+//! The two micro-kernels that all convolutions of the CPU are made of, on channel-last tiles.
+//!
+//! [`gather`] multiplies rows of channels, found by their offsets, with panels of weights; [`outer`] sums outer products of
+//! channels over positions. Both keep a block of the result in registers, load one operand as vectors of
+//! [`PANEL`] channels and broadcast the other (Goto & van de Geijn, 2008, doi:10.1145/1356052.1356053; Georganas et al.,
+//! 2018, doi:10.1109/SC.2018.00069, for the offsets in place of a patch matrix).
+
+use pulp::{Simd, WithSimd};
+
+/// Channels in a panel: as many vectors as that is, on any instruction set.
+pub(super) const PANEL: usize = 16;
+
+/// `target[row, panel of 16] (+)= sum over offsets and channels of source[base[row] + offset + channel] * weights[..]`.
+pub(super) struct Gather<'a> {
+    /// Channel-last values.
+    pub source: &'a [f32],
+    /// Where the rows begin in `source`.
+    pub bases: &'a [usize],
+    /// What is added to every base, one for each block of `channels` weights.
+    pub offsets: &'a [usize],
+    pub channels: usize,
+    /// For each panel, `panel_stride` apart, `[offset][channel][PANEL]`.
+    pub weights: &'a [f32],
+    pub panel_stride: usize,
+    /// `[row][target_stride]`.
+    pub target: &'a mut [f32],
+    /// Panels times [`PANEL`].
+    pub target_stride: usize,
+    /// Add to what `target` holds.
+    pub accumulate: bool,
+}
+
+impl WithSimd for Gather<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        // Accumulators, one panel row and a broadcast fit the registers: 16 of 8 lanes, 32 of 16 lanes.
+        match S::F32_LANES {
+            16 => self.rows::<S, 12, 1>(simd),
+            8 => self.rows::<S, 6, 2>(simd),
+            4 => self.rows::<S, 3, 4>(simd),
+            _ => self.rows::<S, 1, PANEL>(simd),
+        }
+    }
+}
+
+impl Gather<'_> {
+    #[inline(always)]
+    fn rows<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S) {
+        let panel_len = self.offsets.len() * self.channels * PANEL;
+        // Panel by panel, so that its weights stay in the cache nearest to the core while the rows go by.
+        for panel in 0..self.target_stride / PANEL {
+            let weights = &self.weights[panel * self.panel_stride..][..panel_len];
+            for (block, bases) in self.bases.chunks(ROWS).enumerate() {
+                // A short last block repeats its last row and does not store it.
+                let starts: [usize; ROWS] = std::array::from_fn(|row| bases[row.min(bases.len() - 1)]);
+                let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+                for (&offset, weights) in self.offsets.iter().zip(weights.chunks_exact(self.channels * PANEL)) {
+                    let rows: [&[f32]; ROWS] = starts.map(|start| &self.source[start + offset..][..self.channels]);
+                    let (weights, _) = S::as_simd_f32s(weights);
+                    let mut channel = 0;
+                    // Four channels at once: one check of the bounds instead of four.
+                    while channel + 4 <= self.channels {
+                        let rows: [&[f32]; ROWS] = rows.map(|row| &row[channel..channel + 4]);
+                        let weights = &weights[channel * VECTORS..(channel + 4) * VECTORS];
+                        multiply::<S, ROWS, VECTORS, 4>(simd, &rows, weights, &mut sums);
+                        channel += 4;
+                    }
+                    while channel < self.channels {
+                        let rows: [&[f32]; ROWS] = rows.map(|row| &row[channel..channel + 1]);
+                        let weights = &weights[channel * VECTORS..(channel + 1) * VECTORS];
+                        multiply::<S, ROWS, VECTORS, 1>(simd, &rows, weights, &mut sums);
+                        channel += 1;
+                    }
+                }
+                for (row, sums) in sums.iter().enumerate().take(bases.len()) {
+                    let at = (block * ROWS + row) * self.target_stride + panel * PANEL;
+                    let (target, _) = S::as_mut_simd_f32s(&mut self.target[at..at + PANEL]);
+                    for (target, &sum) in target.iter_mut().zip(sums) {
+                        *target = if self.accumulate { simd.add_f32s(*target, sum) } else { sum };
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[inline(always)]
+fn multiply<S: Simd, const ROWS: usize, const VECTORS: usize, const CHANNELS: usize>(
+    simd: S,
+    rows: &[&[f32]; ROWS],
+    weights: &[S::f32s],
+    sums: &mut [[S::f32s; VECTORS]; ROWS],
+) {
+    for channel in 0..CHANNELS {
+        let weights: [S::f32s; VECTORS] = std::array::from_fn(|vector| weights[channel * VECTORS + vector]);
+        for (sums, row) in sums.iter_mut().zip(rows) {
+            let value = simd.splat_f32s(row[channel]);
+            for (sum, &weight) in sums.iter_mut().zip(&weights) {
+                *sum = simd.mul_add_e_f32s(value, weight, *sum);
+            }
+        }
+    }
+}
+
+/// `target[panel][row][PANEL] += sum over positions of source[bases[position] + row] * right[position * right_stride + panel * PANEL + lane]`.
+pub(super) struct Outer<'a> {
+    /// Channel-last values, of which a row of `rows` is taken at every base.
+    pub source: &'a [f32],
+    pub bases: &'a [usize],
+    pub rows: usize,
+    /// Channel-last values, one row for each base.
+    pub right: &'a [f32],
+    pub right_stride: usize,
+    /// `[panel][panel_stride]`, of which the first `rows * PANEL` are written.
+    pub target: &'a mut [f32],
+    pub panel_stride: usize,
+}
+
+impl WithSimd for Outer<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        match S::F32_LANES {
+            16 => self.blocks::<S, 12, 1>(simd),
+            8 => self.blocks::<S, 6, 2>(simd),
+            4 => self.blocks::<S, 3, 4>(simd),
+            _ => self.blocks::<S, 1, PANEL>(simd),
+        }
+    }
+}
+
+impl Outer<'_> {
+    #[inline(always)]
+    fn blocks<S: Simd, const ROWS: usize, const VECTORS: usize>(mut self, simd: S) {
+        let panels = self.right_stride / PANEL;
+        for panel in 0..panels {
+            let mut row = 0;
+            while row + ROWS <= self.rows {
+                self.block::<S, ROWS, VECTORS>(simd, panel, row);
+                row += ROWS;
+            }
+            while row + 2 <= self.rows {
+                self.block::<S, 2, VECTORS>(simd, panel, row);
+                row += 2;
+            }
+            if row < self.rows {
+                self.block::<S, 1, VECTORS>(simd, panel, row);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn block<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, panel: usize, first: usize) {
+        let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+        for (&base, right) in self.bases.iter().zip(self.right.chunks_exact(self.right_stride)) {
+            let left: &[f32; ROWS] = match self.source[base + first..].first_chunk() {
+                Some(left) => left,
+                None => return, // a base outside of the source: excluded by the caller
+            };
+            let (right, _) = S::as_simd_f32s(&right[panel * PANEL..][..PANEL]);
+            let right: [S::f32s; VECTORS] = std::array::from_fn(|vector| right[vector]);
+            for (sums, &value) in sums.iter_mut().zip(left) {
+                let value = simd.splat_f32s(value);
+                for (sum, &right) in sums.iter_mut().zip(&right) {
+                    *sum = simd.mul_add_e_f32s(value, right, *sum);
+                }
+            }
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            let at = panel * self.panel_stride + (first + row) * PANEL;
+            let (target, _) = S::as_mut_simd_f32s(&mut self.target[at..at + PANEL]);
+            for (target, &sum) in target.iter_mut().zip(sums) {
+                *target = simd.add_f32s(*target, sum);
+            }
+        }
+    }
+}

@@ -1,0 +1,120 @@
+//! Runs a correlation in strips: a few rows of the target, over a run of depth slices, for one sample and group.
+
+use super::correlation::{Axis, Correlation};
+use super::gemm::PANEL;
+use super::{direct, winograd};
+use pulp::Arch;
+use rayon::prelude::*;
+
+/// Tasks that are wanted, if the target is large enough: several for each core of a large machine.
+const TASKS: usize = 64;
+
+/// The fewest depth slices of a task: its first ones are prepared twice.
+const LEAST_DEPTH: usize = 8;
+
+/// A part of the target that one thread writes. Positions count from the start of the target, in units of its step.
+pub(super) struct Strip<'a> {
+    pub sample: usize,
+    pub group: usize,
+    pub depth: std::ops::Range<usize>,
+    pub rows: std::ops::Range<usize>,
+    /// `[target depth][filter]`, each the rows of the strip in one channel and depth slice.
+    pub target: Vec<&'a mut [f32]>,
+}
+
+/// Weights of one group and phase, packed for the way the phase is computed.
+pub(super) enum Plan {
+    Direct(direct::Plan),
+    Winograd(winograd::Plan),
+}
+
+impl Plan {
+    fn new(c: &Correlation, phase: &[Axis; 3], weights: &[f32]) -> Self {
+        if winograd::suits(c, phase) {
+            Plan::Winograd(winograd::Plan::new(c, phase, weights))
+        } else {
+            Plan::Direct(direct::Plan::new(c, phase, weights))
+        }
+    }
+
+    /// Rows of a strip that suit the caches.
+    fn strip_rows(&self) -> usize {
+        match self {
+            Plan::Direct(plan) => plan.tile_rows(),
+            Plan::Winograd(plan) => plan.tile_rows(),
+        }
+    }
+}
+
+/// Computes all of `target`.
+pub(super) fn run(c: &Correlation, source: &[f32], weights: &[f32], bias: Option<&[f32]>, target: &mut [f32]) {
+    let plans: Vec<Vec<Plan>> = (0..c.groups)
+        .into_par_iter()
+        .map(|group| {
+            let weights = c.group_weights(weights, group);
+            c.phases.iter().map(|phase| Plan::new(c, phase, weights)).collect()
+        })
+        .collect();
+    let rows = plans.iter().flatten().map(Plan::strip_rows).max().unwrap_or(1);
+    let arch = Arch::new();
+    split(c, rows, target).into_par_iter().for_each(|mut strip| {
+        let volume = c.channels * c.source.iter().product::<usize>();
+        let source = &source[(strip.sample * c.groups + strip.group) * volume..][..volume];
+        let bias = bias.map(|bias| &bias[strip.group * c.filters..][..c.filters]);
+        for (phase, plan) in c.phases.iter().zip(&plans[strip.group]) {
+            match plan {
+                Plan::Direct(plan) => plan.run(arch, c, phase, source, bias, &mut strip),
+                Plan::Winograd(plan) => plan.run(arch, c, phase, source, bias, &mut strip),
+            }
+        }
+    });
+}
+
+/// Cuts the target into strips of `rows` positions.
+fn split<'a>(c: &Correlation, rows: usize, target: &'a mut [f32]) -> Vec<Strip<'a>> {
+    let [depth, height, width] = c.target;
+    if target.is_empty() {
+        return Vec::new();
+    }
+    let positions = [depth.div_ceil(c.target_step[0]), height.div_ceil(c.target_step[1])];
+    let row_parts = positions[1].div_ceil(rows);
+    let wanted = TASKS.div_ceil(c.batch * c.groups * row_parts);
+    let slices = positions[0].div_ceil(wanted).max(LEAST_DEPTH).min(positions[0]);
+    let depth_parts = positions[0].div_ceil(slices);
+    let mut strips = Vec::with_capacity(c.batch * c.groups * depth_parts * row_parts);
+    for sample in 0..c.batch {
+        for group in 0..c.groups {
+            for d in 0..depth_parts {
+                for h in 0..row_parts {
+                    let depth = d * slices..((d + 1) * slices).min(positions[0]);
+                    let rows = h * rows..((h + 1) * rows).min(positions[1]);
+                    strips.push(Strip { sample, group, depth, rows, target: Vec::new() });
+                }
+            }
+        }
+    }
+    let strip_len = rows * c.target_step[1] * width;
+    for (plane, values) in target.chunks_exact_mut(height * width).enumerate() {
+        let part = plane % depth / (slices * c.target_step[0]);
+        let sample_and_group = plane / depth / c.filters;
+        for (h, values) in values.chunks_mut(strip_len).enumerate() {
+            strips[(sample_and_group * depth_parts + part) * row_parts + h].target.push(values);
+        }
+    }
+    // They came filter by filter; the writers want all filters of one slice side by side.
+    for strip in &mut strips {
+        let slices = strip.target.len() / c.filters;
+        let mut slots: Vec<Option<&mut [f32]>> = strip.target.drain(..).map(Some).collect();
+        for slice in 0..slices {
+            for filter in 0..c.filters {
+                strip.target.extend(slots[filter * slices + slice].take());
+            }
+        }
+    }
+    strips
+}
+
+/// Room for `filters`, in whole panels.
+pub(super) fn padded(filters: usize) -> usize {
+    filters.next_multiple_of(PANEL)
+}

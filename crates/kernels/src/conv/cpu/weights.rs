@@ -1,0 +1,257 @@
+//! The gradient of the weights: outer products of source and target gradient, summed over all positions.
+//!
+//! For kernels of 3 x 3 the sums are taken between Winograd's transforms, as the adjoint of the forward way:
+//! `dg = G' [sum over tiles of (B' d B) * (A dy A')] G`.
+
+use super::correlation::{Axis, Correlation};
+use super::direct::{self, Slices};
+use super::gemm::{Outer, PANEL};
+use super::strips::padded;
+use super::tile::{Window, gather};
+use super::winograd::{self, Disperse, POINTS, Scene};
+use pulp::Arch;
+use rayon::prelude::*;
+
+/// Partial sums, at most: enough for the cores of a large machine. Their number follows from the extents alone.
+const PARTS: usize = 32;
+
+/// Values that all partial sums together may hold.
+const MEMORY: usize = 64 << 20;
+
+/// The gradient of the weights of `c`, a forward correlation, in the layout of the weights.
+pub(super) fn gradient(c: &Correlation, x: &[f32], dy: &[f32], dw: &mut [f32]) {
+    let [phase] = &c.phases[..] else { return };
+    let group_len = dw.len() / c.groups;
+    for (group, dw) in dw.chunks_exact_mut(group_len).enumerate() {
+        if winograd::suits(c, phase) {
+            let tiles = winograd::tiles(c, phase);
+            let sums = sum(c, phase, x, dy, group, [2 * tiles[0], 2 * tiles[1]], POINTS * phase[0].taps.len(), transformed);
+            unpack_transformed(c, phase, &sums, dw);
+        } else {
+            let (rows, columns) = direct::tile(c, phase);
+            let taps = direct::taps(phase);
+            let sums = sum(c, phase, x, dy, group, [rows, columns], taps.len(), plain);
+            for (taps, sums) in taps.iter().zip(sums.chunks_exact(block_len(c))) {
+                for filter in 0..c.filters {
+                    for channel in 0..c.channels {
+                        dw[c.weight_index(filter, channel, *taps)] = sums[entry(c, filter, channel)];
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Values of one `[panel][channel][PANEL]` block.
+fn block_len(c: &Correlation) -> usize {
+    padded(c.filters) * c.channels
+}
+
+/// Where a pair stands in such a block.
+fn entry(c: &Correlation, filter: usize, channel: usize) -> usize {
+    (filter / PANEL * c.channels + channel) * PANEL + filter % PANEL
+}
+
+/// A rectangle of positions over all depth slices of one sample.
+struct Region<'a> {
+    source: &'a [f32],
+    gradient: &'a [f32],
+    first: [usize; 2],
+    extents: [usize; 2],
+}
+
+/// Sums over all regions of at most `tile` rows and columns, in an order that follows from the extents alone.
+#[expect(clippy::too_many_arguments, reason = "two ways share it")]
+fn sum(
+    c: &Correlation,
+    phase: &[Axis; 3],
+    x: &[f32],
+    dy: &[f32],
+    group: usize,
+    tile: [usize; 2],
+    blocks: usize,
+    add: impl Fn(Arch, &Correlation, &[Axis; 3], &Region<'_>, &mut [f32]) + Sync,
+) -> Vec<f32> {
+    let [_, height, width] = phase;
+    let volume = c.channels * c.source.iter().product::<usize>();
+    let gradient_volume = c.filters * c.target.iter().product::<usize>();
+    let mut regions = Vec::new();
+    for sample in 0..c.batch {
+        let place = sample * c.groups + group;
+        for row in (0..height.count).step_by(tile[0]) {
+            for column in (0..width.count).step_by(tile[1]) {
+                regions.push(Region {
+                    source: &x[place * volume..][..volume],
+                    gradient: &dy[place * gradient_volume..][..gradient_volume],
+                    first: [row, column],
+                    extents: [tile[0].min(height.count - row), tile[1].min(width.count - column)],
+                });
+            }
+        }
+    }
+    let len = blocks * block_len(c);
+    let parts = PARTS.min(MEMORY / len.max(1)).min(regions.len()).max(1);
+    let arch = Arch::new();
+    let partial: Vec<Vec<f32>> = regions
+        .par_chunks(regions.len().div_ceil(parts).max(1))
+        .map(|regions| {
+            let mut sums = vec![0.0; len];
+            for region in regions {
+                add(arch, c, phase, region, &mut sums);
+            }
+            sums
+        })
+        .collect();
+    let mut sums = vec![0.0; len];
+    sums.par_chunks_mut(16 << 10).enumerate().for_each(|(chunk, sums)| {
+        for partial in &partial {
+            for (sum, &value) in sums.iter_mut().zip(&partial[chunk * (16 << 10)..]) {
+                *sum += value;
+            }
+        }
+    });
+    sums
+}
+
+/// Adds a region to `[tap]` blocks.
+fn plain(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'_>, sums: &mut [f32]) {
+    let [depth, height, width] = phase;
+    let [rows, columns] = region.extents;
+    let stride = padded(c.filters);
+    let window = direct::window(c, phase, region.first[0], region.first[1], rows, columns);
+    let mut slices = Slices::default();
+    slices.restart(depth.span(), window.rows * window.columns * c.channels);
+    let mut bases = Vec::with_capacity(rows * columns);
+    for row in 0..rows {
+        let start = row * c.step[1] * window.columns;
+        bases.extend((0..columns).map(|column| (start + column * c.step[2]) * c.channels));
+    }
+    let mut gradient = Gradient::new(c, region, [rows, columns]);
+    for position in 0..depth.count {
+        gradient.load(c, position);
+        let mut blocks = sums.chunks_exact_mut(block_len(c));
+        for d in &depth.taps {
+            let slice = (position * c.step[0]) as isize + d.offset;
+            let start = slices.get(slice, |tile| {
+                gather(region.source, c.source, c.mode, c.channels, Window { depth: slice, ..window }, tile);
+            });
+            for h in &height.taps {
+                for w in &width.taps {
+                    let (row, column) = (h.offset - height.lowest(), w.offset - width.lowest());
+                    let offset = start + (row as usize * window.columns + column as usize) * c.channels;
+                    let Some(target) = blocks.next() else { return };
+                    arch.dispatch(Outer {
+                        source: &slices.values()[offset..],
+                        bases: &bases,
+                        rows: c.channels,
+                        right: &gradient.values,
+                        right_stride: stride,
+                        target,
+                        panel_stride: c.channels * PANEL,
+                    });
+                }
+            }
+        }
+    }
+}
+
+/// Adds a region to `[point][depth tap]` blocks.
+fn transformed(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'_>, sums: &mut [f32]) {
+    let [depth, ..] = phase;
+    let stride = padded(c.filters);
+    let tiles = region.extents.map(|extent| extent.div_ceil(2));
+    let count = tiles[0] * tiles[1];
+    let mut scene = Scene::default();
+    scene.restart(c, phase, region.first, tiles);
+    let bases: Vec<usize> = (0..count).map(|tile| tile * c.channels).collect();
+    let mut gradient = Gradient::new(c, region, tiles.map(|tiles| 2 * tiles));
+    let mut points = vec![0.0; POINTS * count * stride];
+    for position in 0..depth.count {
+        gradient.load(c, position);
+        arch.dispatch(Disperse { block: &gradient.values, tiles, stride, points: &mut points });
+        let starts: Vec<usize> = depth
+            .taps
+            .iter()
+            .map(|tap| scene.slice(arch, c, region.source, (position * c.step[0]) as isize + tap.offset))
+            .collect();
+        let blocks = sums.chunks_exact_mut(starts.len() * block_len(c));
+        for (point, (right, blocks)) in points.chunks_exact(count * stride).zip(blocks).enumerate() {
+            for (start, target) in starts.iter().zip(blocks.chunks_exact_mut(block_len(c))) {
+                arch.dispatch(Outer {
+                    source: &scene.slices.values()[start + point * count * c.channels..],
+                    bases: &bases,
+                    rows: c.channels,
+                    right,
+                    right_stride: stride,
+                    target,
+                    panel_stride: c.channels * PANEL,
+                });
+            }
+        }
+    }
+}
+
+fn unpack_transformed(c: &Correlation, phase: &[Axis; 3], sums: &[f32], dw: &mut [f32]) {
+    let [depth, height, width] = phase;
+    let point_len = sums.len() / POINTS;
+    for (tap, &d) in depth.taps.iter().enumerate() {
+        for filter in 0..c.filters {
+            for channel in 0..c.channels {
+                let at = tap * block_len(c) + entry(c, filter, channel);
+                let points = std::array::from_fn(|h| {
+                    std::array::from_fn(|w| f64::from(sums[(h * 4 + w) * point_len + at]))
+                });
+                for (h, row) in winograd::gathered(points).into_iter().enumerate() {
+                    for (w, value) in row.into_iter().enumerate() {
+                        dw[c.weight_index(filter, channel, [d, height.taps[h], width.taps[w]])] = value as f32;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The target gradient of a region in one depth slice, channel-last, zero beyond the region and the filters.
+struct Gradient<'a> {
+    source: &'a [f32],
+    first: [usize; 2],
+    extents: [usize; 2],
+    line: usize,
+    narrow: Vec<f32>,
+    values: Vec<f32>,
+}
+
+impl<'a> Gradient<'a> {
+    fn new(c: &Correlation, region: &Region<'a>, room: [usize; 2]) -> Self {
+        Gradient {
+            source: region.gradient,
+            first: region.first,
+            extents: region.extents,
+            line: room[1],
+            narrow: vec![0.0; region.extents[0] * region.extents[1] * c.filters],
+            values: vec![0.0; room[0] * room[1] * padded(c.filters)],
+        }
+    }
+
+    fn load(&mut self, c: &Correlation, position: usize) {
+        let [rows, columns] = self.extents;
+        let window = Window {
+            depth: position as isize,
+            row: self.first[0] as isize,
+            column: self.first[1] as isize,
+            rows,
+            columns,
+        };
+        let stride = padded(c.filters);
+        if stride == c.filters && self.line == columns {
+            gather(self.source, c.target, c.mode, c.filters, window, &mut self.values);
+            return;
+        }
+        gather(self.source, c.target, c.mode, c.filters, window, &mut self.narrow);
+        for (row, values) in self.narrow.chunks_exact(columns * c.filters).enumerate() {
+            for (column, cell) in values.chunks_exact(c.filters).enumerate() {
+                self.values[(row * self.line + column) * stride..][..c.filters].copy_from_slice(cell);
+            }
+        }
+    }
+}
