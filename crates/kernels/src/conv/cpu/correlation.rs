@@ -102,7 +102,8 @@ impl Correlation {
         let taps = g.kernel.iter().product::<usize>();
         let axis = |a: usize, remainder: usize| {
             let (stride, padding) = (g.stride[a], g.padding[a][0]);
-            let taps = (0..g.kernel[a]).filter(|k| (remainder + padding + stride * g.kernel[a] - k).is_multiple_of(stride));
+            let taps =
+                (0..g.kernel[a]).filter(|k| (remainder + padding + stride * g.kernel[a] - k).is_multiple_of(stride));
             let taps = taps.map(|k| Tap {
                 offset: (remainder as isize + padding as isize - k as isize).div_euclid(stride as isize),
                 index: k,
@@ -140,9 +141,7 @@ impl Correlation {
     pub fn folds(g: &Geometry, axis: usize) -> bool {
         match g.mode[axis] {
             Pad::Zero => false,
-            Pad::Circular => {
-                g.padding[axis] != [0; 2] && (g.stride[axis] != 1 || g.output[axis] != g.input[axis])
-            }
+            Pad::Circular => g.padding[axis] != [0; 2] && (g.stride[axis] != 1 || g.output[axis] != g.input[axis]),
             Pad::Reflect | Pad::Replicate => g.padding[axis] != [0; 2],
         }
     }
@@ -156,9 +155,6 @@ impl Correlation {
     /// Where in the weights of a group the tap stands.
     pub fn weight_index(&self, filter: usize, channel: usize, taps: [Tap; 3]) -> usize {
         let [d, h, w] = taps.map(|tap| tap.index);
-        filter * self.filter_stride
-            + channel * self.channel_stride
-            + (d * self.kernel[1] + h) * self.kernel[2]
-            + w
+        filter * self.filter_stride + channel * self.channel_stride + (d * self.kernel[1] + h) * self.kernel[2] + w
     }
 }

@@ -1,9 +1,9 @@
 //! Convolution as it is defined, on channel-last tiles.
 
 use super::correlation::{Axis, Correlation, Tap};
-use super::gemm::{Gather, PANEL};
+use super::micro::{Gather, PANEL};
 use super::strips::{Strip, padded};
-use super::tile::{Place, Window, gather};
+use super::tile::{Pack, Unpack, Window};
 use pulp::Arch;
 
 /// Values of the source that a tile may hold, over all depth slices it needs: a quarter of a second cache of 1 MiB.
@@ -83,7 +83,8 @@ impl Plan {
                         .map(|[d, h, w]| {
                             let slice = (position * c.step[0]) as isize + d.offset;
                             let start = slices.get(slice, |tile| {
-                                gather(source, c.source, c.mode, c.channels, Window { depth: slice, ..window }, tile);
+                                let window = Window { depth: slice, ..window };
+                                arch.dispatch(Pack::of(c, source, window, tile));
                             });
                             let (row, column) = (h.offset - height.lowest(), w.offset - width.lowest());
                             start + (row as usize * window.columns + column as usize) * c.channels
@@ -105,7 +106,11 @@ impl Plan {
                             accumulate: index > 0,
                         });
                     }
-                    let place = Place {
+                    let slice = (position - strip.depth.start) * c.target_step[0] + depth.first;
+                    arch.dispatch(Unpack {
+                        block: &block,
+                        bias,
+                        strips: &mut strip.target[slice * c.filters..][..c.filters],
                         rows: tile_rows,
                         columns,
                         line: columns,
@@ -114,9 +119,7 @@ impl Plan {
                         column: first_column * c.target_step[2] + width.first,
                         step: [c.target_step[1], c.target_step[2]],
                         width: c.target[2],
-                    };
-                    let slice = (position - strip.depth.start) * c.target_step[0] + depth.first;
-                    place.scatter(&block, bias, &mut strip.target[slice * c.filters..][..c.filters]);
+                    });
                 }
             }
         }

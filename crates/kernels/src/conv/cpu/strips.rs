@@ -1,7 +1,7 @@
 //! Runs a correlation in strips: a few rows of the target, over a run of depth slices, for one sample and group.
 
 use super::correlation::{Axis, Correlation};
-use super::gemm::PANEL;
+use super::micro::PANEL;
 use super::{direct, winograd};
 use pulp::Arch;
 use rayon::prelude::*;

@@ -5,10 +5,11 @@
 
 use super::correlation::{Axis, Correlation};
 use super::direct::{self, Slices};
-use super::gemm::{Outer, PANEL};
+use super::micro::{Disperse, POINTS};
+use super::micro::{Outer, PANEL};
 use super::strips::padded;
-use super::tile::{Window, gather};
-use super::winograd::{self, Disperse, POINTS, Scene};
+use super::tile::{Pack, Window};
+use super::winograd::{self, Scene};
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -25,7 +26,8 @@ pub(super) fn gradient(c: &Correlation, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     for (group, dw) in dw.chunks_exact_mut(group_len).enumerate() {
         if winograd::suits(c, phase) {
             let tiles = winograd::tiles(c, phase);
-            let sums = sum(c, phase, x, dy, group, [2 * tiles[0], 2 * tiles[1]], POINTS * phase[0].taps.len(), transformed);
+            let sums =
+                sum(c, phase, x, dy, group, [2 * tiles[0], 2 * tiles[1]], POINTS * phase[0].taps.len(), transformed);
             unpack_transformed(c, phase, &sums, dw);
         } else {
             let (rows, columns) = direct::tile(c, phase);
@@ -128,12 +130,12 @@ fn plain(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'_>, su
     }
     let mut gradient = Gradient::new(c, region, [rows, columns]);
     for position in 0..depth.count {
-        gradient.load(c, position);
+        gradient.load(arch, c, position);
         let mut blocks = sums.chunks_exact_mut(block_len(c));
         for d in &depth.taps {
             let slice = (position * c.step[0]) as isize + d.offset;
             let start = slices.get(slice, |tile| {
-                gather(region.source, c.source, c.mode, c.channels, Window { depth: slice, ..window }, tile);
+                arch.dispatch(Pack::of(c, region.source, Window { depth: slice, ..window }, tile));
             });
             for h in &height.taps {
                 for w in &width.taps {
@@ -167,7 +169,7 @@ fn transformed(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'
     let mut gradient = Gradient::new(c, region, tiles.map(|tiles| 2 * tiles));
     let mut points = vec![0.0; POINTS * count * stride];
     for position in 0..depth.count {
-        gradient.load(c, position);
+        gradient.load(arch, c, position);
         arch.dispatch(Disperse { block: &gradient.values, tiles, stride, points: &mut points });
         let starts: Vec<usize> = depth
             .taps
@@ -198,9 +200,8 @@ fn unpack_transformed(c: &Correlation, phase: &[Axis; 3], sums: &[f32], dw: &mut
         for filter in 0..c.filters {
             for channel in 0..c.channels {
                 let at = tap * block_len(c) + entry(c, filter, channel);
-                let points = std::array::from_fn(|h| {
-                    std::array::from_fn(|w| f64::from(sums[(h * 4 + w) * point_len + at]))
-                });
+                let points =
+                    std::array::from_fn(|h| std::array::from_fn(|w| f64::from(sums[(h * 4 + w) * point_len + at])));
                 for (h, row) in winograd::gathered(points).into_iter().enumerate() {
                     for (w, value) in row.into_iter().enumerate() {
                         dw[c.weight_index(filter, channel, [d, height.taps[h], width.taps[w]])] = value as f32;
@@ -233,7 +234,7 @@ impl<'a> Gradient<'a> {
         }
     }
 
-    fn load(&mut self, c: &Correlation, position: usize) {
+    fn load(&mut self, arch: Arch, c: &Correlation, position: usize) {
         let [rows, columns] = self.extents;
         let window = Window {
             depth: position as isize,
@@ -244,10 +245,24 @@ impl<'a> Gradient<'a> {
         };
         let stride = padded(c.filters);
         if stride == c.filters && self.line == columns {
-            gather(self.source, c.target, c.mode, c.filters, window, &mut self.values);
+            arch.dispatch(Pack {
+                source: self.source,
+                extents: c.target,
+                mode: c.mode,
+                channels: c.filters,
+                window,
+                tile: &mut self.values,
+            });
             return;
         }
-        gather(self.source, c.target, c.mode, c.filters, window, &mut self.narrow);
+        arch.dispatch(Pack {
+            source: self.source,
+            extents: c.target,
+            mode: c.mode,
+            channels: c.filters,
+            window,
+            tile: &mut self.narrow,
+        });
         for (row, values) in self.narrow.chunks_exact(columns * c.filters).enumerate() {
             for (column, cell) in values.chunks_exact(c.filters).enumerate() {
                 self.values[(row * self.line + column) * stride..][..c.filters].copy_from_slice(cell);

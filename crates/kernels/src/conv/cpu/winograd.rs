@@ -6,13 +6,11 @@
 
 use super::correlation::{Axis, Correlation};
 use super::direct::{Slices, window};
-use super::gemm::{Gather, PANEL};
+use super::micro::{Collect, POINTS, Spread};
+use super::micro::{Gather, PANEL};
 use super::strips::{Strip, padded};
-use super::tile::{Place, Window, gather};
-use pulp::{Arch, Simd, WithSimd};
-
-/// Products of a tile.
-pub(super) const POINTS: usize = 16;
+use super::tile::{Pack, Unpack, Window};
+use pulp::Arch;
 
 /// Transformed values, of source and target, that are held at once: half of a second cache of 1 MiB.
 const HELD: usize = 128 << 10;
@@ -21,7 +19,7 @@ const HELD: usize = 128 << 10;
 const TILES: std::ops::RangeInclusive<usize> = 24..=192;
 
 /// The most tiles side by side.
-const ACROSS: usize = 32;
+const ACROSS: usize = 16;
 
 /// Whether a phase can go this way, and gains by it.
 pub(super) fn suits(c: &Correlation, phase: &[Axis; 3]) -> bool {
@@ -62,7 +60,8 @@ impl Plan {
                             f64::from(weights[c.weight_index(filter, channel, [d, height.taps[h], width.taps[w]])])
                         })
                     });
-                    let at = ((filter / PANEL * depth.taps.len() + tap) * c.channels + channel) * PANEL + filter % PANEL;
+                    let at =
+                        ((filter / PANEL * depth.taps.len() + tap) * c.channels + channel) * PANEL + filter % PANEL;
                     for (point, value) in spread(kernel).into_iter().flatten().enumerate() {
                         packed[point * point_len + at] = value as f32;
                     }
@@ -112,7 +111,8 @@ impl Plan {
                         .map(|tap| scene.slice(arch, c, source, (position * c.step[0]) as isize + tap.offset))
                         .collect();
                     for point in 0..POINTS {
-                        let offsets: Vec<usize> = starts.iter().map(|start| start + point * count * c.channels).collect();
+                        let offsets: Vec<usize> =
+                            starts.iter().map(|start| start + point * count * c.channels).collect();
                         arch.dispatch(Gather {
                             source: scene.slices.values(),
                             bases: &bases,
@@ -126,7 +126,11 @@ impl Plan {
                         });
                     }
                     arch.dispatch(Collect { products: &products, tiles, stride, block: &mut block });
-                    let place = Place {
+                    let slice = (position - strip.depth.start) * c.target_step[0] + depth.first;
+                    arch.dispatch(Unpack {
+                        block: &block,
+                        bias,
+                        strips: &mut strip.target[slice * c.filters..][..c.filters],
                         rows: tile_rows,
                         columns,
                         line: 2 * tiles[1],
@@ -135,9 +139,7 @@ impl Plan {
                         column: first_column + width.first,
                         step: [1, 1],
                         width: c.target[2],
-                    };
-                    let slice = (position - strip.depth.start) * c.target_step[0] + depth.first;
-                    place.scatter(&block, bias, &mut strip.target[slice * c.filters..][..c.filters]);
+                    });
                 }
             }
         }
@@ -167,7 +169,7 @@ impl Scene {
     pub fn slice(&mut self, arch: Arch, c: &Correlation, source: &[f32], depth: isize) -> usize {
         let Some(window) = self.window else { return 0 };
         self.slices.get(depth, |transformed| {
-            gather(source, c.source, c.mode, c.channels, Window { depth, ..window }, &mut self.values);
+            arch.dispatch(Pack::of(c, source, Window { depth, ..window }, &mut self.values));
             arch.dispatch(Spread {
                 values: &self.values,
                 line: window.columns,
@@ -193,152 +195,4 @@ pub(super) fn gathered(points: [[f64; 4]; 4]) -> [[f64; 3]; 3] {
     let rows = points.map(along);
     let columns: [[f64; 3]; 3] = std::array::from_fn(|w| along([rows[0][w], rows[1][w], rows[2][w], rows[3][w]]));
     std::array::from_fn(|h| std::array::from_fn(|w| columns[w][h]))
-}
-
-/// `B' d B` for every tile: `[row][column][channel]` becomes `[point][tile][channel]`.
-struct Spread<'a> {
-    values: &'a [f32],
-    /// Columns of `values`.
-    line: usize,
-    channels: usize,
-    tiles: [usize; 2],
-    transformed: &'a mut [f32],
-}
-
-impl WithSimd for Spread<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let point_len = self.tiles[0] * self.tiles[1] * self.channels;
-        for row in 0..self.tiles[0] {
-            for column in 0..self.tiles[1] {
-                let tile = row * self.tiles[1] + column;
-                for channel in (0..self.channels).step_by(S::F32_LANES) {
-                    let lanes = S::F32_LANES.min(self.channels - channel);
-                    let square: [[S::f32s; 4]; 4] = std::array::from_fn(|h| {
-                        enter(simd, std::array::from_fn(|w| {
-                            let at = ((2 * row + h) * self.line + 2 * column + w) * self.channels + channel;
-                            load(simd, &self.values[at..at + lanes])
-                        }))
-                    });
-                    for w in 0..4 {
-                        let column = enter(simd, [square[0][w], square[1][w], square[2][w], square[3][w]]);
-                        for (h, value) in column.into_iter().enumerate() {
-                            let at = (h * 4 + w) * point_len + tile * self.channels + channel;
-                            store(simd, &mut self.transformed[at..at + lanes], value);
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// `A' m A` for every tile: `[point][tile][stride]` becomes `[row][column][stride]`.
-struct Collect<'a> {
-    products: &'a [f32],
-    tiles: [usize; 2],
-    stride: usize,
-    block: &'a mut [f32],
-}
-
-impl WithSimd for Collect<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let point_len = self.tiles[0] * self.tiles[1] * self.stride;
-        let line = 2 * self.tiles[1] * self.stride;
-        for row in 0..self.tiles[0] {
-            for column in 0..self.tiles[1] {
-                let tile = (row * self.tiles[1] + column) * self.stride;
-                for channel in (0..self.stride).step_by(S::F32_LANES) {
-                    let square: [[S::f32s; 2]; 4] = std::array::from_fn(|h| {
-                        leave(simd, std::array::from_fn(|w| {
-                            load(simd, &self.products[(h * 4 + w) * point_len + tile + channel..][..S::F32_LANES])
-                        }))
-                    });
-                    for w in 0..2 {
-                        let column_values = leave(simd, [square[0][w], square[1][w], square[2][w], square[3][w]]);
-                        for (h, value) in column_values.into_iter().enumerate() {
-                            let at = (2 * row + h) * line + (2 * column + w) * self.stride + channel;
-                            store(simd, &mut self.block[at..at + S::F32_LANES], value);
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// `A y A'` for every tile, the adjoint of [`Collect`]: `[row][column][stride]` becomes `[point][tile][stride]`.
-pub(super) struct Disperse<'a> {
-    pub block: &'a [f32],
-    pub tiles: [usize; 2],
-    pub stride: usize,
-    pub points: &'a mut [f32],
-}
-
-impl WithSimd for Disperse<'_> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let point_len = self.tiles[0] * self.tiles[1] * self.stride;
-        let line = 2 * self.tiles[1] * self.stride;
-        for row in 0..self.tiles[0] {
-            for column in 0..self.tiles[1] {
-                let tile = (row * self.tiles[1] + column) * self.stride;
-                for channel in (0..self.stride).step_by(S::F32_LANES) {
-                    let square: [[S::f32s; 4]; 2] = std::array::from_fn(|h| {
-                        leave_adjoint(simd, std::array::from_fn(|w| {
-                            let at = (2 * row + h) * line + (2 * column + w) * self.stride + channel;
-                            load(simd, &self.block[at..at + S::F32_LANES])
-                        }))
-                    });
-                    for w in 0..4 {
-                        for (h, value) in leave_adjoint(simd, [square[0][w], square[1][w]]).into_iter().enumerate() {
-                            let at = (h * 4 + w) * point_len + tile + channel;
-                            store(simd, &mut self.points[at..at + S::F32_LANES], value);
-                        }
-                    }
-                }
-            }
-        }
-    }
-}
-
-/// `B' d` of one column.
-#[inline(always)]
-fn enter<S: Simd>(simd: S, d: [S::f32s; 4]) -> [S::f32s; 4] {
-    [simd.sub_f32s(d[0], d[2]), simd.add_f32s(d[1], d[2]), simd.sub_f32s(d[2], d[1]), simd.sub_f32s(d[1], d[3])]
-}
-
-/// `A' m` of one column.
-#[inline(always)]
-fn leave<S: Simd>(simd: S, m: [S::f32s; 4]) -> [S::f32s; 2] {
-    [simd.add_f32s(simd.add_f32s(m[0], m[1]), m[2]), simd.sub_f32s(simd.sub_f32s(m[1], m[2]), m[3])]
-}
-
-/// `A y` of one column.
-#[inline(always)]
-fn leave_adjoint<S: Simd>(simd: S, y: [S::f32s; 2]) -> [S::f32s; 4] {
-    [y[0], simd.add_f32s(y[0], y[1]), simd.sub_f32s(y[0], y[1]), simd.neg_f32s(y[1])]
-}
-
-#[inline(always)]
-fn load<S: Simd>(simd: S, values: &[f32]) -> S::f32s {
-    match S::as_simd_f32s(values).0.first() {
-        Some(&vector) => vector,
-        None => simd.partial_load_f32s(values),
-    }
-}
-
-#[inline(always)]
-fn store<S: Simd>(simd: S, values: &mut [f32], vector: S::f32s) {
-    match S::as_mut_simd_f32s(values).0.first_mut() {
-        Some(place) => *place = vector,
-        None => simd.partial_store_f32s(values, vector),
-    }
 }

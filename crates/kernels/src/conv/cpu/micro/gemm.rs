@@ -8,10 +8,10 @@
 use pulp::{Simd, WithSimd};
 
 /// Channels in a panel: as many vectors as that is, on any instruction set.
-pub(super) const PANEL: usize = 16;
+pub(in super::super) const PANEL: usize = 16;
 
 /// `target[row, panel of 16] (+)= sum over offsets and channels of source[base[row] + offset + channel] * weights[..]`.
-pub(super) struct Gather<'a> {
+pub(in super::super) struct Gather<'a> {
     /// Channel-last values.
     pub source: &'a [f32],
     /// Where the rows begin in `source`.
@@ -48,30 +48,42 @@ impl WithSimd for Gather<'_> {
 impl Gather<'_> {
     #[inline(always)]
     fn rows<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S) {
-        let panel_len = self.offsets.len() * self.channels * PANEL;
+        let (Some(&last_base), Some(&last_offset)) = (self.bases.iter().max(), self.offsets.iter().max()) else {
+            return;
+        };
+        let channels = self.channels;
+        let panel_len = self.offsets.len() * channels * PANEL;
+        assert!(last_base + last_offset + channels <= self.source.len(), "a row lies outside of the source");
         // Panel by panel, so that its weights stay in the cache nearest to the core while the rows go by.
         for panel in 0..self.target_stride / PANEL {
             let weights = &self.weights[panel * self.panel_stride..][..panel_len];
+            let (weights, _) = S::as_simd_f32s(weights);
+            debug_assert_eq!(weights.len(), self.offsets.len() * channels * VECTORS);
             for (block, bases) in self.bases.chunks(ROWS).enumerate() {
                 // A short last block repeats its last row and does not store it.
-                let starts: [usize; ROWS] = std::array::from_fn(|row| bases[row.min(bases.len() - 1)]);
+                let mut starts = [0; ROWS];
+                for (row, start) in starts.iter_mut().enumerate() {
+                    *start = bases[row.min(bases.len() - 1)];
+                }
                 let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-                for (&offset, weights) in self.offsets.iter().zip(weights.chunks_exact(self.channels * PANEL)) {
-                    let rows: [&[f32]; ROWS] = starts.map(|start| &self.source[start + offset..][..self.channels]);
-                    let (weights, _) = S::as_simd_f32s(weights);
-                    let mut channel = 0;
-                    // Four channels at once: one check of the bounds instead of four.
-                    while channel + 4 <= self.channels {
-                        let rows: [&[f32]; ROWS] = rows.map(|row| &row[channel..channel + 4]);
-                        let weights = &weights[channel * VECTORS..(channel + 4) * VECTORS];
-                        multiply::<S, ROWS, VECTORS, 4>(simd, &rows, weights, &mut sums);
-                        channel += 4;
-                    }
-                    while channel < self.channels {
-                        let rows: [&[f32]; ROWS] = rows.map(|row| &row[channel..channel + 1]);
-                        let weights = &weights[channel * VECTORS..(channel + 1) * VECTORS];
-                        multiply::<S, ROWS, VECTORS, 1>(simd, &rows, weights, &mut sums);
-                        channel += 1;
+                let mut weight = weights.as_ptr();
+                for &offset in self.offsets {
+                    // SAFETY: base + offset + channels was checked for the largest of each against the source, and the
+                    // weights, of which every turn takes the next `VECTORS`, hold as many as there are turns.
+                    unsafe {
+                        let mut rows = [self.source.as_ptr(); ROWS];
+                        for (row, start) in rows.iter_mut().zip(starts) {
+                            *row = row.add(start + offset);
+                        }
+                        for channel in 0..channels {
+                            for (sums, row) in sums.iter_mut().zip(rows) {
+                                let value = simd.splat_f32s(*row.add(channel));
+                                for (vector, sum) in sums.iter_mut().enumerate() {
+                                    *sum = simd.mul_add_e_f32s(value, *weight.add(vector), *sum);
+                                }
+                            }
+                            weight = weight.add(VECTORS);
+                        }
                     }
                 }
                 for (row, sums) in sums.iter().enumerate().take(bases.len()) {
@@ -86,26 +98,8 @@ impl Gather<'_> {
     }
 }
 
-#[inline(always)]
-fn multiply<S: Simd, const ROWS: usize, const VECTORS: usize, const CHANNELS: usize>(
-    simd: S,
-    rows: &[&[f32]; ROWS],
-    weights: &[S::f32s],
-    sums: &mut [[S::f32s; VECTORS]; ROWS],
-) {
-    for channel in 0..CHANNELS {
-        let weights: [S::f32s; VECTORS] = std::array::from_fn(|vector| weights[channel * VECTORS + vector]);
-        for (sums, row) in sums.iter_mut().zip(rows) {
-            let value = simd.splat_f32s(row[channel]);
-            for (sum, &weight) in sums.iter_mut().zip(&weights) {
-                *sum = simd.mul_add_e_f32s(value, weight, *sum);
-            }
-        }
-    }
-}
-
 /// `target[panel][row][PANEL] += sum over positions of source[bases[position] + row] * right[position * right_stride + panel * PANEL + lane]`.
-pub(super) struct Outer<'a> {
+pub(in super::super) struct Outer<'a> {
     /// Channel-last values, of which a row of `rows` is taken at every base.
     pub source: &'a [f32],
     pub bases: &'a [usize],
@@ -161,10 +155,10 @@ impl Outer<'_> {
                 None => return, // a base outside of the source: excluded by the caller
             };
             let (right, _) = S::as_simd_f32s(&right[panel * PANEL..][..PANEL]);
-            let right: [S::f32s; VECTORS] = std::array::from_fn(|vector| right[vector]);
+            let right = &right[..VECTORS];
             for (sums, &value) in sums.iter_mut().zip(left) {
                 let value = simd.splat_f32s(value);
-                for (sum, &right) in sums.iter_mut().zip(&right) {
+                for (sum, &right) in sums.iter_mut().zip(right) {
                     *sum = simd.mul_add_e_f32s(value, right, *sum);
                 }
             }

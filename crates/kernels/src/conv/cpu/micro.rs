@@ -1,0 +1,9 @@
+//! The loops that everything else is there to feed. This is the only module of the crate with unchecked indices: each kernel
+//! checks its extents once, on entry, and the inner loops trust them.
+#![allow(unsafe_code)]
+
+mod gemm;
+mod transform;
+
+pub(super) use gemm::{Gather, Outer, PANEL};
+pub(super) use transform::{Collect, Disperse, POINTS, Spread};
