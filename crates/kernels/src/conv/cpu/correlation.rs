@@ -146,6 +146,11 @@ impl Correlation {
         }
     }
 
+    /// Positions along each axis, of the phase that has most.
+    pub fn counts(&self) -> [usize; 3] {
+        std::array::from_fn(|axis| self.target[axis].div_ceil(self.target_step[axis]))
+    }
+
     /// The weights of one group.
     pub fn group_weights<'a>(&self, weights: &'a [f32], group: usize) -> &'a [f32] {
         let len = self.filters * self.channels * self.kernel.iter().product::<usize>();

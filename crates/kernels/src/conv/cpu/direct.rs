@@ -5,6 +5,7 @@ use super::micro::{Gather, PANEL};
 use super::strips::{Strip, padded};
 use super::tile::{Pack, Unpack, Window};
 use pulp::Arch;
+use rayon::prelude::*;
 
 /// Values of the source that a tile may hold, over all depth slices it needs: a quarter of a second cache of 1 MiB.
 const TILE: usize = 64 << 10;
@@ -19,15 +20,15 @@ const COLUMNS: usize = 64;
 pub(super) struct Plan {
     /// `[panel][tap][channel][PANEL]`.
     weights: Vec<f32>,
-    tile_rows: usize,
-    tile_columns: usize,
+    panel_stride: usize,
 }
 
 impl Plan {
     pub fn new(c: &Correlation, phase: &[Axis; 3], weights: &[f32]) -> Self {
         let taps = taps(phase);
-        let mut packed = vec![0.0; padded(c.filters) * taps.len() * c.channels];
-        for (panel, packed) in packed.chunks_exact_mut((taps.len() * c.channels * PANEL).max(1)).enumerate() {
+        let panel_stride = taps.len() * c.channels * PANEL;
+        let mut packed = vec![0.0; padded(c.filters) / PANEL * panel_stride];
+        packed.par_chunks_exact_mut(panel_stride.max(1)).enumerate().for_each(|(panel, packed)| {
             let filters = (c.filters - panel * PANEL).min(PANEL);
             for (&taps, packed) in taps.iter().zip(packed.chunks_exact_mut(c.channels * PANEL)) {
                 for (channel, packed) in packed.chunks_exact_mut(PANEL).enumerate() {
@@ -36,89 +37,95 @@ impl Plan {
                     }
                 }
             }
-        }
-        let (tile_rows, tile_columns) = tile(c, phase);
-        Plan { weights: packed, tile_rows, tile_columns }
+        });
+        Plan { weights: packed, panel_stride }
     }
+}
 
-    /// Rows of positions that a tile covers.
-    pub fn tile_rows(&self) -> usize {
-        self.tile_rows
-    }
-
-    /// Computes the positions of one phase that lie in the strip.
-    pub fn run(
-        &self,
-        arch: Arch,
-        c: &Correlation,
-        phase: &[Axis; 3],
-        source: &[f32],
-        bias: Option<&[f32]>,
-        strip: &mut Strip<'_>,
-    ) {
-        let [depth, height, width] = phase;
-        let rows = strip.rows.start..strip.rows.end.min(height.count);
-        let stride = padded(c.filters);
-        let taps = taps(phase);
-        let panel_stride = taps.len() * c.channels * PANEL;
-        let taps_in_block = (BLOCK / (c.channels * PANEL)).max(1);
-        let mut slices = Slices::default();
-        let mut block = Vec::new();
-        let mut bases = Vec::new();
-        for first_row in rows.clone().step_by(self.tile_rows) {
-            for first_column in (0..width.count).step_by(self.tile_columns) {
-                let tile_rows = self.tile_rows.min(rows.end - first_row);
-                let columns = self.tile_columns.min(width.count - first_column);
-                let window = window(c, phase, first_row, first_column, tile_rows, columns);
-                slices.restart(depth.span(), window.rows * window.columns * c.channels);
-                bases.clear();
-                for row in 0..tile_rows {
-                    let start = row * c.step[1] * window.columns;
-                    bases.extend((0..columns).map(|column| (start + column * c.step[2]) * c.channels));
-                }
-                block.resize(tile_rows * columns * stride, 0.0);
-                for position in strip.depth.start..strip.depth.end.min(depth.count) {
-                    let offsets: Vec<usize> = taps
-                        .iter()
-                        .map(|[d, h, w]| {
+/// Computes a strip: at every tile all phases, which read nearly the same values of the source.
+pub(super) fn run(
+    arch: Arch,
+    c: &Correlation,
+    plans: &[Plan],
+    source: &[f32],
+    bias: Option<&[f32]>,
+    strip: &mut Strip<'_>,
+) {
+    let stride = padded(c.filters);
+    let taps_in_block = (BLOCK / (c.channels * PANEL)).max(1);
+    let (reach, count) = (Reach::of(c), c.counts());
+    // Phases that differ along the width only are written side by side.
+    let across = c.target_step[2];
+    let (tile_rows, tile_columns) = tile(c);
+    let mut slices = Slices::default();
+    let (mut block, mut bases, mut offsets) = (Vec::new(), Vec::new(), Vec::new());
+    for first_row in strip.rows.clone().step_by(tile_rows) {
+        for first_column in (0..count[2]).step_by(tile_columns) {
+            let rows = tile_rows.min(strip.rows.end - first_row);
+            let columns = tile_columns.min(count[2] - first_column);
+            let window = reach.window(c, [first_row, first_column], [rows, columns]);
+            slices.restart(reach.span[0], window.rows * window.columns * c.channels);
+            bases.clear();
+            for row in 0..rows {
+                let start = row * c.step[1] * window.columns;
+                bases.extend((0..columns).map(|column| (start + column * c.step[2]) * c.channels));
+            }
+            block.clear();
+            block.resize(rows * columns * across * stride, 0.0);
+            for position in strip.depth.clone() {
+                for (phases, plans) in c.phases.chunks(across).zip(plans.chunks(across)) {
+                    for (side, (phase, plan)) in phases.iter().zip(plans).enumerate() {
+                        let [_, height, width] = phase;
+                        offsets.clear();
+                        for [d, h, w] in taps(phase) {
                             let slice = (position * c.step[0]) as isize + d.offset;
                             let start = slices.get(slice, |tile| {
-                                let window = Window { depth: slice, ..window };
-                                arch.dispatch(Pack::of(c, source, window, tile));
+                                arch.dispatch(Pack::of(c, source, Window { depth: slice, ..window }, tile));
                             });
-                            let (row, column) = (h.offset - height.lowest(), w.offset - width.lowest());
-                            start + (row as usize * window.columns + column as usize) * c.channels
-                        })
-                        .collect();
-                    if taps.is_empty() {
-                        block.fill(0.0);
+                            let (row, column) = (h.offset - reach.lowest[1], w.offset - reach.lowest[2]);
+                            offsets.push(start + (row as usize * window.columns + column as usize) * c.channels);
+                        }
+                        let target = &mut block[side * stride..];
+                        if offsets.is_empty() {
+                            for cell in target.chunks_mut(across * stride) {
+                                // the last one is cut short behind its side
+                                cell[..stride].fill(0.0);
+                            }
+                        }
+                        debug_assert_eq!(offsets.len(), height.taps.len() * width.taps.len() * phase[0].taps.len());
+                        for (index, offsets) in offsets.chunks(taps_in_block).enumerate() {
+                            arch.dispatch(Gather {
+                                source: slices.values(),
+                                bases: &bases,
+                                offsets,
+                                channels: c.channels,
+                                weights: &plan.weights[index * taps_in_block * c.channels * PANEL..],
+                                panel_stride: plan.panel_stride,
+                                panels: stride / PANEL,
+                                target,
+                                target_stride: across * stride,
+                                accumulate: index > 0,
+                            });
+                        }
                     }
-                    for (index, offsets) in offsets.chunks(taps_in_block).enumerate() {
-                        arch.dispatch(Gather {
-                            source: slices.values(),
-                            bases: &bases,
-                            offsets,
-                            channels: c.channels,
-                            weights: &self.weights[index * taps_in_block * c.channels * PANEL..],
-                            panel_stride,
-                            target: &mut block,
-                            target_stride: stride,
-                            accumulate: index > 0,
-                        });
-                    }
+                    let [depth, height, _] = &phases[0];
                     let slice = (position - strip.depth.start) * c.target_step[0] + depth.first;
+                    let strips = slice * c.filters;
+                    if strips >= strip.target.len() || first_row >= height.count {
+                        continue; // the last slice or row of another phase
+                    }
                     arch.dispatch(Unpack {
                         block: &block,
-                        bias,
-                        strips: &mut strip.target[slice * c.filters..][..c.filters],
-                        rows: tile_rows,
-                        columns,
-                        line: columns,
+                        rows: rows.min(height.count - first_row),
+                        columns: (columns * across).min(c.target[2] - first_column * across),
+                        line: columns * across,
                         stride,
-                        row: (first_row - strip.rows.start) * c.target_step[1] + height.first,
-                        column: first_column * c.target_step[2] + width.first,
-                        step: [c.target_step[1], c.target_step[2]],
+                        bias,
+                        strips: &mut strip.target[strips..][..c.filters],
                         width: c.target[2],
+                        row: (first_row - strip.rows.start) * c.target_step[1] + height.first,
+                        column: first_column * across,
+                        step: c.target_step[1],
                     });
                 }
             }
@@ -139,30 +146,39 @@ pub(super) fn taps(phase: &[Axis; 3]) -> Vec<[Tap; 3]> {
 }
 
 /// Rows and columns of positions whose source values fit [`TILE`].
-pub(super) fn tile(c: &Correlation, phase: &[Axis; 3]) -> (usize, usize) {
-    let [depth, height, width] = phase;
-    let columns = width.count.clamp(1, COLUMNS);
-    let row = ((columns - 1) * c.step[2] + width.span()) * c.channels * depth.span();
-    let rows = (TILE / row).saturating_sub(height.span()) / c.step[1] + 1;
-    (rows.clamp(1, height.count.max(1)).min(COLUMNS), columns)
+pub(super) fn tile(c: &Correlation) -> (usize, usize) {
+    let (reach, count) = (Reach::of(c), c.counts());
+    let columns = count[2].clamp(1, COLUMNS);
+    let row = ((columns - 1) * c.step[2] + reach.span[2]) * c.channels * reach.span[0];
+    let rows = (TILE / row).saturating_sub(reach.span[1]) / c.step[1] + 1;
+    (rows.clamp(1, count[1].max(1)).min(COLUMNS), columns)
 }
 
-/// The part of a slice that a tile of positions reads.
-pub(super) fn window(
-    c: &Correlation,
-    phase: &[Axis; 3],
-    row: usize,
-    column: usize,
-    rows: usize,
-    columns: usize,
-) -> Window {
-    let [_, height, width] = phase;
-    Window {
-        depth: 0,
-        row: (row * c.step[1]) as isize + height.lowest(),
-        column: (column * c.step[2]) as isize + width.lowest(),
-        rows: (rows - 1) * c.step[1] + height.span(),
-        columns: (columns - 1) * c.step[2] + width.span(),
+/// What all phases read around a position.
+#[derive(Clone, Copy)]
+pub(super) struct Reach {
+    pub lowest: [isize; 3],
+    pub span: [usize; 3],
+}
+
+impl Reach {
+    pub fn of(c: &Correlation) -> Self {
+        let offsets =
+            |axis: usize| c.phases.iter().flat_map(move |phase| phase[axis].taps.iter().map(|tap| tap.offset));
+        let lowest = std::array::from_fn(|axis| offsets(axis).min().unwrap_or(0));
+        let span = std::array::from_fn(|axis| (offsets(axis).max().unwrap_or(0) - lowest[axis]) as usize + 1);
+        Reach { lowest, span }
+    }
+
+    /// The part of a slice that positions from `first` on read.
+    pub fn window(&self, c: &Correlation, first: [usize; 2], positions: [usize; 2]) -> Window {
+        Window {
+            depth: 0,
+            row: (first[0] * c.step[1]) as isize + self.lowest[1],
+            column: (first[1] * c.step[2]) as isize + self.lowest[2],
+            rows: (positions[0] - 1) * c.step[1] + self.span[1],
+            columns: (positions[1] - 1) * c.step[2] + self.span[2],
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! Runs a correlation in strips: a few rows of the target, over a run of depth slices, for one sample and group.
 
-use super::correlation::{Axis, Correlation};
+use super::correlation::Correlation;
 use super::micro::PANEL;
 use super::{direct, winograd};
 use pulp::Arch;
@@ -22,50 +22,35 @@ pub(super) struct Strip<'a> {
     pub target: Vec<&'a mut [f32]>,
 }
 
-/// Weights of one group and phase, packed for the way the phase is computed.
-pub(super) enum Plan {
-    Direct(direct::Plan),
+/// Weights of one group, packed for the way it is computed.
+enum Plans {
+    /// One for each phase.
+    Direct(Vec<direct::Plan>),
     Winograd(winograd::Plan),
 }
 
-impl Plan {
-    fn new(c: &Correlation, phase: &[Axis; 3], weights: &[f32]) -> Self {
-        if winograd::suits(c, phase) {
-            Plan::Winograd(winograd::Plan::new(c, phase, weights))
-        } else {
-            Plan::Direct(direct::Plan::new(c, phase, weights))
-        }
-    }
-
-    /// Rows of a strip that suit the caches.
-    fn strip_rows(&self) -> usize {
-        match self {
-            Plan::Direct(plan) => plan.tile_rows(),
-            Plan::Winograd(plan) => plan.tile_rows(),
+impl Plans {
+    fn new(c: &Correlation, weights: &[f32]) -> Self {
+        match winograd::suited(c) {
+            Some(phase) => Plans::Winograd(winograd::Plan::new(c, phase, weights)),
+            None => Plans::Direct(c.phases.iter().map(|phase| direct::Plan::new(c, phase, weights)).collect()),
         }
     }
 }
 
 /// Computes all of `target`.
 pub(super) fn run(c: &Correlation, source: &[f32], weights: &[f32], bias: Option<&[f32]>, target: &mut [f32]) {
-    let plans: Vec<Vec<Plan>> = (0..c.groups)
-        .into_par_iter()
-        .map(|group| {
-            let weights = c.group_weights(weights, group);
-            c.phases.iter().map(|phase| Plan::new(c, phase, weights)).collect()
-        })
-        .collect();
-    let rows = plans.iter().flatten().map(Plan::strip_rows).max().unwrap_or(1);
+    let plans: Vec<Plans> =
+        (0..c.groups).into_par_iter().map(|group| Plans::new(c, c.group_weights(weights, group))).collect();
+    let rows = winograd::suited(c).map_or_else(|| direct::tile(c).0, |phase| 2 * winograd::tiles(c, phase)[0]);
     let arch = Arch::new();
     split(c, rows, target).into_par_iter().for_each(|mut strip| {
         let volume = c.channels * c.source.iter().product::<usize>();
         let source = &source[(strip.sample * c.groups + strip.group) * volume..][..volume];
         let bias = bias.map(|bias| &bias[strip.group * c.filters..][..c.filters]);
-        for (phase, plan) in c.phases.iter().zip(&plans[strip.group]) {
-            match plan {
-                Plan::Direct(plan) => plan.run(arch, c, phase, source, bias, &mut strip),
-                Plan::Winograd(plan) => plan.run(arch, c, phase, source, bias, &mut strip),
-            }
+        match &plans[strip.group] {
+            Plans::Direct(plans) => direct::run(arch, c, plans, source, bias, &mut strip),
+            Plans::Winograd(plan) => plan.run(arch, c, source, bias, &mut strip),
         }
     });
 }
@@ -76,7 +61,7 @@ fn split<'a>(c: &Correlation, rows: usize, target: &'a mut [f32]) -> Vec<Strip<'
     if target.is_empty() {
         return Vec::new();
     }
-    let positions = [depth.div_ceil(c.target_step[0]), height.div_ceil(c.target_step[1])];
+    let positions = c.counts();
     let row_parts = positions[1].div_ceil(rows);
     let wanted = TASKS.div_ceil(c.batch * c.groups * row_parts);
     let slices = positions[0].div_ceil(wanted).max(LEAST_DEPTH).min(positions[0]);

@@ -127,10 +127,10 @@ pub(super) struct Unpack<'a, 'b> {
     pub strips: &'a mut [&'b mut [f32]],
     /// Length of a row of the strips.
     pub width: usize,
-    /// Where the first value goes, and how far apart its neighbours do.
+    /// Where the first value goes, and how far apart the rows do.
     pub row: usize,
     pub column: usize,
-    pub step: [usize; 2],
+    pub step: usize,
 }
 
 impl WithSimd for Unpack<'_, '_> {
@@ -139,10 +139,10 @@ impl WithSimd for Unpack<'_, '_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         let transpose = Transpose::new(simd);
-        let side_by_side = self.step[1] == 1 && self.columns >= SIDE;
+        let whole = self.columns >= SIDE;
         for row in 0..self.rows {
             let line = &self.block[row * self.line * self.stride..][..self.columns * self.stride];
-            let start = (self.row + row * self.step[0]) * self.width + self.column;
+            let start = (self.row + row * self.step) * self.width + self.column;
             for (group, strips) in self.strips.chunks_mut(SIDE).enumerate() {
                 let first = group * SIDE;
                 let mut shift = [0.0; SIDE];
@@ -150,7 +150,7 @@ impl WithSimd for Unpack<'_, '_> {
                     shift[..strips.len()].copy_from_slice(&bias[first..][..strips.len()]);
                 }
                 let mut at = 0;
-                while side_by_side && at < self.columns {
+                while whole && at < self.columns {
                     at = at.min(self.columns - SIDE); // the last square overlaps the one before it
                     let mut square = [&[0.0; SIDE]; SIDE];
                     for (i, cell) in square.iter_mut().enumerate() {
@@ -168,7 +168,7 @@ impl WithSimd for Unpack<'_, '_> {
                 }
                 for (k, (strip, shift)) in strips.iter_mut().zip(shift).enumerate() {
                     for column in at..self.columns {
-                        strip[start + column * self.step[1]] = line[column * self.stride + first + k] + shift;
+                        strip[start + column] = line[column * self.stride + first + k] + shift;
                     }
                 }
             }

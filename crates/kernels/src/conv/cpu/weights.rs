@@ -4,7 +4,7 @@
 //! `dg = G' [sum over tiles of (B' d B) * (A dy A')] G`.
 
 use super::correlation::{Axis, Correlation};
-use super::direct::{self, Slices};
+use super::direct::{self, Reach, Slices};
 use super::micro::{Disperse, POINTS};
 use super::micro::{Outer, PANEL};
 use super::strips::padded;
@@ -16,6 +16,9 @@ use rayon::prelude::*;
 /// Partial sums, at most: enough for the cores of a large machine. Their number follows from the extents alone.
 const PARTS: usize = 32;
 
+/// Regions in a partial sum, at least: adding it up should cost less than making it.
+const REGIONS: usize = 4;
+
 /// Values that all partial sums together may hold.
 const MEMORY: usize = 64 << 20;
 
@@ -24,13 +27,13 @@ pub(super) fn gradient(c: &Correlation, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let [phase] = &c.phases[..] else { return };
     let group_len = dw.len() / c.groups;
     for (group, dw) in dw.chunks_exact_mut(group_len).enumerate() {
-        if winograd::suits(c, phase) {
+        if winograd::suited(c).is_some() {
             let tiles = winograd::tiles(c, phase);
             let sums =
                 sum(c, phase, x, dy, group, [2 * tiles[0], 2 * tiles[1]], POINTS * phase[0].taps.len(), transformed);
             unpack_transformed(c, phase, &sums, dw);
         } else {
-            let (rows, columns) = direct::tile(c, phase);
+            let (rows, columns) = direct::tile(c);
             let taps = direct::taps(phase);
             let sums = sum(c, phase, x, dy, group, [rows, columns], taps.len(), plain);
             for (taps, sums) in taps.iter().zip(sums.chunks_exact(block_len(c))) {
@@ -92,7 +95,7 @@ fn sum(
         }
     }
     let len = blocks * block_len(c);
-    let parts = PARTS.min(MEMORY / len.max(1)).min(regions.len()).max(1);
+    let parts = PARTS.min(MEMORY / len.max(1)).min(regions.len() / REGIONS).max(1);
     let arch = Arch::new();
     let partial: Vec<Vec<f32>> = regions
         .par_chunks(regions.len().div_ceil(parts).max(1))
@@ -120,9 +123,10 @@ fn plain(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'_>, su
     let [depth, height, width] = phase;
     let [rows, columns] = region.extents;
     let stride = padded(c.filters);
-    let window = direct::window(c, phase, region.first[0], region.first[1], rows, columns);
+    let reach = Reach::of(c);
+    let window = reach.window(c, region.first, region.extents);
     let mut slices = Slices::default();
-    slices.restart(depth.span(), window.rows * window.columns * c.channels);
+    slices.restart(reach.span[0], window.rows * window.columns * c.channels);
     let mut bases = Vec::with_capacity(rows * columns);
     for row in 0..rows {
         let start = row * c.step[1] * window.columns;
@@ -139,7 +143,7 @@ fn plain(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'_>, su
             });
             for h in &height.taps {
                 for w in &width.taps {
-                    let (row, column) = (h.offset - height.lowest(), w.offset - width.lowest());
+                    let (row, column) = (h.offset - reach.lowest[1], w.offset - reach.lowest[2]);
                     let offset = start + (row as usize * window.columns + column as usize) * c.channels;
                     let Some(target) = blocks.next() else { return };
                     arch.dispatch(Outer {
@@ -164,7 +168,7 @@ fn transformed(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'
     let tiles = region.extents.map(|extent| extent.div_ceil(2));
     let count = tiles[0] * tiles[1];
     let mut scene = Scene::default();
-    scene.restart(c, phase, region.first, tiles);
+    scene.restart(c, region.first, tiles);
     let bases: Vec<usize> = (0..count).map(|tile| tile * c.channels).collect();
     let mut gradient = Gradient::new(c, region, tiles.map(|tiles| 2 * tiles));
     let mut points = vec![0.0; POINTS * count * stride];
@@ -193,23 +197,29 @@ fn transformed(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'
     }
 }
 
+/// From `[point][depth tap]` blocks to the layout of the weights.
 fn unpack_transformed(c: &Correlation, phase: &[Axis; 3], sums: &[f32], dw: &mut [f32]) {
     let [depth, height, width] = phase;
     let point_len = sums.len() / POINTS;
-    for (tap, &d) in depth.taps.iter().enumerate() {
-        for filter in 0..c.filters {
+    // A forward correlation: the weights of a filter lie together.
+    dw.par_chunks_mut(PANEL * c.filter_stride).enumerate().for_each(|(panel, dw)| {
+        for (tap, &d) in depth.taps.iter().enumerate() {
             for channel in 0..c.channels {
-                let at = tap * block_len(c) + entry(c, filter, channel);
-                let points =
-                    std::array::from_fn(|h| std::array::from_fn(|w| f64::from(sums[(h * 4 + w) * point_len + at])));
-                for (h, row) in winograd::gathered(points).into_iter().enumerate() {
-                    for (w, value) in row.into_iter().enumerate() {
-                        dw[c.weight_index(filter, channel, [d, height.taps[h], width.taps[w]])] = value as f32;
+                let at = tap * block_len(c) + entry(c, panel * PANEL, channel);
+                let mut points = [[[0.0; PANEL]; 4]; 4];
+                for (point, lanes) in points.iter_mut().flatten().enumerate() {
+                    lanes.copy_from_slice(&sums[point * point_len + at..][..PANEL]);
+                }
+                for (row, &h) in winograd::gathered(&points).iter().zip(&height.taps) {
+                    for (lanes, &w) in row.iter().zip(&width.taps) {
+                        for (filter, &value) in lanes.iter().enumerate().take(dw.len() / c.filter_stride) {
+                            dw[c.weight_index(filter, channel, [d, h, w])] = value;
+                        }
                     }
                 }
             }
         }
-    }
+    });
 }
 
 /// The target gradient of a region in one depth slice, channel-last, zero beyond the region and the filters.

@@ -5,12 +5,13 @@
 //! transforms. Larger tiles would save more, and lose a digit.
 
 use super::correlation::{Axis, Correlation};
-use super::direct::{Slices, window};
+use super::direct::{Reach, Slices};
 use super::micro::{Collect, POINTS, Spread};
 use super::micro::{Gather, PANEL};
 use super::strips::{Strip, padded};
 use super::tile::{Pack, Unpack, Window};
 use pulp::Arch;
+use rayon::prelude::*;
 
 /// Transformed values, of source and target, that are held at once: half of a second cache of 1 MiB.
 const HELD: usize = 128 << 10;
@@ -21,12 +22,13 @@ const TILES: std::ops::RangeInclusive<usize> = 24..=192;
 /// The most tiles side by side.
 const ACROSS: usize = 16;
 
-/// Whether a phase can go this way, and gains by it.
-pub(super) fn suits(c: &Correlation, phase: &[Axis; 3]) -> bool {
+/// The only phase of a correlation that can go this way, and gains by it.
+pub(super) fn suited(c: &Correlation) -> Option<&[Axis; 3]> {
+    let [phase] = &c.phases[..] else { return None };
     let plane = |axis: usize| {
         phase[axis].is_run_of(3) && phase[axis].count >= 2 && c.step[axis] == 1 && c.target_step[axis] == 1
     };
-    plane(1) && plane(2) && !phase[0].taps.is_empty() && c.channels >= 8 && c.filters >= 8
+    (plane(1) && plane(2) && c.channels >= 8 && c.filters >= 8).then_some(phase)
 }
 
 /// How many tiles are worked on at once, down and across.
@@ -42,7 +44,7 @@ pub(super) fn tiles(c: &Correlation, phase: &[Axis; 3]) -> [usize; 2] {
 
 /// Transformed weights of one phase.
 pub(super) struct Plan {
-    /// `[point][panel][depth tap][channel][PANEL]`.
+    /// `[panel][point][depth tap][channel][PANEL]`.
     weights: Vec<f32>,
     tiles: [usize; 2],
 }
@@ -50,46 +52,35 @@ pub(super) struct Plan {
 impl Plan {
     pub fn new(c: &Correlation, phase: &[Axis; 3], weights: &[f32]) -> Self {
         let [depth, height, width] = phase;
-        let point_len = padded(c.filters) * depth.taps.len() * c.channels;
-        let mut packed = vec![0.0; POINTS * point_len];
-        for filter in 0..c.filters {
+        let point_len = depth.taps.len() * c.channels * PANEL;
+        let mut packed = vec![0.0; padded(c.filters) / PANEL * POINTS * point_len];
+        packed.par_chunks_exact_mut(POINTS * point_len).enumerate().for_each(|(panel, packed)| {
+            let filters = (c.filters - panel * PANEL).min(PANEL);
             for (tap, &d) in depth.taps.iter().enumerate() {
                 for channel in 0..c.channels {
-                    let kernel: [[f64; 3]; 3] = std::array::from_fn(|h| {
-                        std::array::from_fn(|w| {
-                            f64::from(weights[c.weight_index(filter, channel, [d, height.taps[h], width.taps[w]])])
-                        })
-                    });
-                    let at =
-                        ((filter / PANEL * depth.taps.len() + tap) * c.channels + channel) * PANEL + filter % PANEL;
-                    for (point, value) in spread(kernel).into_iter().flatten().enumerate() {
-                        packed[point * point_len + at] = value as f32;
+                    let mut kernel = [[[0.0; PANEL]; 3]; 3];
+                    for (row, &h) in kernel.iter_mut().zip(&height.taps) {
+                        for (lanes, &w) in row.iter_mut().zip(&width.taps) {
+                            for (lane, value) in lanes.iter_mut().enumerate().take(filters) {
+                                *value = weights[c.weight_index(panel * PANEL + lane, channel, [d, h, w])];
+                            }
+                        }
+                    }
+                    let at = (tap * c.channels + channel) * PANEL;
+                    for (point, lanes) in spread(&kernel).iter().flatten().enumerate() {
+                        packed[point * point_len + at..][..PANEL].copy_from_slice(lanes);
                     }
                 }
             }
-        }
+        });
         Plan { weights: packed, tiles: tiles(c, phase) }
     }
 
-    /// Rows of positions that the tiles cover.
-    pub fn tile_rows(&self) -> usize {
-        2 * self.tiles[0]
-    }
-
     /// Computes the positions of one phase that lie in the strip.
-    pub fn run(
-        &self,
-        arch: Arch,
-        c: &Correlation,
-        phase: &[Axis; 3],
-        source: &[f32],
-        bias: Option<&[f32]>,
-        strip: &mut Strip<'_>,
-    ) {
-        let [depth, height, width] = phase;
+    pub fn run(&self, arch: Arch, c: &Correlation, source: &[f32], bias: Option<&[f32]>, strip: &mut Strip<'_>) {
+        let [depth, height, width] = &c.phases[0];
         let stride = padded(c.filters);
-        let panel_stride = depth.taps.len() * c.channels * PANEL;
-        let point_weights = self.weights.len() / POINTS;
+        let point_len = depth.taps.len() * c.channels * PANEL;
         let mut scene = Scene::default();
         let (mut products, mut block, mut bases) = (Vec::new(), Vec::new(), Vec::new());
         let rows = strip.rows.start..strip.rows.end.min(height.count);
@@ -99,7 +90,7 @@ impl Plan {
                 let columns = (2 * self.tiles[1]).min(width.count - first_column);
                 let tiles = [tile_rows.div_ceil(2), columns.div_ceil(2)];
                 let count = tiles[0] * tiles[1];
-                scene.restart(c, phase, [first_row, first_column], tiles);
+                scene.restart(c, [first_row, first_column], tiles);
                 bases.clear();
                 bases.extend((0..count).map(|tile| tile * c.channels));
                 products.resize(POINTS * count * stride, 0.0);
@@ -118,8 +109,9 @@ impl Plan {
                             bases: &bases,
                             offsets: &offsets,
                             channels: c.channels,
-                            weights: &self.weights[point * point_weights..][..point_weights],
-                            panel_stride,
+                            weights: &self.weights[point * point_len..],
+                            panel_stride: POINTS * point_len,
+                            panels: stride / PANEL,
                             target: &mut products[point * count * stride..][..count * stride],
                             target_stride: stride,
                             accumulate: false,
@@ -137,7 +129,7 @@ impl Plan {
                         stride,
                         row: first_row - strip.rows.start + height.first,
                         column: first_column + width.first,
-                        step: [1, 1],
+                        step: 1,
                         width: c.target[2],
                     });
                 }
@@ -157,9 +149,10 @@ pub(super) struct Scene {
 
 impl Scene {
     /// Goes to the tiles whose first position is `first`.
-    pub fn restart(&mut self, c: &Correlation, phase: &[Axis; 3], first: [usize; 2], tiles: [usize; 2]) {
-        let window = window(c, phase, first[0], first[1], 2 * tiles[0], 2 * tiles[1]);
-        self.slices.restart(phase[0].span(), POINTS * tiles[0] * tiles[1] * c.channels);
+    pub fn restart(&mut self, c: &Correlation, first: [usize; 2], tiles: [usize; 2]) {
+        let reach = Reach::of(c);
+        let window = reach.window(c, first, tiles.map(|tiles| 2 * tiles));
+        self.slices.restart(reach.span[0], POINTS * tiles[0] * tiles[1] * c.channels);
         self.values.resize(window.rows * window.columns * c.channels, 0.0);
         self.window = Some(window);
         self.tiles = tiles;
@@ -181,18 +174,50 @@ impl Scene {
     }
 }
 
+/// Weights of one element of the kernel, or of one point, for the filters of a panel.
+pub(super) type Lanes = [f32; PANEL];
+
 /// `G g G'`.
-fn spread(kernel: [[f64; 3]; 3]) -> [[f64; 4]; 4] {
-    let along = |g: [f64; 3]| [g[0], (g[0] + g[1] + g[2]) / 2.0, (g[0] - g[1] + g[2]) / 2.0, g[2]];
-    let rows = kernel.map(along);
-    let columns: [[f64; 4]; 4] = std::array::from_fn(|w| along([rows[0][w], rows[1][w], rows[2][w]]));
-    std::array::from_fn(|h| std::array::from_fn(|w| columns[w][h]))
+fn spread(kernel: &[[Lanes; 3]; 3]) -> [[Lanes; 4]; 4] {
+    let mut rows = [[[0.0; PANEL]; 4]; 3];
+    let mut points = [[[0.0; PANEL]; 4]; 4];
+    for lane in 0..PANEL {
+        for (row, g) in rows.iter_mut().zip(kernel) {
+            let (even, odd) = (g[0][lane] + g[2][lane], g[1][lane]);
+            let line = [g[0][lane], (even + odd) / 2.0, (even - odd) / 2.0, g[2][lane]];
+            for (value, along) in row.iter_mut().zip(line) {
+                value[lane] = along;
+            }
+        }
+        for w in 0..4 {
+            let g = [rows[0][w][lane], rows[1][w][lane], rows[2][w][lane]];
+            let (even, odd) = (g[0] + g[2], g[1]);
+            for (h, along) in [g[0], (even + odd) / 2.0, (even - odd) / 2.0, g[2]].into_iter().enumerate() {
+                points[h][w][lane] = along;
+            }
+        }
+    }
+    points
 }
 
-/// `G' u G`: the adjoint of [`spread`].
-pub(super) fn gathered(points: [[f64; 4]; 4]) -> [[f64; 3]; 3] {
-    let along = |u: [f64; 4]| [u[0] + (u[1] + u[2]) / 2.0, (u[1] - u[2]) / 2.0, (u[1] + u[2]) / 2.0 + u[3]];
-    let rows = points.map(along);
-    let columns: [[f64; 3]; 3] = std::array::from_fn(|w| along([rows[0][w], rows[1][w], rows[2][w], rows[3][w]]));
-    std::array::from_fn(|h| std::array::from_fn(|w| columns[w][h]))
+/// `G' u G`: the adjoint of the transform of the weights.
+pub(super) fn gathered(points: &[[Lanes; 4]; 4]) -> [[Lanes; 3]; 3] {
+    let mut rows = [[[0.0; PANEL]; 3]; 4];
+    let mut kernel = [[[0.0; PANEL]; 3]; 3];
+    for lane in 0..PANEL {
+        for (row, u) in rows.iter_mut().zip(points) {
+            let (sum, difference) = ((u[1][lane] + u[2][lane]) / 2.0, (u[1][lane] - u[2][lane]) / 2.0);
+            for (value, along) in row.iter_mut().zip([u[0][lane] + sum, difference, sum + u[3][lane]]) {
+                value[lane] = along;
+            }
+        }
+        for w in 0..3 {
+            let u = [rows[0][w][lane], rows[1][w][lane], rows[2][w][lane], rows[3][w][lane]];
+            let (sum, difference) = ((u[1] + u[2]) / 2.0, (u[1] - u[2]) / 2.0);
+            for (h, along) in [u[0] + sum, difference, sum + u[3]].into_iter().enumerate() {
+                kernel[h][w][lane] = along;
+            }
+        }
+    }
+    kernel
 }

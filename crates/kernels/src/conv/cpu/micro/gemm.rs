@@ -22,9 +22,9 @@ pub(in super::super) struct Gather<'a> {
     /// For each panel, `panel_stride` apart, `[offset][channel][PANEL]`.
     pub weights: &'a [f32],
     pub panel_stride: usize,
-    /// `[row][target_stride]`.
+    pub panels: usize,
+    /// `[row][target_stride]`, of which the first `panels * PANEL` are written.
     pub target: &'a mut [f32],
-    /// Panels times [`PANEL`].
     pub target_stride: usize,
     /// Add to what `target` holds.
     pub accumulate: bool,
@@ -55,7 +55,7 @@ impl Gather<'_> {
         let panel_len = self.offsets.len() * channels * PANEL;
         assert!(last_base + last_offset + channels <= self.source.len(), "a row lies outside of the source");
         // Panel by panel, so that its weights stay in the cache nearest to the core while the rows go by.
-        for panel in 0..self.target_stride / PANEL {
+        for panel in 0..self.panels {
             let weights = &self.weights[panel * self.panel_stride..][..panel_len];
             let (weights, _) = S::as_simd_f32s(weights);
             debug_assert_eq!(weights.len(), self.offsets.len() * channels * VECTORS);
