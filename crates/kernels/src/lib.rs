@@ -1,3 +1,30 @@
 //! Burn operations that are faster, or more exact, than the stock ones.
+//!
+//! Every operation is a free function on tensors. It runs a body of its own where it has one, which is on Burn's CPU backend
+//! flex, in training too; everywhere else it is its [`reference`]: the same function of tensor operations only. No operation
+//! panics because a backend lacks it, and [`set_own_kernels`] turns all own bodies off.
+//!
+//! The crate knows nothing of the rest of cupel. How to add an operation is in `docs/kernels.md`.
+//!
+//! # Example
+//! ```
+//! # #[cfg(feature = "flex")] {
+//! use burn::tensor::{Device, Tensor};
+//! let x = Tensor::<1>::from_floats([1.0, 2.0, 4.0], &Device::flex());
+//! assert_eq!(cupel_kernels::sum_fixed(x).into_scalar::<f32>(), 7.0);
+//! # }
+//! ```
 
 pub mod conv;
+#[cfg(feature = "flex")]
+mod flex;
+mod own;
+mod sum;
+
+pub use own::{own_kernels, set_own_kernels};
+pub use sum::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed};
+
+/// Every operation as tensor operations only: what the own bodies are tested against and replaced by.
+pub mod reference {
+    pub use crate::sum::reference::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed};
+}

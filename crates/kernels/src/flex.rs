@@ -1,0 +1,44 @@
+//! Tensors of the backend flex as slices and back.
+
+use burn::{
+    backend::flex::FlexTensor,
+    tensor::{Element, Shape, TensorData},
+};
+
+/// A value that has own bodies.
+pub(crate) trait Value: Element {
+    /// The values of `x` in row-major order, if they lie so.
+    fn slice(x: &FlexTensor) -> Option<&[Self]>;
+}
+
+impl Value for f32 {
+    fn slice(x: &FlexTensor) -> Option<&[f32]> {
+        x.as_slice()
+    }
+}
+
+impl Value for f64 {
+    fn slice(x: &FlexTensor) -> Option<&[f64]> {
+        x.as_slice()
+    }
+}
+
+/// Calls `f` with the values of `x` in row-major order; they are copied only where `x` is a view in another order.
+///
+/// # Panics
+/// When `x` is not of the dtype of `T`: an operation asked for a dtype that it has no body for.
+pub(crate) fn with_values<T: Value, R>(x: &FlexTensor, f: impl FnOnce(&[T]) -> R) -> R {
+    if let Some(values) = T::slice(x) {
+        return f(values);
+    }
+    let copy = x.to_contiguous();
+    let Some(values) = T::slice(&copy) else {
+        panic!("a tensor of {:?} where {:?} was expected", x.dtype(), T::dtype())
+    };
+    f(values)
+}
+
+/// A tensor that takes over `values`.
+pub(crate) fn tensor<T: Value>(values: Vec<T>, shape: impl Into<Shape>) -> FlexTensor {
+    FlexTensor::from_data(TensorData::new(values, shape))
+}

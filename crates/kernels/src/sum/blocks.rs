@@ -1,0 +1,133 @@
+//! Sums of slices in blocks of a fixed size; see the [module above](super).
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+/// Values that one task adds: a quarter of a megabyte of f32, well above the cost of starting it.
+const BLOCK: usize = 1 << 16;
+/// Sums that are kept side by side within a block, a few registers of any processor.
+const LANES: usize = 64;
+/// Additions in the dtype of the values before a lane goes on in f64.
+const STEPS: usize = 16;
+/// Values along the summed dimension that one task adds.
+const RUN: usize = 256;
+/// Columns whose f64 sums stay in the first level cache.
+const TILE: usize = 1024;
+
+/// A number that is added here.
+pub(crate) trait Summand: Copy + Send + Sync + Default + std::ops::AddAssign + Into<f64> {
+    /// Rounds.
+    fn narrow(sum: f64) -> Self;
+}
+
+impl Summand for f32 {
+    fn narrow(sum: f64) -> Self {
+        sum as f32
+    }
+}
+
+impl Summand for f64 {
+    fn narrow(sum: f64) -> Self {
+        sum
+    }
+}
+
+/// The sum of `values`.
+pub(crate) fn sum<T: Summand>(values: &[T]) -> f64 {
+    if values.len() <= BLOCK {
+        return block(values);
+    }
+    let blocks: Vec<f64> = values.par_chunks(BLOCK).map(block).collect();
+    blocks.iter().sum()
+}
+
+/// The sums along the middle dimension of `values`, row-major in `[outer, n, inner]`.
+pub(crate) fn sums<T: Summand>(values: &[T], [outer, n, inner]: [usize; 3]) -> Vec<f64> {
+    if values.is_empty() {
+        return vec![0.0; outer * inner];
+    }
+    if inner == 1 {
+        let rows = (BLOCK / n).max(1);
+        return values.par_chunks(rows * n).flat_map_iter(|rows| rows.chunks(n).map(sum)).collect();
+    }
+    // A task sums a run of rows in a tile of columns: [outer, run, inner] sums, of which the runs are then added in order.
+    let runs = n.div_ceil(RUN);
+    let mut partial = vec![0.0; outer * runs * inner];
+    partial.par_chunks_mut(inner).enumerate().for_each(|(task, sums)| {
+        let (outer, run) = (task / runs, task % runs);
+        let rows = &values[(outer * n + run * RUN) * inner..(outer * n + (run * RUN + RUN).min(n)) * inner];
+        sums.par_chunks_mut(TILE).enumerate().for_each(|(tile, sums)| columns(rows, inner, tile * TILE, sums));
+    });
+    if runs == 1 {
+        return partial;
+    }
+    let mut sums = vec![0.0; outer * inner];
+    sums.par_chunks_mut(inner).zip(partial.par_chunks(runs * inner)).for_each(|(sums, runs)| {
+        for run in runs.chunks(inner) {
+            sums.iter_mut().zip(run).for_each(|(sum, part)| *sum += part);
+        }
+    });
+    sums
+}
+
+/// The sum of a block, by one thread.
+fn block<T: Summand>(values: &[T]) -> f64 {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || lanes(values),
+    )
+}
+
+#[inline(always)]
+fn lanes<T: Summand>(values: &[T]) -> f64 {
+    let mut total = [0.0f64; LANES];
+    let mut groups = values.chunks_exact(LANES * STEPS);
+    for group in &mut groups {
+        widen(&mut total, group);
+    }
+    let (rows, rest) = groups.remainder().split_at(groups.remainder().len() / LANES * LANES);
+    widen(&mut total, rows);
+    for (total, &value) in total.iter_mut().zip(rest) {
+        *total += value.into();
+    }
+    let mut width = LANES;
+    while width > 1 {
+        width /= 2;
+        let (left, right) = total.split_at_mut(width);
+        left.iter_mut().zip(right).for_each(|(left, right)| *left += *right);
+    }
+    total[0]
+}
+
+/// Adds at most [`STEPS`] rows of lanes in `T`, and the sums to `total`.
+#[inline(always)]
+fn widen<T: Summand>(total: &mut [f64; LANES], rows: &[T]) {
+    let mut lanes = [T::default(); LANES];
+    for row in rows.chunks_exact(LANES) {
+        for (lane, &value) in lanes.iter_mut().zip(row) {
+            *lane += value;
+        }
+    }
+    for (total, lane) in total.iter_mut().zip(lanes) {
+        *total += lane.into();
+    }
+}
+
+/// Adds to `sums` the columns from `first` of `rows`, which are `width` long.
+fn columns<T: Summand>(rows: &[T], width: usize, first: usize, sums: &mut [f64]) {
+    Arch::new().dispatch(
+        #[inline(always)]
+        || {
+            let mut lanes = [T::default(); TILE];
+            let lanes = &mut lanes[..sums.len()];
+            for steps in rows.chunks(STEPS * width) {
+                lanes.fill(T::default());
+                for row in steps.chunks_exact(width) {
+                    let row = &row[first..first + lanes.len()];
+                    lanes.iter_mut().zip(row).for_each(|(lane, &value)| *lane += value);
+                }
+                sums.iter_mut().zip(&*lanes).for_each(|(sum, &lane)| *sum += lane.into());
+            }
+        },
+    );
+}

@@ -1,0 +1,8 @@
+//! Every operation against its reference: one list of checks, one file of operations per family.
+//!
+//! The checks run on every device that is compiled in and works.
+#![cfg(feature = "flex")]
+
+mod checks;
+mod sum;
+mod switch;
