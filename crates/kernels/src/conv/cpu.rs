@@ -8,6 +8,7 @@
 mod correlation;
 mod direct;
 mod micro;
+mod scratch;
 mod strips;
 mod tile;
 mod transpose;

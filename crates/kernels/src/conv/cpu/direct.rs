@@ -2,6 +2,7 @@
 
 use super::correlation::{Axis, Correlation, Tap};
 use super::micro::{Gather, PANEL};
+use super::scratch::Scratch;
 use super::strips::{Strip, padded};
 use super::tile::{Pack, Unpack, Window};
 use pulp::Arch;
@@ -57,8 +58,8 @@ pub(super) fn run(
     // Phases that differ along the width only are written side by side.
     let across = c.target_step[2];
     let (tile_rows, tile_columns) = tile(c);
-    let mut slices = Slices::default();
-    let (mut block, mut bases, mut offsets) = (Vec::new(), Vec::new(), Vec::new());
+    let mut slices = Slices::new();
+    let (mut room, mut bases, mut offsets) = (Scratch::new(), Vec::new(), Vec::new());
     for first_row in strip.rows.clone().step_by(tile_rows) {
         for first_column in (0..count[2]).step_by(tile_columns) {
             let rows = tile_rows.min(strip.rows.end - first_row);
@@ -70,8 +71,7 @@ pub(super) fn run(
                 let start = row * c.step[1] * window.columns;
                 bases.extend((0..columns).map(|column| (start + column * c.step[2]) * c.channels));
             }
-            block.clear();
-            block.resize(rows * columns * across * stride, 0.0);
+            let block = room.room(rows * columns * across * stride);
             for position in strip.depth.clone() {
                 for (phases, plans) in c.phases.chunks(across).zip(plans.chunks(across)) {
                     for (side, (phase, plan)) in phases.iter().zip(plans).enumerate() {
@@ -115,7 +115,7 @@ pub(super) fn run(
                         continue; // the last slice or row of another phase
                     }
                     arch.dispatch(Unpack {
-                        block: &block,
+                        block,
                         rows: rows.min(height.count - first_row),
                         columns: (columns * across).min(c.target[2] - first_column * across),
                         line: columns * across,
@@ -183,20 +183,23 @@ impl Reach {
 }
 
 /// The last few depth slices, prepared, in a ring.
-#[derive(Default)]
 pub(super) struct Slices {
-    values: Vec<f32>,
+    values: Scratch,
     len: usize,
     held: Vec<Option<isize>>,
 }
 
 impl Slices {
+    pub fn new() -> Self {
+        Slices { values: Scratch::new(), len: 0, held: Vec::new() }
+    }
+
     /// Forgets all; from now on, `count` slices of `len` values are held.
     pub fn restart(&mut self, count: usize, len: usize) {
         self.len = len;
         self.held.clear();
         self.held.resize(count, None);
-        self.values.resize(count * len, 0.0);
+        self.values.room(count * len);
     }
 
     /// Where slice `index` begins in [`Slices::values`]; `fill` makes it unless it is there.
@@ -204,13 +207,13 @@ impl Slices {
         let place = index.rem_euclid(self.held.len() as isize) as usize;
         let start = place * self.len;
         if self.held[place] != Some(index) {
-            fill(&mut self.values[start..][..self.len]);
+            fill(&mut self.values.room(start + self.len)[start..]);
             self.held[place] = Some(index);
         }
         start
     }
 
     pub fn values(&self) -> &[f32] {
-        &self.values
+        self.values.values()
     }
 }

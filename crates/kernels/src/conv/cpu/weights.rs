@@ -7,6 +7,7 @@ use super::correlation::{Axis, Correlation};
 use super::direct::{self, Reach, Slices};
 use super::micro::{Disperse, POINTS};
 use super::micro::{Outer, PANEL};
+use super::scratch::Scratch;
 use super::strips::padded;
 use super::tile::{Pack, Window};
 use super::winograd::{self, Scene};
@@ -125,7 +126,7 @@ fn plain(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'_>, su
     let stride = padded(c.filters);
     let reach = Reach::of(c);
     let window = reach.window(c, region.first, region.extents);
-    let mut slices = Slices::default();
+    let mut slices = Slices::new();
     slices.restart(reach.span[0], window.rows * window.columns * c.channels);
     let mut bases = Vec::with_capacity(rows * columns);
     for row in 0..rows {
@@ -150,7 +151,7 @@ fn plain(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'_>, su
                         source: &slices.values()[offset..],
                         bases: &bases,
                         rows: c.channels,
-                        right: &gradient.values,
+                        right: gradient.values(),
                         right_stride: stride,
                         target,
                         panel_stride: c.channels * PANEL,
@@ -167,14 +168,15 @@ fn transformed(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'
     let stride = padded(c.filters);
     let tiles = region.extents.map(|extent| extent.div_ceil(2));
     let count = tiles[0] * tiles[1];
-    let mut scene = Scene::default();
+    let mut scene = Scene::new();
     scene.restart(c, region.first, tiles);
     let bases: Vec<usize> = (0..count).map(|tile| tile * c.channels).collect();
     let mut gradient = Gradient::new(c, region, tiles.map(|tiles| 2 * tiles));
-    let mut points = vec![0.0; POINTS * count * stride];
+    let mut points = Scratch::new();
+    let points = points.room(POINTS * count * stride);
     for position in 0..depth.count {
         gradient.load(arch, c, position);
-        arch.dispatch(Disperse { block: &gradient.values, tiles, stride, points: &mut points });
+        arch.dispatch(Disperse { block: gradient.values(), tiles, stride, points });
         let starts: Vec<usize> = depth
             .taps
             .iter()
@@ -228,20 +230,29 @@ struct Gradient<'a> {
     first: [usize; 2],
     extents: [usize; 2],
     line: usize,
-    narrow: Vec<f32>,
-    values: Vec<f32>,
+    narrow: Scratch,
+    values: Scratch,
+    len: usize,
 }
 
 impl<'a> Gradient<'a> {
     fn new(c: &Correlation, region: &Region<'a>, room: [usize; 2]) -> Self {
+        let len = room[0] * room[1] * padded(c.filters);
+        let mut values = Scratch::new();
+        values.room(len).fill(0.0);
         Gradient {
             source: region.gradient,
             first: region.first,
             extents: region.extents,
             line: room[1],
-            narrow: vec![0.0; region.extents[0] * region.extents[1] * c.filters],
-            values: vec![0.0; room[0] * room[1] * padded(c.filters)],
+            narrow: Scratch::new(),
+            values,
+            len,
         }
+    }
+
+    fn values(&self) -> &[f32] {
+        &self.values.values()[..self.len]
     }
 
     fn load(&mut self, arch: Arch, c: &Correlation, position: usize) {
@@ -261,7 +272,7 @@ impl<'a> Gradient<'a> {
                 mode: c.mode,
                 channels: c.filters,
                 window,
-                tile: &mut self.values,
+                tile: self.values.room(self.len),
             });
             return;
         }
@@ -271,11 +282,13 @@ impl<'a> Gradient<'a> {
             mode: c.mode,
             channels: c.filters,
             window,
-            tile: &mut self.narrow,
+            tile: self.narrow.room(rows * columns * c.filters),
         });
-        for (row, values) in self.narrow.chunks_exact(columns * c.filters).enumerate() {
-            for (column, cell) in values.chunks_exact(c.filters).enumerate() {
-                self.values[(row * self.line + column) * stride..][..c.filters].copy_from_slice(cell);
+        let values = self.values.room(self.len);
+        let narrow = &self.narrow.values()[..rows * columns * c.filters];
+        for (row, line) in narrow.chunks_exact(columns * c.filters).enumerate() {
+            for (column, cell) in line.chunks_exact(c.filters).enumerate() {
+                values[(row * self.line + column) * stride..][..c.filters].copy_from_slice(cell);
             }
         }
     }

@@ -8,6 +8,7 @@ use super::correlation::{Axis, Correlation};
 use super::direct::{Reach, Slices};
 use super::micro::{Collect, POINTS, Spread};
 use super::micro::{Gather, PANEL};
+use super::scratch::Scratch;
 use super::strips::{Strip, padded};
 use super::tile::{Pack, Unpack, Window};
 use pulp::Arch;
@@ -81,8 +82,8 @@ impl Plan {
         let [depth, height, width] = &c.phases[0];
         let stride = padded(c.filters);
         let point_len = depth.taps.len() * c.channels * PANEL;
-        let mut scene = Scene::default();
-        let (mut products, mut block, mut bases) = (Vec::new(), Vec::new(), Vec::new());
+        let mut scene = Scene::new();
+        let (mut products, mut block, mut bases) = (Scratch::new(), Scratch::new(), Vec::new());
         let rows = strip.rows.start..strip.rows.end.min(height.count);
         for first_row in rows.clone().step_by(2 * self.tiles[0]) {
             for first_column in (0..width.count).step_by(2 * self.tiles[1]) {
@@ -93,8 +94,8 @@ impl Plan {
                 scene.restart(c, [first_row, first_column], tiles);
                 bases.clear();
                 bases.extend((0..count).map(|tile| tile * c.channels));
-                products.resize(POINTS * count * stride, 0.0);
-                block.resize(4 * count * stride, 0.0);
+                let products = products.room(POINTS * count * stride);
+                let block = block.room(4 * count * stride);
                 for position in strip.depth.start..strip.depth.end.min(depth.count) {
                     let starts: Vec<usize> = depth
                         .taps
@@ -117,10 +118,10 @@ impl Plan {
                             accumulate: false,
                         });
                     }
-                    arch.dispatch(Collect { products: &products, tiles, stride, block: &mut block });
+                    arch.dispatch(Collect { products, tiles, stride, block });
                     let slice = (position - strip.depth.start) * c.target_step[0] + depth.first;
                     arch.dispatch(Unpack {
-                        block: &block,
+                        block,
                         bias,
                         strips: &mut strip.target[slice * c.filters..][..c.filters],
                         rows: tile_rows,
@@ -139,21 +140,23 @@ impl Plan {
 }
 
 /// The transformed source under a rectangle of tiles: a ring of depth slices, each `[point][tile][channel]`.
-#[derive(Default)]
 pub(super) struct Scene {
     pub slices: Slices,
-    values: Vec<f32>,
+    values: Scratch,
     window: Option<Window>,
     tiles: [usize; 2],
 }
 
 impl Scene {
+    pub fn new() -> Self {
+        Scene { slices: Slices::new(), values: Scratch::new(), window: None, tiles: [0; 2] }
+    }
+
     /// Goes to the tiles whose first position is `first`.
     pub fn restart(&mut self, c: &Correlation, first: [usize; 2], tiles: [usize; 2]) {
         let reach = Reach::of(c);
         let window = reach.window(c, first, tiles.map(|tiles| 2 * tiles));
         self.slices.restart(reach.span[0], POINTS * tiles[0] * tiles[1] * c.channels);
-        self.values.resize(window.rows * window.columns * c.channels, 0.0);
         self.window = Some(window);
         self.tiles = tiles;
     }
@@ -162,9 +165,10 @@ impl Scene {
     pub fn slice(&mut self, arch: Arch, c: &Correlation, source: &[f32], depth: isize) -> usize {
         let Some(window) = self.window else { return 0 };
         self.slices.get(depth, |transformed| {
-            arch.dispatch(Pack::of(c, source, Window { depth, ..window }, &mut self.values));
+            let tile = self.values.room(window.rows * window.columns * c.channels);
+            arch.dispatch(Pack::of(c, source, Window { depth, ..window }, tile));
             arch.dispatch(Spread {
-                values: &self.values,
+                values: tile,
                 line: window.columns,
                 channels: c.channels,
                 tiles: self.tiles,
