@@ -21,7 +21,7 @@ const HELD: usize = 128 << 10;
 const TILES: std::ops::RangeInclusive<usize> = 24..=192;
 
 /// The most tiles side by side.
-const ACROSS: usize = 16;
+const ACROSS: usize = 32;
 
 /// The only phase of a correlation that can go this way, and gains by it.
 pub(super) fn suited(c: &Correlation) -> Option<&[Axis; 3]> {
