@@ -15,16 +15,23 @@
 //! # }
 //! ```
 
-pub mod conv;
+mod activation;
+mod conv;
 #[cfg(feature = "flex")]
 mod flex;
+mod normalization;
 mod own;
 mod sum;
 
+pub use activation::Activation;
+pub use conv::{ConvSpec, ConvTransposeSpec, Pad, conv_transpose2d, conv_transpose3d, conv2d, conv3d};
+pub use normalization::{Normalization, Normalized, Share, activate, normalize};
 pub use own::{own_kernels, set_own_kernels};
 pub use sum::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed};
 
 /// Every operation as tensor operations only: what the own bodies are tested against and replaced by.
 pub mod reference {
+    pub use crate::conv::reference::{conv_transpose2d, conv_transpose3d, conv2d, conv3d};
+    pub use crate::normalization::reference::{activate, normalize};
     pub use crate::sum::reference::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed};
 }

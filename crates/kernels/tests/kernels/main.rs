@@ -4,5 +4,7 @@
 #![cfg(feature = "flex")]
 
 mod checks;
+mod convolution;
+mod normalization;
 mod sum;
 mod switch;
