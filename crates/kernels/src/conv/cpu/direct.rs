@@ -3,8 +3,8 @@
 use super::correlation::{Axis, Correlation, Tap};
 use super::micro::{Gather, PANEL};
 use super::scratch::Scratch;
-use super::strips::{Strip, padded};
-use super::tile::{Pack, Unpack, Window};
+use super::strips::{Patch, Strip, padded};
+use super::tile::{Pack, Window};
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -71,11 +71,11 @@ pub(super) fn run(
                 let start = row * c.step[1] * window.columns;
                 bases.extend((0..columns).map(|column| (start + column * c.step[2]) * c.channels));
             }
+            let patch = Patch { first: [first_row, first_column], rows, columns, line: columns };
             let block = room.room(rows * columns * across * stride);
             for position in strip.depth.clone() {
                 for (phases, plans) in c.phases.chunks(across).zip(plans.chunks(across)) {
                     for (side, (phase, plan)) in phases.iter().zip(plans).enumerate() {
-                        let [_, height, width] = phase;
                         offsets.clear();
                         for [d, h, w] in taps(phase) {
                             let slice = (position * c.step[0]) as isize + d.offset;
@@ -92,7 +92,6 @@ pub(super) fn run(
                                 cell[..stride].fill(0.0);
                             }
                         }
-                        debug_assert_eq!(offsets.len(), height.taps.len() * width.taps.len() * phase[0].taps.len());
                         for (index, offsets) in offsets.chunks(taps_in_block).enumerate() {
                             arch.dispatch(Gather {
                                 source: slices.values(),
@@ -108,25 +107,7 @@ pub(super) fn run(
                             });
                         }
                     }
-                    let [depth, height, _] = &phases[0];
-                    let slice = (position - strip.depth.start) * c.target_step[0] + depth.first;
-                    let strips = slice * c.filters;
-                    if strips >= strip.target.len() || first_row >= height.count {
-                        continue; // the last slice or row of another phase
-                    }
-                    arch.dispatch(Unpack {
-                        block,
-                        rows: rows.min(height.count - first_row),
-                        columns: (columns * across).min(c.target[2] - first_column * across),
-                        line: columns * across,
-                        stride,
-                        bias,
-                        strips: &mut strip.target[strips..][..c.filters],
-                        width: c.target[2],
-                        row: (first_row - strip.rows.start) * c.target_step[1] + height.first,
-                        column: first_column * across,
-                        step: c.target_step[1],
-                    });
+                    strip.write(arch, c, &phases[0], position, patch, block, bias);
                 }
             }
         }

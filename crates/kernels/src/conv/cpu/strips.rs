@@ -1,7 +1,8 @@
 //! Runs a correlation in strips: a few rows of the target, over a run of depth slices, for one sample and group.
 
-use super::correlation::Correlation;
+use super::correlation::{Axis, Correlation};
 use super::micro::PANEL;
+use super::tile::Unpack;
 use super::{direct, winograd};
 use pulp::Arch;
 use rayon::prelude::*;
@@ -10,7 +11,7 @@ use rayon::prelude::*;
 const TASKS: usize = 64;
 
 /// The fewest depth slices of a task: its first ones are prepared twice.
-const LEAST_DEPTH: usize = 8;
+pub(super) const LEAST_DEPTH: usize = 8;
 
 /// A part of the target that one thread writes. Positions count from the start of the target, in units of its step.
 pub(super) struct Strip<'a> {
@@ -22,18 +23,64 @@ pub(super) struct Strip<'a> {
     pub target: Vec<&'a mut [f32]>,
 }
 
+/// A rectangle of positions of one strip, and how the block that holds its values is laid out.
+#[derive(Clone, Copy)]
+pub(super) struct Patch {
+    /// First row and column, in positions.
+    pub first: [usize; 2],
+    pub rows: usize,
+    pub columns: usize,
+    /// Columns that the block has room for; each holds the phases that differ along the width only, side by side.
+    pub line: usize,
+}
+
+impl Strip<'_> {
+    /// Writes `block`, `[row][column][phase][padded filters]`, to one depth position; `phase` is the first of those phases.
+    pub fn write(
+        &mut self,
+        arch: Arch,
+        c: &Correlation,
+        phase: &[Axis; 3],
+        position: usize,
+        patch: Patch,
+        block: &[f32],
+        bias: Option<&[f32]>,
+    ) {
+        let [depth, height, _] = phase;
+        let across = c.target_step[2];
+        let strips = ((position - self.depth.start) * c.target_step[0] + depth.first) * c.filters;
+        if strips >= self.target.len() || patch.first[0] >= height.count {
+            return; // the last slice or rows of another phase
+        }
+        arch.dispatch(Unpack {
+            block,
+            rows: patch.rows.min(height.count - patch.first[0]),
+            columns: (patch.columns * across).min(c.target[2] - patch.first[1] * across),
+            line: patch.line * across,
+            stride: padded(c.filters),
+            bias,
+            strips: &mut self.target[strips..][..c.filters],
+            width: c.target[2],
+            row: (patch.first[0] - self.rows.start) * c.target_step[1] + height.first,
+            column: patch.first[1] * across,
+            step: c.target_step[1],
+        });
+    }
+}
+
 /// Weights of one group, packed for the way it is computed.
 enum Plans {
     /// One for each phase.
     Direct(Vec<direct::Plan>),
-    Winograd(winograd::Plan),
+    Winograd(Vec<winograd::Plan>),
 }
 
 impl Plans {
     fn new(c: &Correlation, weights: &[f32]) -> Self {
-        match winograd::suited(c) {
-            Some(phase) => Plans::Winograd(winograd::Plan::new(c, phase, weights)),
-            None => Plans::Direct(c.phases.iter().map(|phase| direct::Plan::new(c, phase, weights)).collect()),
+        if winograd::suited(c).is_some() {
+            Plans::Winograd(c.phases.iter().map(|phase| winograd::Plan::new(c, phase, weights)).collect())
+        } else {
+            Plans::Direct(c.phases.iter().map(|phase| direct::Plan::new(c, phase, weights)).collect())
         }
     }
 }
@@ -42,7 +89,7 @@ impl Plans {
 pub(super) fn run(c: &Correlation, source: &[f32], weights: &[f32], bias: Option<&[f32]>, target: &mut [f32]) {
     let plans: Vec<Plans> =
         (0..c.groups).into_par_iter().map(|group| Plans::new(c, c.group_weights(weights, group))).collect();
-    let rows = winograd::suited(c).map_or_else(|| direct::tile(c).0, |phase| 2 * winograd::tiles(c, phase)[0]);
+    let rows = winograd::suited(c).map_or_else(|| direct::tile(c).0, |tiling| tiling.rows());
     let arch = Arch::new();
     split(c, rows, target).into_par_iter().for_each(|mut strip| {
         let volume = c.channels * c.source.iter().product::<usize>();
@@ -50,7 +97,7 @@ pub(super) fn run(c: &Correlation, source: &[f32], weights: &[f32], bias: Option
         let bias = bias.map(|bias| &bias[strip.group * c.filters..][..c.filters]);
         match &plans[strip.group] {
             Plans::Direct(plans) => direct::run(arch, c, plans, source, bias, &mut strip),
-            Plans::Winograd(plan) => plan.run(arch, c, source, bias, &mut strip),
+            Plans::Winograd(plans) => winograd::run(arch, c, plans, source, bias, &mut strip),
         }
     });
 }

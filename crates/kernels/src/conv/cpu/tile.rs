@@ -9,7 +9,7 @@ use super::transpose::{SIDE, Transpose};
 use pulp::{Simd, WithSimd};
 
 /// A rectangle of one depth slice of the source, as it is read: it may reach over the borders.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Window {
     pub depth: isize,
     pub row: isize,

@@ -8,7 +8,7 @@ use super::direct::{self, Reach, Slices};
 use super::micro::{Disperse, POINTS};
 use super::micro::{Outer, PANEL};
 use super::scratch::Scratch;
-use super::strips::padded;
+use super::strips::{LEAST_DEPTH, padded};
 use super::tile::{Pack, Window};
 use super::winograd::{self, Scene};
 use pulp::Arch;
@@ -28,15 +28,17 @@ pub(super) fn gradient(c: &Correlation, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let [phase] = &c.phases[..] else { return };
     let group_len = dw.len() / c.groups;
     for (group, dw) in dw.chunks_exact_mut(group_len).enumerate() {
-        if winograd::suited(c).is_some() {
-            let tiles = winograd::tiles(c, phase);
-            let sums =
-                sum(c, phase, x, dy, group, [2 * tiles[0], 2 * tiles[1]], POINTS * phase[0].taps.len(), transformed);
+        if let Some(tiling) = winograd::suited(c) {
+            let tile = [tiling.rows(), tiling.columns()];
+            let add =
+                |arch: Arch, region: &Region<'_>, sums: &mut [f32]| transformed(arch, c, tiling.outputs, region, sums);
+            let sums = sum(c, x, dy, group, tile, POINTS * phase[0].taps.len(), add);
             unpack_transformed(c, phase, &sums, dw);
         } else {
             let (rows, columns) = direct::tile(c);
             let taps = direct::taps(phase);
-            let sums = sum(c, phase, x, dy, group, [rows, columns], taps.len(), plain);
+            let add = |arch: Arch, region: &Region<'_>, sums: &mut [f32]| plain(arch, c, region, sums);
+            let sums = sum(c, x, dy, group, [rows, columns], taps.len(), add);
             for (taps, sums) in taps.iter().zip(sums.chunks_exact(block_len(c))) {
                 for filter in 0..c.filters {
                     for channel in 0..c.channels {
@@ -58,40 +60,44 @@ fn entry(c: &Correlation, filter: usize, channel: usize) -> usize {
     (filter / PANEL * c.channels + channel) * PANEL + filter % PANEL
 }
 
-/// A rectangle of positions over all depth slices of one sample.
+/// A rectangle of positions over a run of depth slices of one sample.
 struct Region<'a> {
     source: &'a [f32],
     gradient: &'a [f32],
+    depth: std::ops::Range<usize>,
     first: [usize; 2],
     extents: [usize; 2],
 }
 
 /// Sums over all regions of at most `tile` rows and columns, in an order that follows from the extents alone.
-#[expect(clippy::too_many_arguments, reason = "two ways share it")]
 fn sum(
     c: &Correlation,
-    phase: &[Axis; 3],
     x: &[f32],
     dy: &[f32],
     group: usize,
     tile: [usize; 2],
     blocks: usize,
-    add: impl Fn(Arch, &Correlation, &[Axis; 3], &Region<'_>, &mut [f32]) + Sync,
+    add: impl Fn(Arch, &Region<'_>, &mut [f32]) + Sync,
 ) -> Vec<f32> {
-    let [_, height, width] = phase;
+    let [depth, height, width] = c.counts();
     let volume = c.channels * c.source.iter().product::<usize>();
     let gradient_volume = c.filters * c.target.iter().product::<usize>();
+    let wanted = (PARTS * REGIONS).div_ceil(c.batch * height.div_ceil(tile[0]) * width.div_ceil(tile[1]));
+    let slices = depth.div_ceil(wanted).max(LEAST_DEPTH);
     let mut regions = Vec::new();
     for sample in 0..c.batch {
         let place = sample * c.groups + group;
-        for row in (0..height.count).step_by(tile[0]) {
-            for column in (0..width.count).step_by(tile[1]) {
-                regions.push(Region {
-                    source: &x[place * volume..][..volume],
-                    gradient: &dy[place * gradient_volume..][..gradient_volume],
-                    first: [row, column],
-                    extents: [tile[0].min(height.count - row), tile[1].min(width.count - column)],
-                });
+        for row in (0..height).step_by(tile[0]) {
+            for column in (0..width).step_by(tile[1]) {
+                for slice in (0..depth).step_by(slices) {
+                    regions.push(Region {
+                        source: &x[place * volume..][..volume],
+                        gradient: &dy[place * gradient_volume..][..gradient_volume],
+                        depth: slice..(slice + slices).min(depth),
+                        first: [row, column],
+                        extents: [tile[0].min(height - row), tile[1].min(width - column)],
+                    });
+                }
             }
         }
     }
@@ -103,7 +109,7 @@ fn sum(
         .map(|regions| {
             let mut sums = vec![0.0; len];
             for region in regions {
-                add(arch, c, phase, region, &mut sums);
+                add(arch, region, &mut sums);
             }
             sums
         })
@@ -120,8 +126,8 @@ fn sum(
 }
 
 /// Adds a region to `[tap]` blocks.
-fn plain(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'_>, sums: &mut [f32]) {
-    let [depth, height, width] = phase;
+fn plain(arch: Arch, c: &Correlation, region: &Region<'_>, sums: &mut [f32]) {
+    let [depth, height, width] = &c.phases[0];
     let [rows, columns] = region.extents;
     let stride = padded(c.filters);
     let reach = Reach::of(c);
@@ -134,7 +140,7 @@ fn plain(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'_>, su
         bases.extend((0..columns).map(|column| (start + column * c.step[2]) * c.channels));
     }
     let mut gradient = Gradient::new(c, region, [rows, columns]);
-    for position in 0..depth.count {
+    for position in region.depth.clone() {
         gradient.load(arch, c, position);
         let mut blocks = sums.chunks_exact_mut(block_len(c));
         for d in &depth.taps {
@@ -163,30 +169,29 @@ fn plain(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'_>, su
 }
 
 /// Adds a region to `[point][depth tap]` blocks.
-fn transformed(arch: Arch, c: &Correlation, phase: &[Axis; 3], region: &Region<'_>, sums: &mut [f32]) {
-    let [depth, ..] = phase;
+fn transformed(arch: Arch, c: &Correlation, outputs: usize, region: &Region<'_>, sums: &mut [f32]) {
+    let phase = &c.phases[0];
     let stride = padded(c.filters);
-    let tiles = region.extents.map(|extent| extent.div_ceil(2));
+    let tiles = region.extents.map(|extent| extent.div_ceil(outputs));
     let count = tiles[0] * tiles[1];
-    let mut scene = Scene::new();
+    let mut scene = Scene::new(c, outputs);
     scene.restart(c, region.first, tiles);
     let bases: Vec<usize> = (0..count).map(|tile| tile * c.channels).collect();
-    let mut gradient = Gradient::new(c, region, tiles.map(|tiles| 2 * tiles));
+    let mut gradient = Gradient::new(c, region, tiles.map(|tiles| outputs * tiles));
     let mut points = Scratch::new();
     let points = points.room(POINTS * count * stride);
-    for position in 0..depth.count {
+    for position in region.depth.clone() {
         gradient.load(arch, c, position);
-        arch.dispatch(Disperse { block: gradient.values(), tiles, stride, points });
-        let starts: Vec<usize> = depth
-            .taps
-            .iter()
-            .map(|tap| scene.slice(arch, c, region.source, (position * c.step[0]) as isize + tap.offset))
+        arch.dispatch(Disperse { block: gradient.values(), tiles, outputs, stride, points });
+        let taps = phase[0].taps.iter();
+        let starts: Vec<usize> = taps
+            .map(|tap| scene.start(arch, c, region.source, phase, (position * c.step[0]) as isize + tap.offset))
             .collect();
         let blocks = sums.chunks_exact_mut(starts.len() * block_len(c));
         for (point, (right, blocks)) in points.chunks_exact(count * stride).zip(blocks).enumerate() {
             for (start, target) in starts.iter().zip(blocks.chunks_exact_mut(block_len(c))) {
                 arch.dispatch(Outer {
-                    source: &scene.slices.values()[start + point * count * c.channels..],
+                    source: &scene.values()[start + point * count * c.channels..],
                     bases: &bases,
                     rows: c.channels,
                     right,
@@ -212,7 +217,7 @@ fn unpack_transformed(c: &Correlation, phase: &[Axis; 3], sums: &[f32], dw: &mut
                 for (point, lanes) in points.iter_mut().flatten().enumerate() {
                     lanes.copy_from_slice(&sums[point * point_len + at..][..PANEL]);
                 }
-                for (row, &h) in winograd::gathered(&points).iter().zip(&height.taps) {
+                for (row, &h) in winograd::gathered(&points, width.taps.len()).iter().zip(&height.taps) {
                     for (lanes, &w) in row.iter().zip(&width.taps) {
                         for (filter, &value) in lanes.iter().enumerate().take(dw.len() / c.filter_stride) {
                             dw[c.weight_index(filter, channel, [d, h, w])] = value;

@@ -1,16 +1,16 @@
-//! Convolution with kernels of 3 x 3 by Winograd's minimal filtering F(2 x 2, 3 x 3).
+//! Convolution with kernels of 3 x 3 and 2 x 2 (in the last two axes) by Winograd's minimal filtering with tiles of 4 x 4.
 //!
-//! Two by two outputs come from 4 x 4 inputs with 16 products in place of 36: `Y = A' [(G g G') * (B' d B)] A` (Lavin & Gray, 2016,
-//! doi:10.1109/CVPR.2016.435, equation 8; `'` transposes). A third axis stays as it is: its taps add up between the
+//! `Y = A' [(G g G') * (B' d B)] A` (Lavin & Gray, 2016, doi:10.1109/CVPR.2016.435, equation 8; `'` transposes): 16 products in
+//! place of 36, for 2 x 2 outputs of a kernel of 3 x 3 as for 3 x 3 outputs of one of 2 x 2, which is what each phase of a
+//! transposed convolution with a kernel of 4 x 4 and stride 2 has. A third axis stays as it is: its taps add up between the
 //! transforms. Larger tiles would save more, and lose a digit.
 
 use super::correlation::{Axis, Correlation};
 use super::direct::{Reach, Slices};
-use super::micro::{Collect, POINTS, Spread};
-use super::micro::{Gather, PANEL};
+use super::micro::{Collect, Gather, PANEL, POINTS, Spread};
 use super::scratch::Scratch;
-use super::strips::{Strip, padded};
-use super::tile::{Pack, Unpack, Window};
+use super::strips::{Patch, Strip, padded};
+use super::tile::{Pack, Window};
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -23,31 +23,56 @@ const TILES: std::ops::RangeInclusive<usize> = 24..=192;
 /// The most tiles side by side.
 const ACROSS: usize = 32;
 
-/// The only phase of a correlation that can go this way, and gains by it.
-pub(super) fn suited(c: &Correlation) -> Option<&[Axis; 3]> {
-    let [phase] = &c.phases[..] else { return None };
-    let plane = |axis: usize| {
-        phase[axis].is_run_of(3) && phase[axis].count >= 2 && c.step[axis] == 1 && c.target_step[axis] == 1
-    };
-    (plane(1) && plane(2) && c.channels >= 8 && c.filters >= 8).then_some(phase)
+/// How the positions are covered with tiles.
+#[derive(Clone, Copy)]
+pub(super) struct Tiling {
+    /// Outputs of a tile, along each axis.
+    pub outputs: usize,
+    /// Tiles that are worked on at once, down and across.
+    pub tiles: [usize; 2],
 }
 
-/// How many tiles are worked on at once, down and across.
-pub(super) fn tiles(c: &Correlation, phase: &[Axis; 3]) -> [usize; 2] {
-    let [depth, height, width] = phase;
-    let each = POINTS * (c.channels * depth.span() + padded(c.filters));
+impl Tiling {
+    /// Rows of positions that the tiles cover.
+    pub fn rows(&self) -> usize {
+        self.tiles[0] * self.outputs
+    }
+
+    /// Columns of positions that the tiles cover.
+    pub fn columns(&self) -> usize {
+        self.tiles[1] * self.outputs
+    }
+}
+
+/// The tiling of a correlation that can go this way, and gains by it.
+pub(super) fn suited(c: &Correlation) -> Option<Tiling> {
+    let taps = c.phases.first()?[1].taps.len();
+    let suits =
+        |phase: &[Axis; 3], axis: usize| phase[axis].is_run_of(taps) && phase[axis].count >= 2 && c.step[axis] == 1;
+    let all = c.phases.iter().all(|phase| suits(phase, 1) && suits(phase, 2) && !phase[0].taps.is_empty());
+    if !(all && matches!(taps, 2 | 3) && c.channels >= 8 && c.filters >= 8) {
+        return None;
+    }
+    let outputs = 5 - taps;
+    let [_, rows, columns] = c.counts().map(|count| count.div_ceil(outputs));
+    let each = POINTS * (c.channels * Reach::of(c).span[0] * views(c).len() + padded(c.filters));
     let count = (HELD / each).clamp(*TILES.start(), *TILES.end());
-    let across = width.count.div_ceil(2).min(ACROSS);
-    let parts = width.count.div_ceil(2).div_ceil(across);
-    let across = width.count.div_ceil(2).div_ceil(parts);
-    [(count / across).clamp(1, height.count.div_ceil(2)), across]
+    let across = columns.div_ceil(columns.div_ceil(ACROSS));
+    Some(Tiling { outputs, tiles: [(count / across).clamp(1, rows), across] })
+}
+
+/// The places, in rows and columns, from which the phases read: phases that read from the same share a transform.
+fn views(c: &Correlation) -> Vec<[isize; 2]> {
+    let mut views: Vec<_> = c.phases.iter().map(|[_, height, width]| [height.lowest(), width.lowest()]).collect();
+    views.sort_unstable();
+    views.dedup();
+    views
 }
 
 /// Transformed weights of one phase.
 pub(super) struct Plan {
     /// `[panel][point][depth tap][channel][PANEL]`.
     weights: Vec<f32>,
-    tiles: [usize; 2],
 }
 
 impl Plan {
@@ -68,135 +93,164 @@ impl Plan {
                         }
                     }
                     let at = (tap * c.channels + channel) * PANEL;
-                    for (point, lanes) in spread(&kernel).iter().flatten().enumerate() {
+                    for (point, lanes) in spread(&kernel, width.taps.len()).iter().flatten().enumerate() {
                         packed[point * point_len + at..][..PANEL].copy_from_slice(lanes);
                     }
                 }
             }
         });
-        Plan { weights: packed, tiles: tiles(c, phase) }
+        Plan { weights: packed }
     }
+}
 
-    /// Computes the positions of one phase that lie in the strip.
-    pub fn run(&self, arch: Arch, c: &Correlation, source: &[f32], bias: Option<&[f32]>, strip: &mut Strip<'_>) {
-        let [depth, height, width] = &c.phases[0];
-        let stride = padded(c.filters);
-        let point_len = depth.taps.len() * c.channels * PANEL;
-        let mut scene = Scene::new();
-        let (mut products, mut block, mut bases) = (Scratch::new(), Scratch::new(), Vec::new());
-        let rows = strip.rows.start..strip.rows.end.min(height.count);
-        for first_row in rows.clone().step_by(2 * self.tiles[0]) {
-            for first_column in (0..width.count).step_by(2 * self.tiles[1]) {
-                let tile_rows = (2 * self.tiles[0]).min(rows.end - first_row);
-                let columns = (2 * self.tiles[1]).min(width.count - first_column);
-                let tiles = [tile_rows.div_ceil(2), columns.div_ceil(2)];
-                let count = tiles[0] * tiles[1];
-                scene.restart(c, [first_row, first_column], tiles);
-                bases.clear();
-                bases.extend((0..count).map(|tile| tile * c.channels));
-                let products = products.room(POINTS * count * stride);
-                let block = block.room(4 * count * stride);
-                for position in strip.depth.start..strip.depth.end.min(depth.count) {
-                    let starts: Vec<usize> = depth
-                        .taps
-                        .iter()
-                        .map(|tap| scene.slice(arch, c, source, (position * c.step[0]) as isize + tap.offset))
-                        .collect();
-                    for point in 0..POINTS {
-                        let offsets: Vec<usize> =
-                            starts.iter().map(|start| start + point * count * c.channels).collect();
-                        arch.dispatch(Gather {
-                            source: scene.slices.values(),
-                            bases: &bases,
-                            offsets: &offsets,
-                            channels: c.channels,
-                            weights: &self.weights[point * point_len..],
-                            panel_stride: POINTS * point_len,
-                            panels: stride / PANEL,
-                            target: &mut products[point * count * stride..][..count * stride],
-                            target_stride: stride,
-                            accumulate: false,
-                        });
+/// Computes a strip.
+pub(super) fn run(
+    arch: Arch,
+    c: &Correlation,
+    plans: &[Plan],
+    source: &[f32],
+    bias: Option<&[f32]>,
+    strip: &mut Strip<'_>,
+) {
+    let Some(tiling) = suited(c) else { return };
+    let (stride, across) = (padded(c.filters), c.target_step[2]);
+    let columns = c.counts()[2];
+    let mut scene = Scene::new(c, tiling.outputs);
+    let (mut products, mut block, mut bases) = (Scratch::new(), Scratch::new(), Vec::new());
+    for first_row in strip.rows.clone().step_by(tiling.rows()) {
+        for first_column in (0..columns).step_by(tiling.columns()) {
+            let first = [first_row, first_column];
+            let rows = tiling.rows().min(strip.rows.end - first_row);
+            let columns = tiling.columns().min(columns - first_column);
+            let tiles = [rows, columns].map(|positions| positions.div_ceil(tiling.outputs));
+            let count = tiles[0] * tiles[1];
+            let patch = Patch { first, rows, columns, line: tiles[1] * tiling.outputs };
+            scene.restart(c, first, tiles);
+            bases.clear();
+            bases.extend((0..count).map(|tile| tile * c.channels));
+            let products = products.room(POINTS * count * stride);
+            let block = block.room(tiling.outputs * tiling.outputs * count * across * stride);
+            for position in strip.depth.clone() {
+                for (phases, plans) in c.phases.chunks(across).zip(plans.chunks(across)) {
+                    for (side, (phase, plan)) in phases.iter().zip(plans).enumerate() {
+                        let taps = phase[0].taps.iter();
+                        let starts: Vec<usize> = taps
+                            .map(|tap| {
+                                scene.start(arch, c, source, phase, (position * c.step[0]) as isize + tap.offset)
+                            })
+                            .collect();
+                        let point_len = starts.len() * c.channels * PANEL;
+                        for point in 0..POINTS {
+                            let offsets: Vec<usize> =
+                                starts.iter().map(|start| start + point * count * c.channels).collect();
+                            arch.dispatch(Gather {
+                                source: scene.values(),
+                                bases: &bases,
+                                offsets: &offsets,
+                                channels: c.channels,
+                                weights: &plan.weights[point * point_len..],
+                                panel_stride: POINTS * point_len,
+                                panels: stride / PANEL,
+                                target: &mut products[point * count * stride..][..count * stride],
+                                target_stride: stride,
+                                accumulate: false,
+                            });
+                        }
+                        let cell = across * stride;
+                        let block = &mut block[side * stride..];
+                        arch.dispatch(Collect { products, tiles, outputs: tiling.outputs, stride, cell, block });
                     }
-                    arch.dispatch(Collect { products, tiles, stride, block });
-                    let slice = (position - strip.depth.start) * c.target_step[0] + depth.first;
-                    arch.dispatch(Unpack {
-                        block,
-                        bias,
-                        strips: &mut strip.target[slice * c.filters..][..c.filters],
-                        rows: tile_rows,
-                        columns,
-                        line: 2 * tiles[1],
-                        stride,
-                        row: first_row - strip.rows.start + height.first,
-                        column: first_column + width.first,
-                        step: 1,
-                        width: c.target[2],
-                    });
+                    strip.write(arch, c, &phases[0], position, patch, block, bias);
                 }
             }
         }
     }
 }
 
-/// The transformed source under a rectangle of tiles: a ring of depth slices, each `[point][tile][channel]`.
+/// The transformed source under a rectangle of tiles: a ring of depth slices, each `[view][point][tile][channel]`.
 pub(super) struct Scene {
-    pub slices: Slices,
-    values: Scratch,
-    window: Option<Window>,
+    outputs: usize,
+    views: Vec<[isize; 2]>,
+    reach: Reach,
+    slices: Slices,
+    packed: Scratch,
+    window: Window,
     tiles: [usize; 2],
 }
 
 impl Scene {
-    pub fn new() -> Self {
-        Scene { slices: Slices::new(), values: Scratch::new(), window: None, tiles: [0; 2] }
+    pub fn new(c: &Correlation, outputs: usize) -> Self {
+        Scene {
+            outputs,
+            views: views(c),
+            reach: Reach::of(c),
+            slices: Slices::new(),
+            packed: Scratch::new(),
+            window: Window::default(),
+            tiles: [0; 2],
+        }
     }
 
     /// Goes to the tiles whose first position is `first`.
     pub fn restart(&mut self, c: &Correlation, first: [usize; 2], tiles: [usize; 2]) {
-        let reach = Reach::of(c);
-        let window = reach.window(c, first, tiles.map(|tiles| 2 * tiles));
-        self.slices.restart(reach.span[0], POINTS * tiles[0] * tiles[1] * c.channels);
-        self.window = Some(window);
         self.tiles = tiles;
+        self.window = self.reach.window(c, first, tiles.map(|tiles| tiles * self.outputs));
+        self.slices.restart(self.reach.span[0], self.views.len() * self.view_len(c));
     }
 
-    /// Where the transform of a depth slice of `source` begins in [`Scene::slices`].
-    pub fn slice(&mut self, arch: Arch, c: &Correlation, source: &[f32], depth: isize) -> usize {
-        let Some(window) = self.window else { return 0 };
-        self.slices.get(depth, |transformed| {
-            let tile = self.values.room(window.rows * window.columns * c.channels);
+    /// Where the transform of a depth slice of `source`, as `phase` reads it, begins in [`Scene::values`].
+    pub fn start(&mut self, arch: Arch, c: &Correlation, source: &[f32], phase: &[Axis; 3], depth: isize) -> usize {
+        let view_len = self.view_len(c);
+        let (window, reach) = (self.window, self.reach);
+        let start = self.slices.get(depth, |transformed| {
+            let tile = self.packed.room(window.rows * window.columns * c.channels);
             arch.dispatch(Pack::of(c, source, Window { depth, ..window }, tile));
-            arch.dispatch(Spread {
-                values: tile,
-                line: window.columns,
-                channels: c.channels,
-                tiles: self.tiles,
-                transformed,
-            });
-        })
+            for (view, transformed) in self.views.iter().zip(transformed.chunks_exact_mut(view_len)) {
+                let [row, column] = [view[0] - reach.lowest[1], view[1] - reach.lowest[2]];
+                let from = (row as usize * window.columns + column as usize) * c.channels;
+                arch.dispatch(Spread {
+                    values: &tile[from..],
+                    line: window.columns,
+                    channels: c.channels,
+                    tiles: self.tiles,
+                    outputs: self.outputs,
+                    transformed,
+                });
+            }
+        });
+        let view = self.views.iter().position(|&view| view == [phase[1].lowest(), phase[2].lowest()]);
+        start + view.unwrap_or(0) * view_len
+    }
+
+    pub fn values(&self) -> &[f32] {
+        self.slices.values()
+    }
+
+    fn view_len(&self, c: &Correlation) -> usize {
+        POINTS * self.tiles[0] * self.tiles[1] * c.channels
     }
 }
 
 /// Weights of one element of the kernel, or of one point, for the filters of a panel.
 pub(super) type Lanes = [f32; PANEL];
 
-/// `G g G'`.
-fn spread(kernel: &[[Lanes; 3]; 3]) -> [[Lanes; 4]; 4] {
+/// `G g G'` of a kernel of `taps` x `taps`; what lies beyond is zero.
+fn spread(kernel: &[[Lanes; 3]; 3], taps: usize) -> [[Lanes; 4]; 4] {
+    // `G g` of one column: g0, the sum of all, the sum with alternating signs, both halved, and the last.
+    let along = |g: [f32; 3]| {
+        let even = g[0] + g[2];
+        [g[0], (even + g[1]) / 2.0, (even - g[1]) / 2.0, g[taps - 1]]
+    };
     let mut rows = [[[0.0; PANEL]; 4]; 3];
     let mut points = [[[0.0; PANEL]; 4]; 4];
     for lane in 0..PANEL {
         for (row, g) in rows.iter_mut().zip(kernel) {
-            let (even, odd) = (g[0][lane] + g[2][lane], g[1][lane]);
-            let line = [g[0][lane], (even + odd) / 2.0, (even - odd) / 2.0, g[2][lane]];
-            for (value, along) in row.iter_mut().zip(line) {
+            for (value, along) in row.iter_mut().zip(along([g[0][lane], g[1][lane], g[2][lane]])) {
                 value[lane] = along;
             }
         }
         for w in 0..4 {
-            let g = [rows[0][w][lane], rows[1][w][lane], rows[2][w][lane]];
-            let (even, odd) = (g[0] + g[2], g[1]);
-            for (h, along) in [g[0], (even + odd) / 2.0, (even - odd) / 2.0, g[2]].into_iter().enumerate() {
+            for (h, along) in along([rows[0][w][lane], rows[1][w][lane], rows[2][w][lane]]).into_iter().enumerate() {
                 points[h][w][lane] = along;
             }
         }
@@ -204,21 +258,25 @@ fn spread(kernel: &[[Lanes; 3]; 3]) -> [[Lanes; 4]; 4] {
     points
 }
 
-/// `G' u G`: the adjoint of the transform of the weights.
-pub(super) fn gathered(points: &[[Lanes; 4]; 4]) -> [[Lanes; 3]; 3] {
+/// `G' u G`, the adjoint of [`spread`].
+pub(super) fn gathered(points: &[[Lanes; 4]; 4], taps: usize) -> [[Lanes; 3]; 3] {
+    let along = |u: [f32; 4]| {
+        let even = (u[1] + u[2]) / 2.0;
+        let mut g = [u[0] + even, (u[1] - u[2]) / 2.0, even];
+        g[taps - 1] += u[3];
+        g
+    };
     let mut rows = [[[0.0; PANEL]; 3]; 4];
     let mut kernel = [[[0.0; PANEL]; 3]; 3];
     for lane in 0..PANEL {
         for (row, u) in rows.iter_mut().zip(points) {
-            let (sum, difference) = ((u[1][lane] + u[2][lane]) / 2.0, (u[1][lane] - u[2][lane]) / 2.0);
-            for (value, along) in row.iter_mut().zip([u[0][lane] + sum, difference, sum + u[3][lane]]) {
+            for (value, along) in row.iter_mut().zip(along([u[0][lane], u[1][lane], u[2][lane], u[3][lane]])) {
                 value[lane] = along;
             }
         }
         for w in 0..3 {
             let u = [rows[0][w][lane], rows[1][w][lane], rows[2][w][lane], rows[3][w][lane]];
-            let (sum, difference) = ((u[1] + u[2]) / 2.0, (u[1] - u[2]) / 2.0);
-            for (h, along) in [u[0] + sum, difference, sum + u[3]].into_iter().enumerate() {
+            for (h, along) in along(u).into_iter().enumerate() {
                 kernel[h][w][lane] = along;
             }
         }

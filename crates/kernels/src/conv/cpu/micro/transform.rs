@@ -1,18 +1,19 @@
-//! The transforms of Winograd's F(2 x 2, 3 x 3) on channel-last tiles: `B' d B` of the source, `A' m A` of the products, and
-//! the adjoint of the latter.
+//! The transforms of Winograd's minimal filtering with tiles of 4 x 4 on channel-last values: `B' d B` of the source, `A' m A`
+//! of the products, and the adjoint of the latter. A tile gives 2 x 2 outputs of a kernel of 3 x 3, or 3 x 3 of one of 2 x 2.
 
 use pulp::{Simd, WithSimd};
 
 /// Products of a tile.
 pub(in super::super) const POINTS: usize = 16;
 
-/// `B' d B` for every tile: `[row][column][channel]` becomes `[point][tile][channel]`.
+/// `B' d B` for every tile: `[row][column][channel]` becomes `[point][tile][channel]`. Tiles begin `outputs` apart.
 pub(in super::super) struct Spread<'a> {
     pub values: &'a [f32],
     /// Columns of `values`.
     pub line: usize,
     pub channels: usize,
     pub tiles: [usize; 2],
+    pub outputs: usize,
     pub transformed: &'a mut [f32],
 }
 
@@ -23,11 +24,12 @@ impl WithSimd for Spread<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         let [rows, columns] = self.tiles;
         let point_len = rows * columns * self.channels;
-        assert!(columns * 2 + 2 <= self.line && (rows * 2 + 2) * self.line * self.channels <= self.values.len());
+        let last = [(rows - 1) * self.outputs + 3, (columns - 1) * self.outputs + 3];
+        assert!(last[1] < self.line && (last[0] * self.line + last[1] + 1) * self.channels <= self.values.len());
         assert!(POINTS * point_len <= self.transformed.len(), "no room for the transform");
         for row in 0..rows {
             for column in 0..columns {
-                let from = (2 * row * self.line + 2 * column) * self.channels;
+                let from = (row * self.line + column) * self.outputs * self.channels;
                 let to = (row * columns + column) * self.channels;
                 let mut channel = 0;
                 while channel + S::F32_LANES <= self.channels {
@@ -72,11 +74,15 @@ impl WithSimd for Spread<'_> {
     }
 }
 
-/// `A' m A` for every tile: `[point][tile][stride]` becomes `[row][column][stride]`. The stride is whole panels.
+/// `A' m A` for every tile: `[point][tile][stride]` becomes `[row][column][cell]`, of which `stride` values are written. The
+/// stride is whole panels.
 pub(in super::super) struct Collect<'a> {
     pub products: &'a [f32],
     pub tiles: [usize; 2],
+    /// 2 or 3, along each axis.
+    pub outputs: usize,
     pub stride: usize,
+    pub cell: usize,
     pub block: &'a mut [f32],
 }
 
@@ -85,21 +91,32 @@ impl WithSimd for Collect<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        match self.outputs {
+            2 => self.tiles_of::<S, 2>(simd),
+            _ => self.tiles_of::<S, 3>(simd),
+        }
+    }
+}
+
+impl Collect<'_> {
+    #[inline(always)]
+    fn tiles_of<S: Simd, const OUTPUTS: usize>(self, simd: S) {
         let [rows, columns] = self.tiles;
         let point_len = rows * columns * self.stride;
-        let line = 2 * columns * self.stride;
-        assert!(POINTS * point_len <= self.products.len() && 4 * point_len <= self.block.len());
+        let line = OUTPUTS * columns * self.cell;
+        assert!(POINTS * point_len <= self.products.len(), "products are missing");
+        assert!(OUTPUTS * rows * line + self.stride <= self.block.len() + self.cell, "no room for the outputs");
         assert!(self.stride.is_multiple_of(S::F32_LANES), "the stride is whole vectors");
         for row in 0..rows {
             for column in 0..columns {
                 let from = (row * columns + column) * self.stride;
-                let to = 2 * row * line + 2 * column * self.stride;
+                let to = OUTPUTS * (row * line + column * self.cell);
                 for channel in (0..self.stride).step_by(S::F32_LANES) {
-                    // SAFETY: the asserts leave room for all points of any tile and for its 2 x 2 cells.
+                    // SAFETY: the asserts leave room for all points of any tile and for its outputs.
                     unsafe {
                         let source = self.products.as_ptr().add(from + channel);
                         let target = self.block.as_mut_ptr().add(to + channel);
-                        let mut square = [[simd.splat_f32s(0.0); 2]; 4];
+                        let mut square = [[simd.splat_f32s(0.0); OUTPUTS]; 4];
                         for (h, line) in square.iter_mut().enumerate() {
                             let mut products = [simd.splat_f32s(0.0); 4];
                             for (w, value) in products.iter_mut().enumerate() {
@@ -107,10 +124,11 @@ impl WithSimd for Collect<'_> {
                             }
                             *line = leave(simd, products);
                         }
-                        for w in 0..2 {
-                            let column = leave(simd, [square[0][w], square[1][w], square[2][w], square[3][w]]);
+                        for w in 0..OUTPUTS {
+                            let column: [S::f32s; OUTPUTS] =
+                                leave(simd, [square[0][w], square[1][w], square[2][w], square[3][w]]);
                             for (h, &value) in column.iter().enumerate() {
-                                target.add(h * line + w * self.stride).cast::<S::f32s>().write_unaligned(value);
+                                target.add(h * line + w * self.cell).cast::<S::f32s>().write_unaligned(value);
                             }
                         }
                     }
@@ -124,6 +142,8 @@ impl WithSimd for Collect<'_> {
 pub(in super::super) struct Disperse<'a> {
     pub block: &'a [f32],
     pub tiles: [usize; 2],
+    /// 2 or 3, along each axis.
+    pub outputs: usize,
     pub stride: usize,
     pub points: &'a mut [f32],
 }
@@ -133,30 +153,45 @@ impl WithSimd for Disperse<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
+        match self.outputs {
+            2 => self.tiles_of::<S, 2>(simd),
+            _ => self.tiles_of::<S, 3>(simd),
+        }
+    }
+}
+
+impl Disperse<'_> {
+    #[inline(always)]
+    fn tiles_of<S: Simd, const OUTPUTS: usize>(self, simd: S) {
         let [rows, columns] = self.tiles;
         let point_len = rows * columns * self.stride;
-        let line = 2 * columns * self.stride;
-        assert!(POINTS * point_len <= self.points.len() && 4 * point_len <= self.block.len());
+        let line = OUTPUTS * columns * self.stride;
+        assert!(POINTS * point_len <= self.points.len(), "no room for the points");
+        assert!(OUTPUTS * rows * line <= self.block.len(), "outputs are missing");
         assert!(self.stride.is_multiple_of(S::F32_LANES), "the stride is whole vectors");
         for row in 0..rows {
             for column in 0..columns {
-                let from = 2 * row * line + 2 * column * self.stride;
+                let from = OUTPUTS * (row * line + column * self.stride);
                 let to = (row * columns + column) * self.stride;
                 for channel in (0..self.stride).step_by(S::F32_LANES) {
-                    // SAFETY: the asserts leave room for all points of any tile and for its 2 x 2 cells.
+                    // SAFETY: the asserts leave room for all points of any tile and for its outputs.
                     unsafe {
                         let source = self.block.as_ptr().add(from + channel);
                         let target = self.points.as_mut_ptr().add(to + channel);
-                        let mut square = [[simd.splat_f32s(0.0); 4]; 2];
+                        let mut square = [[simd.splat_f32s(0.0); 4]; OUTPUTS];
                         for (h, points) in square.iter_mut().enumerate() {
-                            let mut values = [simd.splat_f32s(0.0); 2];
+                            let mut values = [simd.splat_f32s(0.0); OUTPUTS];
                             for (w, value) in values.iter_mut().enumerate() {
                                 *value = source.add(h * line + w * self.stride).cast::<S::f32s>().read_unaligned();
                             }
                             *points = leave_adjoint(simd, values);
                         }
                         for w in 0..4 {
-                            for (h, &value) in leave_adjoint(simd, [square[0][w], square[1][w]]).iter().enumerate() {
+                            let mut column = [simd.splat_f32s(0.0); OUTPUTS];
+                            for (value, points) in column.iter_mut().zip(&square) {
+                                *value = points[w];
+                            }
+                            for (h, &value) in leave_adjoint(simd, column).iter().enumerate() {
                                 target.add((h * 4 + w) * point_len).cast::<S::f32s>().write_unaligned(value);
                             }
                         }
@@ -167,20 +202,29 @@ impl WithSimd for Disperse<'_> {
     }
 }
 
-/// `B' d` of one column.
+/// `B' d` of one column, for the points 0, 1, -1 and infinity.
 #[inline(always)]
 fn enter<S: Simd>(simd: S, d: [S::f32s; 4]) -> [S::f32s; 4] {
     [simd.sub_f32s(d[0], d[2]), simd.add_f32s(d[1], d[2]), simd.sub_f32s(d[2], d[1]), simd.sub_f32s(d[1], d[3])]
 }
 
-/// `A' m` of one column.
+/// `A' m` of one column: `m0 + m1 + m2`, `m1 - m2` and, with a third output, `m1 + m2`; `- m3` in the last.
 #[inline(always)]
-fn leave<S: Simd>(simd: S, m: [S::f32s; 4]) -> [S::f32s; 2] {
-    [simd.add_f32s(simd.add_f32s(m[0], m[1]), m[2]), simd.sub_f32s(simd.sub_f32s(m[1], m[2]), m[3])]
+fn leave<S: Simd, const OUTPUTS: usize>(simd: S, m: [S::f32s; 4]) -> [S::f32s; OUTPUTS] {
+    let even = simd.add_f32s(m[1], m[2]);
+    let mut outputs = [even; OUTPUTS];
+    outputs[0] = simd.add_f32s(m[0], even);
+    outputs[1] = simd.sub_f32s(m[1], m[2]);
+    outputs[OUTPUTS - 1] = simd.sub_f32s(outputs[OUTPUTS - 1], m[3]);
+    outputs
 }
 
 /// `A y` of one column.
 #[inline(always)]
-fn leave_adjoint<S: Simd>(simd: S, y: [S::f32s; 2]) -> [S::f32s; 4] {
-    [y[0], simd.add_f32s(y[0], y[1]), simd.sub_f32s(y[0], y[1]), simd.neg_f32s(y[1])]
+fn leave_adjoint<S: Simd, const OUTPUTS: usize>(simd: S, y: [S::f32s; OUTPUTS]) -> [S::f32s; 4] {
+    let mut even = y[0];
+    if OUTPUTS == 3 {
+        even = simd.add_f32s(even, y[2]);
+    }
+    [y[0], simd.add_f32s(even, y[1]), simd.sub_f32s(even, y[1]), simd.neg_f32s(y[OUTPUTS - 1])]
 }
