@@ -100,7 +100,7 @@ pub(super) fn run(
                                 channels: c.channels,
                                 weights: &plan.weights[index * taps_in_block * c.channels * PANEL..],
                                 panel_stride: plan.panel_stride,
-                                panels: stride / PANEL,
+                                filters: c.filters,
                                 target,
                                 target_stride: across * stride,
                                 accumulate: index > 0,

@@ -159,6 +159,7 @@ fn plain(arch: Arch, c: &Correlation, region: &Region<'_>, sums: &mut [f32]) {
                         rows: c.channels,
                         right: gradient.values(),
                         right_stride: stride,
+                        filters: c.filters,
                         target,
                         panel_stride: c.channels * PANEL,
                     });
@@ -196,6 +197,7 @@ fn transformed(arch: Arch, c: &Correlation, outputs: usize, region: &Region<'_>,
                     rows: c.channels,
                     right,
                     right_stride: stride,
+                    filters: c.filters,
                     target,
                     panel_stride: c.channels * PANEL,
                 });

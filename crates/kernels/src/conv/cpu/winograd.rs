@@ -150,7 +150,7 @@ pub(super) fn run(
                                 channels: c.channels,
                                 weights: &plan.weights[point * point_len..],
                                 panel_stride: POINTS * point_len,
-                                panels: stride / PANEL,
+                                filters: c.filters,
                                 target: &mut products[point * count * stride..][..count * stride],
                                 target_stride: stride,
                                 accumulate: false,

@@ -10,6 +10,9 @@ use pulp::{Simd, WithSimd};
 /// Channels in a panel: as many vectors as that is, on any instruction set.
 pub(in super::super) const PANEL: usize = 16;
 
+/// Half of one.
+const HALF: usize = PANEL / 2;
+
 /// `target[row, panel of 16] (+)= sum over offsets and channels of source[base[row] + offset + channel] * weights[..]`.
 pub(in super::super) struct Gather<'a> {
     /// Channel-last values.
@@ -22,8 +25,8 @@ pub(in super::super) struct Gather<'a> {
     /// For each panel, `panel_stride` apart, `[offset][channel][PANEL]`.
     pub weights: &'a [f32],
     pub panel_stride: usize,
-    pub panels: usize,
-    /// `[row][target_stride]`, of which the first `panels * PANEL` are written.
+    pub filters: usize,
+    /// `[row][target_stride]`, of which at least the first `filters` are written.
     pub target: &'a mut [f32],
     pub target_stride: usize,
     /// Add to what `target` holds.
@@ -37,61 +40,74 @@ impl WithSimd for Gather<'_> {
     fn with_simd<S: Simd>(self, simd: S) {
         // Accumulators, one panel row and a broadcast fit the registers: 16 of 8 lanes, 32 of 16 lanes.
         match S::F32_LANES {
-            16 => self.rows::<S, 12, 1>(simd),
-            8 => self.rows::<S, 6, 2>(simd),
-            4 => self.rows::<S, 3, 4>(simd),
-            _ => self.rows::<S, 1, PANEL>(simd),
+            16 => self.panels::<S, 12, 1, 12, 1>(simd),
+            8 => self.panels::<S, 6, 2, 12, 1>(simd),
+            4 => self.panels::<S, 3, 4, 6, 2>(simd),
+            _ => self.panels::<S, 1, PANEL, 2, HALF>(simd),
         }
     }
 }
 
 impl Gather<'_> {
+    /// Panel by panel, so that its weights stay in the cache nearest to the core while the rows go by. Of a panel that is at
+    /// most half full, half is computed, for twice as many rows at once.
     #[inline(always)]
-    fn rows<S: Simd, const ROWS: usize, const VECTORS: usize>(self, simd: S) {
+    fn panels<S: Simd, const ROWS: usize, const VECTORS: usize, const HALF_ROWS: usize, const HALF_VECTORS: usize>(
+        mut self,
+        simd: S,
+    ) {
         let (Some(&last_base), Some(&last_offset)) = (self.bases.iter().max(), self.offsets.iter().max()) else {
             return;
         };
+        assert!(last_base + last_offset + self.channels <= self.source.len(), "a row lies outside of the source");
+        for panel in 0..self.filters.div_ceil(PANEL) {
+            if HALF_VECTORS < VECTORS && self.filters - panel * PANEL <= HALF {
+                self.panel::<S, HALF_ROWS, HALF_VECTORS>(simd, panel);
+            } else {
+                self.panel::<S, ROWS, VECTORS>(simd, panel);
+            }
+        }
+    }
+
+    /// One panel, of which the first `VECTORS` vectors are computed. The source must hold all rows.
+    #[inline(always)]
+    fn panel<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, panel: usize) {
         let channels = self.channels;
-        let panel_len = self.offsets.len() * channels * PANEL;
-        assert!(last_base + last_offset + channels <= self.source.len(), "a row lies outside of the source");
-        // Panel by panel, so that its weights stay in the cache nearest to the core while the rows go by.
-        for panel in 0..self.panels {
-            let weights = &self.weights[panel * self.panel_stride..][..panel_len];
-            let (weights, _) = S::as_simd_f32s(weights);
-            debug_assert_eq!(weights.len(), self.offsets.len() * channels * VECTORS);
-            for (block, bases) in self.bases.chunks(ROWS).enumerate() {
-                // A short last block repeats its last row and does not store it.
-                let mut starts = [0; ROWS];
-                for (row, start) in starts.iter_mut().enumerate() {
-                    *start = bases[row.min(bases.len() - 1)];
-                }
-                let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
-                let mut weight = weights.as_ptr();
-                for &offset in self.offsets {
-                    // SAFETY: base + offset + channels was checked for the largest of each against the source, and the
-                    // weights, of which every turn takes the next `VECTORS`, hold as many as there are turns.
-                    unsafe {
-                        let mut rows = [self.source.as_ptr(); ROWS];
-                        for (row, start) in rows.iter_mut().zip(starts) {
-                            *row = row.add(start + offset);
-                        }
-                        for channel in 0..channels {
-                            for (sums, row) in sums.iter_mut().zip(rows) {
-                                let value = simd.splat_f32s(*row.add(channel));
-                                for (vector, sum) in sums.iter_mut().enumerate() {
-                                    *sum = simd.mul_add_e_f32s(value, *weight.add(vector), *sum);
-                                }
+        let weights = &self.weights[panel * self.panel_stride..][..self.offsets.len() * channels * PANEL];
+        let (weights, _) = S::as_simd_f32s(weights);
+        let vectors_in_panel = PANEL / S::F32_LANES;
+        for (block, bases) in self.bases.chunks(ROWS).enumerate() {
+            // A short last block repeats its last row and does not store it.
+            let mut starts = [0; ROWS];
+            for (row, start) in starts.iter_mut().enumerate() {
+                *start = bases[row.min(bases.len() - 1)];
+            }
+            let mut sums = [[simd.splat_f32s(0.0); VECTORS]; ROWS];
+            let mut weight = weights.as_ptr();
+            for &offset in self.offsets {
+                // SAFETY: base + offset + channels was checked for the largest of each against the source, and the
+                // weights, of which every turn goes on by a panel, hold a panel for every turn.
+                unsafe {
+                    let mut rows = [self.source.as_ptr(); ROWS];
+                    for (row, start) in rows.iter_mut().zip(starts) {
+                        *row = row.add(start + offset);
+                    }
+                    for channel in 0..channels {
+                        for (sums, row) in sums.iter_mut().zip(rows) {
+                            let value = simd.splat_f32s(*row.add(channel));
+                            for (vector, sum) in sums.iter_mut().enumerate() {
+                                *sum = simd.mul_add_e_f32s(value, *weight.add(vector), *sum);
                             }
-                            weight = weight.add(VECTORS);
                         }
+                        weight = weight.add(vectors_in_panel);
                     }
                 }
-                for (row, sums) in sums.iter().enumerate().take(bases.len()) {
-                    let at = (block * ROWS + row) * self.target_stride + panel * PANEL;
-                    let (target, _) = S::as_mut_simd_f32s(&mut self.target[at..at + PANEL]);
-                    for (target, &sum) in target.iter_mut().zip(sums) {
-                        *target = if self.accumulate { simd.add_f32s(*target, sum) } else { sum };
-                    }
+            }
+            for (row, sums) in sums.iter().enumerate().take(bases.len()) {
+                let at = (block * ROWS + row) * self.target_stride + panel * PANEL;
+                let (target, _) = S::as_mut_simd_f32s(&mut self.target[at..at + PANEL]);
+                for (target, &sum) in target.iter_mut().zip(sums.iter()) {
+                    *target = if self.accumulate { simd.add_f32s(*target, sum) } else { sum };
                 }
             }
         }
@@ -107,6 +123,7 @@ pub(in super::super) struct Outer<'a> {
     /// Channel-last values, one row for each base.
     pub right: &'a [f32],
     pub right_stride: usize,
+    pub filters: usize,
     /// `[panel][panel_stride]`, of which the first `rows * PANEL` are written.
     pub target: &'a mut [f32],
     pub panel_stride: usize,
@@ -118,31 +135,42 @@ impl WithSimd for Outer<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match S::F32_LANES {
-            16 => self.blocks::<S, 12, 1>(simd),
-            8 => self.blocks::<S, 6, 2>(simd),
-            4 => self.blocks::<S, 3, 4>(simd),
-            _ => self.blocks::<S, 1, PANEL>(simd),
+            16 => self.panels::<S, 12, 1, 12, 1>(simd),
+            8 => self.panels::<S, 6, 2, 12, 1>(simd),
+            4 => self.panels::<S, 3, 4, 6, 2>(simd),
+            _ => self.panels::<S, 1, PANEL, 2, HALF>(simd),
         }
     }
 }
 
 impl Outer<'_> {
     #[inline(always)]
-    fn blocks<S: Simd, const ROWS: usize, const VECTORS: usize>(mut self, simd: S) {
-        let panels = self.right_stride / PANEL;
-        for panel in 0..panels {
-            let mut row = 0;
-            while row + ROWS <= self.rows {
-                self.block::<S, ROWS, VECTORS>(simd, panel, row);
-                row += ROWS;
+    fn panels<S: Simd, const ROWS: usize, const VECTORS: usize, const HALF_ROWS: usize, const HALF_VECTORS: usize>(
+        mut self,
+        simd: S,
+    ) {
+        for panel in 0..self.filters.div_ceil(PANEL) {
+            if HALF_VECTORS < VECTORS && self.filters - panel * PANEL <= HALF {
+                self.panel::<S, HALF_ROWS, HALF_VECTORS>(simd, panel);
+            } else {
+                self.panel::<S, ROWS, VECTORS>(simd, panel);
             }
-            while row + 2 <= self.rows {
-                self.block::<S, 2, VECTORS>(simd, panel, row);
-                row += 2;
-            }
-            if row < self.rows {
-                self.block::<S, 1, VECTORS>(simd, panel, row);
-            }
+        }
+    }
+
+    #[inline(always)]
+    fn panel<S: Simd, const ROWS: usize, const VECTORS: usize>(&mut self, simd: S, panel: usize) {
+        let mut row = 0;
+        while row + ROWS <= self.rows {
+            self.block::<S, ROWS, VECTORS>(simd, panel, row);
+            row += ROWS;
+        }
+        while row + 2 <= self.rows {
+            self.block::<S, 2, VECTORS>(simd, panel, row);
+            row += 2;
+        }
+        if row < self.rows {
+            self.block::<S, 1, VECTORS>(simd, panel, row);
         }
     }
 
