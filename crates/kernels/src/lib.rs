@@ -17,14 +17,17 @@
 
 mod activation;
 mod conv;
+mod fft;
 #[cfg(feature = "flex")]
 mod flex;
+mod gradient;
 mod normalization;
 mod own;
 mod sum;
 
 pub use activation::Activation;
 pub use conv::{ConvSpec, ConvTransposeSpec, Pad, conv_transpose2d, conv_transpose3d, conv2d, conv3d};
+pub use fft::{fft, fft2, ifft, ifft2, irfft, irfft2, rfft, rfft2};
 pub use normalization::{Normalization, Normalized, Share, activate, normalize};
 pub use own::{own_kernels, set_own_kernels};
 pub use sum::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed};
@@ -32,6 +35,7 @@ pub use sum::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed};
 /// Every operation as tensor operations only: what the own bodies are tested against and replaced by.
 pub mod reference {
     pub use crate::conv::reference::{conv_transpose2d, conv_transpose3d, conv2d, conv3d};
+    pub use crate::fft::reference::{fft, fft2, ifft, ifft2, irfft, irfft2, rfft, rfft2};
     pub use crate::normalization::reference::{activate, normalize};
     pub use crate::sum::reference::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed};
 }

@@ -5,6 +5,7 @@
 
 mod checks;
 mod convolution;
+mod fft;
 mod normalization;
 mod sum;
 mod switch;
