@@ -21,6 +21,7 @@ mod fft;
 #[cfg(feature = "flex")]
 mod flex;
 mod gradient;
+pub mod nn;
 mod normalization;
 mod own;
 mod sum;

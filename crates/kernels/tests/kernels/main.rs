@@ -6,6 +6,7 @@
 mod checks;
 mod convolution;
 mod fft;
+mod modules;
 mod normalization;
 mod sum;
 mod switch;
