@@ -16,27 +16,37 @@
 //! ```
 
 mod activation;
+mod aperture;
 mod conv;
-mod fft;
 #[cfg(feature = "flex")]
 mod flex;
-mod gradient;
-pub mod nn;
+mod interactions;
+mod mixture;
 mod normalization;
 mod own;
+mod project;
+mod ssim;
 mod sum;
 
 pub use activation::Activation;
+pub use aperture::{SubApertures, sub_aperture_amplitudes, sub_apertures};
 pub use conv::{ConvSpec, ConvTransposeSpec, Pad, conv_transpose2d, conv_transpose3d, conv2d, conv3d};
-pub use fft::{fft, fft2, ifft, ifft2, irfft, irfft2, rfft, rfft2};
+pub use interactions::{bi_interaction, gram_pairs};
+pub use mixture::mixture_log_likelihood;
 pub use normalization::{Normalization, Normalized, Share, activate, normalize};
 pub use own::{own_kernels, set_own_kernels};
+pub use project::{Projection, project_out};
+pub use ssim::{ms_ssim, ssim, ssim_map};
 pub use sum::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed};
 
 /// Every operation as tensor operations only: what the own bodies are tested against and replaced by.
 pub mod reference {
+    pub use crate::aperture::reference::{sub_aperture_amplitudes, sub_apertures};
     pub use crate::conv::reference::{conv_transpose2d, conv_transpose3d, conv2d, conv3d};
-    pub use crate::fft::reference::{fft, fft2, ifft, ifft2, irfft, irfft2, rfft, rfft2};
+    pub use crate::interactions::reference::{bi_interaction, gram_pairs};
+    pub use crate::mixture::reference::mixture_log_likelihood;
     pub use crate::normalization::reference::{activate, normalize};
+    pub use crate::project::reference::project_out;
+    pub use crate::ssim::reference::{ms_ssim, ssim, ssim_map};
     pub use crate::sum::reference::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed};
 }

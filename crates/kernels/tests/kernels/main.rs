@@ -3,10 +3,13 @@
 //! The checks run on every device that is compiled in and works.
 #![cfg(feature = "flex")]
 
+mod aperture;
 mod checks;
 mod convolution;
-mod fft;
-mod modules;
+mod interactions;
+mod mixture;
 mod normalization;
+mod project;
+mod ssim;
 mod sum;
 mod switch;

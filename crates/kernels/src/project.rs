@@ -1,0 +1,132 @@
+//! Projection along one axis, with offset, scale and change of layout, in one pass.
+//!
+//! Foregrounds are taken out of a cube by projecting every line of sight on the complement of their modes,
+//! ```text
+//! y = scale (x - offset) P,   P = I - V V^T,
+//! ```
+//! and what a network then wants is scaled and has its axes in another order. With `P` as one matrix no intermediate has the
+//! size of the foregrounds, and none of their digits is lost: for foregrounds 10^5 times the signal, one product in f32 is
+//! three times as exact as two thin ones with `V` and `V^T`.
+
+mod autodiff;
+#[cfg(feature = "flex")]
+mod flex;
+pub(crate) mod reference;
+#[cfg(feature = "flex")]
+mod tiles;
+
+use crate::own;
+use burn::{
+    backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor},
+    tensor::{DType, Tensor},
+};
+
+/// How [`project_out`] reads and writes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Projection<const D: usize> {
+    /// The axis of the input that is projected.
+    pub axis: usize,
+    /// Axis of the input at each place of the output.
+    pub order: [usize; D],
+    /// Factor of the output.
+    pub scale: f64,
+}
+
+impl<const D: usize> Projection<D> {
+    /// Along `axis`, in the layout of the input, unscaled.
+    pub fn along(axis: usize) -> Self {
+        Self { axis, order: std::array::from_fn(|axis| axis), scale: 1.0 }
+    }
+}
+
+/// A [`Projection`] of any rank.
+#[derive(Clone, Debug)]
+pub(crate) struct Plan {
+    pub(crate) axis: usize,
+    pub(crate) order: Vec<usize>,
+    pub(crate) scale: f64,
+}
+
+#[backend_extension(Flex: cfg(feature = "flex"), Autodiff)]
+pub(crate) trait ProjectOps: Backend {
+    /// See [`project_out`].
+    fn project_out(
+        x: FloatTensor<Self>,
+        complement: FloatTensor<Self>,
+        offset: FloatTensor<Self>,
+        plan: Plan,
+    ) -> FloatTensor<Self>;
+}
+
+/// Gradients of [`ProjectOps`].
+pub(crate) trait ProjectGradients: Backend {
+    /// Of x, complement and offset, as far as they are wanted, from that of the output.
+    fn project_out_gradients(
+        inputs: [FloatTensor<Self>; 3],
+        gradient: FloatTensor<Self>,
+        plan: &Plan,
+        wanted: [bool; 3],
+    ) -> [Option<FloatTensor<Self>>; 3];
+}
+
+/// Dtypes with own bodies.
+const DTYPES: &[DType] = &[DType::F32];
+
+/// `scale (x - offset) complement` along one axis, with the axes in a new order, in f32 or wider.
+///
+/// # Shapes
+/// `complement` is `[input, output]` and `offset` `[input]`, with the length of the projected axis as input. The output has the
+/// axes of `x` in the given order, and the projected one has the length of `output`.
+///
+/// # Panics
+/// When there is no such axis, the order is none of all axes, or `complement` or `offset` do not fit.
+///
+/// # Example
+/// ```
+/// # #[cfg(feature = "flex")] {
+/// use burn::tensor::{Device, Tensor};
+/// use cupel_kernels::{Projection, project_out};
+/// let device = Device::flex();
+/// let x = Tensor::<2>::from_floats([[5.0, 1.0], [7.0, 3.0]], &device); // [channel, sample]
+/// let half = Tensor::<2>::full([2, 2], -0.5, &device); // less the mean over channels
+/// let complement = Tensor::eye(2, &device) + half;
+/// let how = Projection { axis: 0, order: [1, 0], scale: 10.0 };
+/// let y = project_out(x, complement, Tensor::zeros([2], &device), how);
+/// assert_eq!(y.into_data().to_vec::<f32>().unwrap(), [-10.0, 10.0, -10.0, 10.0]); // [sample, channel]
+/// # }
+/// ```
+pub fn project_out<const D: usize>(
+    x: Tensor<D>,
+    complement: Tensor<2>,
+    offset: Tensor<1>,
+    projection: Projection<D>,
+) -> Tensor<D> {
+    check(&x, &complement, &offset, &projection);
+    own::at_least_f32(x, |x| {
+        let (complement, offset) = (complement.cast(x.dtype()), offset.cast(x.dtype()));
+        if !own::takes(&x, DTYPES) {
+            return reference::project_out(x, complement, offset, projection);
+        }
+        let Projection { axis, order, scale } = projection;
+        let plan = Plan { axis, order: order.to_vec(), scale };
+        Tensor::from_dispatch(Dispatch::project_out(
+            x.into_dispatch(),
+            complement.into_dispatch(),
+            offset.into_dispatch(),
+            plan,
+        ))
+    })
+}
+
+fn check<const D: usize>(x: &Tensor<D>, complement: &Tensor<2>, offset: &Tensor<1>, projection: &Projection<D>) {
+    let Projection { axis, order, .. } = projection;
+    assert!(*axis < D, "project_out: axis {axis} of a tensor of rank {D}");
+    let mut seen = [false; D];
+    order.iter().for_each(|axis| seen[(*axis).min(D - 1)] |= *axis < D);
+    assert!(seen.iter().all(|seen| *seen), "project_out: {order:?} is no order of {D} axes");
+    let (length, [inputs, outputs], [offsets]) = (x.dims()[*axis], complement.dims(), offset.dims());
+    assert!(
+        inputs == length && offsets == length,
+        "project_out: axis {axis} has {length} values, the complement is {inputs} x {outputs}, the offset has {offsets}"
+    );
+}
