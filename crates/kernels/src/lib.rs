@@ -18,8 +18,11 @@
 mod activation;
 mod aperture;
 mod conv;
+mod fft;
 #[cfg(feature = "flex")]
 mod flex;
+mod gradient;
+pub mod nn;
 mod interactions;
 mod mixture;
 mod normalization;
@@ -31,6 +34,7 @@ mod sum;
 pub use activation::Activation;
 pub use aperture::{SubApertures, sub_aperture_amplitudes, sub_apertures};
 pub use conv::{ConvSpec, ConvTransposeSpec, Pad, conv_transpose2d, conv_transpose3d, conv2d, conv3d};
+pub use fft::{fft, fft2, ifft, ifft2, irfft, irfft2, rfft, rfft2};
 pub use interactions::{bi_interaction, gram_pairs};
 pub use mixture::mixture_log_likelihood;
 pub use normalization::{Normalization, Normalized, Share, activate, normalize};
@@ -43,6 +47,7 @@ pub use sum::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed};
 pub mod reference {
     pub use crate::aperture::reference::{sub_aperture_amplitudes, sub_apertures};
     pub use crate::conv::reference::{conv_transpose2d, conv_transpose3d, conv2d, conv3d};
+    pub use crate::fft::reference::{fft, fft2, ifft, ifft2, irfft, irfft2, rfft, rfft2};
     pub use crate::interactions::reference::{bi_interaction, gram_pairs};
     pub use crate::mixture::reference::mixture_log_likelihood;
     pub use crate::normalization::reference::{activate, normalize};

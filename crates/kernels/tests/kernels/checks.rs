@@ -113,27 +113,27 @@ impl Operation {
         let expected = (self.reference)(&rounded);
         let got = (self.own)(&inputs);
         assert_eq!(got.len(), expected.len(), "{}: number of results", self.name);
-        for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
+        for (i, got) in got.iter().enumerate() {
             assert_eq!(got.dtype(), dtype, "{} on {name}: dtype of result {i}", self.name);
-            let what = format!("{}: result {i} in {dtype:?} on {name}", self.name);
-            close(&what, &values(got), &values(expected), self.tolerance(dtype));
         }
+        let [got, expected] = [got, expected].map(|results| results.iter().map(values).collect::<Vec<_>>());
+        let what = |i| format!("{}: result {i} in {dtype:?} on {name}", self.name);
+        all_close(what, &got, &expected, self.tolerance(dtype));
     }
 
     /// The gradient of a random combination of the results in f32 is that of the reference in f64.
     fn has_the_gradient_of_the_reference(&self, name: &str, device: &Device) {
         let got = self.gradients(&self.own, device, DType::F32);
         let expected = self.gradients(&self.reference, &cpu(), DType::F64);
-        for (i, (got, expected)) in got.iter().zip(&expected).enumerate() {
-            close(&format!("{}: gradient of input {i} on {name}", self.name), got, expected, self.tolerance);
-        }
+        all_close(|i| format!("{}: gradient of input {i} on {name}", self.name), &got, &expected, self.tolerance);
     }
 
     /// The gradient of the reference in f64 is what finite differences say, and so is the operation's own in f64.
     fn has_the_derivative_as_gradient(&self, device: &Device) {
         let own = self.gradients(&self.own, device, DType::F64);
-        for (i, gradient) in self.gradients(&self.reference, device, DType::F64).iter().enumerate() {
-            close(&format!("{}: gradient of input {i} in F64", self.name), &own[i], gradient, F64_TOLERANCE.max(1e-10));
+        let reference = self.gradients(&self.reference, device, DType::F64);
+        all_close(|i| format!("{}: gradient of input {i} in F64", self.name), &own, &reference, F64_TOLERANCE);
+        for (i, gradient) in reference.iter().enumerate() {
             let scale = gradient.iter().fold(0.0f64, |scale, g| scale.max(g.abs()));
             let count = self.inputs[i].len();
             if self.constants.contains(&i) || count == 0 {
@@ -270,13 +270,29 @@ pub fn values<const D: usize>(x: &Tensor<D>) -> Vec<f64> {
     x.clone().into_data().convert::<f64>().try_to_vec().unwrap()
 }
 
-/// Every value is within `tolerance` of the largest expected one, or of 1 where all are smaller.
+fn largest(values: &[f64]) -> f64 {
+    values.iter().fold(0.0, |largest, value| value.abs().max(largest))
+}
+
+/// Each tensor is close to the expected one; what is a thousand times smaller than another tensor counts as no larger.
+fn all_close(what: impl Fn(usize) -> String, got: &[Vec<f64>], expected: &[Vec<f64>], tolerance: f64) {
+    let floor = 1e-3 * expected.iter().map(|expected| largest(expected)).fold(0.0, f64::max);
+    for (i, (got, expected)) in got.iter().zip(expected).enumerate() {
+        within(&what(i), got, expected, tolerance, floor);
+    }
+}
+
+/// Every value is within `tolerance` times the largest expected one.
 ///
 /// # Panics
 /// Where one is not.
 pub fn close(what: &str, got: &[f64], expected: &[f64], tolerance: f64) {
+    within(what, got, expected, tolerance, 0.0);
+}
+
+fn within(what: &str, got: &[f64], expected: &[f64], tolerance: f64, floor: f64) {
     assert_eq!(got.len(), expected.len(), "{what}: number of values");
-    let scale = expected.iter().fold(f64::MIN_POSITIVE, |scale, value| scale.max(value.abs()));
+    let scale = largest(expected).max(floor).max(f64::MIN_POSITIVE);
     let error = |(_, (got, expected)): &(usize, (&f64, &f64))| (*got - *expected).abs();
     let worst = got.iter().zip(expected).enumerate().max_by(|a, b| error(a).total_cmp(&error(b)));
     if let Some((index, (got, expected))) = worst {

@@ -6,6 +6,8 @@
 mod aperture;
 mod checks;
 mod convolution;
+mod fft;
+mod modules;
 mod interactions;
 mod mixture;
 mod normalization;

@@ -71,7 +71,7 @@ pub(super) fn run(
                 let start = row * c.step[1] * window.columns;
                 bases.extend((0..columns).map(|column| (start + column * c.step[2]) * c.channels));
             }
-            let patch = Patch { first: [first_row, first_column], rows, columns, line: columns };
+            let patch = Patch { depth: 0, first: [first_row, first_column], rows, columns, line: columns };
             let block = room.room(rows * columns * across * stride);
             for position in strip.depth.clone() {
                 for (phases, plans) in c.phases.chunks(across).zip(plans.chunks(across)) {
@@ -107,7 +107,7 @@ pub(super) fn run(
                             });
                         }
                     }
-                    strip.write(arch, c, &phases[0], position, patch, block, bias);
+                    strip.write(arch, c, &phases[0], Patch { depth: position, ..patch }, block, bias);
                 }
             }
         }

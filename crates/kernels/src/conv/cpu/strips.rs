@@ -26,6 +26,7 @@ pub(super) struct Strip<'a> {
 /// A rectangle of positions of one strip, and how the block that holds its values is laid out.
 #[derive(Clone, Copy)]
 pub(super) struct Patch {
+    pub depth: usize,
     /// First row and column, in positions.
     pub first: [usize; 2],
     pub rows: usize,
@@ -35,20 +36,19 @@ pub(super) struct Patch {
 }
 
 impl Strip<'_> {
-    /// Writes `block`, `[row][column][phase][padded filters]`, to one depth position; `phase` is the first of those phases.
+    /// Writes `block`, `[row][column][phase][padded filters]`; `phase` is the first of those phases.
     pub fn write(
         &mut self,
         arch: Arch,
         c: &Correlation,
         phase: &[Axis; 3],
-        position: usize,
         patch: Patch,
         block: &[f32],
         bias: Option<&[f32]>,
     ) {
         let [depth, height, _] = phase;
         let across = c.target_step[2];
-        let strips = ((position - self.depth.start) * c.target_step[0] + depth.first) * c.filters;
+        let strips = ((patch.depth - self.depth.start) * c.target_step[0] + depth.first) * c.filters;
         if strips >= self.target.len() || patch.first[0] >= height.count {
             return; // the last slice or rows of another phase
         }

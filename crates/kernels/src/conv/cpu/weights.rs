@@ -5,12 +5,11 @@
 
 use super::correlation::{Axis, Correlation};
 use super::direct::{self, Reach, Slices};
-use super::micro::{Disperse, POINTS};
-use super::micro::{Outer, PANEL};
+use super::micro::{Disperse, Outer, PANEL, POINTS};
 use super::scratch::Scratch;
 use super::strips::{LEAST_DEPTH, padded};
 use super::tile::{Pack, Window};
-use super::winograd::{self, Scene};
+use super::winograd::{self, Scene, Tiling};
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -20,35 +19,129 @@ const PARTS: usize = 32;
 /// Regions in a partial sum, at least: adding it up should cost less than making it.
 const REGIONS: usize = 4;
 
-/// Values that all partial sums together may hold.
-const MEMORY: usize = 64 << 20;
+/// Tasks that are wanted where there are few regions: then the filters are divided as well.
+const TASKS: usize = 8;
+
+/// Values that the partial sums of one division of the filters may hold: 32 MiB.
+const MEMORY: usize = 8 << 20;
+
+/// How the positions are cut, and which blocks of `[panel][channel][PANEL]` are summed.
+#[derive(Clone, Copy)]
+enum Way {
+    /// One block for each tap.
+    Plain { tile: [usize; 2] },
+    /// One block for each point and depth tap.
+    Transformed(Tiling),
+}
+
+impl Way {
+    fn of(c: &Correlation) -> Self {
+        winograd::suited(c).map_or_else(|| Way::Plain { tile: direct::tile(c).into() }, Way::Transformed)
+    }
+
+    fn tile(self) -> [usize; 2] {
+        match self {
+            Way::Plain { tile } => tile,
+            Way::Transformed(tiling) => [tiling.rows(), tiling.columns()],
+        }
+    }
+
+    fn blocks(self, phase: &[Axis; 3]) -> usize {
+        let taps = phase.iter().map(|axis| axis.taps.len());
+        match self {
+            Way::Plain { .. } => taps.product(),
+            Way::Transformed(_) => POINTS * phase[0].taps.len(),
+        }
+    }
+}
+
+/// A rectangle of positions over a run of depth slices of one sample.
+struct Region {
+    sample: usize,
+    depth: std::ops::Range<usize>,
+    first: [usize; 2],
+    extents: [usize; 2],
+}
 
 /// The gradient of the weights of `c`, a forward correlation, in the layout of the weights.
 pub(super) fn gradient(c: &Correlation, x: &[f32], dy: &[f32], dw: &mut [f32]) {
     let [phase] = &c.phases[..] else { return };
-    let group_len = dw.len() / c.groups;
-    for (group, dw) in dw.chunks_exact_mut(group_len).enumerate() {
-        if let Some(tiling) = winograd::suited(c) {
-            let tile = [tiling.rows(), tiling.columns()];
-            let add =
-                |arch: Arch, region: &Region<'_>, sums: &mut [f32]| transformed(arch, c, tiling.outputs, region, sums);
-            let sums = sum(c, x, dy, group, tile, POINTS * phase[0].taps.len(), add);
-            unpack_transformed(c, phase, &sums, dw);
-        } else {
-            let (rows, columns) = direct::tile(c);
-            let taps = direct::taps(phase);
-            let add = |arch: Arch, region: &Region<'_>, sums: &mut [f32]| plain(arch, c, region, sums);
-            let sums = sum(c, x, dy, group, [rows, columns], taps.len(), add);
-            for (taps, sums) in taps.iter().zip(sums.chunks_exact(block_len(c))) {
-                for filter in 0..c.filters {
-                    for channel in 0..c.channels {
-                        dw[c.weight_index(filter, channel, *taps)] = sums[entry(c, filter, channel)];
-                    }
+    let way = Way::of(c);
+    let regions = regions(c, way.tile());
+    let parts = PARTS.min(regions.len() / REGIONS).max(1);
+    let by_tasks = (c.filters * parts).div_ceil(TASKS);
+    let by_memory = MEMORY / (parts * way.blocks(phase) * c.channels);
+    let filters = by_tasks.min(by_memory).next_multiple_of(PANEL).min(padded(c.filters));
+    let group_filters = c.filters;
+    let (volume, target_volume) = (c.source.iter().product::<usize>(), c.target.iter().product::<usize>());
+    dw.par_chunks_mut(c.filters * c.filter_stride).enumerate().for_each(|(group, dw)| {
+        dw.par_chunks_mut(filters * c.filter_stride).enumerate().for_each(|(division, dw)| {
+            let c = &Correlation { filters: dw.len() / c.filter_stride, ..c.clone() };
+            let sums = sum(&regions, parts, way.blocks(phase) * block_len(c), |arch, region, sums| {
+                let place = region.sample * c.groups + group;
+                let source = &x[place * c.channels * volume..][..c.channels * volume];
+                let first = place * group_filters + division * filters;
+                let gradient = &dy[first * target_volume..][..c.filters * target_volume];
+                match way {
+                    Way::Plain { .. } => plain(arch, c, region, source, gradient, sums),
+                    Way::Transformed(tiling) => transformed(arch, c, tiling.outputs, region, source, gradient, sums),
+                }
+            });
+            match way {
+                Way::Plain { .. } => unpack(c, phase, &sums, dw),
+                Way::Transformed(_) => unpack_transformed(c, phase, &sums, dw),
+            }
+        });
+    });
+}
+
+/// Cuts all positions into regions of at most `tile` rows and columns.
+fn regions(c: &Correlation, tile: [usize; 2]) -> Vec<Region> {
+    let [depth, height, width] = c.counts();
+    let wanted = (PARTS * REGIONS).div_ceil(c.batch * height.div_ceil(tile[0]) * width.div_ceil(tile[1]));
+    let slices = depth.div_ceil(wanted).max(LEAST_DEPTH);
+    let mut regions = Vec::new();
+    for sample in 0..c.batch {
+        for row in (0..height).step_by(tile[0]) {
+            for column in (0..width).step_by(tile[1]) {
+                let extents = [tile[0].min(height - row), tile[1].min(width - column)];
+                for slice in (0..depth).step_by(slices) {
+                    let depth = slice..(slice + slices).min(depth);
+                    regions.push(Region { sample, depth, first: [row, column], extents });
                 }
             }
         }
     }
+    regions
 }
+
+/// What `add` makes of all regions: `parts` partial sums of `len` values, added up in their order.
+fn sum(regions: &[Region], parts: usize, len: usize, add: impl Fn(Arch, &Region, &mut [f32]) + Sync) -> Vec<f32> {
+    let arch = Arch::new();
+    let mut partial: Vec<Vec<f32>> = regions
+        .par_chunks(regions.len().div_ceil(parts).max(1))
+        .map(|regions| {
+            let mut sums = vec![0.0; len];
+            for region in regions {
+                add(arch, region, &mut sums);
+            }
+            sums
+        })
+        .collect();
+    let rest = partial.split_off(1.min(partial.len()));
+    let mut sums = partial.pop().unwrap_or_else(|| vec![0.0; len]);
+    sums.par_chunks_mut(CHUNK).enumerate().for_each(|(chunk, sums)| {
+        for partial in &rest {
+            for (sum, &value) in sums.iter_mut().zip(&partial[chunk * CHUNK..]) {
+                *sum += value;
+            }
+        }
+    });
+    sums
+}
+
+/// Values that are added up in one piece.
+const CHUNK: usize = 16 << 10;
 
 /// Values of one `[panel][channel][PANEL]` block.
 fn block_len(c: &Correlation) -> usize {
@@ -60,73 +153,8 @@ fn entry(c: &Correlation, filter: usize, channel: usize) -> usize {
     (filter / PANEL * c.channels + channel) * PANEL + filter % PANEL
 }
 
-/// A rectangle of positions over a run of depth slices of one sample.
-struct Region<'a> {
-    source: &'a [f32],
-    gradient: &'a [f32],
-    depth: std::ops::Range<usize>,
-    first: [usize; 2],
-    extents: [usize; 2],
-}
-
-/// Sums over all regions of at most `tile` rows and columns, in an order that follows from the extents alone.
-fn sum(
-    c: &Correlation,
-    x: &[f32],
-    dy: &[f32],
-    group: usize,
-    tile: [usize; 2],
-    blocks: usize,
-    add: impl Fn(Arch, &Region<'_>, &mut [f32]) + Sync,
-) -> Vec<f32> {
-    let [depth, height, width] = c.counts();
-    let volume = c.channels * c.source.iter().product::<usize>();
-    let gradient_volume = c.filters * c.target.iter().product::<usize>();
-    let wanted = (PARTS * REGIONS).div_ceil(c.batch * height.div_ceil(tile[0]) * width.div_ceil(tile[1]));
-    let slices = depth.div_ceil(wanted).max(LEAST_DEPTH);
-    let mut regions = Vec::new();
-    for sample in 0..c.batch {
-        let place = sample * c.groups + group;
-        for row in (0..height).step_by(tile[0]) {
-            for column in (0..width).step_by(tile[1]) {
-                for slice in (0..depth).step_by(slices) {
-                    regions.push(Region {
-                        source: &x[place * volume..][..volume],
-                        gradient: &dy[place * gradient_volume..][..gradient_volume],
-                        depth: slice..(slice + slices).min(depth),
-                        first: [row, column],
-                        extents: [tile[0].min(height - row), tile[1].min(width - column)],
-                    });
-                }
-            }
-        }
-    }
-    let len = blocks * block_len(c);
-    let parts = PARTS.min(MEMORY / len.max(1)).min(regions.len() / REGIONS).max(1);
-    let arch = Arch::new();
-    let partial: Vec<Vec<f32>> = regions
-        .par_chunks(regions.len().div_ceil(parts).max(1))
-        .map(|regions| {
-            let mut sums = vec![0.0; len];
-            for region in regions {
-                add(arch, region, &mut sums);
-            }
-            sums
-        })
-        .collect();
-    let mut sums = vec![0.0; len];
-    sums.par_chunks_mut(16 << 10).enumerate().for_each(|(chunk, sums)| {
-        for partial in &partial {
-            for (sum, &value) in sums.iter_mut().zip(&partial[chunk * (16 << 10)..]) {
-                *sum += value;
-            }
-        }
-    });
-    sums
-}
-
 /// Adds a region to `[tap]` blocks.
-fn plain(arch: Arch, c: &Correlation, region: &Region<'_>, sums: &mut [f32]) {
+fn plain(arch: Arch, c: &Correlation, region: &Region, source: &[f32], gradient: &[f32], sums: &mut [f32]) {
     let [depth, height, width] = &c.phases[0];
     let [rows, columns] = region.extents;
     let stride = padded(c.filters);
@@ -139,14 +167,14 @@ fn plain(arch: Arch, c: &Correlation, region: &Region<'_>, sums: &mut [f32]) {
         let start = row * c.step[1] * window.columns;
         bases.extend((0..columns).map(|column| (start + column * c.step[2]) * c.channels));
     }
-    let mut gradient = Gradient::new(c, region, [rows, columns]);
+    let mut gradient = Gradient::new(c, region, gradient, [rows, columns]);
     for position in region.depth.clone() {
         gradient.load(arch, c, position);
         let mut blocks = sums.chunks_exact_mut(block_len(c));
         for d in &depth.taps {
             let slice = (position * c.step[0]) as isize + d.offset;
             let start = slices.get(slice, |tile| {
-                arch.dispatch(Pack::of(c, region.source, Window { depth: slice, ..window }, tile));
+                arch.dispatch(Pack::of(c, source, Window { depth: slice, ..window }, tile));
             });
             for h in &height.taps {
                 for w in &width.taps {
@@ -170,7 +198,15 @@ fn plain(arch: Arch, c: &Correlation, region: &Region<'_>, sums: &mut [f32]) {
 }
 
 /// Adds a region to `[point][depth tap]` blocks.
-fn transformed(arch: Arch, c: &Correlation, outputs: usize, region: &Region<'_>, sums: &mut [f32]) {
+fn transformed(
+    arch: Arch,
+    c: &Correlation,
+    outputs: usize,
+    region: &Region,
+    source: &[f32],
+    gradient: &[f32],
+    sums: &mut [f32],
+) {
     let phase = &c.phases[0];
     let stride = padded(c.filters);
     let tiles = region.extents.map(|extent| extent.div_ceil(outputs));
@@ -178,16 +214,15 @@ fn transformed(arch: Arch, c: &Correlation, outputs: usize, region: &Region<'_>,
     let mut scene = Scene::new(c, outputs);
     scene.restart(c, region.first, tiles);
     let bases: Vec<usize> = (0..count).map(|tile| tile * c.channels).collect();
-    let mut gradient = Gradient::new(c, region, tiles.map(|tiles| outputs * tiles));
+    let mut gradient = Gradient::new(c, region, gradient, tiles.map(|tiles| outputs * tiles));
     let mut points = Scratch::new();
     let points = points.room(POINTS * count * stride);
     for position in region.depth.clone() {
         gradient.load(arch, c, position);
         arch.dispatch(Disperse { block: gradient.values(), tiles, outputs, stride, points });
         let taps = phase[0].taps.iter();
-        let starts: Vec<usize> = taps
-            .map(|tap| scene.start(arch, c, region.source, phase, (position * c.step[0]) as isize + tap.offset))
-            .collect();
+        let starts: Vec<usize> =
+            taps.map(|tap| scene.start(arch, c, source, phase, (position * c.step[0]) as isize + tap.offset)).collect();
         let blocks = sums.chunks_exact_mut(starts.len() * block_len(c));
         for (point, (right, blocks)) in points.chunks_exact(count * stride).zip(blocks).enumerate() {
             for (start, target) in starts.iter().zip(blocks.chunks_exact_mut(block_len(c))) {
@@ -201,6 +236,17 @@ fn transformed(arch: Arch, c: &Correlation, outputs: usize, region: &Region<'_>,
                     target,
                     panel_stride: c.channels * PANEL,
                 });
+            }
+        }
+    }
+}
+
+/// From `[tap]` blocks to the layout of the weights.
+fn unpack(c: &Correlation, phase: &[Axis; 3], sums: &[f32], dw: &mut [f32]) {
+    for (taps, sums) in direct::taps(phase).into_iter().zip(sums.chunks_exact(block_len(c))) {
+        for filter in 0..c.filters {
+            for channel in 0..c.channels {
+                dw[c.weight_index(filter, channel, taps)] = sums[entry(c, filter, channel)];
             }
         }
     }
@@ -243,12 +289,12 @@ struct Gradient<'a> {
 }
 
 impl<'a> Gradient<'a> {
-    fn new(c: &Correlation, region: &Region<'a>, room: [usize; 2]) -> Self {
+    fn new(c: &Correlation, region: &Region, gradient: &'a [f32], room: [usize; 2]) -> Self {
         let len = room[0] * room[1] * padded(c.filters);
         let mut values = Scratch::new();
         values.room(len).fill(0.0);
         Gradient {
-            source: region.gradient,
+            source: gradient,
             first: region.first,
             extents: region.extents,
             line: room[1],

@@ -124,7 +124,7 @@ pub(super) fn run(
             let columns = tiling.columns().min(columns - first_column);
             let tiles = [rows, columns].map(|positions| positions.div_ceil(tiling.outputs));
             let count = tiles[0] * tiles[1];
-            let patch = Patch { first, rows, columns, line: tiles[1] * tiling.outputs };
+            let patch = Patch { depth: 0, first, rows, columns, line: tiles[1] * tiling.outputs };
             scene.restart(c, first, tiles);
             bases.clear();
             bases.extend((0..count).map(|tile| tile * c.channels));
@@ -160,7 +160,7 @@ pub(super) fn run(
                         let block = &mut block[side * stride..];
                         arch.dispatch(Collect { products, tiles, outputs: tiling.outputs, stride, cell, block });
                     }
-                    strip.write(arch, c, &phases[0], position, patch, block, bias);
+                    strip.write(arch, c, &phases[0], Patch { depth: position, ..patch }, block, bias);
                 }
             }
         }
