@@ -7,7 +7,7 @@ use clap::{
     Args,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
-use cupel::train::Precision;
+use cupel::train::{MatmulPrecision, Precision, device};
 use serde::Serialize;
 
 /// The heading under which `--help` lists them.
@@ -34,6 +34,10 @@ pub struct Options {
     #[arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", conflicts_with = "precision")]
     #[serde(skip_serializing_if = "Option::is_none")]
     pub use_amp: Option<bool>,
+
+    /// Whether f32 matrix products may be rounded to TF32 on the way, where the device has it
+    #[arg(long, value_name = "PRECISION", default_value = "high", value_parser = matmul_precisions())]
+    pub matmul_precision: MatmulPrecision,
 
     /// Every random draw follows from this number
     #[arg(long, value_name = "SEED", default_value_t = 0)]
@@ -98,7 +102,24 @@ fn precisions() -> impl TypedValueParser<Value = Precision> {
     .try_map(|text| text.parse())
 }
 
+fn matmul_precisions() -> impl TypedValueParser<Value = MatmulPrecision> {
+    PossibleValuesParser::new(["highest", "high"]).map(|text| match text.as_str() {
+        "highest" => MatmulPrecision::Highest,
+        _ => MatmulPrecision::High,
+    })
+}
+
 impl Options {
+    /// The device asked for.
+    ///
+    /// # Errors
+    /// A device that was named and is not there, or that does not multiply as asked.
+    pub fn select_device(&self) -> Result<device::Selected> {
+        let device = device::select(&self.device)?;
+        self.matmul_precision.check(&device)?;
+        Ok(device)
+    }
+
     /// The precision asked for, by either name.
     pub fn precision(&self) -> Precision {
         match self.use_amp {

@@ -31,7 +31,7 @@ impl Arguments {
     pub fn run(self) -> Result<Ending> {
         self.options.apply()?;
         let output = Output::new(&self.options);
-        let device = device::select(&self.options.device)?;
+        let device = self.options.select_device()?;
         let place = format!("{}:{}", self.address, self.port);
         let listener = TcpListener::bind((self.address, self.port)).with_context(|| format!("listening on {place}"))?;
         output.note(format_args!("serving {} ({}) at ws://{place}, until Ctrl-C", device.name, device.reason));

@@ -218,6 +218,14 @@ pub enum Error {
         /// What the device has.
         there: String,
     },
+    /// A device whose products of f32 may be rounded to TF32.
+    #[error(
+        "--matmul-precision highest: on {device} Burn may take products with TF32 and has no switch against it; use --matmul-precision high, or a device of another kind"
+    )]
+    MatmulPrecisionAbsent {
+        /// The device chosen.
+        device: String,
+    },
     /// A loss or gradient is not finite.
     #[error(
         "update {update} (epoch {epoch}, step {step}): the loss is {loss}, the first parameter with a gradient that is not finite: {first}, the last, where the backward pass met it first: {origin}; learning rate {learning_rate}, last losses: {losses}; lower the learning rate, clip the gradients, or look at the input of that step ({skipped} updates were left out before)"

@@ -204,7 +204,7 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
 /// # Errors
 /// A device that was named and is not there; a precision that no method here has.
 pub fn select_device(options: &Options, output: Output) -> Result<(device::Selected, Casting)> {
-    let device = device::select(&options.device)?;
+    let device = options.select_device()?;
     let asked = options.precision();
     if !matches!(asked, Precision::Auto | Precision::F32) {
         bail!("--precision {asked}: extraction and abundances are classical and have f32 only; leave it out");
