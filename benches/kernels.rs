@@ -11,7 +11,10 @@ use criterion::{
 use cupel::{
     burn::tensor::{DType, Device, Tensor, TensorData},
     data::Stream,
-    kernels::{mean_fixed, rfft2, set_own_kernels, sum_fixed},
+    kernels::{
+        Projection, SubApertures, bi_interaction, gram_pairs, mean_fixed, mixture_log_likelihood, ms_ssim, project_out,
+        rfft2, set_own_kernels, ssim, sub_aperture_amplitudes, sum_fixed,
+    },
     train::device,
 };
 
@@ -64,9 +67,104 @@ fn transforms(c: &mut Criterion) {
     group.finish();
 }
 
+fn similarity(c: &mut Criterion) {
+    let mut group = c.benchmark_group("ssim");
+    let (x, y) = (normal([1, 1, 1024, 1024], &cpu()), normal([1, 1, 1024, 1024], &cpu()) * 0.5);
+    group.throughput(Throughput::Elements(1 << 20));
+    both(&mut group, "1x1x1024x1024", || {
+        black_box(ssim(x.clone(), y.clone(), 1.0));
+    });
+    group.finish();
+    let mut group = c.benchmark_group("ssim_forward_and_backward");
+    let (x, y) = (Tensor::from_inner(x).require_grad(), Tensor::from_inner(y));
+    both(&mut group, "1x1x1024x1024", || {
+        let gradients = ssim(x.clone(), y.clone(), 1.0).sum().backward();
+        black_box(x.grad(&gradients));
+    });
+    both(&mut group, "5_scales_1x1x1024x1024", || {
+        let gradients = ms_ssim(x.clone(), y.clone(), 1.0).sum().backward();
+        black_box(x.grad(&gradients));
+    });
+    group.finish();
+}
+
+fn interactions(c: &mut Criterion) {
+    for shape in [[1024, 4, 384], [256, 8, 64]] {
+        let [samples, fields, dimension] = shape;
+        let name = format!("{samples}x{fields}x{dimension}");
+        let x = normal(shape, &cpu().autodiff()).require_grad();
+        let mut group = c.benchmark_group("gram_pairs_forward_and_backward");
+        both(&mut group, &name, || {
+            let gradients = gram_pairs(x.clone()).sum().backward();
+            black_box(x.grad(&gradients));
+        });
+        group.finish();
+        let mut group = c.benchmark_group("bi_interaction_forward_and_backward");
+        both(&mut group, &name, || {
+            let gradients = bi_interaction(x.clone()).sum().backward();
+            black_box(x.grad(&gradients));
+        });
+        group.finish();
+    }
+}
+
+fn mixtures(c: &mut Criterion) {
+    let mut group = c.benchmark_group("mixture_log_likelihood_forward_and_backward");
+    let device = cpu().autodiff();
+    for [pixels, bands, endmembers] in [[500, 156, 3], [9025, 156, 3], [10_000, 198, 4]] {
+        let observations = normal([pixels, bands], &device);
+        let logits = normal([pixels, endmembers], &device).require_grad();
+        let spectra = normal([endmembers, bands], &device).require_grad();
+        let brightness = normal([pixels], &device).require_grad();
+        let log_noise = normal([1], &device).require_grad();
+        group.throughput(Throughput::Elements((pixels * bands) as u64));
+        both(&mut group, &format!("{pixels}x{bands}x{endmembers}"), || {
+            let sum = mixture_log_likelihood(
+                observations.clone(),
+                logits.clone(),
+                spectra.clone(),
+                Some(brightness.clone()),
+                log_noise.clone(),
+            );
+            let gradients = sum.backward();
+            black_box((logits.grad(&gradients), spectra.grad(&gradients)));
+        });
+    }
+    group.finish();
+}
+
+fn projections(c: &mut Criterion) {
+    let mut group = c.benchmark_group("project_out");
+    // two skies of 48 baselines, 128 channels and 8 chunks of 128 right ascensions
+    let x = normal([2, 48, 128, 8, 128], &cpu());
+    let (complement, offset) = (normal([128, 128], &cpu()), normal([128], &cpu()));
+    let how = Projection { axis: 2, order: [0, 3, 1, 4, 2], scale: 1e5 };
+    group.throughput(Throughput::Elements((2 * 48 * 128) << 10));
+    both(&mut group, "2x48x128x8x128", || {
+        let out = project_out(x.clone(), complement.clone(), offset.clone(), how);
+        black_box(out.into_data()); // row-major: of a view in another order, the copy is part of the work
+    });
+    group.finish();
+}
+
+fn apertures(c: &mut Criterion) {
+    let mut group = c.benchmark_group("sub_aperture_amplitudes_forward_and_backward");
+    let device = cpu().autodiff();
+    let spectrum = || normal([1024, 1024], &device).require_grad();
+    let (spectrum, pupil) = ((spectrum(), spectrum()), (normal([41, 41], &device), normal([41, 41], &device)));
+    let centres = (0..100).map(|i| [i * 3 - 150, (i * 37) % 200 - 100]).collect();
+    let apertures = SubApertures { centres, detector: 128, scale: 16.0 };
+    both(&mut group, "1024x1024_100x41x41_128x128", || {
+        let amplitudes = sub_aperture_amplitudes(spectrum.clone(), pupil.clone(), &apertures, 1e-8);
+        let gradients = amplitudes.sum().backward();
+        black_box(spectrum.0.grad(&gradients));
+    });
+    group.finish();
+}
+
 criterion_group! {
     name = benches;
     config = Criterion::default().measurement_time(Duration::from_secs(3));
-    targets = sums, transforms
+    targets = sums, transforms, similarity, interactions, mixtures, projections, apertures
 }
 criterion_main!(benches);

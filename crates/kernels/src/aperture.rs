@@ -41,14 +41,14 @@ pub struct SubApertures {
 
 #[backend_extension(Flex: cfg(feature = "flex"), Autodiff)]
 pub(crate) trait ApertureOps: Backend {
-    /// Images, as `[2, window, row, column]` with real and imaginary parts.
+    /// Real and imaginary parts of the images, `[window, row, column]`.
     fn sub_apertures(
         spectrum_re: FloatTensor<Self>,
         spectrum_im: FloatTensor<Self>,
         pupil_re: FloatTensor<Self>,
         pupil_im: FloatTensor<Self>,
         apertures: SubApertures,
-    ) -> FloatTensor<Self>;
+    ) -> (FloatTensor<Self>, FloatTensor<Self>);
 
     /// `sqrt(|z|^2 + epsilon)` of the images, `[window, row, column]`.
     fn sub_aperture_amplitudes(
@@ -66,10 +66,10 @@ pub(crate) type Each<T> = [T; 4];
 
 /// Gradients of [`ApertureOps`], as far as they are wanted.
 pub(crate) trait ApertureGradients: Backend {
-    /// From that of the images, `[2, window, row, column]`.
+    /// From those of real and imaginary parts; a part without counts as nought.
     fn sub_apertures_gradients(
         inputs: Each<FloatTensor<Self>>,
-        gradient: FloatTensor<Self>,
+        gradient: [Option<FloatTensor<Self>>; 2],
         apertures: &SubApertures,
         wanted: Each<bool>,
     ) -> Each<Option<FloatTensor<Self>>>;
@@ -121,23 +121,22 @@ pub fn sub_apertures(
     apertures: &SubApertures,
 ) -> (Tensor<3>, Tensor<3>) {
     check("sub_apertures", &spectrum, &pupil, apertures);
-    let images = own::at_least_f32(spectrum.0, |re| {
-        let [im, pupil_re, pupil_im] = [spectrum.1, pupil.0, pupil.1].map(|part| part.cast(re.dtype()));
-        if !own::takes(&re, DTYPES) {
-            let (re, im) = reference::sub_apertures((re, im), (pupil_re, pupil_im), apertures);
-            return Tensor::stack::<4>(vec![re, im], 0);
-        }
-        Tensor::<4>::from_dispatch(Dispatch::sub_apertures(
+    let low = spectrum.0.dtype();
+    let dtype = if matches!(low, DType::F16 | DType::BF16) { DType::F32 } else { low };
+    let [re, im, pupil_re, pupil_im] = [spectrum.0, spectrum.1, pupil.0, pupil.1].map(|part| part.cast(dtype));
+    let (re, im) = if own::takes(&re, DTYPES) {
+        let (re, im) = Dispatch::sub_apertures(
             re.into_dispatch(),
             im.into_dispatch(),
             pupil_re.into_dispatch(),
             pupil_im.into_dispatch(),
             apertures.clone(),
-        ))
-    });
-    let [_, count, rows, columns] = images.dims();
-    let part = |index: usize| images.clone().narrow(0, index, 1).reshape([count, rows, columns]);
-    (part(0), part(1))
+        );
+        (Tensor::from_dispatch(re), Tensor::from_dispatch(im))
+    } else {
+        reference::sub_apertures((re, im), (pupil_re, pupil_im), apertures)
+    };
+    (re.cast(low), im.cast(low))
 }
 
 /// Amplitudes `sqrt(|z|^2 + epsilon)` of the images of [`sub_apertures`], in f32 or wider.

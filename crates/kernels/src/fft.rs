@@ -19,7 +19,7 @@ mod flex;
 #[cfg(feature = "flex")]
 mod passes;
 #[cfg(feature = "flex")]
-mod plans;
+pub(crate) mod plans;
 pub(crate) mod reference;
 
 use crate::own;

@@ -22,9 +22,9 @@ mod fft;
 #[cfg(feature = "flex")]
 mod flex;
 mod gradient;
-pub mod nn;
 mod interactions;
 mod mixture;
+pub mod nn;
 mod normalization;
 mod own;
 mod project;

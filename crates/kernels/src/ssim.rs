@@ -87,6 +87,9 @@ pub(crate) trait SsimGradients: Backend {
         similarity: Similarity,
         wanted: [bool; 2],
     ) -> (FloatTensor<Self>, [Option<FloatTensor<Self>>; 2]);
+
+    /// The gradient of the mean, `[batch, channel, row, column]`, times that of what follows, `[batch, channel]`.
+    fn ssim_scaled(of_mean: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self>;
 }
 
 /// Dtypes with own bodies.

@@ -1,35 +1,34 @@
 //! The adjoint of sub-apertures.
 
 use super::{ApertureGradients, ApertureOps, Each, SubApertures};
-use burn::backend::{
-    Autodiff,
-    autodiff::{
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind},
-    },
-    tensor::FloatTensor,
-};
+use crate::gradient::{Gradient, record};
+use burn::backend::{Autodiff, Backend, autodiff::checkpoint::strategy::CheckpointStrategy, tensor::FloatTensor};
 
-#[derive(Debug)]
-struct Images;
+#[derive(Clone, Debug)]
+struct Images<B: Backend> {
+    inputs: Each<FloatTensor<B>>,
+    apertures: SubApertures,
+}
 
-impl<B: ApertureGradients> Backward<B, 4> for Images {
-    /// The inputs, and `epsilon` if amplitudes were asked for.
-    type State = (Each<FloatTensor<B>>, SubApertures, Option<f64>);
+impl<B: ApertureGradients> Gradient<B, 4, 2> for Images<B> {
+    fn gradients(self, images: [Option<FloatTensor<B>>; 2], wanted: Each<bool>) -> Each<Option<FloatTensor<B>>> {
+        B::sub_apertures_gradients(self.inputs, images, &self.apertures, wanted)
+    }
+}
 
-    fn backward(self, ops: Ops<Self::State, 4>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let (inputs, apertures, epsilon) = ops.state;
-        let gradient = grads.consume::<B>(&ops.node);
-        let wanted = ops.parents.each_ref().map(Option::is_some);
-        let gradients = match epsilon {
-            None => B::sub_apertures_gradients(inputs, gradient, &apertures, wanted),
-            Some(epsilon) => B::sub_aperture_amplitudes_gradients(inputs, gradient, &apertures, epsilon, wanted),
-        };
-        for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
-            if let (Some(parent), Some(gradient)) = (parent, gradient) {
-                grads.register::<B>(parent.id, gradient);
-            }
+#[derive(Clone, Debug)]
+struct Amplitudes<B: Backend> {
+    inputs: Each<FloatTensor<B>>,
+    apertures: SubApertures,
+    epsilon: f64,
+}
+
+impl<B: ApertureGradients> Gradient<B, 4, 1> for Amplitudes<B> {
+    fn gradients(self, [out]: [Option<FloatTensor<B>>; 1], wanted: Each<bool>) -> Each<Option<FloatTensor<B>>> {
+        let Self { inputs, apertures, epsilon } = self;
+        match out {
+            Some(out) => B::sub_aperture_amplitudes_gradients(inputs, out, &apertures, epsilon, wanted),
+            None => [None, None, None, None],
         }
     }
 }
@@ -41,8 +40,13 @@ impl<B: ApertureOps + ApertureGradients, C: CheckpointStrategy> ApertureOps for 
         pupil_re: FloatTensor<Self>,
         pupil_im: FloatTensor<Self>,
         apertures: SubApertures,
-    ) -> FloatTensor<Self> {
-        track::<B, C>([spectrum_re, spectrum_im, pupil_re, pupil_im], apertures, None)
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let inputs = [spectrum_re, spectrum_im, pupil_re, pupil_im];
+        let [(a, of_a), (b, of_b), (c, of_c), (d, of_d)] = inputs.map(|input| input.into_parts());
+        let (re, im) = B::sub_apertures(a.clone(), b.clone(), c.clone(), d.clone(), apertures.clone());
+        let gradient = Images::<B> { inputs: [a, b, c, d], apertures };
+        let [re, im] = record::<B, C, _, 4, 2>([of_a, of_b, of_c, of_d], gradient, [re, im]);
+        (re, im)
     }
 
     fn sub_aperture_amplitudes(
@@ -53,24 +57,11 @@ impl<B: ApertureOps + ApertureGradients, C: CheckpointStrategy> ApertureOps for 
         apertures: SubApertures,
         epsilon: f64,
     ) -> FloatTensor<Self> {
-        track::<B, C>([spectrum_re, spectrum_im, pupil_re, pupil_im], apertures, Some(epsilon))
-    }
-}
-
-fn track<B: ApertureOps + ApertureGradients, C: CheckpointStrategy>(
-    inputs: Each<FloatTensor<Autodiff<B, C>>>,
-    apertures: SubApertures,
-    epsilon: Option<f64>,
-) -> FloatTensor<Autodiff<B, C>> {
-    let [(a, node_a), (b, node_b), (c, node_c), (d, node_d)] = inputs.map(|input| input.into_parts());
-    let inputs = [a, b, c, d];
-    let [a, b, c, d] = inputs.clone();
-    let out = match epsilon {
-        None => B::sub_apertures(a, b, c, d, apertures.clone()),
-        Some(epsilon) => B::sub_aperture_amplitudes(a, b, c, d, apertures.clone(), epsilon),
-    };
-    match Images.prepare::<C>([node_a, node_b, node_c, node_d]).compute_bound().stateful() {
-        OpsKind::Tracked(prep) => prep.finish((inputs, apertures, epsilon), out),
-        OpsKind::UnTracked(prep) => prep.finish(out),
+        let inputs = [spectrum_re, spectrum_im, pupil_re, pupil_im];
+        let [(a, of_a), (b, of_b), (c, of_c), (d, of_d)] = inputs.map(|input| input.into_parts());
+        let out = B::sub_aperture_amplitudes(a.clone(), b.clone(), c.clone(), d.clone(), apertures.clone(), epsilon);
+        let gradient = Amplitudes::<B> { inputs: [a, b, c, d], apertures, epsilon };
+        let [out] = record::<B, C, _, 4, 1>([of_a, of_b, of_c, of_d], gradient, [out]);
+        out
     }
 }

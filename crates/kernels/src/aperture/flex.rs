@@ -2,14 +2,17 @@
 
 use super::{
     ApertureGradients, ApertureOps, Each, SubApertures,
-    windows::{Seen, Windows},
+    windows::{Upstream, Windows},
 };
-use crate::flex::{Value, tensor, with_values};
+use crate::{
+    fft::plans::Planned,
+    flex::{Value, tensor, with_values},
+};
 use burn::{
     backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor},
     tensor::DType,
 };
-use rustfft::{FftNum, num_traits::Float};
+use rustfft::num_traits::Float;
 
 impl ApertureOps for Flex {
     fn sub_apertures(
@@ -18,8 +21,12 @@ impl ApertureOps for Flex {
         pupil_re: FloatTensor<Self>,
         pupil_im: FloatTensor<Self>,
         apertures: SubApertures,
-    ) -> FloatTensor<Self> {
-        images(&[spectrum_re, spectrum_im, pupil_re, pupil_im], &apertures, None)
+    ) -> (FloatTensor<Self>, FloatTensor<Self>) {
+        let inputs = [spectrum_re, spectrum_im, pupil_re, pupil_im];
+        match inputs[0].dtype() {
+            DType::F64 => images::<f64>(&inputs, &apertures),
+            _ => images::<f32>(&inputs, &apertures),
+        }
     }
 
     fn sub_aperture_amplitudes(
@@ -30,18 +37,25 @@ impl ApertureOps for Flex {
         apertures: SubApertures,
         epsilon: f64,
     ) -> FloatTensor<Self> {
-        images(&[spectrum_re, spectrum_im, pupil_re, pupil_im], &apertures, Some(epsilon))
+        let inputs = [spectrum_re, spectrum_im, pupil_re, pupil_im];
+        match inputs[0].dtype() {
+            DType::F64 => amplitudes::<f64>(&inputs, &apertures, epsilon),
+            _ => amplitudes::<f32>(&inputs, &apertures, epsilon),
+        }
     }
 }
 
 impl ApertureGradients for Flex {
     fn sub_apertures_gradients(
         inputs: Each<FloatTensor<Self>>,
-        gradient: FloatTensor<Self>,
+        [re, im]: [Option<FloatTensor<Self>>; 2],
         apertures: &SubApertures,
         wanted: Each<bool>,
     ) -> Each<Option<FloatTensor<Self>>> {
-        gradients(&inputs, &gradient, apertures, None, wanted)
+        match inputs[0].dtype() {
+            DType::F64 => of_images::<f64>(&inputs, [re.as_ref(), im.as_ref()], apertures, wanted),
+            _ => of_images::<f32>(&inputs, [re.as_ref(), im.as_ref()], apertures, wanted),
+        }
     }
 
     fn sub_aperture_amplitudes_gradients(
@@ -51,57 +65,60 @@ impl ApertureGradients for Flex {
         epsilon: f64,
         wanted: Each<bool>,
     ) -> Each<Option<FloatTensor<Self>>> {
-        gradients(&inputs, &gradient, apertures, Some(epsilon), wanted)
+        match inputs[0].dtype() {
+            DType::F64 => of_amplitudes::<f64>(&inputs, &gradient, apertures, epsilon, wanted),
+            _ => of_amplitudes::<f32>(&inputs, &gradient, apertures, epsilon, wanted),
+        }
     }
 }
 
-fn images(inputs: &Each<FlexTensor>, apertures: &SubApertures, epsilon: Option<f64>) -> FlexTensor {
-    match inputs[0].dtype() {
-        DType::F64 => images_of::<f64>(inputs, apertures, epsilon),
-        _ => images_of::<f32>(inputs, apertures, epsilon),
-    }
+fn images<T: Number>(inputs: &Each<FlexTensor>, apertures: &SubApertures) -> (FlexTensor, FlexTensor) {
+    let images = with_inputs::<T, _>(inputs, apertures, |windows, spectrum, pupil| windows.images(spectrum, pupil));
+    let [re, im] = images.map(|part| tensor(part, shape(apertures)));
+    (re, im)
 }
 
-fn gradients(
-    inputs: &Each<FlexTensor>,
-    gradient: &FlexTensor,
-    apertures: &SubApertures,
-    epsilon: Option<f64>,
-    wanted: Each<bool>,
-) -> Each<Option<FlexTensor>> {
-    match inputs[0].dtype() {
-        DType::F64 => gradients_of::<f64>(inputs, gradient, apertures, epsilon, wanted),
-        _ => gradients_of::<f32>(inputs, gradient, apertures, epsilon, wanted),
-    }
-}
-
-fn images_of<T: Value + Number>(
-    inputs: &Each<FlexTensor>,
-    apertures: &SubApertures,
-    epsilon: Option<f64>,
-) -> FlexTensor {
-    let (count, d) = (apertures.centres.len(), apertures.detector);
-    let images = with_inputs::<T, _>(inputs, apertures, |windows, spectrum, pupil| {
-        windows.images(spectrum, pupil, seen(epsilon))
+fn amplitudes<T: Number>(inputs: &Each<FlexTensor>, apertures: &SubApertures, epsilon: f64) -> FlexTensor {
+    let amplitudes = with_inputs::<T, _>(inputs, apertures, |windows, spectrum, pupil| {
+        windows.amplitudes(spectrum, pupil, Number::round(epsilon))
     });
-    match epsilon {
-        None => tensor(images, [2, count, d, d]),
-        Some(_) => tensor(images, [count, d, d]),
-    }
+    tensor(amplitudes, shape(apertures))
 }
 
-fn gradients_of<T: Value + Number>(
+fn shape(apertures: &SubApertures) -> [usize; 3] {
+    [apertures.centres.len(), apertures.detector, apertures.detector]
+}
+
+fn of_images<T: Number>(
+    inputs: &Each<FlexTensor>,
+    [re, im]: [Option<&FlexTensor>; 2],
+    apertures: &SubApertures,
+    wanted: Each<bool>,
+) -> Each<Option<FlexTensor>> {
+    with_part(re, |re| with_part(im, |im| gradients::<T>(inputs, apertures, Upstream::Images([re, im]), wanted)))
+}
+
+fn of_amplitudes<T: Number>(
     inputs: &Each<FlexTensor>,
     gradient: &FlexTensor,
     apertures: &SubApertures,
-    epsilon: Option<f64>,
+    epsilon: f64,
     wanted: Each<bool>,
 ) -> Each<Option<FlexTensor>> {
-    let [spectrum, pupil] = with_values(gradient, |gradient| {
-        with_inputs::<T, _>(inputs, apertures, |windows, spectrum, pupil| {
-            let wanted = [wanted[0] || wanted[1], wanted[2] || wanted[3]];
-            windows.gradients(spectrum, pupil, gradient, seen(epsilon), wanted)
-        })
+    with_values(gradient, |gradient| {
+        let upstream = Upstream::Amplitudes { gradient, epsilon: Number::round(epsilon) };
+        gradients::<T>(inputs, apertures, upstream, wanted)
+    })
+}
+
+fn gradients<T: Number>(
+    inputs: &Each<FlexTensor>,
+    apertures: &SubApertures,
+    upstream: Upstream<'_, T>,
+    wanted: Each<bool>,
+) -> Each<Option<FlexTensor>> {
+    let [spectrum, pupil] = with_inputs::<T, _>(inputs, apertures, |windows, spectrum, pupil| {
+        windows.gradients(spectrum, pupil, upstream, [wanted[0] || wanted[1], wanted[2] || wanted[3]])
     });
     let mut values = spectrum.into_iter().chain(pupil);
     std::array::from_fn(|index| {
@@ -110,8 +127,15 @@ fn gradients_of<T: Value + Number>(
     })
 }
 
+fn with_part<T: Number, R>(part: Option<&FlexTensor>, f: impl FnOnce(Option<&[T]>) -> R) -> R {
+    match part {
+        Some(part) => with_values(part, |values| f(Some(values))),
+        None => f(None),
+    }
+}
+
 /// A number of the transforms.
-trait Number: FftNum + Float {
+trait Number: Value + Planned + Float {
     fn round(value: f64) -> Self;
 }
 
@@ -127,14 +151,7 @@ impl Number for f64 {
     }
 }
 
-fn seen<T: Number>(epsilon: Option<f64>) -> Seen<T> {
-    match epsilon {
-        None => Seen::Complex,
-        Some(epsilon) => Seen::Amplitude { epsilon: Number::round(epsilon) },
-    }
-}
-
-fn with_inputs<T: Value + Number, R>(
+fn with_inputs<T: Number, R>(
     [spectrum_re, spectrum_im, pupil_re, pupil_im]: &Each<FlexTensor>,
     apertures: &SubApertures,
     f: impl FnOnce(Windows<'_, T>, [&[T]; 2], [&[T]; 2]) -> R,

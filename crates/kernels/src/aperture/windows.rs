@@ -3,13 +3,13 @@
 //! Only the columns of a window are not nought, so they are transformed first and the rows after: `W + D` transforms of
 //! length `D` in place of `2 D`. Windows are gathered with their axes exchanged, which leaves one transposition.
 
+use crate::fft::plans::{self, Planned};
 use rayon::prelude::*;
 use rustfft::{
-    Fft, FftDirection, FftNum, FftPlanner,
+    Fft, FftNum,
     num_complex::Complex,
     num_traits::{Float, Zero},
 };
-use std::sync::Arc;
 
 /// Rows of a spectrum or of a pupil that one task adds the windows to.
 const ROWS: usize = 16;
@@ -34,79 +34,79 @@ pub(crate) struct Windows<'a, T> {
     pub(crate) scale: T,
 }
 
-/// What is done with the images.
+/// The gradient of what was asked for.
 #[derive(Clone, Copy)]
-pub(crate) enum Seen<T> {
-    /// They are what is asked for.
-    Complex,
-    /// `sqrt(|z|^2 + epsilon)` is.
-    Amplitude { epsilon: T },
+pub(crate) enum Upstream<'a, T> {
+    /// Of real and imaginary part.
+    Images([Option<&'a [T]>; 2]),
+    /// Of `sqrt(|z|^2 + epsilon)`.
+    Amplitudes { gradient: &'a [T], epsilon: T },
 }
 
-impl<T: FftNum + Float> Windows<'_, T> {
-    /// Images of `spectrum` behind `pupil`: `[part, window, row, column]`, or `[window, row, column]` of amplitudes.
-    pub(crate) fn images(self, spectrum: Parts<'_, T>, pupil: Parts<'_, T>, seen: Seen<T>) -> Vec<T> {
+impl<T: Planned + Float> Windows<'_, T> {
+    /// Real and imaginary parts of the images of `spectrum` behind `pupil`, `[window, row, column]`.
+    pub(crate) fn images(self, spectrum: Parts<'_, T>, pupil: Parts<'_, T>) -> [Vec<T>; 2] {
         let image = self.detector * self.detector;
-        let inverse = plan(self.detector, FftDirection::Inverse);
-        let workspace = || Workspace::new(&self, &[&*inverse]);
-        let count = self.centres.len() * image;
-        match seen {
-            Seen::Complex => {
-                let mut images = vec![T::zero(); 2 * count];
-                let (re, im) = images.split_at_mut(count);
-                re.par_chunks_mut(image).zip(im.par_chunks_mut(image)).zip(self.centres).for_each_init(
-                    workspace,
-                    |work, ((re, im), centre)| {
-                        self.look(work, &*inverse, *centre, spectrum, pupil);
-                        for ((re, im), value) in re.iter_mut().zip(im).zip(&work.wide) {
-                            (*re, *im) = (value.re * self.scale, value.im * self.scale);
-                        }
-                    },
-                );
-                images
-            }
-            Seen::Amplitude { epsilon } => {
-                let mut images = vec![T::zero(); count];
-                images.par_chunks_mut(image).zip(self.centres).for_each_init(workspace, |work, (image, centre)| {
-                    self.look(work, &*inverse, *centre, spectrum, pupil);
-                    let square = self.scale * self.scale;
-                    for (amplitude, value) in image.iter_mut().zip(&work.wide) {
-                        *amplitude = (value.norm_sqr() * square + epsilon).sqrt();
-                    }
-                });
-                images
-            }
-        }
+        let inverse = plans::complex(self.detector, true);
+        let mut images = [(); 2].map(|()| vec![T::zero(); self.centres.len() * image]);
+        let [re, im] = &mut images;
+        re.par_chunks_mut(image).zip(im.par_chunks_mut(image)).zip(self.centres).for_each_init(
+            || Workspace::new(&self, &[&*inverse]),
+            |work, ((re, im), centre)| {
+                self.look(work, &*inverse, *centre, spectrum, pupil);
+                for ((re, im), value) in re.iter_mut().zip(im).zip(&work.wide) {
+                    (*re, *im) = (value.re * self.scale, value.im * self.scale);
+                }
+            },
+        );
+        images
     }
 
-    /// Gradients of the spectrum and of the pupil from that of the images; those not wanted are empty.
+    /// `sqrt(|z|^2 + epsilon)` of the images, `[window, row, column]`.
+    pub(crate) fn amplitudes(self, spectrum: Parts<'_, T>, pupil: Parts<'_, T>, epsilon: T) -> Vec<T> {
+        let image = self.detector * self.detector;
+        let inverse = plans::complex(self.detector, true);
+        let mut amplitudes = vec![T::zero(); self.centres.len() * image];
+        amplitudes.par_chunks_mut(image).zip(self.centres).for_each_init(
+            || Workspace::new(&self, &[&*inverse]),
+            |work, (amplitudes, centre)| {
+                self.look(work, &*inverse, *centre, spectrum, pupil);
+                let square = self.scale * self.scale;
+                for (amplitude, value) in amplitudes.iter_mut().zip(&work.wide) {
+                    *amplitude = (value.norm_sqr() * square + epsilon).sqrt();
+                }
+            },
+        );
+        amplitudes
+    }
+
+    /// Gradients of the spectrum and of the pupil; those not wanted are empty.
     pub(crate) fn gradients(
         self,
         spectrum: Parts<'_, T>,
         pupil: Parts<'_, T>,
-        gradient: &[T],
-        seen: Seen<T>,
+        upstream: Upstream<'_, T>,
         wanted: [bool; 2],
     ) -> [[Vec<T>; 2]; 2] {
         let [rows, columns] = self.window;
         let image = self.detector * self.detector;
-        let inverse = plan(self.detector, FftDirection::Inverse);
-        let forward = plan(self.detector, FftDirection::Forward);
+        let (inverse, forward) = (plans::complex(self.detector, true), plans::complex(self.detector, false));
         let workspace = || Workspace::new(&self, &[&*inverse, &*forward]);
         let mut windows = vec![Complex::zero(); self.centres.len() * rows * columns];
         windows.par_chunks_mut(rows * columns).enumerate().for_each_init(workspace, |work, (index, window)| {
-            let part = |part: usize| &gradient[(part * self.centres.len() + index) * image..][..image];
-            match seen {
-                Seen::Complex => {
-                    for ((value, re), im) in work.wide.iter_mut().zip(part(0)).zip(part(1)) {
-                        *value = Complex::new(*re * self.scale, *im * self.scale);
+            let own = index * image..(index + 1) * image;
+            match upstream {
+                Upstream::Images([re, im]) => {
+                    let part = |part: Option<&[T]>, i: usize| part.map_or(T::zero(), |part| part[own.start + i]);
+                    for (i, value) in work.wide.iter_mut().enumerate() {
+                        *value = Complex::new(part(re, i) * self.scale, part(im, i) * self.scale);
                     }
                 }
-                Seen::Amplitude { epsilon } => {
+                Upstream::Amplitudes { gradient, epsilon } => {
                     // the images are looked at again: they would take more memory than time
                     self.look(work, &*inverse, self.centres[index], spectrum, pupil);
                     let square = self.scale * self.scale;
-                    for (value, gradient) in work.wide.iter_mut().zip(part(0)) {
+                    for (value, gradient) in work.wide.iter_mut().zip(&gradient[own]) {
                         let amplitude = (value.norm_sqr() * square + epsilon).sqrt();
                         *value = *value * (*gradient * square / amplitude);
                     }
@@ -230,10 +230,6 @@ impl<T: FftNum + Float> Windows<'_, T> {
 /// Rows or columns of the unshifted spectrum of an image that a window covers.
 fn targets(window: usize, detector: usize) -> Vec<usize> {
     (0..window).map(|index| (index + detector - window / 2) % detector).collect()
-}
-
-fn plan<T: FftNum>(length: usize, direction: FftDirection) -> Arc<dyn Fft<T>> {
-    FftPlanner::new().plan_fft(length, direction)
 }
 
 /// What one thread needs for one window.

@@ -1,56 +1,39 @@
 //! The gradients of the interactions.
 
 use super::{InteractionGradients, InteractionOps};
-use burn::backend::{
-    Autodiff,
-    autodiff::{
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind, unary},
-    },
-    tensor::FloatTensor,
-};
+use crate::gradient::{Gradient, record};
+use burn::backend::{Autodiff, Backend, autodiff::checkpoint::strategy::CheckpointStrategy, tensor::FloatTensor};
 
-#[derive(Debug)]
-struct GramPairs;
+/// Keeps the embeddings.
+#[derive(Clone, Debug)]
+struct GramPairs<B: Backend>(FloatTensor<B>);
 
-impl<B: InteractionGradients> Backward<B, 1> for GramPairs {
-    /// The embeddings.
-    type State = FloatTensor<B>;
-
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let x = ops.state;
-        unary::<B, _>(ops.parents, ops.node, grads, |gradient| B::gram_pairs_gradient(x, gradient));
+impl<B: InteractionGradients> Gradient<B, 1, 1> for GramPairs<B> {
+    fn gradients(self, [pairs]: [Option<FloatTensor<B>>; 1], _: [bool; 1]) -> [Option<FloatTensor<B>>; 1] {
+        [pairs.map(|pairs| B::gram_pairs_gradient(self.0, pairs))]
     }
 }
 
-#[derive(Debug)]
-struct BiInteraction;
+/// Keeps the embeddings.
+#[derive(Clone, Debug)]
+struct BiInteraction<B: Backend>(FloatTensor<B>);
 
-impl<B: InteractionGradients> Backward<B, 1> for BiInteraction {
-    /// The embeddings.
-    type State = FloatTensor<B>;
-
-    fn backward(self, ops: Ops<Self::State, 1>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let x = ops.state;
-        unary::<B, _>(ops.parents, ops.node, grads, |gradient| B::bi_interaction_gradient(x, gradient));
+impl<B: InteractionGradients> Gradient<B, 1, 1> for BiInteraction<B> {
+    fn gradients(self, [sums]: [Option<FloatTensor<B>>; 1], _: [bool; 1]) -> [Option<FloatTensor<B>>; 1] {
+        [sums.map(|sums| B::bi_interaction_gradient(self.0, sums))]
     }
 }
 
 impl<B: InteractionOps + InteractionGradients, C: CheckpointStrategy> InteractionOps for Autodiff<B, C> {
     fn gram_pairs(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let (x, node) = x.into_parts();
-        match GramPairs.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(x.clone(), B::gram_pairs(x)),
-            OpsKind::UnTracked(prep) => prep.finish(B::gram_pairs(x)),
-        }
+        let [pairs] = record::<B, C, _, 1, 1>([node], GramPairs::<B>(x.clone()), [B::gram_pairs(x)]);
+        pairs
     }
 
     fn bi_interaction(x: FloatTensor<Self>) -> FloatTensor<Self> {
         let (x, node) = x.into_parts();
-        match BiInteraction.prepare::<C>([node]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(x.clone(), B::bi_interaction(x)),
-            OpsKind::UnTracked(prep) => prep.finish(B::bi_interaction(x)),
-        }
+        let [sums] = record::<B, C, _, 1, 1>([node], BiInteraction::<B>(x.clone()), [B::bi_interaction(x)]);
+        sums
     }
 }

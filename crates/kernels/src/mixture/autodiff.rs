@@ -1,36 +1,26 @@
 //! The gradient of the log likelihood: what the forward pass gave, times the incoming gradient.
 
 use super::{Each, MixtureGradients, MixtureOps};
+use crate::gradient::{Gradient, record};
 use burn::{
     backend::{
-        Autodiff, TensorMetadata,
-        autodiff::{
-            checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-            grads::Gradients,
-            ops::{Backward, Ops, OpsKind},
-        },
-        tensor::FloatTensor,
+        Autodiff, Backend, TensorMetadata, autodiff::checkpoint::strategy::CheckpointStrategy, tensor::FloatTensor,
     },
     tensor::Shape,
 };
 
-#[derive(Debug)]
-struct Likelihood;
+/// Keeps the gradients of the log likelihood, which came with it.
+#[derive(Clone, Debug)]
+struct Likelihood<B: Backend>(Each<Option<FloatTensor<B>>>);
 
-impl<B: MixtureGradients> Backward<B, 5> for Likelihood {
-    /// The gradients of the log likelihood.
-    type State = Each<Option<FloatTensor<B>>>;
-
-    fn backward(self, ops: Ops<Self::State, 5>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let gradient = grads.consume::<B>(&ops.node);
-        for (parent, of_sum) in ops.parents.into_iter().zip(ops.state) {
-            if let (Some(parent), Some(of_sum)) = (parent, of_sum) {
-                let shape = of_sum.shape();
-                let one = Shape::from(vec![1; shape.num_dims()]);
-                let factor = B::float_expand(B::float_reshape(gradient.clone(), one), shape);
-                grads.register::<B>(parent.id, B::float_mul(of_sum, factor));
-            }
-        }
+impl<B: MixtureGradients> Gradient<B, 5, 1> for Likelihood<B> {
+    fn gradients(self, [sum]: [Option<FloatTensor<B>>; 1], _: Each<bool>) -> Each<Option<FloatTensor<B>>> {
+        let scaled = |of_sum: FloatTensor<B>, sum: FloatTensor<B>| {
+            let shape = of_sum.shape();
+            let one = Shape::from(vec![1; shape.num_dims()]);
+            B::float_mul(of_sum, B::float_expand(B::float_reshape(sum, one), shape))
+        };
+        self.0.map(|of_sum| Some(scaled(of_sum?, sum.clone()?)))
     }
 }
 
@@ -44,12 +34,10 @@ impl<B: MixtureOps + MixtureGradients, C: CheckpointStrategy> MixtureOps for Aut
     ) -> FloatTensor<Self> {
         let inputs = [observations, logits, endmembers, brightness, log_noise];
         let wanted = inputs.each_ref().map(|input| input.is_tracked());
-        let [(a, node_a), (b, node_b), (c, node_c), (d, node_d), (e, node_e)] = inputs.map(|input| input.into_parts());
-        let nodes = [node_a, node_b, node_c, node_d, node_e];
+        let [(a, of_a), (b, of_b), (c, of_c), (d, of_d), (e, of_e)] = inputs.map(|input| input.into_parts());
         let (sum, gradients) = B::mixture_and_gradients([a, b, c, d, e], wanted);
-        match Likelihood.prepare::<C>(nodes).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(gradients, sum),
-            OpsKind::UnTracked(prep) => prep.finish(sum),
-        }
+        let nodes = [of_a, of_b, of_c, of_d, of_e];
+        let [sum] = record::<B, C, _, 5, 1>(nodes, Likelihood::<B>(gradients), [sum]);
+        sum
     }
 }

@@ -1,31 +1,20 @@
 //! The gradient of the projection: the projection with the transposed matrix, in the layout of the input.
 
 use super::{Plan, ProjectGradients, ProjectOps};
-use burn::backend::{
-    Autodiff,
-    autodiff::{
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
-        grads::Gradients,
-        ops::{Backward, Ops, OpsKind},
-    },
-    tensor::FloatTensor,
-};
+use crate::gradient::{Gradient, record};
+use burn::backend::{Autodiff, Backend, autodiff::checkpoint::strategy::CheckpointStrategy, tensor::FloatTensor};
 
-#[derive(Debug)]
-struct ProjectOut;
+#[derive(Clone, Debug)]
+struct ProjectOut<B: Backend> {
+    inputs: [FloatTensor<B>; 3],
+    plan: Plan,
+}
 
-impl<B: ProjectGradients> Backward<B, 3> for ProjectOut {
-    type State = ([FloatTensor<B>; 3], Plan);
-
-    fn backward(self, ops: Ops<Self::State, 3>, grads: &mut Gradients, _: &mut Checkpointer) {
-        let (inputs, plan) = ops.state;
-        let gradient = grads.consume::<B>(&ops.node);
-        let wanted = ops.parents.each_ref().map(Option::is_some);
-        let gradients = B::project_out_gradients(inputs, gradient, &plan, wanted);
-        for (parent, gradient) in ops.parents.into_iter().zip(gradients) {
-            if let (Some(parent), Some(gradient)) = (parent, gradient) {
-                grads.register::<B>(parent.id, gradient);
-            }
+impl<B: ProjectGradients> Gradient<B, 3, 1> for ProjectOut<B> {
+    fn gradients(self, [out]: [Option<FloatTensor<B>>; 1], wanted: [bool; 3]) -> [Option<FloatTensor<B>>; 3] {
+        match out {
+            Some(out) => B::project_out_gradients(self.inputs, out, &self.plan, wanted),
+            None => [None, None, None],
         }
     }
 }
@@ -37,12 +26,11 @@ impl<B: ProjectOps + ProjectGradients, C: CheckpointStrategy> ProjectOps for Aut
         offset: FloatTensor<Self>,
         plan: Plan,
     ) -> FloatTensor<Self> {
-        let ((x, node_x), (complement, node_complement)) = (x.into_parts(), complement.into_parts());
-        let (offset, node_offset) = offset.into_parts();
+        let [(x, of_x), (complement, of_complement), (offset, of_offset)] =
+            [x, complement, offset].map(|input| input.into_parts());
         let out = B::project_out(x.clone(), complement.clone(), offset.clone(), plan.clone());
-        match ProjectOut.prepare::<C>([node_x, node_complement, node_offset]).compute_bound().stateful() {
-            OpsKind::Tracked(prep) => prep.finish(([x, complement, offset], plan), out),
-            OpsKind::UnTracked(prep) => prep.finish(out),
-        }
+        let gradient = ProjectOut::<B> { inputs: [x, complement, offset], plan };
+        let [out] = record::<B, C, _, 3, 1>([of_x, of_complement, of_offset], gradient, [out]);
+        out
     }
 }

@@ -13,6 +13,9 @@ const ROWS: usize = 6;
 /// Vectors of the right factor in registers.
 const VECTORS: usize = 2;
 
+/// Positions together in the input below which they are gathered one by one.
+const SHORTEST_RUN: usize = 4;
+
 /// Writes the noise of the values from `first` on, by their place in the input.
 pub(crate) type Noise<'a> = &'a (dyn Fn(usize, &mut [f32]) + Sync);
 
@@ -189,7 +192,7 @@ impl WithSimd for Tile<'_> {
         let Shared { inputs, outputs, last, positions_width, .. } = *self.shared;
         let count = self.places.len();
         let mut positions = vec![0.0; count.div_ceil(positions_width) * positions_width * inputs];
-        self.gather(&mut positions);
+        self.gather::<S>(&mut positions);
         let complement = &self.shared.complement;
         let (left, right, rows, columns) =
             if last { (&positions, complement, count, outputs) } else { (complement, &positions, outputs, count) };
@@ -202,12 +205,12 @@ impl WithSimd for Tile<'_> {
                 let first_row = m * ROWS;
                 for (row, sums) in self.rows[first_row..(first_row + ROWS).min(rows)].iter_mut().zip(&sums) {
                     let out = &mut row[first_column..first_column + taken];
-                    if taken == width {
-                        S::as_mut_simd_f32s(out).0.copy_from_slice(sums);
-                    } else {
-                        for (out, sum) in out.chunks_mut(S::F32_LANES).zip(sums) {
-                            simd.partial_store_f32s(out, *sum);
-                        }
+                    match S::as_mut_simd_f32s(out).0.as_chunks_mut() {
+                        ([out], _) => *out = *sums,
+                        _ => out
+                            .chunks_mut(S::F32_LANES)
+                            .zip(sums)
+                            .for_each(|(out, sum)| simd.partial_store_f32s(out, *sum)),
                     }
                 }
             }
@@ -218,7 +221,7 @@ impl WithSimd for Tile<'_> {
 impl Tile<'_> {
     /// Values with noise, less the offset, in panels `[panel, input, width]`.
     #[inline(always)]
-    fn gather(&self, panels: &mut [f32]) {
+    fn gather<S: Simd>(&self, panels: &mut [f32]) {
         let Shared { projection: Projection { x, offset, noise, .. }, stride, inputs, positions_width: width, .. } =
             *self.shared;
         let mut values = vec![0.0f32; inputs.max(TILE)];
@@ -236,28 +239,68 @@ impl Tile<'_> {
             }
             return;
         }
-        // runs of positions that lie together in the input; at worst of one
+        // runs of positions that lie together in the input
         let mut first = 0;
         while first < self.places.len() {
             let start = self.places[first];
             let length = self.places[first..].iter().zip(start..).take_while(|(place, next)| *place == next).count();
+            if length < SHORTEST_RUN {
+                self.gather_one(first, panels);
+                first += 1;
+                continue;
+            }
             for k in 0..inputs {
                 let values = &mut values[..length];
                 fetch(x, noise, start + k * stride, values);
                 if let Some(offset) = offset {
                     values.iter_mut().for_each(|value| *value -= offset[k]);
                 }
-                let mut p = first;
-                let mut rest = &*values;
-                while !rest.is_empty() {
-                    let (taken, others) = rest.split_at(rest.len().min(width - p % width));
-                    panels[(p / width * inputs + k) * width + p % width..][..taken.len()].copy_from_slice(taken);
-                    p += taken.len();
-                    rest = others;
-                }
+                scatter::<S>(values, first, &mut panels[k * width..], inputs * width, width);
             }
             first += length;
         }
+    }
+}
+
+impl Tile<'_> {
+    /// The values at one position, which lie apart.
+    #[inline(always)]
+    fn gather_one(&self, p: usize, panels: &mut [f32]) {
+        let Shared { projection: Projection { x, offset, noise, .. }, stride, inputs, positions_width: width, .. } =
+            *self.shared;
+        let panel = &mut panels[p / width * width * inputs..][..width * inputs];
+        for (k, cells) in panel.chunks_exact_mut(width).enumerate() {
+            let place = self.places[p] + k * stride;
+            let mut value = [0.0];
+            if let Some(noise) = noise {
+                noise(place, &mut value);
+            }
+            cells[p % width] = x[place] + value[0] - offset.map_or(0.0, |offset| offset[k]);
+        }
+    }
+}
+
+/// Puts `values` into panels from place `first` on: place `p` is at `p / width * panel + p % width`.
+///
+/// Whole panels go as arrays: calls of `memmove` for a few values each would take as long as the product.
+#[inline(always)]
+fn scatter<S: Simd>(values: &[f32], first: usize, panels: &mut [f32], panel: usize, width: usize) {
+    let mut p = first;
+    let mut rest = values;
+    while !rest.is_empty() {
+        let (taken, others) = rest.split_at(rest.len().min(width - p % width));
+        let cells = &mut panels[p / width * panel + p % width..][..taken.len()];
+        if let (Ok(cells), Ok(taken)) = (<&mut [f32; ROWS]>::try_from(&mut *cells), <&[f32; ROWS]>::try_from(taken)) {
+            *cells = *taken;
+        } else if let (([cells], []), ([taken], [])) =
+            (S::as_mut_simd_f32s(cells).0.as_chunks_mut::<VECTORS>(), S::as_simd_f32s(taken).0.as_chunks::<VECTORS>())
+        {
+            *cells = *taken;
+        } else {
+            cells.copy_from_slice(taken);
+        }
+        p += taken.len();
+        rest = others;
     }
 }
 

@@ -6,6 +6,10 @@ use super::{
 };
 use crate::flex::{tensor, with_values};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
+use rayon::prelude::*;
+
+/// Values that one task scales.
+const SCALED: usize = 1 << 15;
 
 impl SsimOps for Flex {
     fn ssim_map(x: FloatTensor<Self>, y: FloatTensor<Self>, similarity: Similarity) -> FloatTensor<Self> {
@@ -43,6 +47,27 @@ impl SsimGradients for Flex {
         let mut answer = pass(&images, similarity, request);
         let means = tensor(std::mem::take(&mut answer.means), [batch, channels]);
         (means, gradients(&images, answer, wanted))
+    }
+
+    fn ssim_scaled(of_mean: FloatTensor<Self>, gradient: FloatTensor<Self>) -> FloatTensor<Self> {
+        let shape = of_mean.shape();
+        let plane = shape[2] * shape[3];
+        let scale = |values: &mut [f32]| {
+            with_values(&gradient, |factors: &[f32]| {
+                values.par_chunks_mut(plane).zip(factors).for_each(|(values, factor)| {
+                    values.par_chunks_mut(SCALED).for_each(|values| values.iter_mut().for_each(|v| *v *= factor));
+                });
+            });
+        };
+        // nobody else holds it after one backward pass: no copy
+        let mut scaled = of_mean;
+        if let Some(values) = scaled.try_storage_mut() {
+            scale(values);
+            return scaled;
+        }
+        let mut values = with_values(&scaled, <[f32]>::to_vec);
+        scale(&mut values);
+        tensor(values, shape)
     }
 }
 
