@@ -200,3 +200,91 @@ impl Outer<'_> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pulp::{Arch, Scalar};
+
+    /// Small whole numbers, which f32 adds without rounding.
+    fn values(len: usize, seed: usize) -> Vec<f32> {
+        (0..len).map(|i| ((i * 7 + seed * 13) % 11) as f32 - 5.0).collect()
+    }
+
+    /// On the processor's instructions and on none: full and half panels, whole and short blocks of rows, odd channels.
+    #[test]
+    fn rows_are_gathered_as_they_are_defined() {
+        for (rows, channels, filters) in [(1usize, 1usize, 1usize), (12, 4, 8), (13, 5, 16), (25, 3, 20), (7, 8, 33)] {
+            let (bases, offsets): (Vec<usize>, _) = ((0..rows).map(|row| row * channels).collect(), [0, 2 * channels]);
+            let source = values((rows + 2) * channels, 1);
+            let panels = filters.div_ceil(PANEL);
+            let panel_stride = offsets.len() * channels * PANEL;
+            let weights = values(panels * panel_stride, 2);
+            let before = values(rows * panels * PANEL, 3);
+            for accumulate in [false, true] {
+                let mut native = before.clone();
+                let mut plain = before.clone();
+                let gather = |target| Gather {
+                    source: &source,
+                    bases: &bases,
+                    offsets: &offsets,
+                    channels,
+                    weights: &weights,
+                    panel_stride,
+                    filters,
+                    target,
+                    target_stride: panels * PANEL,
+                    accumulate,
+                };
+                Arch::new().dispatch(gather(&mut native));
+                gather(&mut plain).with_simd(Scalar);
+                for row in 0..rows {
+                    for filter in 0..filters {
+                        let at = row * panels * PANEL + filter;
+                        let mut sum = if accumulate { before[at] } else { 0.0 };
+                        for (block, offset) in offsets.iter().enumerate() {
+                            for channel in 0..channels {
+                                let weight = filter / PANEL * panel_stride
+                                    + (block * channels + channel) * PANEL
+                                    + filter % PANEL;
+                                sum += source[bases[row] + offset + channel] * weights[weight];
+                            }
+                        }
+                        assert_eq!([native[at], plain[at]], [sum; 2], "row {row}, filter {filter} of {filters}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn outer_products_are_summed_as_they_are_defined() {
+        for (positions, rows, filters) in [(1usize, 1usize, 1usize), (5, 12, 8), (6, 13, 16), (9, 27, 20)] {
+            let bases: Vec<usize> = (0..positions).map(|position| 3 * position).collect();
+            let source = values(3 * positions + rows, 1);
+            let right_stride = filters.next_multiple_of(PANEL);
+            let right = values(positions * right_stride, 2);
+            let mut native = values(right_stride * rows, 3);
+            let (mut plain, before) = (native.clone(), native.clone());
+            let outer = |target| Outer {
+                source: &source,
+                bases: &bases,
+                rows,
+                right: &right,
+                right_stride,
+                filters,
+                target,
+                panel_stride: rows * PANEL,
+            };
+            Arch::new().dispatch(outer(&mut native));
+            outer(&mut plain).with_simd(Scalar);
+            for row in 0..rows {
+                for filter in 0..filters {
+                    let at = (filter / PANEL * rows + row) * PANEL + filter % PANEL;
+                    let products = (0..positions).map(|p| source[bases[p] + row] * right[p * right_stride + filter]);
+                    assert_eq!([native[at], plain[at]], [before[at] + products.sum::<f32>(); 2], "{row}, {filter}");
+                }
+            }
+        }
+    }
+}

@@ -228,3 +228,91 @@ fn leave_adjoint<S: Simd, const OUTPUTS: usize>(simd: S, y: [S::f32s; OUTPUTS]) 
     }
     [y[0], simd.add_f32s(even, y[1]), simd.sub_f32s(even, y[1]), simd.neg_f32s(y[OUTPUTS - 1])]
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pulp::{Arch, Scalar};
+
+    fn values(len: usize, seed: usize) -> Vec<f32> {
+        (0..len).map(|i| ((i * 7 + seed * 13) % 11) as f32 - 5.0).collect()
+    }
+
+    fn dot(a: &[f32], b: &[f32]) -> f32 {
+        a.iter().zip(b).map(|(a, b)| a * b).sum()
+    }
+
+    /// The taps 1 .. have the points `g0`, `sum / 2`, `alternating sum / 2`, `last`: one row of tiles gives their convolution.
+    #[test]
+    fn outputs_are_convolutions_of_the_source() {
+        for (outputs, taps) in [(2, vec![1.0, 2.0, 4.0]), (3, vec![1.0, 2.0])] {
+            let (channels, stride, tiles) = (19, 32, [2, 3]);
+            let (rows, line) = (outputs * tiles[0] + taps.len() - 1, outputs * tiles[1] + taps.len() - 1);
+            let source = values(rows * line * channels, 1);
+            let even: f32 = taps.iter().step_by(2).sum();
+            let odd: f32 = taps.iter().skip(1).step_by(2).sum();
+            let along = [taps[0], (even + odd) / 2.0, (even - odd) / 2.0, taps[taps.len() - 1]];
+            let count = tiles[0] * tiles[1];
+            let mut transformed = [vec![0.0; POINTS * count * channels], vec![0.0; POINTS * count * channels]];
+            let [native, plain] = &mut transformed;
+            let spread = |transformed| Spread { values: &source, line, channels, tiles, outputs, transformed };
+            Arch::new().dispatch(spread(native));
+            spread(plain).with_simd(Scalar);
+            assert_eq!(native, plain);
+            let mut products = vec![0.0; POINTS * count * stride];
+            for point in 0..POINTS {
+                for tile in 0..count {
+                    for channel in 0..channels {
+                        products[(point * count + tile) * stride + channel] =
+                            along[point / 4] * along[point % 4] * native[(point * count + tile) * channels + channel];
+                    }
+                }
+            }
+            let mut block = vec![0.0; outputs * outputs * count * stride];
+            Arch::new().dispatch(Collect {
+                products: &products,
+                tiles,
+                outputs,
+                stride,
+                cell: stride,
+                block: &mut block,
+            });
+            for row in 0..outputs * tiles[0] {
+                for column in 0..outputs * tiles[1] {
+                    for channel in 0..channels {
+                        let mut sum = 0.0;
+                        for (h, above) in taps.iter().enumerate() {
+                            for (w, beside) in taps.iter().enumerate() {
+                                sum += above * beside * source[((row + h) * line + column + w) * channels + channel];
+                            }
+                        }
+                        let at = (row * outputs * tiles[1] + column) * stride + channel;
+                        assert_eq!(block[at], sum, "{outputs} outputs: row {row}, column {column}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn dispersing_is_the_adjoint_of_collecting() {
+        for outputs in [2, 3] {
+            let (stride, tiles) = (16, [2, 3]);
+            let count = tiles[0] * tiles[1] * stride;
+            let products = values(POINTS * count, 1);
+            let gradient = values(outputs * outputs * count, 2);
+            let mut block = vec![0.0; outputs * outputs * count];
+            let mut points = vec![0.0; POINTS * count];
+            Arch::new().dispatch(Collect {
+                products: &products,
+                tiles,
+                outputs,
+                stride,
+                cell: stride,
+                block: &mut block,
+            });
+            Arch::new().dispatch(Disperse { block: &gradient, tiles, outputs, stride, points: &mut points });
+            assert_eq!(dot(&block, &gradient), dot(&products, &points), "{outputs} outputs");
+        }
+    }
+}
