@@ -1,4 +1,5 @@
-"""Arrays pass between cupel and NumPy or SciPy in both directions without a changed number.
+"""Arrays pass between cupel and NumPy or SciPy in both directions without a changed number, images between it and Spectral
+Python, and images of astropy and tifffile are read.
 
   exchange.py CUPEL FOLDER     the binary, and a folder that is emptied first
 """
@@ -10,6 +11,10 @@ import sys
 
 import numpy as np
 import scipy.io
+import spectral.io.envi
+import tifffile
+from astropy import __version__ as astropy_version
+from astropy.io import fits
 
 CUPEL = pathlib.Path(sys.argv[1]).resolve()
 FOLDER = pathlib.Path(sys.argv[2])
@@ -73,6 +78,60 @@ def main():
     convert(FOLDER / "f64_2d_given.npy", table)
     np.testing.assert_allclose(np.genfromtxt(table, delimiter=",", skip_header=header(table)), ARRAYS["f64_2d"], rtol=1e-15)
     print(f"{pairs + 1} conversions open in NumPy {np.__version__} and SciPy {scipy.__version__} with equal numbers")
+    images = envi() + others()
+    versions = f"Spectral Python {spectral.__version__}, tifffile {tifffile.__version__} and astropy {astropy_version}"
+    print(f"{images} images pass between cupel and {versions} with equal numbers")
+
+
+WAVELENGTHS = [400.0, 550.25, 1000 / 1.5, 2500.0]
+
+
+def image(kind):
+    """Rows, columns and bands of different lengths."""
+    if np.dtype(kind).kind == "f":
+        return random.normal(size=(6, 5, 4)).astype(kind)
+    return random.integers(0, 100, size=(6, 5, 4)).astype(kind)
+
+
+def envi():
+    count = 0
+    for kind in ("u1", "i2", "u2", "i4", "u4", "i8", "u8", "f4", "f8"):
+        array = image(kind)
+        scipy.io.savemat(FOLDER / "image.mat", {"image": array, "wavelength": WAVELENGTHS})
+        for interleave in ("bsq", "bil", "bip"):
+            made = FOLDER / f"envi_{kind}.{interleave}"
+            convert(FOLDER / "image.mat", made, "--variable", "image", "--force")
+            opened = spectral.io.envi.open(made.with_suffix(".hdr"), made)
+            np.testing.assert_array_equal(np.asarray(opened.open_memmap(interleave="bip")), array, err_msg=str(made))
+            assert opened.metadata["interleave"] == interleave and opened.dtype == np.dtype(kind), opened.metadata
+            np.testing.assert_allclose(opened.bands.centers, WAVELENGTHS, rtol=1e-15)
+            back = FOLDER / f"envi_{kind}_{interleave}_back.npy"
+            for order in (0, 1):
+                header = FOLDER / f"spectral_{kind}_{interleave}_{order}.hdr"
+                options = {"dtype": kind, "interleave": interleave, "byteorder": order, "ext": "img"}
+                spectral.io.envi.save_image(str(header), array, **options)
+                convert(header, back, "--variable", header.stem, "--force")
+                np.testing.assert_array_equal(np.load(back), array, err_msg=str(header))
+            count += 3
+    return count
+
+
+def others():
+    count = 0
+    for kind in ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"):
+        array, back = image(kind), FOLDER / "back.npy"
+        fits.writeto(FOLDER / f"{kind}.fits", array, checksum=True)
+        convert(FOLDER / f"{kind}.fits", back, "--force")
+        np.testing.assert_array_equal(np.load(back), array, err_msg=f"FITS, {kind}")
+        count += 1
+    for kind in ("u1", "i1", "u2", "i2", "u4", "i4", "f2", "f4", "f8"):
+        array = image(kind)
+        for options in ({}, {"compression": "zlib"}, {"tile": (16, 16)}, {"bigtiff": True}, {"byteorder": ">"}):
+            tifffile.imwrite(FOLDER / "x.tif", array, photometric="minisblack", planarconfig="contig", **options)
+            convert(FOLDER / "x.tif", back, "--force")
+            np.testing.assert_array_equal(np.load(back), array, err_msg=f"TIFF, {kind}, {options}")
+            count += 1
+    return count
 
 
 def header(path):

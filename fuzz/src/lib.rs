@@ -1,7 +1,7 @@
 //! Reads everything that a file of arbitrary bytes holds; errors are fine, panics and endless loops are findings.
 //!
 //! `cargo +nightly fuzz run npy fuzz/corpus/npy crates/data/tests/fixtures` from the root of the repository; the targets
-//! are `npy`, `npz`, `mat`, `delimited` and `png`.
+//! are `npy`, `npz`, `mat`, `delimited`, `png`, `envi`, `fits`, `tiff` and `jpeg`.
 
 use cupel_data::{Limits, open_with};
 use std::{io::Write, path::Path};
@@ -11,6 +11,15 @@ pub fn read_everything(bytes: &[u8]) {
     let mut file = tempfile::NamedTempFile::new().expect("a temporary file");
     file.write_all(bytes).expect("the temporary file");
     let _ = read(file.path());
+}
+
+/// Opens an image whose header is of these bytes, with some numbers beside it.
+pub fn read_beside_numbers(header: &[u8]) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("image.hdr");
+    std::fs::write(&path, header).expect("the temporary folder");
+    std::fs::write(folder.path().join("image"), [7; 1 << 16]).expect("the temporary folder");
+    let _ = read(&path);
 }
 
 fn read(path: &Path) -> cupel_data::Result<()> {

@@ -17,7 +17,7 @@ const LARGEST_READ_VALUES: usize = 1 << 27;
 /// Texts longer than this are cut in the listing (not in the JSON).
 const LONGEST_SHOWN: usize = 60;
 
-/// List and convert files: NPY, NPZ, MATLAB 5 to 7, CSV and its kin, PNG
+/// List and convert files: NPY, NPZ, MATLAB, ENVI, FITS, TIFF, PNG, JPEG, CSV and its kin
 #[derive(Subcommand)]
 pub enum Command {
     Info(Info),
@@ -40,7 +40,7 @@ pub struct Convert {
     /// The file to read; its format is found by its content
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The file to write: .npy, .npz, .mat, .png, .csv or .tsv
+    /// The file to write: .npy, .npz, .mat, .png, .csv, .tsv, or ENVI by .img, .hdr, .bip, .bil or .bsq
     #[arg(value_name = "TARGET")]
     target: PathBuf,
     /// The array to take where there are several

@@ -2,7 +2,7 @@
 
 mod transpose;
 
-use self::transpose::transpose;
+pub(crate) use self::transpose::transpose;
 use crate::{
     axes::{Axes, Axis, AxisKind},
     error::{Error, Result},

@@ -214,7 +214,7 @@ fn each<S: Copy + fmt::Debug, T>(values: Vec<S>, convert: impl Fn(S) -> Option<T
 pub trait Element: Convert + Copy + Send + Sync + fmt::Debug + 'static {}
 
 /// What [`Element`] needs; sealed, because [`Values`] lists its types.
-pub trait Convert: Sized {
+pub trait Convert: Sized + PartialEq {
     #[doc(hidden)]
     const TYPE: ElementType;
     #[doc(hidden)]

@@ -2,10 +2,13 @@
 
 mod formats {
     mod delimited;
+    mod envi;
+    mod fits;
     mod hostile;
     mod matlab;
     mod mutants;
     mod numpy;
+    mod pictures;
     mod png;
     mod recognition;
     mod round_trip;

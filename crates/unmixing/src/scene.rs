@@ -2,11 +2,12 @@
 //!
 //! The layouts that circulate are recognised by their variables' names: spectra as `Y` or `V` (`bands x pixels`, or
 //! `rows x columns x bands`), true endmembers as `GT`, `M` or `E_GT`, true abundances as `S_GT`, `A` or `a_GT`.
-//! Pixels of two-dimensional layouts run down the columns, as in MATLAB.
+//! Pixels of two-dimensional layouts run down the columns, as in MATLAB. Of an ENVI image the bands are left out that its
+//! header marks as bad, and a FITS cube has its bands first.
 
 use std::path::{Path, PathBuf};
 
-use cupel_data::{Axes, Axis, AxisKind, Cube, Dataset, Format, Variable};
+use cupel_data::{Axes, Axis, AxisKind, Class, Cube, Dataset, Format, Variable};
 
 use crate::{Abundances, Endmembers, Error, Result, published::Published};
 
@@ -69,7 +70,10 @@ impl Scene {
         let dataset = cupel_data::open(path)?;
         let (cube, size) = spectra(&dataset, variable, rows)?;
         let published = Published::find(size.bands, size.rows * size.columns);
-        let own = wavelengths(&dataset, size.bands)?;
+        let own = match cube.axis(AxisKind::Wavelength)?.coordinates_in("nm") {
+            Ok(centres) => Some(centres.to_vec()),
+            Err(_) => wavelengths(&dataset, size.bands)?,
+        };
         let nominal_wavelengths = own.is_none() && published.is_some();
         let band = Axis::new(AxisKind::Wavelength, size.bands);
         let band = match own.or(published.map(|p| p.wavelengths_nm())) {
@@ -152,7 +156,16 @@ fn spectra(dataset: &Dataset, variable: Option<&str>, rows: Option<usize>) -> Re
     if name.is_none() && !holds_one_array(dataset) {
         return Err(no_scene(dataset, "Name the variable that holds the spectra with --variable."));
     }
-    let cube = dataset.cube::<f32>(name)?;
+    let mut cube = dataset.cube::<f32>(name)?;
+    if let Some(header) = dataset.envi_header().filter(|header| header.good_bands.contains(&false)) {
+        let good: Vec<usize> = (0..header.good_bands.len()).filter(|&band| header.good_bands[band]).collect();
+        cube = cube.select(AxisKind::Wavelength, &good)?;
+    }
+    if dataset.format() == Format::Fits && cube.shape().len() == 3 {
+        // Spectral cubes are written with the bands as their slowest axis.
+        let kinds = [AxisKind::Wavelength, AxisKind::Row, AxisKind::Column];
+        cube = cube.rename(&kinds)?.permuted(&[AxisKind::Row, AxisKind::Column, AxisKind::Wavelength])?;
+    }
     let shape = cube.shape();
     let named = |kinds: [AxisKind; 3]| -> Result<Cube<f32>> { Ok(cube.clone().rename(&kinds)?) };
     match *shape.as_slice() {
@@ -206,9 +219,15 @@ fn lookup<'a>(dataset: &'a Dataset, name: &str) -> Option<&'a Variable> {
     dataset.variables().iter().find(|v| v.name() == name)
 }
 
-/// Whether the format holds a single array, which needs no name.
+/// Whether the file holds a single array, which needs no name.
 fn holds_one_array(dataset: &Dataset) -> bool {
-    matches!(dataset.format(), Format::Npy | Format::Delimited)
+    match dataset.format() {
+        Format::Npy | Format::Delimited | Format::Envi => true,
+        Format::Fits | Format::Tiff => {
+            dataset.variables().iter().filter(|v| matches!(v.class(), Class::Number(_))).count() == 1
+        }
+        _ => false,
+    }
 }
 
 fn transposed<T: cupel_data::Element>(cube: &Cube<T>) -> Result<Cube<T>> {

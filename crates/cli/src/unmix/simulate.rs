@@ -166,19 +166,17 @@ impl Arguments {
             mix(&endmembers, &abundances, self.snr_db, stream.child(1))
         };
         let header = EnviHeader {
-            rows,
-            columns,
-            bands,
             wavelengths_nm: (0..bands).map(|b| 400.0 + 2100.0 * b as f64 / (bands.max(2) - 1) as f64).collect(),
             reflectance_scale: REFLECTANCE_SCALE,
             description: format!("simulated: {materials} materials, {} dB, seed {}", self.snr_db, self.options.seed),
+            ..EnviHeader::new(rows, columns, bands)
         };
         let truth_path = out.with_extension("endmembers.npy");
         let mut written = vec![out.to_path_buf(), truth_path.clone()];
         if !self.options.dry_run {
             let spectra = Array::new(vec![materials, bands], Values::F64(endmembers.values().to_vec()))?;
             let mut failure = None;
-            let header_path = write_envi(out, &header, |row, values| {
+            let header_path = write_envi(out, &header, |row, values: &mut [u16]| {
                 match row_of(row) {
                     Ok(pixels) => values.iter_mut().zip(pixels.values()).for_each(|(v, r)| {
                         *v = (f64::from(*r) * REFLECTANCE_SCALE).round().clamp(0.0, f64::from(u16::MAX)) as u16;
@@ -237,15 +235,12 @@ impl Truth {
 
     fn write_envi(&self, out: &Path, pixels: &Pixels) -> Result<PathBuf> {
         let header = EnviHeader {
-            rows: self.rows,
-            columns: self.columns,
-            bands: pixels.bands(),
-            wavelengths_nm: Vec::new(),
             reflectance_scale: REFLECTANCE_SCALE,
             description: "simulated".into(),
+            ..EnviHeader::new(self.rows, self.columns, pixels.bands())
         };
         let row_values = self.columns * pixels.bands();
-        Ok(write_envi(out, &header, |row, values| {
+        Ok(write_envi(out, &header, |row, values: &mut [u16]| {
             let reflectance = &pixels.values()[row * row_values..(row + 1) * row_values];
             values.iter_mut().zip(reflectance).for_each(|(v, r)| {
                 *v = (f64::from(*r) * REFLECTANCE_SCALE).round().clamp(0.0, f64::from(u16::MAX)) as u16;

@@ -9,7 +9,7 @@ use rayon::prelude::*;
 const TILE: usize = 32;
 
 /// The row-major `values` of an array of this shape, with its axes in the new `order`.
-pub(super) fn transpose<T: Copy + Send + Sync>(values: &[T], shape: &[usize], order: &[usize]) -> Vec<T> {
+pub(crate) fn transpose<T: Copy + Send + Sync>(values: &[T], shape: &[usize], order: &[usize]) -> Vec<T> {
     let Some(&any) = values.first() else {
         return Vec::new();
     };

@@ -2,10 +2,24 @@
 
 use crate::{
     array::Array,
+    axes::{Axes, Axis, AxisKind},
     cube::Cube,
     element::{Element, ElementType},
     error::{Error, Result},
-    file::{delimited, limits::Limits, mat, npy, npz, origin::Origin, png},
+    file::{
+        delimited,
+        envi::{self, EnviHeader},
+        fits,
+        guard::guarded,
+        jpeg,
+        limits::Limits,
+        mat, npy, npz,
+        origin::Origin,
+        png,
+        raw::Raw,
+        tiff,
+        tiles::{Dressing, Pieces, Tiles},
+    },
     nearest::nearest_name,
     table::Table,
 };
@@ -13,7 +27,7 @@ use std::{
     fmt,
     fs::File,
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 /// The formats that are read.
@@ -30,6 +44,14 @@ pub enum Format {
     Delimited,
     /// Portable network graphics.
     Png,
+    /// An ENVI image or spectral library: raw numbers beside a text header.
+    Envi,
+    /// A FITS file: one image or several.
+    Fits,
+    /// A TIFF image of one page or several, whole numbers or floating-point ones.
+    Tiff,
+    /// A JPEG photograph.
+    Jpeg,
 }
 
 impl Format {
@@ -41,6 +63,10 @@ impl Format {
             Self::Matlab => "MATLAB",
             Self::Delimited => "CSV/TSV",
             Self::Png => "PNG",
+            Self::Envi => "ENVI",
+            Self::Fits => "FITS",
+            Self::Tiff => "TIFF",
+            Self::Jpeg => "JPEG",
         }
     }
 }
@@ -129,7 +155,8 @@ impl fmt::Display for Variable {
 /// An open file; made by [`open`](crate::open).
 ///
 /// Opening reads what is needed to list the variables; a variable is decoded, and its checksum checked where the format
-/// has one, when it is asked for.
+/// has one, when it is asked for. The numbers of ENVI images, and those of which [`Dataset::tiles`] are taken where the format
+/// has them plain, are mapped: such a file must not be cut short while it is read.
 #[derive(Debug)]
 pub struct Dataset {
     origin: Origin,
@@ -148,6 +175,10 @@ pub(crate) enum Content {
     Matlab(mat::Directory),
     Delimited(delimited::Layout),
     Png,
+    Envi(envi::Envi),
+    Fits(fits::Fits),
+    Tiff,
+    Jpeg,
 }
 
 impl Dataset {
@@ -158,6 +189,10 @@ impl Dataset {
             Content::Matlab(_) => Format::Matlab,
             Content::Delimited(_) => Format::Delimited,
             Content::Png => Format::Png,
+            Content::Envi(_) => Format::Envi,
+            Content::Fits(_) => Format::Fits,
+            Content::Tiff => Format::Tiff,
+            Content::Jpeg => Format::Jpeg,
         };
         Self { origin, file: Mutex::new(file), format, limits, variables, content }
     }
@@ -195,13 +230,18 @@ impl Dataset {
     /// [`Error::NoArray`] when there is none; [`Error::VariableClass`] for text, structs and cells; [`Error::Format`] when its
     /// bytes are damaged; [`Error::FileLimit`] when it is larger than [`Limits`] allow.
     pub fn array(&self, name: Option<&str>) -> Result<Array> {
+        self.array_position(name).and_then(|position| self.read(position))
+    }
+
+    /// Where the array of this name, or the only one, is in the list.
+    fn array_position(&self, name: Option<&str>) -> Result<usize> {
         let position = match name {
             Some(name) => self.position(name)?,
             None => self.only_array()?,
         };
         let variable = &self.variables[position];
         let fix = match &variable.class {
-            Class::Number(_) | Class::Sparse(_) => return self.read(position),
+            Class::Number(_) | Class::Sparse(_) => return Ok(position),
             Class::Table => match &self.content {
                 Content::Delimited(layout) => return Err(layout.first_text(&self.origin)),
                 _ => String::new(),
@@ -227,13 +267,92 @@ impl Dataset {
         Err(self.wrong_class(variable, "an array of numbers", fix))
     }
 
-    /// The array of this name, or the only one, with numbers of type `T` and axes
-    /// [`AxisKind::Dimension`](crate::AxisKind::Dimension) 0, 1, ...
+    /// The array of this name, or the only one, with numbers of type `T` and [`Dataset::axes`].
+    ///
+    /// Where the header of an ENVI image names a number that stands for missing ones, that number becomes NaN if `T` has NaN.
     ///
     /// # Errors
     /// Those of [`Dataset::array`], and [`Error::Inexact`] when a number does not fit into `T` by the rules of [`Element`].
     pub fn cube<T: Element>(&self, name: Option<&str>) -> Result<Cube<T>> {
-        self.array(name)?.into_cube()
+        let position = self.array_position(name)?;
+        let cube = self.read(position)?.into_cube()?;
+        self.dressing(position)?.dress(cube)
+    }
+
+    /// The axes of the array of this name, or of the only one.
+    ///
+    /// An ENVI image has rows, columns and wavelengths, in nanometres where the header gives them; everything else has
+    /// [`AxisKind::Dimension`] 0, 1, ...
+    ///
+    /// # Errors
+    /// Those of [`Dataset::array`] that do not come from reading it.
+    pub fn axes(&self, name: Option<&str>) -> Result<Axes> {
+        Ok(self.dressing(self.array_position(name)?)?.axes)
+    }
+
+    /// The array of this name, or the only one, in pieces of `len` positions along one of its [`axes`](Dataset::axes); the
+    /// last piece may be shorter.
+    ///
+    /// ENVI images, NPY and FITS are mapped: of these no more than one piece is in memory,
+    /// however large the file. Other formats are read whole first.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::array`]; [`Error::MissingAxis`] when there is no such axis; [`Error::Setting`] when `len` is 0. The
+    /// pieces come with the errors of [`Dataset::cube`].
+    ///
+    /// # Example
+    /// ```
+    /// use cupel_data::{Array, AxisKind, EnviHeader, Values, open, write_envi_array};
+    /// # fn main() -> cupel_data::Result<()> {
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("scene.img");
+    /// let image = Array::new(vec![5, 1, 2], Values::U16((0..10).collect()))?;
+    /// write_envi_array(&path, &EnviHeader::new(5, 1, 2), &image)?;
+    /// let mut sum = 0.0;
+    /// for rows in open(&path)?.tiles::<f32>(None, AxisKind::Row, 2)? {
+    ///     sum += rows?.values().iter().sum::<f32>();
+    /// }
+    /// assert_eq!(sum, 45.0);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn tiles<T: Element>(&self, name: Option<&str>, along: AxisKind, len: usize) -> Result<Tiles<T>> {
+        let position = self.array_position(name)?;
+        let dressing = self.dressing(position)?;
+        let pieces = match &self.content {
+            Content::Envi(envi) if position == 0 => Pieces::Raw(envi.raw.clone()),
+            Content::Npy(header) => {
+                let layout = header.layout(&self.origin)?;
+                let file = self.file().try_clone().map_err(Error::io("read", self.path()))?;
+                Pieces::Raw(Arc::new(Raw::new(file, layout, &self.origin)?))
+            }
+            Content::Fits(fits) => Pieces::Raw(Arc::new(fits.raw(&self.file(), position, &self.origin)?)),
+            _ => Pieces::Whole(dressing.dress(self.read(position)?.into_cube()?)?),
+        };
+        Tiles::new(pieces, dressing, along, len)
+    }
+
+    /// What the header of an ENVI image says; nothing for other formats.
+    pub fn envi_header(&self) -> Option<&EnviHeader> {
+        match &self.content {
+            Content::Envi(envi) => Some(&envi.header),
+            _ => None,
+        }
+    }
+
+    /// What makes a cube of the array at `position`.
+    fn dressing(&self, position: usize) -> Result<Dressing> {
+        match &self.content {
+            Content::Envi(envi) if position == 0 => {
+                Ok(Dressing { axes: envi.axes()?, ignore_value: envi.ignore_value() })
+            }
+            _ => {
+                let shape = self.variables[position].shape();
+                let axes = shape.iter().zip(0..=u8::MAX);
+                let axes = axes.map(|(&len, number)| Axis::new(AxisKind::Dimension(number), len)).collect();
+                Ok(Dressing { axes: Axes::new(axes)?, ignore_value: None })
+            }
+        }
     }
 
     /// The lines of a text, or the texts of a cell array.
@@ -250,6 +369,7 @@ impl Dataset {
                     None => Err(self.wrong_class(variable, "text", "not all its cells are text".into())),
                 }
             }
+            (Content::Envi(envi), Class::Text) => Ok(envi.text(position).unwrap_or_default()),
             _ => Err(self.wrong_class(variable, "text", "read it as an array".into())),
         }
     }
@@ -279,6 +399,10 @@ impl Dataset {
             Content::Matlab(directory) => directory.read_array(&mut file, position, &self.limits, origin),
             Content::Delimited(layout) => layout.read_array(&mut file, origin),
             Content::Png => png::read_array(&mut file, &self.limits, origin),
+            Content::Envi(envi) => envi.array(position),
+            Content::Fits(fits) => fits.array(&mut file, position, origin),
+            Content::Tiff => guarded(origin, || tiff::read_array(&mut file, position, &self.limits, origin)),
+            Content::Jpeg => guarded(origin, || jpeg::read_array(&mut file, &self.limits, origin)),
         }
     }
 
@@ -303,8 +427,8 @@ impl Dataset {
             variables.collect::<Vec<_>>()
         };
         match (&self.content, self.array_positions().as_slice()) {
-            // A table with text in it says itself which cell is not a number.
-            (Content::Delimited(_), _) => Ok(0),
+            // A table with text in it says itself which cell is not a number; an image has its wavelengths with it.
+            (Content::Delimited(_) | Content::Envi(_), _) => Ok(0),
             (_, &[position]) => Ok(position),
             (_, []) => Err(Error::NoArray {
                 path: self.path().into(),

@@ -1,138 +1,208 @@
-//! Writing ENVI images: raw numbers beside a text header, row by row, so that a scene may exceed memory.
+//! ENVI images and spectral libraries: raw numbers beside a text header.
 //!
-//! Format: NV5 Geospatial, "ENVI Header Files"; band-interleaved-by-pixel order, little endian.
+//! Format: NV5 Geospatial, "ENVI Header Files". Either file may be opened, and the other is found beside it: `scene.hdr` or
+//! `scene.img.hdr` for `scene.img`, and for a header the file without `.hdr` or with one of [`ENDINGS`] in its place. The
+//! numbers are mapped and not read until they are asked for; whatever the interleave, an image is shown as
+//! `[rows, columns, bands]`.
 
+mod header;
+mod write;
+
+pub use header::{EnviHeader, Interleave};
+pub(crate) use write::interleave_of;
+pub use write::{write_envi, write_envi_array};
+
+use crate::{
+    array::Array,
+    axes::{Axes, Axis, AxisKind},
+    element::{ElementType, Values},
+    error::{Error, Place, Result},
+    file::{
+        dataset::{Class, Variable},
+        numbers::ByteOrder,
+        origin::Origin,
+        raw::{Layout, Raw},
+    },
+};
 use std::{
-    fmt::Write as _,
+    ffi::OsString,
+    fs::{self, File},
+    io::Read,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
-use crate::{Error, Result, write_atomic};
+/// The first bytes of every header.
+pub(crate) const MAGIC: &[u8] = b"ENVI";
 
-/// ENVI's code for unsigned 16-bit integers.
-const UNSIGNED_16_BIT: u32 = 12;
+/// The endings that the numbers of a header may have; nothing stands for the name without an ending.
+pub(crate) const ENDINGS: [&str; 10] = ["img", "dat", "raw", "bsq", "bil", "bip", "sli", "lib", "bin", ""];
 
-/// What the header of an ENVI image says.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EnviHeader {
-    /// Image rows ("lines").
-    pub rows: usize,
-    /// Image columns ("samples").
-    pub columns: usize,
-    /// Bands.
-    pub bands: usize,
-    /// Band centres in nanometres, one a band, or none.
-    pub wavelengths_nm: Vec<f64>,
-    /// Numbers in the file are this times the reflectance.
-    pub reflectance_scale: f64,
-    /// One line on what the image is.
-    pub description: String,
+/// What is in an image.
+#[derive(Debug)]
+pub(crate) struct Envi {
+    pub(crate) header: EnviHeader,
+    pub(crate) raw: Arc<Raw>,
+    /// What the variables after the image are.
+    others: Vec<Other>,
 }
 
-/// Writes an image of unsigned 16-bit numbers to `path` and its header beside it, with the ending `.hdr`.
-///
-/// `fill(row, values)` writes row `row` into `values`, `columns x bands` numbers with the bands of a pixel together.
-/// The header appears after the numbers, so that there is none for an image that is not complete. Returns its path.
-///
-/// # Errors
-/// What `fill` returns; files that cannot be written; wavelengths that are not one a band.
-pub fn write_envi(
-    path: &Path,
-    header: &EnviHeader,
-    mut fill: impl FnMut(usize, &mut [u16]) -> Result<()>,
-) -> Result<PathBuf> {
-    let EnviHeader { rows, columns, bands, .. } = *header;
-    if !header.wavelengths_nm.is_empty() && header.wavelengths_nm.len() != bands {
-        return Err(Error::Count {
-            doing: "writing an ENVI header",
-            what: "wavelengths",
-            expected: bands,
-            got: header.wavelengths_nm.len(),
-        });
-    }
-    write_atomic(path, |file| {
-        let mut values = vec![0u16; columns * bands];
-        let mut bytes = Vec::with_capacity(2 * values.len());
-        for row in 0..rows {
-            fill(row, &mut values)?;
-            bytes.clear();
-            bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
-            file.write_all(&bytes).map_err(Error::io("write", path))?;
+/// A list of the header, as a variable.
+#[derive(Clone, Debug)]
+enum Other {
+    Numbers(Values),
+    Names(Vec<String>),
+}
+
+/// Reads the header and maps the numbers.
+pub(crate) fn open(header_path: &Path, data_path: &Path, origin: &Origin) -> Result<(Envi, Vec<Variable>)> {
+    let of_header = Origin::new(header_path, origin.format);
+    let header = header::parse(&header_bytes(header_path, &of_header)?, &of_header)?;
+    let of_data = Origin::new(data_path, origin.format);
+    let file = File::open(data_path).map_err(Error::io("open", data_path))?;
+    let EnviHeader { rows, columns, bands, .. } = header;
+    let (shape, axes) = match header.spectra_names {
+        // One band: all interleaves are the same.
+        Some(_) => (vec![rows, columns], vec![0, 1]),
+        None => (vec![rows, columns, bands], header.interleave.axes().to_vec()),
+    };
+    let layout = Layout {
+        offset: header.header_offset,
+        element: header.element,
+        order: if header.big_endian { ByteOrder::Big } else { ByteOrder::Little },
+        shape: shape.clone(),
+        axes,
+    };
+    let len = file.metadata().map_err(Error::io("read", data_path))?.len();
+    check_length(&layout, columns.saturating_mul(bands), len, &of_data)?;
+    let raw = Arc::new(Raw::new(file, layout, &of_data)?);
+
+    let mut variables = vec![Variable::new(&origin.stem(), shape, Class::Number(header.element))];
+    let mut others = Vec::new();
+    let mut numbers = |name: &str, values: Values| {
+        if !values.is_empty() {
+            variables.push(Variable::new(name, vec![values.len()], Class::Number(values.element_type())));
+            others.push(Other::Numbers(values));
         }
-        Ok(())
-    })?;
-    let header_path = path.with_extension("hdr");
-    write_atomic(&header_path, |file| {
-        file.write_all(text(header).as_bytes()).map_err(Error::io("write", &header_path))
-    })?;
-    Ok(header_path)
+    };
+    numbers("wavelength", Values::F64(header.wavelengths_nm.clone()));
+    numbers("fwhm", Values::F64(header.widths_nm.clone()));
+    numbers("bbl", Values::Bool(header.good_bands.clone()));
+    for (name, names) in
+        [("band_names", &header.band_names), ("names", header.spectra_names.as_ref().unwrap_or(&Vec::new()))]
+    {
+        if !names.is_empty() {
+            variables.push(Variable::new(name, vec![names.len()], Class::Text));
+            others.push(Other::Names(names.clone()));
+        }
+    }
+    Ok((Envi { header, raw, others }, variables))
 }
 
-fn text(header: &EnviHeader) -> String {
-    let mut text = format!(
-        "ENVI\ndescription = {{{}}}\nsamples = {}\nlines = {}\nbands = {}\nheader offset = 0\nfile type = ENVI Standard\n\
-         data type = {UNSIGNED_16_BIT}\ninterleave = bip\nbyte order = 0\nreflectance scale factor = {}\n",
-        // braces would end the value
-        header.description.replace(['{', '}', '\n'], " "),
-        header.columns,
-        header.rows,
-        header.bands,
-        header.reflectance_scale
-    );
-    if !header.wavelengths_nm.is_empty() {
-        let centres: Vec<String> = header.wavelengths_nm.iter().map(|w| format!("{w:.3}")).collect();
-        // writing into a string cannot fail
-        let _ = writeln!(text, "wavelength units = Nanometers\nwavelength = {{{}}}", centres.join(", "));
+/// More bytes than the header asks for are taken as padding where they are less than one line, else something is wrong.
+fn check_length(layout: &Layout, line: usize, len: u64, origin: &Origin) -> Result<()> {
+    // What cannot be addressed or is too short is refused where the file is mapped.
+    let Some(end) = layout.end().filter(|&end| end < len) else { return Ok(()) };
+    let line_bytes = line.saturating_mul(layout.element.size_bytes()) as u64;
+    if len - end < line_bytes {
+        return Ok(());
     }
-    text
+    let problem = format!("the header asks for {end} bytes and there are {len}");
+    Err(origin.fault_with(Place::File, problem, "correct samples, lines, bands, data type or header offset"))
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn header_bytes(path: &Path, origin: &Origin) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let file = File::open(path).map_err(Error::io("open", path))?;
+    file.take(header::HEADER_BYTES + 1).read_to_end(&mut bytes).map_err(Error::io("read", path))?;
+    if bytes.len() as u64 > header::HEADER_BYTES {
+        let problem = format!("the header has more than {} bytes", header::HEADER_BYTES);
+        return Err(origin.fault_with(Place::File, problem, "is this a header, or the image itself?"));
+    }
+    Ok(bytes)
+}
 
-    #[test]
-    fn numbers_and_header_say_the_same() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("scene.img");
-        let header = EnviHeader {
-            rows: 2,
-            columns: 3,
-            bands: 2,
-            wavelengths_nm: vec![400.0, 500.5],
-            reflectance_scale: 10_000.0,
-            description: "a {test}".into(),
+/// The numbers that belong to a header: of the files beside it that could be meant, the first.
+pub(crate) fn data_beside(header: &Path, origin: &Origin) -> Result<PathBuf> {
+    let mut candidates = Vec::new();
+    if header.extension().is_some_and(|ending| ending.eq_ignore_ascii_case("hdr")) {
+        let whole = header.with_extension("");
+        // scene.img.hdr
+        candidates.push(whole.clone());
+        for ending in ENDINGS.iter().filter(|ending| !ending.is_empty()) {
+            candidates.push(with_suffix(&whole, ending));
+            candidates.push(with_suffix(&whole, &ending.to_uppercase()));
+        }
+    }
+    let found = candidates.iter().find(|candidate| fs::metadata(candidate).is_ok_and(|found| found.is_file()));
+    found.cloned().ok_or_else(|| {
+        let stem = header.file_stem().unwrap_or_default().to_string_lossy();
+        let problem = format!("the numbers of this header are missing: there is no file {stem} beside it");
+        let fix = format!("put them beside it as {stem} or {stem}.img, and call the header {stem}.hdr");
+        origin.fault_with(Place::File, problem, fix)
+    })
+}
+
+/// The header beside numbers, if there is one that begins like a header.
+pub(crate) fn header_beside(data: &Path) -> Option<PathBuf> {
+    ["hdr", "HDR"].iter().flat_map(|ending| [with_suffix(data, ending), data.with_extension(ending)]).find(
+        |candidate| {
+            let regular = fs::metadata(candidate).is_ok_and(|found| found.is_file());
+            let mut start = [0; MAGIC.len()];
+            regular
+                && candidate != data
+                && File::open(candidate).is_ok_and(|mut file| file.read_exact(&mut start).is_ok() && start == MAGIC)
+        },
+    )
+}
+
+fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = OsString::from(path);
+    name.push(".");
+    name.push(suffix);
+    name.into()
+}
+
+impl Envi {
+    /// The axes of the image, with the wavelengths where they go strictly up or down.
+    pub(crate) fn axes(&self) -> Result<Axes> {
+        let header = &self.header;
+        let band = Axis::new(AxisKind::Wavelength, header.spectral_len());
+        let band = match band.clone().with_coordinates(header.wavelengths_nm.clone(), "nm") {
+            Ok(band) => band,
+            // The detectors of some instruments overlap.
+            Err(_) => band,
         };
-        let written = write_envi(&path, &header, |row, values| {
-            values.iter_mut().enumerate().for_each(|(i, v)| *v = (256 * row + i) as u16);
-            Ok(())
-        })
-        .unwrap();
-        let bytes = std::fs::read(&path).unwrap();
-        assert_eq!(bytes.len(), 2 * 3 * 2 * 2);
-        assert_eq!(bytes[12..16], [0, 1, 1, 1]); // row 1 starts with 256, 257
-        let text = std::fs::read_to_string(written).unwrap();
-        assert!(text.starts_with("ENVI\ndescription = {a  test }\nsamples = 3\nlines = 2\nbands = 2\n"), "{text}");
-        assert!(text.contains("wavelength = {400.000, 500.500}"), "{text}");
+        match header.spectra_names {
+            Some(_) => Axes::new(vec![Axis::new(AxisKind::Sample, header.rows), band]),
+            None => Axes::new(vec![
+                Axis::new(AxisKind::Row, header.rows),
+                Axis::new(AxisKind::Column, header.columns),
+                band,
+            ]),
+        }
     }
 
-    #[test]
-    fn a_failing_row_leaves_nothing() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("scene.img");
-        let header = EnviHeader {
-            rows: 2,
-            columns: 1,
-            bands: 1,
-            wavelengths_nm: Vec::new(),
-            reflectance_scale: 1.0,
-            description: String::new(),
-        };
-        let fail = |row: usize, _: &mut [u16]| match row {
-            0 => Ok(()),
-            _ => Err(Error::Count { doing: "test", what: "rows", expected: 1, got: 2 }),
-        };
-        assert!(write_envi(&path, &header, fail).is_err());
-        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    /// The array of the variable at `position`.
+    pub(crate) fn array(&self, position: usize) -> Result<Array> {
+        match position.checked_sub(1).map(|other| &self.others[other]) {
+            None => self.raw.array(),
+            Some(Other::Numbers(values)) => Array::new(vec![values.len()], values.clone()),
+            Some(Other::Names(_)) => Array::new(vec![0], Values::U8(Vec::new())),
+        }
+    }
+
+    /// The names of the variable at `position`, if they are names.
+    pub(crate) fn text(&self, position: usize) -> Option<Vec<String>> {
+        match position.checked_sub(1).map(|other| &self.others[other]) {
+            Some(Other::Names(names)) => Some(names.clone()),
+            _ => None,
+        }
+    }
+
+    /// The value that stands for a missing one, if numbers of this kind can be missing.
+    pub(crate) fn ignore_value(&self) -> Option<f64> {
+        let complex = matches!(self.header.element, ElementType::Complex64 | ElementType::Complex128);
+        self.header.ignore_value.filter(|_| !complex)
     }
 }

@@ -11,6 +11,7 @@ use crate::{
         literal::{self, Literal},
         numbers::{ByteOrder, read_values, write_values},
         origin::Origin,
+        raw::Layout,
     },
 };
 use std::{
@@ -61,6 +62,16 @@ impl Header {
             }
             Dtype::Refused(_) => None,
         }
+    }
+
+    /// How the values lie; an error for those that cannot be read.
+    pub(crate) fn layout(&self, origin: &Origin) -> Result<Layout> {
+        let Dtype::Number(element, order) = self.dtype else { return Err(refusal(self, origin, &Place::File)) };
+        let mut axes: Vec<usize> = (0..self.shape.len()).collect();
+        if self.column_major {
+            axes.reverse();
+        }
+        Ok(Layout { offset: self.header_bytes, element, order, shape: self.shape.clone(), axes })
     }
 
     /// Fails unless exactly the declared values are there.

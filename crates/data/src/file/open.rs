@@ -4,19 +4,21 @@ use crate::{
     error::{Error, Place, Result},
     file::{
         dataset::{Class, Content, Dataset, Variable},
-        delimited,
+        delimited, envi, fits,
+        guard::guarded,
+        jpeg,
         limits::Limits,
         mat,
         npy::{self, Dtype},
         npz,
         origin::Origin,
-        png, zip,
+        png, tiff, zip,
     },
 };
 use std::{
     fs::{self, File},
     io::{self, Read, Seek, SeekFrom},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
 /// Bytes looked at to recognise a file; text tables choose their delimiter by the lines in them.
@@ -93,6 +95,31 @@ pub fn open_with(path: impl AsRef<Path>, limits: Limits) -> Result<Dataset> {
             let variable = Variable::new(&origin.stem(), shape, Class::Number(element));
             (origin, Content::Png, vec![variable])
         }
+        Recognised::Fits => {
+            let origin = origin("FITS");
+            let (fits, variables) = fits::read_directory(&mut file, len, &limits, &origin)?;
+            (origin, Content::Fits(fits), variables)
+        }
+        Recognised::Tiff => {
+            let origin = origin("TIFF");
+            let variables = guarded(&origin, || tiff::read_directory(&mut file, len, &limits, &origin))?;
+            (origin, Content::Tiff, variables)
+        }
+        Recognised::Jpeg => {
+            let origin = origin("JPEG");
+            let (shape, element) = guarded(&origin, || jpeg::read_header(&mut file, &limits, &origin))?;
+            let variable = Variable::new(&origin.stem(), shape, Class::Number(element));
+            (origin, Content::Jpeg, vec![variable])
+        }
+        Recognised::Envi { header, data } => {
+            let origin = origin("ENVI");
+            let data = match data {
+                Some(data) => data,
+                None => envi::data_beside(&header, &origin)?,
+            };
+            let (envi, variables) = envi::open(&header, &data, &origin)?;
+            (origin, Content::Envi(envi), variables)
+        }
         Recognised::Delimited(delimiter) => {
             let origin = origin("CSV/TSV");
             let layout = delimited::scan(&mut file, delimiter, &origin)?;
@@ -109,6 +136,14 @@ enum Recognised {
     Npz,
     Matlab,
     Png,
+    Fits,
+    Tiff,
+    Jpeg,
+    /// The header, and the numbers where they are what was opened.
+    Envi {
+        header: PathBuf,
+        data: Option<PathBuf>,
+    },
     /// With its delimiter.
     Delimited(u8),
 }
@@ -129,53 +164,63 @@ fn recognise(path: &Path, head: &[u8], file: &mut File, len: u64) -> Result<Reco
     if head.starts_with(png::MAGIC) {
         return Ok(Recognised::Png);
     }
-    if let Some((format, fix)) = unread(head, file, len).map_err(Error::io("read", path))? {
+    if head.starts_with(fits::MAGIC) {
+        return Ok(Recognised::Fits);
+    }
+    if tiff::MAGIC.iter().any(|magic| head.starts_with(magic)) {
+        return Ok(Recognised::Tiff);
+    }
+    if head.starts_with(jpeg::MAGIC) {
+        return Ok(Recognised::Jpeg);
+    }
+    if head.starts_with(envi::MAGIC) {
+        return Ok(Recognised::Envi { header: path.into(), data: None });
+    }
+    if head.starts_with(b"MATLAB 7.3 MAT-file") || mat::version(head) == Some(mat::VERSION_7_3) {
+        let (format, fix) = ("a MATLAB 7.3 file (HDF5)", "save it from MATLAB with `save -v7`");
+        return Err(Error::Unsupported { path: path.into(), format, fix });
+    }
+    if is_hdf5(head, file, len).map_err(Error::io("read", path))? {
+        let (format, fix) = ("an HDF5 file", "export it as NPY, NPZ, MATLAB 7 or CSV");
         return Err(Error::Unsupported { path: path.into(), format, fix });
     }
     if mat::recognises(head) {
         return Ok(Recognised::Matlab);
     }
-    if delimited::is_text(head) {
-        return match delimited::sniff(head, head.len() as u64 == len) {
-            Ok(delimiter) => Ok(Recognised::Delimited(delimiter)),
-            Err(problem) => unrecognised(format!("it is text, but {problem}")),
-        };
+    let delimiter = delimited::is_text(head).then(|| delimited::sniff(head, head.len() as u64 == len));
+    if let Some(Ok(delimiter)) = delimiter {
+        return Ok(Recognised::Delimited(delimiter));
+    }
+    // The numbers of an ENVI image begin with anything at all, so that the header beside them is what is recognised.
+    if let Some(header) = envi::header_beside(path) {
+        return Ok(Recognised::Envi { header, data: Some(path.into()) });
+    }
+    if let Some((format, fix)) = unread(head) {
+        return Err(Error::Unsupported { path: path.into(), format, fix });
+    }
+    if let Some(Err(problem)) = delimiter {
+        return unrecognised(format!("it is text, but {problem}"));
     }
     let start: Vec<String> = head.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     unrecognised(format!("it begins with the bytes {}", start.join(" ")))
 }
 
 /// The formats that are known and not read, with what to do about them.
-fn unread(head: &[u8], file: &mut File, len: u64) -> io::Result<Option<(&'static str, &'static str)>> {
-    const SAVE_V7: &str = "save it from MATLAB with `save -v7`";
+fn unread(head: &[u8]) -> Option<(&'static str, &'static str)> {
     const EXPORT: &str = "export it as NPY, NPZ, MATLAB 7 or CSV";
-    const PHOTO: &str = "convert it to PNG";
-    if head.starts_with(b"MATLAB 7.3 MAT-file") || mat::version(head) == Some(mat::VERSION_7_3) {
-        return Ok(Some(("a MATLAB 7.3 file (HDF5)", SAVE_V7)));
-    }
     if mat::is_version_4(head) {
-        return Ok(Some(("a MATLAB 4 file", SAVE_V7)));
+        return Some(("a MATLAB 4 file", "save it from MATLAB with `save -v7`"));
     }
-    if is_hdf5(head, file, len)? {
-        return Ok(Some(("an HDF5 file", EXPORT)));
-    }
-    let known: [(&[u8], &str, &str); 14] = [
-        (b"SIMPLE  =", "a FITS file", EXPORT),
-        (b"II*\0", "a TIFF image", PHOTO),
-        (b"MM\0*", "a TIFF image", PHOTO),
-        (b"II+\0", "a BigTIFF image", PHOTO),
-        (b"MM\0+", "a BigTIFF image", PHOTO),
-        (b"\xff\xd8\xff", "a JPEG image", "convert it to PNG; JPEG has changed the values"),
-        (b"GIF8", "a GIF image", PHOTO),
-        (b"ENVI", "the header of an ENVI image", EXPORT),
-        (b"CDF\x01", "a NetCDF file", EXPORT),
-        (b"CDF\x02", "a NetCDF file", EXPORT),
+    let known: [(&[u8], &str, &str); 7] = [
+        (b"GIF8", "a GIF image", "convert it to PNG"),
+        (b"CDF\x01", "a NetCDF 3 file", "rewrite it as NetCDF 4, as with `nccopy -k nc4`"),
+        (b"CDF\x02", "a NetCDF 3 file", "rewrite it as NetCDF 4, as with `nccopy -k nc4`"),
         (b"PAR1", "a Parquet file", EXPORT),
         (b"\x1f\x8b", "a gzip file", "unpack it first"),
         (b"\xff\xfe", "UTF-16 text", "save it as UTF-8"),
         (b"\xfe\xff", "UTF-16 text", "save it as UTF-8"),
     ];
-    Ok(known.into_iter().find(|(magic, ..)| head.starts_with(magic)).map(|(_, format, fix)| (format, fix)))
+    known.into_iter().find(|(magic, ..)| head.starts_with(magic)).map(|(_, format, fix)| (format, fix))
 }
 
 /// HDF5 may begin after a block of the user's own, at 512 bytes or any doubling of that.

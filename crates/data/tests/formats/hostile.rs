@@ -4,10 +4,10 @@ use super::{
     samples::{assert_contains, bytes, fixture, message, message_of, read_all},
     zip_archive::{Member, archive},
 };
-use cupel_data::{Limits, convert, open, open_with};
+use cupel_data::{Array, Limits, convert, open, open_with};
 use std::{fs, process::Command};
 
-const COPIES: [&str; 8] = [
+const COPIES: [&str; 15] = [
     "f8.npy",
     "stored.npz",
     "deflated.npz",
@@ -16,6 +16,13 @@ const COPIES: [&str; 8] = [
     "big_endian_small.mat",
     "rgb_8.png",
     "interlaced.png",
+    "scaled.fits",
+    "sums.fits",
+    "f8.tif",
+    "tiled.tif",
+    "bigtiff.tif",
+    "grey.jpg",
+    "progressive.jpg",
 ];
 
 fn npy_header(version: u8, header_bytes: u32, text: &str) -> Vec<u8> {
@@ -73,6 +80,28 @@ fn png_of_size(width: u32, height: u32) -> Vec<u8> {
     file
 }
 
+fn replaced(name: &str, from: &[u8], to: &[u8]) -> Vec<u8> {
+    let mut file = bytes(name);
+    let at = file.windows(from.len()).position(|window| window == from).unwrap();
+    file[at..at + to.len()].copy_from_slice(to);
+    file
+}
+
+fn large_photograph() -> Vec<u8> {
+    replaced("grey.jpg", &[0xff, 0xc0, 0, 11, 8, 0, 20, 0, 30], &[0xff, 0xc0, 0, 11, 8, 0xff, 0xff, 0xff, 0xff])
+}
+
+/// 2^31 x 2^31 pixels in one strip.
+fn large_page() -> Vec<u8> {
+    let mut file = bytes("f8.tif");
+    for tag in [256_u16, 257, 278] {
+        let entry = file.windows(2).position(|window| window == tag.to_le_bytes()).unwrap();
+        file[entry + 2..entry + 4].copy_from_slice(&4_u16.to_le_bytes());
+        file[entry + 8..entry + 12].copy_from_slice(&(1_u32 << 31).to_le_bytes());
+    }
+    file
+}
+
 /// Everything that claims far more than it has.
 fn claims() -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
     let bomb = |size| Member { size, ..Member::deflated("a.npy", &npy_of_shape("(4,)")) };
@@ -96,6 +125,13 @@ fn claims() -> Vec<(&'static str, Vec<u8>, Vec<&'static str>)> {
             vec!["cannot inflate to the 4294967295 bytes"],
         ),
         ("large image", png_of_size(1 << 30, 1 << 30), vec!["1073741824 x 1073741824 pixels cannot be in a file"]),
+        (
+            "10^12 pixels",
+            replaced("scaled.fits", b"NAXIS1  =                    3", b"NAXIS1  =        1000000000000"),
+            vec!["the data of this part need 4000000000320 bytes"],
+        ),
+        ("large photograph", large_photograph(), vec!["65535 x 65535 pixels cannot be in a file"]),
+        ("large page", large_page(), vec!["not a valid TIFF file"]),
         ("long row", png_of_size(i32::MAX as u32, 1), vec!["2147483647 x 1 pixels cannot be in a file"]),
     ]
 }
@@ -144,10 +180,14 @@ fn every_truncation_is_an_error() {
             let len = whole.len() * part / 64;
             fs::write(&path, &whole[..len]).unwrap();
             let result = read_all(&path);
-            // A MATLAB file is a list; cut between two variables it is a shorter one.
-            if let (true, Ok(cut)) = (name.ends_with(".mat"), &result) {
+            // A MATLAB or FITS file is a list; cut between two variables it is a shorter one.
+            let is_list = name.ends_with(".mat") || name == "sums.fits";
+            if let (true, Ok(cut)) = (is_list, &result) {
                 let all = read_all(&fixture(name)).unwrap();
-                assert!(cut.len() < all.len() && cut[..] == all[..cut.len()], "{name} {len}");
+                // As text, because NaN is not equal to itself; the name of the file is that of its first image.
+                let text =
+                    |arrays: &[(String, Array)]| format!("{:?}", arrays.iter().map(|(_, a)| a).collect::<Vec<_>>());
+                assert!(cut.len() < all.len() && text(cut) == text(&all[..cut.len()]), "{name} {len}");
                 continue;
             }
             assert!(result.is_err(), "{name} cut to {len} of {} bytes", whole.len());

@@ -1,0 +1,293 @@
+//! TIFF and BigTIFF images: integer and floating-point, any number of bands, strips and tiles, chunky and planar; packed by
+//! deflate, LZW or PackBits, or not packed.
+//!
+//! Adobe, "TIFF 6.0". Each page is a variable `[rows, columns]` or `[rows, columns, bands]` of the numbers that are stored:
+//! palettes are not applied, and neither are scales that a tag may hold. The format has no checksums.
+
+use crate::{
+    array::{Array, value_count},
+    element::{ElementType, Values},
+    error::{Error, Place, Result},
+    file::{
+        dataset::{Class, Variable},
+        limits::{Limits, deflate_capacity},
+        origin::Origin,
+    },
+};
+use std::{
+    fs::File,
+    io::{self, BufReader, Seek, SeekFrom},
+};
+use tiff::{
+    TiffError,
+    decoder::{ChunkType, Decoder, DecodingResult},
+    tags::{CompressionMethod, PlanarConfiguration, SampleFormat, Tag},
+};
+
+/// The first bytes of every file: the byte order and 42, or 43 for BigTIFF.
+pub(crate) const MAGIC: [&[u8]; 4] = [b"II*\0", b"MM\0*", b"II+\0", b"MM\0+"];
+
+/// The most bytes that the values of one tag may have: the offsets of 2 million tiles.
+const TAG_BYTES: usize = 16 << 20;
+
+/// The most bytes of one strip or tile; many times what any software writes.
+const CHUNK_BYTES: usize = 1 << 30;
+
+/// What LZW can at most make of one byte: strings of 4094 bytes from codes of 12 bits.
+const LZW_RATIO: u64 = 2730;
+
+/// What PackBits can at most make of one byte: 128 bytes from two.
+const PACK_BITS_RATIO: u64 = 64;
+
+type Reader<'a> = Decoder<BufReader<&'a mut File>>;
+
+/// What a page holds.
+struct Page {
+    rows: usize,
+    columns: usize,
+    bands: usize,
+    element: ElementType,
+    planar: bool,
+    /// Strips or tiles.
+    chunks: usize,
+}
+
+/// Lists the pages.
+pub(crate) fn read_directory(file: &mut File, len: u64, limits: &Limits, origin: &Origin) -> Result<Vec<Variable>> {
+    let mut reader = open(file, len, limits, origin)?;
+    let mut variables = Vec::new();
+    loop {
+        if variables.len() as u64 >= limits.variables {
+            return Err(Error::FileLimit {
+                path: origin.path.clone(),
+                place: Place::File,
+                what: "the number of pages",
+                size: variables.len() as u64 + 1,
+                limit: limits.variables,
+                name: "Limits::variables",
+            });
+        }
+        let number = variables.len() + 1;
+        let (shape, class) = match Page::of(&mut reader, len, limits, origin)? {
+            Ok(page) => (page.shape(), Class::Number(page.element)),
+            Err(what) => (Vec::new(), Class::Other(what)),
+        };
+        variables.push(Variable::new(&format!("page_{number}"), shape, class));
+        if !reader.more_images() {
+            break;
+        }
+        reader.next_image().map_err(|error| fault(origin, error))?;
+    }
+    if let [only] = variables.as_slice() {
+        variables = vec![Variable::new(&origin.stem(), only.shape().to_vec(), only.class().clone())];
+    }
+    Ok(variables)
+}
+
+/// The page of this number, counted from 0.
+pub(crate) fn read_array(file: &mut File, page: usize, limits: &Limits, origin: &Origin) -> Result<Array> {
+    let len = file.metadata().map_err(Error::io("read", &origin.path))?.len();
+    let mut reader = open(file, len, limits, origin)?;
+    reader.seek_to_image(page).map_err(|error| fault(origin, error))?;
+    let page = Page::of(&mut reader, len, limits, origin)?.map_err(|what| origin.fault(Place::File, what))?;
+    let values = page.read(&mut reader, origin)?;
+    Array::new(page.shape(), values)
+}
+
+fn open<'a>(file: &'a mut File, len: u64, limits: &Limits, origin: &Origin) -> Result<Reader<'a>> {
+    file.seek(SeekFrom::Start(0)).map_err(Error::io("read", &origin.path))?;
+    let mut decoder_limits = tiff::decoder::Limits::default();
+    let decoded = usize::try_from(limits.decoded_bytes_for(len)).unwrap_or(usize::MAX);
+    decoder_limits.decoding_buffer_size = decoded.min(CHUNK_BYTES);
+    decoder_limits.intermediate_buffer_size = decoded.min(CHUNK_BYTES);
+    decoder_limits.ifd_value_size = TAG_BYTES.min(usize::try_from(len).unwrap_or(usize::MAX));
+    let reader = Decoder::new(BufReader::new(file)).map_err(|error| fault(origin, error))?;
+    Ok(reader.with_limits(decoder_limits))
+}
+
+impl Page {
+    /// Reads what the tags say of the current page and refuses what the file cannot hold. The inner error says why a page
+    /// is one that is not read.
+    fn of(
+        reader: &mut Reader<'_>,
+        len: u64,
+        limits: &Limits,
+        origin: &Origin,
+    ) -> Result<std::result::Result<Self, String>> {
+        let io = |error| fault(origin, error);
+        let (columns, rows) = reader.dimensions().map_err(io)?;
+        let color = match reader.colortype() {
+            Ok(color) => color,
+            Err(TiffError::UnsupportedError(error)) => {
+                return Ok(Err(format!("an image of a kind not read ({error})")));
+            }
+            Err(error) => return Err(io(error)),
+        };
+        let format = reader.find_tag_unsigned_vec::<u16>(Tag::SampleFormat).map_err(io)?;
+        let format = format.and_then(|formats| formats.first().copied()).unwrap_or(1);
+        let element = match (SampleFormat::from_u16(format), color.bit_depth()) {
+            (Some(SampleFormat::Uint | SampleFormat::Void), 8) => ElementType::U8,
+            (Some(SampleFormat::Uint | SampleFormat::Void), 16) => ElementType::U16,
+            (Some(SampleFormat::Uint | SampleFormat::Void), 32) => ElementType::U32,
+            (Some(SampleFormat::Uint | SampleFormat::Void), 64) => ElementType::U64,
+            (Some(SampleFormat::Int), 8) => ElementType::I8,
+            (Some(SampleFormat::Int), 16) => ElementType::I16,
+            (Some(SampleFormat::Int), 32) => ElementType::I32,
+            (Some(SampleFormat::Int), 64) => ElementType::I64,
+            (Some(SampleFormat::IEEEFP), 16) => ElementType::F16,
+            (Some(SampleFormat::IEEEFP), 32) => ElementType::F32,
+            (Some(SampleFormat::IEEEFP), 64) => ElementType::F64,
+            (_, bits) => return Ok(Err(format!("an image of {bits} bits in the sample format {format}"))),
+        };
+        let planar = reader.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).map_err(io)?;
+        let planar = planar.and_then(PlanarConfiguration::from_u16) == Some(PlanarConfiguration::Planar);
+        let bands = usize::from(color.num_samples());
+
+        let method = reader.find_tag_unsigned::<u16>(Tag::Compression).map_err(io)?.unwrap_or(1);
+        let method = CompressionMethod::from_u16_exhaustive(method);
+        let counts = match reader.get_chunk_type() {
+            ChunkType::Strip => Tag::StripByteCounts,
+            ChunkType::Tile => Tag::TileByteCounts,
+        };
+        let counts = reader.find_tag_unsigned_vec::<u64>(counts).map_err(io)?.unwrap_or_default();
+        let chunks = counts.len();
+        let page = Self { rows: rows as usize, columns: columns as usize, bands, element, planar, chunks };
+        let packed = counts.iter().try_fold(0_u64, |sum, &count| sum.checked_add(count));
+        // Strips that share their bytes would make a small file as large as it likes.
+        let Some(packed) = packed.filter(|&packed| packed <= len) else {
+            let problem = format!("its strips or tiles claim more bytes than the {len} of the file");
+            return Err(origin.fault_with(Place::File, problem, "the file is truncated or damaged"));
+        };
+        let capacity = match method {
+            CompressionMethod::None => packed,
+            CompressionMethod::PackBits => packed.saturating_mul(PACK_BITS_RATIO),
+            CompressionMethod::LZW => packed.saturating_mul(LZW_RATIO),
+            CompressionMethod::Deflate | CompressionMethod::OldDeflate => deflate_capacity(packed),
+            method => return Ok(Err(format!("an image packed by {method:?}; unpack it"))),
+        };
+        let bytes = value_count(&page.shape()).and_then(|count| count.checked_mul(element.size_bytes()));
+        let bytes = bytes.map_or(u64::MAX, |bytes| bytes as u64);
+        if bytes > capacity || isize::try_from(bytes).is_err() {
+            let problem = format!("{columns} x {rows} pixels of {bands} {element} cannot be in {packed} packed bytes");
+            return Err(origin.fault_with(Place::File, problem, "the file is truncated or damaged"));
+        }
+        let limit = limits.decoded_bytes_for(len);
+        if bytes > limit {
+            return Err(Error::FileLimit {
+                path: origin.path.clone(),
+                place: Place::File,
+                what: "the decoded size in bytes",
+                size: bytes,
+                limit,
+                name: "Limits::decoded_bytes",
+            });
+        }
+        Ok(Ok(page))
+    }
+
+    fn shape(&self) -> Vec<usize> {
+        let mut shape = vec![self.rows, self.columns];
+        if self.bands > 1 {
+            shape.push(self.bands);
+        }
+        shape
+    }
+
+    /// Decodes strip by strip or tile by tile.
+    fn read(&self, reader: &mut Reader<'_>, origin: &Origin) -> Result<Values> {
+        macro_rules! read {
+            ($variant:ident, $zero:expr) => {
+                Values::$variant(self.assemble(
+                    reader,
+                    $zero,
+                    |chunk| match chunk {
+                        DecodingResult::$variant(values) => Some(values),
+                        _ => None,
+                    },
+                    origin,
+                )?)
+            };
+        }
+        Ok(match self.element {
+            ElementType::U8 => read!(U8, 0),
+            ElementType::U16 => read!(U16, 0),
+            ElementType::U32 => read!(U32, 0),
+            ElementType::U64 => read!(U64, 0),
+            ElementType::I8 => read!(I8, 0),
+            ElementType::I16 => read!(I16, 0),
+            ElementType::I32 => read!(I32, 0),
+            ElementType::I64 => read!(I64, 0),
+            ElementType::F16 => read!(F16, half::f16::ZERO),
+            ElementType::F32 => read!(F32, 0.0),
+            _ => read!(F64, 0.0),
+        })
+    }
+
+    fn assemble<T: Copy>(
+        &self,
+        reader: &mut Reader<'_>,
+        zero: T,
+        unwrap: impl Fn(DecodingResult) -> Option<Vec<T>>,
+        origin: &Origin,
+    ) -> Result<Vec<T>> {
+        let damaged =
+            || origin.fault_with(Place::File, "its strips or tiles do not fit the image", "the file is damaged");
+        let count = self.rows * self.columns * self.bands;
+        if Vec::<T>::new().try_reserve_exact(count).is_err() {
+            return Err(origin.fault(Place::File, "there is not enough memory for it"));
+        }
+        // Zeros cost memory only where they are overwritten.
+        let mut values = vec![zero; count];
+        let (width, height) = reader.chunk_dimensions();
+        let (width, height) = (width as usize, height as usize);
+        if width == 0 || height == 0 {
+            return Err(damaged());
+        }
+        let (across, down) = (self.columns.div_ceil(width), self.rows.div_ceil(height));
+        let (planes, samples) = if self.planar { (self.bands, 1) } else { (1, self.bands) };
+        if across.checked_mul(down).and_then(|chunks| chunks.checked_mul(planes)) != Some(self.chunks) {
+            return Err(damaged());
+        }
+        for plane in 0..planes {
+            for chunk in 0..across * down {
+                let number = u32::try_from(plane * across * down + chunk).map_err(|_| damaged())?;
+                let decoded = unwrap(reader.read_chunk(number).map_err(|error| fault(origin, error))?);
+                let decoded = decoded.ok_or_else(damaged)?;
+                let (left, top) = (chunk % across * width, chunk / across * height);
+                let (columns, rows) = (width.min(self.columns - left), height.min(self.rows - top));
+                if decoded.len() != rows * columns * samples {
+                    return Err(damaged());
+                }
+                for (row, line) in decoded.chunks_exact(columns * samples).enumerate() {
+                    let start = ((top + row) * self.columns + left) * self.bands;
+                    let target = &mut values[start..start + columns * self.bands];
+                    if self.planar {
+                        let band = target.iter_mut().skip(plane).step_by(self.bands);
+                        band.zip(line).for_each(|(to, from)| *to = *from);
+                    } else {
+                        target.copy_from_slice(line);
+                    }
+                }
+            }
+        }
+        Ok(values)
+    }
+}
+
+fn fault(origin: &Origin, error: TiffError) -> Error {
+    match error {
+        // An offset beyond what a file can have.
+        TiffError::IoError(error) if error.kind() == io::ErrorKind::InvalidInput => {
+            origin.fault_with(Place::File, "an offset makes no sense", "the file is damaged; copy it again")
+        }
+        TiffError::IoError(error) => origin.read(Place::File)(error),
+        TiffError::LimitsExceeded => origin
+            .fault(Place::File, format!("a tag has more than {TAG_BYTES} bytes, or a strip more than {CHUNK_BYTES}")),
+        TiffError::UnsupportedError(error) => origin.fault_with(
+            Place::File,
+            format!("it is of a kind that is not read: {error}"),
+            "convert it to a plain TIFF",
+        ),
+        error => origin.fault_with(Place::File, error.to_string(), "the file is damaged; copy it again"),
+    }
+}

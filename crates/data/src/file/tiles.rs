@@ -1,0 +1,126 @@
+//! [`Tiles`]: an array in pieces along one axis, so that it may be larger than memory.
+
+use crate::{
+    array::Array,
+    axes::{Axes, AxisKind},
+    cube::Cube,
+    element::Element,
+    error::{Error, Result},
+    file::raw::Raw,
+};
+use std::{ops::Range, sync::Arc};
+
+/// Where pieces come from.
+#[derive(Debug)]
+pub(crate) enum Pieces<T> {
+    /// A mapped array.
+    Raw(Arc<Raw>),
+    /// An array in memory.
+    Whole(Cube<T>),
+}
+
+/// What makes a cube of the numbers in a file: their axes, and the number that stands for missing ones.
+#[derive(Clone, Debug)]
+pub(crate) struct Dressing {
+    pub(crate) axes: Axes,
+    pub(crate) ignore_value: Option<f64>,
+}
+
+impl Dressing {
+    /// The numbers under their axes, with missing ones as NaN where there is such a number.
+    pub(crate) fn dress<T: Element>(&self, cube: Cube<T>) -> Result<Cube<T>> {
+        let mut values = cube.into_values();
+        if let (Some(ignored), Some(nan)) = (self.ignore_value.and_then(T::from_f64), T::from_f64(f64::NAN)) {
+            values.iter_mut().filter(|value| **value == ignored).for_each(|value| *value = nan);
+        }
+        Cube::new(values, self.axes.clone())
+    }
+
+    /// The same for a part along one axis.
+    fn part(&self, axis: usize, range: &Range<usize>) -> Result<Self> {
+        let mut axes: Vec<_> = self.axes.iter().cloned().collect();
+        axes[axis] = axes[axis].select(&range.clone().collect::<Vec<_>>())?;
+        Ok(Self { axes: Axes::new(axes)?, ..self.clone() })
+    }
+}
+
+/// The pieces of an array, in order; made by [`Dataset::tiles`](crate::Dataset::tiles).
+#[derive(Debug)]
+pub struct Tiles<T> {
+    pieces: Pieces<T>,
+    dressing: Dressing,
+    /// The position of the axis along which the pieces are taken.
+    axis: usize,
+    /// Positions in a piece.
+    len: usize,
+    /// Positions along the axis.
+    total: usize,
+    next: usize,
+}
+
+impl<T: Element> Tiles<T> {
+    pub(crate) fn new(pieces: Pieces<T>, dressing: Dressing, along: AxisKind, len: usize) -> Result<Self> {
+        if len == 0 {
+            let problem = "a piece has at least one position".into();
+            return Err(Error::Setting { name: "len", value: "0".into(), problem });
+        }
+        let axis = dressing.axes.position(along)?;
+        let total = dressing.axes.axis(along)?.len();
+        Ok(Self { pieces, dressing, axis, len, total, next: 0 })
+    }
+
+    /// The axes of the whole array.
+    pub fn axes(&self) -> &Axes {
+        &self.dressing.axes
+    }
+
+    /// Goes to the piece of this number, counted from 0, which comes next; a number beyond the last piece ends.
+    pub fn seek(&mut self, piece: usize) {
+        self.next = piece.saturating_mul(self.len).min(self.total);
+    }
+
+    fn piece(&self, range: Range<usize>) -> Result<Cube<T>> {
+        let convert = |array: Array| {
+            let cube = array.into_cube().map_err(|error| self.placed(error, range.start))?;
+            self.dressing.part(self.axis, &range)?.dress(cube)
+        };
+        match &self.pieces {
+            Pieces::Raw(raw) => convert(raw.part(self.axis, range.clone())?),
+            Pieces::Whole(cube) => {
+                let kind = cube.axes().kinds()[self.axis];
+                cube.select(kind, &range.collect::<Vec<_>>())
+            }
+        }
+    }
+
+    /// A value that does not fit is placed in the whole array.
+    fn placed(&self, mut error: Error, start: usize) -> Error {
+        if let Error::Inexact { index, .. } = &mut error
+            && let Some(position) = index.get_mut(self.axis)
+        {
+            *position += start;
+        }
+        error
+    }
+}
+
+impl<T: Element> Iterator for Tiles<T> {
+    type Item = Result<Cube<T>>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.next >= self.total {
+            return None;
+        }
+        let end = self.total.min(self.next.saturating_add(self.len));
+        let range = self.next..end;
+        self.next = end;
+        Some(self.piece(range))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = (self.total - self.next).div_ceil(self.len);
+        (left, Some(left))
+    }
+}
+
+impl<T: Element> ExactSizeIterator for Tiles<T> {}
