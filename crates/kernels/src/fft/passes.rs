@@ -64,8 +64,8 @@ pub(crate) fn complex<T: Planned>(re: &[T], im: &[T], extent: Extent, transform:
         });
     }
     let by_block = columns_of_blocks(extent, scratch_len, load);
-    let by_column = transform_columns(&by_block, extent, transform.inverse);
-    split_columns(&by_column, extent)
+    let by_column = transform_columns(by_block, extent, transform.inverse);
+    split_columns(by_column, extent)
 }
 
 /// Transforms real rows to half spectra, and forward along the columns where asked.
@@ -95,8 +95,8 @@ pub(crate) fn of_real<T: Planned>(x: &[T], extent: Extent, transform: Real) -> [
         let mut real = vec![T::zero(); length];
         load(scratch, &mut real, row, rows);
     });
-    let by_column = transform_columns(&by_block, half, false);
-    split_columns(&by_column, half)
+    let by_column = transform_columns(by_block, half, false);
+    split_columns(by_column, half)
 }
 
 /// Transforms inversely along the columns where asked, and half spectra to real rows; `extent` is that of the spectra.
@@ -112,7 +112,7 @@ pub(crate) fn to_real<T: Planned>(re: &[T], im: &[T], extent: Extent, transform:
                 *value = Number::new(re, im);
             }
         };
-        transform_columns(&columns_of_blocks(extent, 0, pack), extent, true)
+        transform_columns(columns_of_blocks(extent, 0, pack), extent, true)
     });
     let mut x = vec![T::zero(); extent.batch * extent.rows * length];
     let buffers = || (vec![Number::zero(); SIDE * cols], plan.make_scratch_vec());
@@ -142,6 +142,7 @@ pub(crate) fn to_real<T: Planned>(re: &[T], im: &[T], extent: Extent, transform:
             }
         }
     });
+    by_column.into_iter().for_each(T::give_back);
     x
 }
 
@@ -221,7 +222,7 @@ fn columns_of_blocks<T: Planned>(
     load: impl Fn(&mut [Number<T>], usize, &mut [Number<T>]) + Send + Sync,
 ) -> Vec<Number<T>> {
     let Extent { cols, .. } = extent;
-    let mut by_block = vec![Number::zero(); extent.batch * extent.blocks() * SIDE * cols];
+    let mut by_block = T::take(extent.batch * extent.blocks() * SIDE * cols);
     let tasks = by_block.chunks_exact_mut(SIDE * cols).enumerate().collect();
     let buffers = || (vec![Number::zero(); SIDE * cols], vec![Number::zero(); scratch_len]);
     each(tasks, extent.len(), buffers, |(buffer, scratch), (block, columns)| {
@@ -245,10 +246,10 @@ fn columns_of_blocks<T: Planned>(
 }
 
 /// The second pass: the transforms of all columns, one after the other.
-fn transform_columns<T: Planned>(by_block: &[Number<T>], extent: Extent, inverse: bool) -> Vec<Number<T>> {
+fn transform_columns<T: Planned>(by_block: Vec<Number<T>>, extent: Extent, inverse: bool) -> Vec<Number<T>> {
     let Extent { rows, cols, .. } = extent;
     let plan: Arc<dyn Fft<T>> = plans::complex(rows, inverse);
-    let mut by_column = vec![Number::zero(); extent.len()];
+    let mut by_column = T::take(extent.len());
     let tasks = by_column.chunks_mut((GROUP * rows).max(1)).enumerate().collect();
     let scratch = || vec![Number::zero(); plan.get_inplace_scratch_len()];
     each(tasks, extent.len(), scratch, |scratch, (group, columns)| {
@@ -261,15 +262,18 @@ fn transform_columns<T: Planned>(by_block: &[Number<T>], extent: Extent, inverse
         }
         plan.process_with_scratch(columns, scratch);
     });
+    T::give_back(by_block);
     by_column
 }
 
 /// The third pass: real and imaginary parts of columns, in rows.
-fn split_columns<T: Planned>(by_column: &[Number<T>], extent: Extent) -> [Vec<T>; 2] {
-    split(extent, |row, rows, _| {
+fn split_columns<T: Planned>(by_column: Vec<Number<T>>, extent: Extent) -> [Vec<T>; 2] {
+    let parts = split(extent, |row, rows, _| {
         let (matrix, row) = (row / extent.rows, row % extent.rows);
-        gather_rows(by_column, extent, matrix, row, rows);
-    })
+        gather_rows(&by_column, extent, matrix, row, rows);
+    });
+    T::give_back(by_column);
+    parts
 }
 
 /// Copies a block of rows, from `row` of `matrix`, out of columns.

@@ -1,6 +1,6 @@
 //! Sums of slices in blocks of a fixed size; see the [module above](super).
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
 /// Values that one task adds: a quarter of a megabyte of f32, well above the cost of starting it.
@@ -18,17 +18,63 @@ const TILE: usize = 1024;
 pub(crate) trait Summand: Copy + Send + Sync + Default + std::ops::AddAssign + Into<f64> {
     /// Rounds.
     fn narrow(sum: f64) -> Self;
+
+    /// The sums of the lanes of whole rows of [`LANES`] values.
+    fn add_rows<S: Simd>(simd: S, rows: &[Self]) -> [Self; LANES];
 }
 
 impl Summand for f32 {
     fn narrow(sum: f64) -> Self {
         sum as f32
     }
+
+    #[inline(always)]
+    fn add_rows<S: Simd>(simd: S, rows: &[f32]) -> [f32; LANES] {
+        let mut lanes = [0.0; LANES];
+        let zero = simd.splat_f32s(0.0);
+        add_rows(
+            #[inline(always)]
+            |x, y| simd.add_f32s(x, y),
+            zero,
+            S::as_simd_f32s(rows).0,
+            S::as_mut_simd_f32s(&mut lanes).0,
+        );
+        lanes
+    }
 }
 
 impl Summand for f64 {
     fn narrow(sum: f64) -> Self {
         sum
+    }
+
+    #[inline(always)]
+    fn add_rows<S: Simd>(simd: S, rows: &[f64]) -> [f64; LANES] {
+        let mut lanes = [0.0; LANES];
+        let zero = simd.splat_f64s(0.0);
+        add_rows(
+            #[inline(always)]
+            |x, y| simd.add_f64s(x, y),
+            zero,
+            S::as_simd_f64s(rows).0,
+            S::as_mut_simd_f64s(&mut lanes).0,
+        );
+        lanes
+    }
+}
+
+/// Adds rows of as many vectors as `lanes` has, four columns of vectors at a time: those stay in registers.
+#[inline(always)]
+fn add_rows<V: Copy>(add: impl Fn(V, V) -> V, zero: V, rows: &[V], lanes: &mut [V]) {
+    let width = lanes.len();
+    for (first, lanes) in (0..).step_by(4).zip(lanes.chunks_exact_mut(4)) {
+        let mut sums = [zero; 4];
+        for row in rows.chunks_exact(width) {
+            for (sum, &value) in sums.iter_mut().zip(&row[first..first + 4]) {
+                *sum = add(*sum, value);
+            }
+        }
+        lanes.copy_from_slice(&sums);
     }
 }
 
@@ -72,44 +118,34 @@ pub(crate) fn sums<T: Summand>(values: &[T], [outer, n, inner]: [usize; 3]) -> V
 
 /// The sum of a block, by one thread.
 fn block<T: Summand>(values: &[T]) -> f64 {
-    Arch::new().dispatch(
-        #[inline(always)]
-        || lanes(values),
-    )
+    Arch::new().dispatch(Block(values))
 }
 
-#[inline(always)]
-fn lanes<T: Summand>(values: &[T]) -> f64 {
-    let mut total = [0.0f64; LANES];
-    let mut groups = values.chunks_exact(LANES * STEPS);
-    for group in &mut groups {
-        widen(&mut total, group);
-    }
-    let (rows, rest) = groups.remainder().split_at(groups.remainder().len() / LANES * LANES);
-    widen(&mut total, rows);
-    for (total, &value) in total.iter_mut().zip(rest) {
-        *total += value.into();
-    }
-    let mut width = LANES;
-    while width > 1 {
-        width /= 2;
-        let (left, right) = total.split_at_mut(width);
-        left.iter_mut().zip(right).for_each(|(left, right)| *left += *right);
-    }
-    total[0]
-}
+/// The sum of a block as an operation that runs compiled for the best instruction set of the machine.
+struct Block<'a, T>(&'a [T]);
 
-/// Adds at most [`STEPS`] rows of lanes in `T`, and the sums to `total`.
-#[inline(always)]
-fn widen<T: Summand>(total: &mut [f64; LANES], rows: &[T]) {
-    let mut lanes = [T::default(); LANES];
-    for row in rows.chunks_exact(LANES) {
-        for (lane, &value) in lanes.iter_mut().zip(row) {
-            *lane += value;
+impl<T: Summand> WithSimd for Block<'_, T> {
+    type Output = f64;
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) -> f64 {
+        let mut total = [0.0f64; LANES];
+        let (rows, rest) = self.0.split_at(self.0.len() / LANES * LANES);
+        for rows in rows.chunks(LANES * STEPS) {
+            for (total, lane) in total.iter_mut().zip(T::add_rows(simd, rows)) {
+                *total += lane.into();
+            }
         }
-    }
-    for (total, lane) in total.iter_mut().zip(lanes) {
-        *total += lane.into();
+        for (total, &value) in total.iter_mut().zip(rest) {
+            *total += value.into();
+        }
+        let mut width = LANES;
+        while width > 1 {
+            width /= 2;
+            let (left, right) = total.split_at_mut(width);
+            left.iter_mut().zip(right).for_each(|(left, right)| *left += *right);
+        }
+        total[0]
     }
 }
 
