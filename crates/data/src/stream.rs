@@ -62,6 +62,12 @@ impl Stream {
         pairs[(i % 2) as usize]
     }
 
+    /// Philox's key and the upper half of its counter, for `kernels::philox_uniform` and `kernels::philox_normal`, which give the
+    /// numbers of [`fill_uniform`](Self::fill_uniform) and [`fill_normal`](Self::fill_normal) as tensors.
+    pub fn philox(&self) -> ([u32; 2], [u32; 2]) {
+        (self.key, self.counter)
+    }
+
     /// A generator that reads this stream from its start, for `rand` and `rand_distr`.
     pub fn rng(self) -> StreamRng {
         StreamRng { stream: self, next_block: 0, words: [0; 4], used: 4 }

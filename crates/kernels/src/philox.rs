@@ -1,0 +1,98 @@
+//! Random tensors as a function of a key and a counter.
+//!
+//! Philox4x32-10 (Salmon, Moraes, Dror and Shaw, SC 2011, doi:10.1145/2063384.2063405, section 3.3): block i of four words is the
+//! cipher of the counter (i, counter) under the key, so every value depends on its index alone, on any number of threads and any
+//! device. The numbers are made on the host, on flex in the memory of the tensor itself.
+
+use burn::tensor::{DType, Device, Tensor, TensorData};
+use rayon::prelude::*;
+use std::f64::consts::TAU;
+
+/// Multipliers of the two halves (section 3.3 of the paper).
+const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+/// What is added to the key after each round: the golden ratio and the square root of three minus one, times 2^32.
+const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+const ROUNDS: usize = 10;
+/// Values per task: long enough to outweigh starting it.
+const TASK: usize = 1 << 14;
+
+/// Uniform f32 values in [0, 1), multiples of 2^-24.
+///
+/// `counter` is the upper half of Philox's counter, the lower half is the index of the block. These are the numbers of
+/// `data::Stream::fill_uniform` for the key and counter of a stream.
+pub fn philox_uniform<const D: usize>(
+    shape: [usize; D],
+    key: [u32; 2],
+    counter: [u32; 2],
+    device: &Device,
+) -> Tensor<D> {
+    tensor(shape, device, |index| block(index, key, counter).map(|word| (word >> 8) as f32 / (1_u32 << 24) as f32))
+}
+
+/// Standard normal f32 values (Box and Muller 1958, doi:10.1214/aoms/1177706645), at most 6.8 from 0.
+///
+/// `counter` as in [`philox_uniform`]; the numbers of `data::Stream::fill_normal`.
+pub fn philox_normal<const D: usize>(
+    shape: [usize; D],
+    key: [u32; 2],
+    counter: [u32; 2],
+    device: &Device,
+) -> Tensor<D> {
+    // 2^-33 <= uniform < 1: the half keeps the logarithm finite.
+    let uniform = |word: u32| (f64::from(word) + 0.5) / (1_u64 << 32) as f64;
+    let pair = |radius: u32, angle: u32| {
+        let radius = (-2.0 * uniform(radius).ln()).sqrt();
+        let (sin, cos) = (TAU * uniform(angle)).sin_cos();
+        [(radius * cos) as f32, (radius * sin) as f32]
+    };
+    tensor(shape, device, |index| {
+        let [a, b, c, d] = block(index, key, counter);
+        let ([first, second], [third, fourth]) = (pair(a, b), pair(c, d));
+        [first, second, third, fourth]
+    })
+}
+
+/// A tensor of four values per block.
+fn tensor<const D: usize>(shape: [usize; D], device: &Device, values: impl Fn(u64) -> [f32; 4] + Sync) -> Tensor<D> {
+    let mut out = vec![0.0; shape.iter().product()];
+    out.par_chunks_mut(TASK).enumerate().for_each(|(task, out)| {
+        for (index, out) in ((task * TASK / 4) as u64..).zip(out.chunks_mut(4)) {
+            out.copy_from_slice(&values(index)[..out.len()]);
+        }
+    });
+    Tensor::from_data(TensorData::new(out, shape), (device, DType::F32))
+}
+
+fn block(index: u64, key: [u32; 2], counter: [u32; 2]) -> [u32; 4] {
+    let ([mut a, mut b, mut c, mut d], [mut left, mut right]) =
+        ([index as u32, (index >> 32) as u32, counter[0], counter[1]], key);
+    for _ in 0..ROUNDS {
+        let (first, second) = (product(MULTIPLIERS[0], a), product(MULTIPLIERS[1], c));
+        (a, b, c, d) = (second.0 ^ b ^ left, second.1, first.0 ^ d ^ right, first.1);
+        left = left.wrapping_add(WEYL[0]);
+        right = right.wrapping_add(WEYL[1]);
+    }
+    [a, b, c, d]
+}
+
+/// High and low half of the 64-bit product.
+fn product(a: u32, b: u32) -> (u32, u32) {
+    let wide = u64::from(a) * u64::from(b);
+    ((wide >> 32) as u32, wide as u32)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::block;
+
+    /// The three `philox4x32 10` lines of `tests/kat_vectors` in the authors' Random123 distribution: counter, key, expected.
+    #[test]
+    fn known_answers_of_random123() {
+        assert_eq!(block(0, [0; 2], [0; 2]), [0x6627_e8d5, 0xe169_c58d, 0xbc57_ac4c, 0x9b00_dbd8]);
+        assert_eq!(block(u64::MAX, [!0; 2], [!0; 2]), [0x408f_276d, 0x41c8_3b0e, 0xa20b_c7c6, 0x6d54_51fd]);
+        assert_eq!(
+            block(0x85a3_08d3_243f_6a88, [0xa409_3822, 0x299f_31d0], [0x1319_8a2e, 0x0370_7344]),
+            [0xd16c_fe09, 0x94fd_cceb, 0x5001_e420, 0x2412_6ea1]
+        );
+    }
+}
