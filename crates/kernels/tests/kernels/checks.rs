@@ -21,11 +21,9 @@ pub struct Operation {
     inputs: Vec<Vec<f64>>,
     own: Function,
     reference: Function,
-    constants: Vec<usize>,
-    tolerance: f64,
 }
 
-/// Largest error of an f32 result as a share of the largest value of the tensor, unless the operation says otherwise.
+/// Largest error of an f32 result as a share of the largest value of the tensor.
 const TOLERANCE: f64 = 2e-5;
 /// The same in f16 and bf16, whose inputs and results are rounded: two roundings of the largest value.
 const LOW_TOLERANCE: [(DType, f64); 2] = [(DType::F16, 2e-3), (DType::BF16, 1.6e-2)];
@@ -47,31 +45,12 @@ impl Operation {
         let name = name.into();
         let stream = Stream::new(0, &name);
         let inputs = lengths.iter().enumerate().map(|(i, &length)| normal(stream.child(i as u64), length)).collect();
-        Self {
-            name,
-            inputs,
-            own: Box::new(own),
-            reference: Box::new(reference),
-            constants: Vec::new(),
-            tolerance: TOLERANCE,
-        }
+        Self { name, inputs, own: Box::new(own), reference: Box::new(reference) }
     }
 
     /// Replaces input `index`, where normal numbers will not do.
     pub fn with_input(mut self, index: usize, values: Vec<f64>) -> Self {
         self.inputs[index] = values;
-        self
-    }
-
-    /// Input `index` has no gradient.
-    pub fn with_constant(mut self, index: usize) -> Self {
-        self.constants.push(index);
-        self
-    }
-
-    /// Largest error in f32 as a share of the largest value.
-    pub fn with_tolerance(mut self, tolerance: f64) -> Self {
-        self.tolerance = tolerance;
         self
     }
 
@@ -94,11 +73,11 @@ impl Operation {
         self.gives_the_same_bits_on_one_thread_and_two(&cpu);
     }
 
-    fn tolerance(&self, dtype: DType) -> f64 {
+    fn tolerance(dtype: DType) -> f64 {
         let low = LOW_TOLERANCE.iter().find(|(low, _)| *low == dtype);
         match dtype {
             DType::F64 => F64_TOLERANCE,
-            _ => low.map_or(self.tolerance, |(_, tolerance)| tolerance.max(self.tolerance)),
+            _ => low.map_or(TOLERANCE, |(_, tolerance)| *tolerance),
         }
     }
 
@@ -118,14 +97,14 @@ impl Operation {
         }
         let [got, expected] = [got, expected].map(|results| results.iter().map(values).collect::<Vec<_>>());
         let what = |i| format!("{}: result {i} in {dtype:?} on {name}", self.name);
-        all_close(what, &got, &expected, self.tolerance(dtype));
+        all_close(what, &got, &expected, Self::tolerance(dtype));
     }
 
     /// The gradient of a random combination of the results in f32 is that of the reference in f64.
     fn has_the_gradient_of_the_reference(&self, name: &str, device: &Device) {
         let got = self.gradients(&self.own, device, DType::F32);
         let expected = self.gradients(&self.reference, &cpu(), DType::F64);
-        all_close(|i| format!("{}: gradient of input {i} on {name}", self.name), &got, &expected, self.tolerance);
+        all_close(|i| format!("{}: gradient of input {i} on {name}", self.name), &got, &expected, TOLERANCE);
     }
 
     /// The gradient of the reference in f64 is what finite differences say, and so is the operation's own in f64.
@@ -136,7 +115,7 @@ impl Operation {
         for (i, gradient) in reference.iter().enumerate() {
             let scale = gradient.iter().fold(0.0f64, |scale, g| scale.max(g.abs()));
             let count = self.inputs[i].len();
-            if self.constants.contains(&i) || count == 0 {
+            if count == 0 {
                 continue;
             }
             for entry in (0..count).step_by(count.div_ceil(SAMPLED)) {
@@ -201,9 +180,7 @@ impl Operation {
 
     fn gradients(&self, function: &Function, device: &Device, dtype: DType) -> Vec<Vec<f64>> {
         let device = device.clone().autodiff();
-        let inputs: Vec<_> = (self.tensors(&device, dtype).into_iter().enumerate())
-            .map(|(i, input)| if self.constants.contains(&i) { input } else { input.require_grad() })
-            .collect();
+        let inputs: Vec<_> = self.tensors(&device, dtype).into_iter().map(Tensor::require_grad).collect();
         let results = function(&inputs);
         let mut loss = Tensor::<1>::zeros([1], (&device, dtype));
         for (i, result) in results.into_iter().enumerate() {
@@ -213,7 +190,7 @@ impl Operation {
         let gradients = loss.backward();
         let gradient = |(i, input): (usize, &Tensor<1>)| match input.grad(&gradients) {
             Some(gradient) => values(&gradient),
-            None if self.constants.contains(&i) || self.inputs[i].is_empty() => Vec::new(),
+            None if self.inputs[i].is_empty() => Vec::new(),
             None => panic!("{}: input {i} has no gradient", self.name),
         };
         inputs.iter().enumerate().map(gradient).collect()
