@@ -1,0 +1,227 @@
+"""PyTorch's side of the comparison: argv is the name of a workload and the number of threads.
+
+Prints a line when ready, and for every line on stdin one with the times of a round. Each workload runs in the fastest of its settings:
+contiguous or channels-last memory, and for the blocks and networks torch.compile too, tried in processes of their own so that the peak of the memory
+is that of the setting that is measured.
+"""
+
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+NAME, THREADS = sys.argv[1], int(sys.argv[2])
+SETTING = sys.argv[3] if len(sys.argv) > 3 else None
+ROUND_SECONDS = 0.2
+torch.set_num_threads(THREADS)
+torch.manual_seed(0)
+
+
+def channels_last(x):
+    return x.to(memory_format={4: torch.channels_last, 5: torch.channels_last_3d}[x.dim()])
+
+
+def layer(function, x, w, channels, backward, **options):
+    """Input, weight and bias to output, there or there and back."""
+
+    def prepare(setting):
+        a, b, c = torch.randn(x), torch.randn(w), torch.randn(channels)
+        if setting == "channels_last":
+            a, b = channels_last(a), channels_last(b)
+        if not backward:
+
+            def forward():
+                with torch.no_grad():
+                    function(a, b, c, **options)
+
+            return forward
+        for tensor in (a, b, c):
+            tensor.requires_grad_()
+        ones = torch.ones_like(function(a, b, c, **options))
+
+        def both():
+            for tensor in (a, b, c):
+                tensor.grad = None
+            function(a, b, c, **options).backward(ones)
+
+        return both
+
+    return prepare
+
+
+class SmoothLeaky(nn.Module):
+    def forward(self, x):
+        size = x.abs()
+        cubic = x * x * (1 - size / 3) + 2 * x + 1 / 3
+        return torch.where(size < 1, cubic, torch.where(x > 0, 3 * x, x)) / 3.5
+
+
+def block(inputs, outputs, stride=1):
+    return nn.Sequential(
+        nn.Conv3d(inputs, outputs, 3, stride, padding=1, padding_mode="circular"), nn.BatchNorm3d(outputs), SmoothLeaky()
+    )
+
+
+class Net(nn.Module):
+    """The shape of benches/compare/v1.rs."""
+
+    def __init__(self, f=16):
+        super().__init__()
+        two = lambda i, o: nn.Sequential(block(i, o), block(o, o))
+        up = lambda i, o: nn.Sequential(
+            nn.ConvTranspose3d(i, o, 3, 2, padding=1, output_padding=1), nn.BatchNorm3d(o), SmoothLeaky()
+        )
+        self.e1, self.d1, self.e2, self.d2 = two(2, f), block(f, 2 * f, 2), two(2 * f, 2 * f), block(2 * f, 4 * f, 2)
+        self.middle = two(4 * f, 4 * f)
+        self.u2, self.r2, self.u1, self.r1 = up(4 * f, 2 * f), two(4 * f, 2 * f), up(2 * f, f), two(2 * f, f)
+        self.head = nn.Conv3d(f, 2, 3, padding=1, padding_mode="circular")
+
+    def forward(self, x):
+        a = self.e1(x)
+        b = self.e2(self.d1(a))
+        y = self.r2(torch.cat((self.u2(self.middle(self.d2(b))), b), 1))
+        return self.head(self.r1(torch.cat((self.u1(y), a), 1)))
+
+
+def set_up(module, setting, *tensors):
+    if setting == "channels_last":
+        module, tensors = module.to(memory_format=torch.channels_last_3d), [channels_last(tensor) for tensor in tensors]
+    if setting == "compile":
+        module = torch.compile(module)
+    return module, *tensors
+
+
+def block_work(setting):
+    module, x = set_up(block(16, 16), setting, torch.randn(1, 16, 128, 128, 48))
+    x.requires_grad_()
+    ones = torch.ones_like(module(x))
+
+    def work():
+        module.zero_grad(set_to_none=True)
+        x.grad = None
+        module(x).backward(ones)
+
+    return work
+
+
+def training(shape):
+    def prepare(setting):
+        module, x, y = set_up(Net(), setting, torch.randn(shape), torch.randn(shape))
+        optimizer = torch.optim.Adam(module.parameters(), lr=1e-4, fused=True)
+
+        def work():
+            optimizer.zero_grad(set_to_none=True)
+            F.mse_loss(module(x), y).log().backward()
+            optimizer.step()
+
+        return work
+
+    return prepare
+
+
+def inference(shape):
+    def prepare(setting):
+        module, x = set_up(Net().eval(), setting, torch.randn(shape))
+
+        def work():
+            with torch.inference_mode():
+                module(x)
+
+        return work
+
+    return prepare
+
+
+def rfft2(backward):
+    def prepare(_):
+        x = torch.randn(1024, 1024, requires_grad=backward)
+
+        def work():
+            z = torch.fft.rfft2(x)
+            if backward:
+                x.grad = None
+                (z.real.square() + z.imag.square()).sum().backward()
+
+        return work
+
+    return prepare
+
+
+def sum_and_mean(_):
+    x = torch.randn(8, 1024, 1024)
+    return lambda: x.sum().item() + x.mean().item()
+
+
+MEMORY = ("contiguous", "channels_last")
+MODULE = ("contiguous", "channels_last", "compile")
+SMALL, LARGE = (1, 2, 64, 64, 24), (4, 2, 128, 128, 48)
+conv3d = lambda side, backward: layer(F.conv3d, (1, 32, side, side, side), (32, 32, 3, 3, 3), 32, backward, padding=1)
+conv2d = lambda backward: layer(F.conv2d, (1, 64, 256, 256), (64, 64, 3, 3), 64, backward, padding=1)
+up2d = lambda backward: layer(
+    F.conv_transpose2d, (1, 64, 64, 64), (64, 32, 4, 4), 32, backward, stride=2, padding=1
+)
+up3d = layer(F.conv_transpose3d, (1, 32, 16, 16, 16), (32, 16, 2, 2, 2), 16, True, stride=2)
+# Name: how to prepare it, its settings, and the workload that chooses among them when this one takes too long.
+WORKLOADS = {
+    "conv3d 32ch 64^3 k3, forward": (conv3d(64, False), MEMORY, None),
+    "conv3d 32ch 64^3 k3, forward+backward": (conv3d(64, True), MEMORY, None),
+    "conv3d 32ch 32^3 k3, forward+backward": (conv3d(32, True), MEMORY, None),
+    "conv2d 64ch 256^2 k3, forward": (conv2d(False), MEMORY, None),
+    "conv2d 64ch 256^2 k3, forward+backward": (conv2d(True), MEMORY, None),
+    "conv_transpose2d 64->32 64^2 k4 s2, forward": (up2d(False), MEMORY, None),
+    "conv_transpose2d 64->32 64^2 k4 s2, forward+backward": (up2d(True), MEMORY, None),
+    "conv_transpose3d 32->16 16^3 k2 s2, forward+backward": (up3d, MEMORY, None),
+    "block conv3d+norm+activation 16ch 128x128x48 circular, forward+backward": (block_work, MODULE, None),
+    "rfft2 1024^2, forward": (rfft2(False), ("contiguous",), None),
+    "rfft2 1024^2, forward+backward": (rfft2(True), ("contiguous",), None),
+    "sum+mean 8.4M": (sum_and_mean, ("contiguous",), None),
+    "v1 (1,2,64,64,24), training step": (training(SMALL), MODULE, None),
+    "v1 (1,2,64,64,24), inference": (inference(SMALL), MODULE, None),
+    "v1 (4,2,128,128,48), training step": (training(LARGE), MODULE, "v1 (1,2,64,64,24), training step"),
+    "v1 (4,2,128,128,48), inference": (inference(LARGE), MODULE, "v1 (1,2,64,64,24), inference"),
+}
+
+
+def timed(work):
+    start = time.perf_counter()
+    work()
+    return time.perf_counter() - start
+
+
+def fastest(settings, name):
+    """The setting in which a workload runs fastest; one that fails, as compilation does without a C++ compiler, is left out."""
+    times = {}
+    for setting in settings:
+        with open(os.devnull) as nothing:
+            run = subprocess.run(
+                [sys.executable, "-c", SOURCE, name, str(THREADS), setting],
+                stdin=nothing, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True,
+            )
+        if run.returncode == 0:
+            times[setting] = json.loads(run.stdout)["trial_s"]
+    return min(times, key=times.get)
+
+
+with open("/proc/self/cmdline") as file:  # this program came by -c
+    SOURCE = file.read().split("\0")[2]
+prepare, settings, chooser = WORKLOADS[NAME]
+if SETTING:
+    work = prepare(SETTING)
+    timed(work), timed(work)
+    print(json.dumps({"trial_s": min(timed(work) for _ in range(3))}))
+    sys.exit()
+setting = settings[0] if len(settings) == 1 else fastest(settings, chooser or NAME)
+work = prepare(setting)
+timed(work)
+calls = max(1, min(10_000, round(ROUND_SECONDS / timed(work) + 0.5)))
+print(json.dumps({"ready": True, "setting": setting}), flush=True)
+for _ in sys.stdin:
+    times = sorted(timed(work) * 1e3 for _ in range(calls))
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    print(json.dumps({"min_ms": times[0], "median_ms": times[len(times) // 2], "peak_mb": peak}), flush=True)

@@ -1,0 +1,158 @@
+//! What is compared. The names are those in peers.py.
+
+use std::hint::black_box;
+
+use cupel::{
+    burn::{
+        module::Module,
+        tensor::{DType, Device, Tensor, TensorData},
+    },
+    data::Stream,
+    kernels::{
+        Activation, ConvSpec, ConvTransposeSpec, Pad, conv_transpose2d, conv_transpose3d, conv2d, conv3d, mean_fixed,
+        nn, rfft2, sum_fixed,
+    },
+    train::device,
+};
+
+use crate::v1::{Net, Training};
+
+/// One call of a workload.
+pub type Work = Box<dyn FnMut()>;
+
+/// A workload with all that it needs.
+pub struct Workload {
+    pub name: &'static str,
+    pub prepare: fn() -> Work,
+    /// Takes seconds, so that a test leaves it out.
+    pub large: bool,
+}
+
+const fn workload(name: &'static str, prepare: fn() -> Work) -> Workload {
+    Workload { name, prepare, large: false }
+}
+
+pub const WORKLOADS: &[Workload] = &[
+    workload("conv3d 32ch 64^3 k3, forward", || conv3d_work([32, 32], [64; 3], false)),
+    workload("conv3d 32ch 64^3 k3, forward+backward", || conv3d_work([32, 32], [64; 3], true)),
+    workload("conv3d 32ch 32^3 k3, forward+backward", || conv3d_work([32, 32], [32; 3], true)),
+    workload("conv2d 64ch 256^2 k3, forward", || conv2d_work(false)),
+    workload("conv2d 64ch 256^2 k3, forward+backward", || conv2d_work(true)),
+    workload("conv_transpose2d 64->32 64^2 k4 s2, forward", || conv_transpose2d_work(false)),
+    workload("conv_transpose2d 64->32 64^2 k4 s2, forward+backward", || conv_transpose2d_work(true)),
+    workload("conv_transpose3d 32->16 16^3 k2 s2, forward+backward", conv_transpose3d_work),
+    workload("block conv3d+norm+activation 16ch 128x128x48 circular, forward+backward", block_work),
+    workload("rfft2 1024^2, forward", || rfft2_work(false)),
+    workload("rfft2 1024^2, forward+backward", || rfft2_work(true)),
+    workload("sum+mean 8.4M", sum_work),
+    workload("v1 (1,2,64,64,24), training step", || training_work([1, 2, 64, 64, 24])),
+    workload("v1 (1,2,64,64,24), inference", || inference_work([1, 2, 64, 64, 24])),
+    Workload {
+        name: "v1 (4,2,128,128,48), training step",
+        prepare: || training_work([4, 2, 128, 128, 48]),
+        large: true,
+    },
+    Workload { name: "v1 (4,2,128,128,48), inference", prepare: || inference_work([4, 2, 128, 128, 48]), large: true },
+];
+
+fn cpu() -> Device {
+    device::select("cpu").expect("there is a CPU").device
+}
+
+fn normal<const D: usize>(name: &'static str, shape: [usize; D], device: &Device) -> Tensor<D> {
+    let mut values = vec![0.0f32; shape.iter().product()];
+    Stream::new(0, name).fill_normal(&mut values);
+    Tensor::from_data(TensorData::new(values, shape), (device, DType::F32))
+}
+
+/// A function of input, weight and bias, forwards or there and back with ones as the gradient of the result.
+fn layer<const D: usize>(
+    x: [usize; D],
+    w: [usize; D],
+    channels: usize,
+    backward: bool,
+    f: impl Fn(Tensor<D>, Tensor<D>, Option<Tensor<1>>) -> Tensor<D> + 'static,
+) -> Work {
+    let device = if backward { cpu().autodiff() } else { cpu() };
+    let (x, w, b) = (normal("x", x, &device), normal("w", w, &device), normal("b", [channels], &device));
+    if !backward {
+        return Box::new(move || {
+            black_box(f(x.clone(), w.clone(), Some(b.clone())));
+        });
+    }
+    let (x, w, b) = (x.require_grad(), w.require_grad(), b.require_grad());
+    Box::new(move || {
+        let gradients = f(x.clone(), w.clone(), Some(b.clone())).backward();
+        black_box((x.grad(&gradients), w.grad(&gradients), b.grad(&gradients)));
+    })
+}
+
+fn conv3d_work([ci, co]: [usize; 2], extents: [usize; 3], backward: bool) -> Work {
+    let [d, h, w] = extents;
+    let spec = ConvSpec::same([3; 3], [Pad::Zero; 3]);
+    layer([1, ci, d, h, w], [co, ci, 3, 3, 3], co, backward, move |x, w, b| conv3d(x, w, b, spec))
+}
+
+fn conv2d_work(backward: bool) -> Work {
+    let spec = ConvSpec::same([3; 2], [Pad::Zero; 2]);
+    layer([1, 64, 256, 256], [64, 64, 3, 3], 64, backward, move |x, w, b| conv2d(x, w, b, spec))
+}
+
+fn conv_transpose2d_work(backward: bool) -> Work {
+    let spec = ConvTransposeSpec { stride: [2; 2], padding: [[1; 2]; 2], ..ConvTransposeSpec::default() };
+    layer([1, 64, 64, 64], [64, 32, 4, 4], 32, backward, move |x, w, b| conv_transpose2d(x, w, b, spec))
+}
+
+fn conv_transpose3d_work() -> Work {
+    let spec = ConvTransposeSpec { stride: [2; 3], ..ConvTransposeSpec::default() };
+    layer([1, 32, 16, 16, 16], [32, 16, 2, 2, 2], 16, true, move |x, w, b| conv_transpose3d(x, w, b, spec))
+}
+
+fn block_work() -> Work {
+    let device = cpu().autodiff();
+    let conv = nn::Conv3dConfig::new([16, 16], [3; 3]).with_spec(ConvSpec::same([3; 3], [Pad::Circular; 3]));
+    let config = nn::ConvBlock3dConfig { conv, norm: nn::NormConfig::Batch, activation: Activation::SmoothLeaky };
+    let block = config.init(&device);
+    let x = normal("x", [1, 16, 128, 128, 48], &device).require_grad();
+    Box::new(move || {
+        let gradients = block.forward(x.clone()).backward();
+        black_box((x.grad(&gradients), block.conv.weight.grad(&gradients)));
+    })
+}
+
+fn rfft2_work(backward: bool) -> Work {
+    let device = if backward { cpu().autodiff() } else { cpu() };
+    let x = normal("x", [1024, 1024], &device);
+    if !backward {
+        return Box::new(move || {
+            black_box(rfft2(x.clone()));
+        });
+    }
+    let x = x.require_grad();
+    Box::new(move || {
+        let (re, im) = rfft2(x.clone());
+        let power = re.clone() * re + im.clone() * im;
+        black_box(x.grad(&power.sum().backward()));
+    })
+}
+
+fn sum_work() -> Work {
+    let x = normal("x", [8, 1024, 1024], &cpu());
+    Box::new(move || {
+        black_box(sum_fixed(x.clone()).into_scalar::<f32>() + mean_fixed(x.clone()).into_scalar::<f32>());
+    })
+}
+
+fn training_work(shape: [usize; 5]) -> Work {
+    let device = cpu().autodiff();
+    let mut training = Training::new(Net::new(&device), normal("x", shape, &device), normal("y", shape, &device));
+    Box::new(move || training.step())
+}
+
+fn inference_work(shape: [usize; 5]) -> Work {
+    let net = Net::new(&cpu().autodiff()).valid();
+    let x = normal("x", shape, &cpu());
+    Box::new(move || {
+        black_box(net.forward(x.clone()));
+    })
+}
