@@ -158,6 +158,66 @@ def sum_and_mean(_):
     return lambda: x.sum().item() + x.mean().item()
 
 
+def ssim(setting):
+    """Separable, by grouped convolutions or by adding shifted images."""
+    x, y = torch.randn(5, 1, 1024, 1024, requires_grad=True), torch.randn(5, 1, 1024, 1024)
+    taps = torch.exp(-((torch.arange(11) - 5.0) ** 2) / (2 * 1.5**2))
+    taps = taps / taps.sum()
+
+    def blur(z):
+        if setting == "convolution":
+            kernel = taps.expand(z.shape[1], 1, 1, 11)
+            return F.conv2d(F.conv2d(z, kernel, groups=z.shape[1]), kernel.transpose(2, 3), groups=z.shape[1])
+        z = sum(float(t) * z[..., i : z.shape[-1] - 10 + i] for i, t in enumerate(taps))
+        return sum(float(t) * z[..., i : z.shape[-2] - 10 + i, :] for i, t in enumerate(taps))
+
+    def work():
+        x.grad = None
+        m, n, xx, yy, xy = blur(torch.cat((x, y, x * x, y * y, x * y), 1)).split(1, 1)
+        mm, nn_, mn = m * m, n * n, m * n
+        c1, c2 = 0.01**2, 0.03**2
+        value = (2 * mn + c1) * (2 * (xy - mn) + c2) / ((mm + nn_ + c1) * (xx - mm + yy - nn_ + c2))
+        value.mean((2, 3)).sum().backward()
+
+    return work
+
+
+def gram(_):
+    x = torch.randn(512, 25, 16, requires_grad=True)
+    i, j = torch.triu_indices(25, 25, 1)
+
+    def work():
+        x.grad = None
+        torch.bmm(x, x.transpose(1, 2))[:, i, j].sum().backward()
+
+    return work
+
+
+def mixture(_):
+    observations = torch.randn(9025, 156)
+    parameters = [torch.randn(shape, requires_grad=True) for shape in ((9025, 4), (4, 156), (9025, 1), (156,))]
+
+    def work():
+        for parameter in parameters:
+            parameter.grad = None
+        logits, endmembers, brightness, log_noise = parameters
+        residual = (observations - brightness * (logits.softmax(1) @ endmembers)) * torch.exp(-log_noise)
+        (-0.5 * residual.square() - log_noise - 0.9189385332046727).sum().backward()
+
+    return work
+
+
+def projection(_):
+    x, complement, offset = torch.randn(4, 48, 128, 128), torch.randn(128, 128), torch.randn(128)
+    matrix, shift = 1e5 * complement, -1e5 * (offset @ complement)
+
+    def work():
+        with torch.no_grad():
+            torch.addmm(shift, x.view(-1, 128), matrix).view(x.shape).permute(0, 2, 3, 1).contiguous()
+
+    return work
+
+
 MEMORY = ("contiguous", "channels_last")
 MODULE = ("contiguous", "channels_last", "compile")
 SMALL, LARGE = (1, 2, 64, 64, 24), (4, 2, 128, 128, 48)
@@ -181,6 +241,10 @@ WORKLOADS = {
     "rfft2 1024^2, forward": (rfft2(False), ("contiguous",), None),
     "rfft2 1024^2, forward+backward": (rfft2(True), ("contiguous",), None),
     "sum+mean 8.4M": (sum_and_mean, ("contiguous",), None),
+    "ssim 5 x 1024^2, forward+backward": (ssim, ("convolution", "shift_add"), None),
+    "gram pairs 512 x 25 fields x 16, forward+backward": (gram, ("contiguous",), None),
+    "mixture likelihood 9025 x 156 bands x 4, forward+backward": (mixture, ("contiguous",), None),
+    "projection and layout 4 x 48 x 128 x 128, forward": (projection, ("contiguous",), None),
     "v1 (1,2,64,64,24), training step": (training(SMALL), MODULE, None),
     "v1 (1,2,64,64,24), inference": (inference(SMALL), MODULE, None),
     "v1 (4,2,128,128,48), training step": (training(LARGE), MODULE, "v1 (1,2,64,64,24), training step"),

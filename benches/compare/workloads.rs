@@ -9,8 +9,8 @@ use cupel::{
     },
     data::Stream,
     kernels::{
-        Activation, ConvSpec, ConvTransposeSpec, Pad, conv_transpose2d, conv_transpose3d, conv2d, conv3d, mean_fixed,
-        nn, rfft2, sum_fixed,
+        Activation, ConvSpec, ConvTransposeSpec, Pad, Projection, conv_transpose2d, conv_transpose3d, conv2d, conv3d,
+        gram_pairs, mean_fixed, mixture_log_likelihood, nn, project_out, rfft2, ssim, sum_fixed,
     },
     train::device,
 };
@@ -45,6 +45,10 @@ pub const WORKLOADS: &[Workload] = &[
     workload("rfft2 1024^2, forward", || rfft2_work(false)),
     workload("rfft2 1024^2, forward+backward", || rfft2_work(true)),
     workload("sum+mean 8.4M", sum_work),
+    workload("ssim 5 x 1024^2, forward+backward", ssim_work),
+    workload("gram pairs 512 x 25 fields x 16, forward+backward", gram_work),
+    workload("mixture likelihood 9025 x 156 bands x 4, forward+backward", mixture_work),
+    workload("projection and layout 4 x 48 x 128 x 128, forward", projection_work),
     workload("v1 (1,2,64,64,24), training step", || training_work([1, 2, 64, 64, 24])),
     workload("v1 (1,2,64,64,24), inference", || inference_work([1, 2, 64, 64, 24])),
     Workload {
@@ -140,6 +144,55 @@ fn sum_work() -> Work {
     let x = normal("x", [8, 1024, 1024], &cpu());
     Box::new(move || {
         black_box(sum_fixed(x.clone()).into_scalar::<f32>() + mean_fixed(x.clone()).into_scalar::<f32>());
+    })
+}
+
+fn ssim_work() -> Work {
+    let device = cpu().autodiff();
+    let [x, y] = ["x", "y"].map(|name| normal(name, [5, 1, 1024, 1024], &device));
+    let x = x.require_grad();
+    Box::new(move || {
+        black_box(x.grad(&ssim(x.clone(), y.clone(), 1.0).sum().backward()));
+    })
+}
+
+fn gram_work() -> Work {
+    let x = normal("x", [512, 25, 16], &cpu().autodiff()).require_grad();
+    Box::new(move || {
+        black_box(x.grad(&gram_pairs(x.clone()).backward()));
+    })
+}
+
+fn mixture_work() -> Work {
+    const PIXELS: usize = 9025;
+    let device = cpu().autodiff();
+    let observations = normal("observations", [PIXELS, 156], &device);
+    let logits = normal("logits", [PIXELS, 4], &device).require_grad();
+    let endmembers = normal("endmembers", [4, 156], &device).require_grad();
+    let brightness = normal("brightness", [PIXELS], &device).require_grad();
+    let log_noise = normal("log noise", [156], &device).require_grad();
+    Box::new(move || {
+        let likelihood = mixture_log_likelihood(
+            observations.clone(),
+            logits.clone(),
+            endmembers.clone(),
+            Some(brightness.clone()),
+            log_noise.clone(),
+        );
+        let gradients = likelihood.backward();
+        black_box((logits.grad(&gradients), endmembers.grad(&gradients)));
+        black_box((brightness.grad(&gradients), log_noise.grad(&gradients)));
+    })
+}
+
+/// Visibilities `[batch, baseline, time, frequency]`, cleaned along the frequency, as a network takes them.
+fn projection_work() -> Work {
+    let device = cpu();
+    let x = normal("x", [4, 48, 128, 128], &device);
+    let (complement, offset) = (normal("complement", [128, 128], &device), normal("offset", [128], &device));
+    Box::new(move || {
+        let projection = Projection { axis: 3, order: [0, 2, 3, 1], scale: 1e5 };
+        black_box(project_out(x.clone(), complement.clone(), offset.clone(), projection));
     })
 }
 

@@ -115,7 +115,7 @@ impl Curve for Gelu {
 
     #[inline(always)]
     fn slope(self, x: f32) -> f32 {
-        let density = exp(-0.5 * x * x) * 0.398_942_28; // 1 / sqrt(2 pi)
+        let density = exp(-0.5 * x * x) * 0.398_942_3; // 1 / sqrt(2 pi)
         normal_distribution(x) + x * density
     }
 }

@@ -64,10 +64,10 @@ pub fn conv_transpose3d(
 /// The padding that Burn's convolutions cannot do as a tensor, and the symmetric zeros that they can do.
 fn padded<const D: usize, const N: usize>(mut x: Tensor<D>, spec: &ConvSpec<N>) -> (Tensor<D>, [usize; N]) {
     let mut left = [0; N];
-    for axis in 0..N {
+    for (axis, left) in left.iter_mut().enumerate() {
         let [before, behind] = spec.padding[axis];
         if spec.mode[axis] == Pad::Zero && before == behind {
-            left[axis] = before;
+            *left = before;
         } else {
             x = pad_axis(x, axis + 2, [before, behind], spec.mode[axis]);
         }

@@ -196,16 +196,19 @@ impl Geometry {
     }
 
     /// Values of one channel of the input.
+    #[cfg(feature = "flex")]
     pub(crate) fn input_len(&self) -> usize {
         self.input.iter().product()
     }
 
     /// Values of one channel of the output.
+    #[cfg(feature = "flex")]
     pub(crate) fn output_len(&self) -> usize {
         self.output.iter().product()
     }
 
     /// Values of the kernel of one pair of channels.
+    #[cfg(feature = "flex")]
     pub(crate) fn kernel_len(&self) -> usize {
         self.kernel.iter().product()
     }

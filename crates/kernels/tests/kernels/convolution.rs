@@ -16,6 +16,7 @@ const C: Pad = Pad::Circular;
 const R: Pad = Pad::Reflect;
 const E: Pad = Pad::Replicate;
 
+#[expect(clippy::too_many_arguments, reason = "a row of the table below")]
 const fn case(
     batch: usize,
     groups: usize,
