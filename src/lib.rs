@@ -12,6 +12,7 @@
 //! | `cuda` | NVIDIA GPUs |
 //! | `remote` | devices of other machines |
 //! | `tui` | Burn's terminal dashboard for runs |
+//! | `pharmacogenomics` (default) | [`pharmacogenomics`]: what a drug does in a genotype, with the odds and an honest "unknown" |
 //! | `unmixing` (default) | [`unmixing`]: hyperspectral scenes into materials and their abundances |
 //!
 //! Features only add. Of the backends, at least one is needed to compute.
@@ -21,6 +22,8 @@ pub use burn;
 pub use cupel_data as data;
 pub use cupel_kernels as kernels;
 pub use cupel_pca as pca;
+#[cfg(feature = "pharmacogenomics")]
+pub use cupel_pharmacogenomics as pharmacogenomics;
 pub use cupel_report as report;
 pub use cupel_train as train;
 pub use cupel_tune as tune;

@@ -7,6 +7,7 @@ mod demo;
 mod doctor;
 mod options;
 mod output;
+mod pgx;
 mod report;
 #[cfg(feature = "remote")]
 mod serve;
@@ -38,6 +39,8 @@ enum Command {
     Data(data::Command),
     Demo(demo::Arguments),
     Doctor(doctor::Arguments),
+    #[command(subcommand)]
+    Pgx(Box<pgx::Command>),
     Report(report::Arguments),
     #[cfg(feature = "remote")]
     Serve(serve::Arguments),
@@ -51,6 +54,7 @@ impl Command {
             Self::Data(command) => command.run(),
             Self::Demo(arguments) => arguments.run(),
             Self::Doctor(arguments) => arguments.run(),
+            Self::Pgx(command) => command.run(),
             Self::Report(arguments) => arguments.run(),
             #[cfg(feature = "remote")]
             Self::Serve(arguments) => arguments.run(),
@@ -128,6 +132,7 @@ fn sentence(error: &anyhow::Error) -> String {
 
 fn is_whole(error: &(dyn Error + 'static)) -> bool {
     error.is::<cupel::data::Error>()
+        || error.is::<cupel::pharmacogenomics::Error>()
         || error.is::<cupel::report::Error>()
         || error.is::<cupel::train::Error>()
         || error.is::<cupel::unmixing::Error>()

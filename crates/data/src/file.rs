@@ -22,6 +22,7 @@ mod raw;
 mod records;
 mod tiff;
 mod tiles;
+mod text_rows;
 mod write;
 mod zip;
 
@@ -31,4 +32,5 @@ pub use envi::{EnviHeader, Interleave, write_envi, write_envi_array};
 pub use limits::Limits;
 pub use open::{open, open_with};
 pub use tiles::Tiles;
+pub use text_rows::{TextRow, TextRows};
 pub use write::{write_csv, write_mat, write_npy, write_npz, write_png};

@@ -67,4 +67,4 @@ pub use schedule::{Progression, Schedule};
 pub use set::{SetReader, SetWriter, Stamp};
 pub use stage::{Clip, StageConfig};
 pub use trainer::{NotFinite, Range, RangePoint, Trainer, TrainerConfig};
-pub use weights::{export_safetensors, import_safetensors};
+pub use weights::{export_safetensors, export_safetensors_bytes, import_safetensors, import_safetensors_bytes};

@@ -38,6 +38,18 @@ impl SetReader {
 /// # Errors
 /// [`Error::Encoding`] where a parameter has a type that the format lacks, [`Error::Io`] where the file cannot be written.
 pub fn export_safetensors<M: Module>(path: &Path, module: &M) -> Result<()> {
+    let bytes = export_safetensors_bytes(module)?;
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
+    }
+    Ok(cupel_data::write_atomic(path, |file| file.write_all(&bytes).map_err(cupel_data::Error::io("write", path)))?)
+}
+
+/// The same as the bytes of a file, to be put among others.
+///
+/// # Errors
+/// [`Error::Encoding`] where a parameter has a type that the format lacks.
+pub fn export_safetensors_bytes<M: Module>(module: &M) -> Result<Vec<u8>> {
     let tensors = collect(module);
     let views = tensors
         .iter()
@@ -49,11 +61,7 @@ pub fn export_safetensors<M: Module>(path: &Path, module: &M) -> Result<()> {
         })
         .collect::<Result<Vec<_>>>()?;
     let about = HashMap::from([("cupel".to_string(), env!("CARGO_PKG_VERSION").to_string())]);
-    let bytes = safetensors::serialize(views, Some(about)).map_err(Error::encoding("encode", "the weights"))?;
-    if let Some(folder) = path.parent() {
-        fs::create_dir_all(folder).map_err(Error::io("create the folder", folder))?;
-    }
-    Ok(cupel_data::write_atomic(path, |file| file.write_all(&bytes).map_err(cupel_data::Error::io("write", path)))?)
+    safetensors::serialize(views, Some(about)).map_err(Error::encoding("encode", "the weights"))
 }
 
 /// Reads a file of [`export_safetensors`] into `module`, on its device.
@@ -63,8 +71,15 @@ pub fn export_safetensors<M: Module>(path: &Path, module: &M) -> Result<()> {
 /// missing, unexpected or of another shape.
 pub fn import_safetensors<M: Module>(path: &Path, module: M) -> Result<M> {
     let bytes = fs::read(path).map_err(Error::io("read", path))?;
-    let what = || path.display().to_string();
-    let file = SafeTensors::deserialize(&bytes).map_err(Error::encoding("decode", what()))?;
+    import_safetensors_bytes(&bytes, module, &path.display().to_string())
+}
+
+/// The same from the bytes of a file, which `what` names in messages.
+///
+/// # Errors
+/// [`Error::Encoding`] where the bytes are no safetensors, [`Error::OtherModel`] as [`import_safetensors`].
+pub fn import_safetensors_bytes<M: Module>(bytes: &[u8], module: M, what: &str) -> Result<M> {
+    let file = SafeTensors::deserialize(bytes).map_err(Error::encoding("decode", what.to_string()))?;
     let saved: Vec<crate::Parameter> = file
         .iter()
         .map(|(name, view)| crate::Parameter {
@@ -74,7 +89,7 @@ pub fn import_safetensors<M: Module>(path: &Path, module: M) -> Result<M> {
             trained: false,
         })
         .collect();
-    crate::parameters::check_fit(&what(), &saved, &crate::parameters(&module))?;
+    crate::parameters::check_fit(what, &saved, &crate::parameters(&module))?;
     let mut load = Load { path: Vec::new(), file: &file };
     Ok(module.map(&mut load))
 }

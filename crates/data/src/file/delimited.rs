@@ -41,6 +41,11 @@ pub(crate) struct Layout {
     text: Option<(crate::Place, String)>,
 }
 
+/// Bytes of the byte-order mark at the beginning of a file.
+pub(crate) fn mark_length(head: &[u8]) -> u64 {
+    if head.starts_with(MARK) { MARK.len() as u64 } else { 0 }
+}
+
 /// Whether the beginning of a file is text at all.
 pub(crate) fn is_text(head: &[u8]) -> bool {
     let is_control = |byte: &u8| *byte < b' ' && !matches!(byte, b'\t' | b'\n' | b'\r' | 0x0c);
@@ -264,7 +269,7 @@ fn next<R: std::io::BufRead>(records: &mut Records<R>, record: &mut Record, orig
     })
 }
 
-fn header(record: &Record, origin: &Origin) -> Result<Vec<String>> {
+pub(crate) fn header(record: &Record, origin: &Origin) -> Result<Vec<String>> {
     let mut seen = HashSet::new();
     for (field, name) in record.iter().enumerate() {
         let (problem, fix) = if name.is_empty() {

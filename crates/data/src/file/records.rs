@@ -53,12 +53,15 @@ impl Record {
 }
 
 /// Reads records.
+#[derive(Debug)]
 pub(crate) struct Records<R> {
     input: R,
     delimiter: u8,
     line: u64,
     /// The last byte was the CR of what may be a CRLF.
     after_return: bool,
+    /// A quote at the beginning of a field is a quote.
+    quotes: bool,
     bytes: Vec<u8>,
 }
 
@@ -74,7 +77,12 @@ enum State {
 impl<R: BufRead> Records<R> {
     /// Records of what `input` yields from here on, which must be the beginning of a line, the first.
     pub(crate) fn new(input: R, delimiter: u8) -> Self {
-        Self { input, delimiter, line: 1, after_return: false, bytes: Vec::new() }
+        Self { input, delimiter, line: 1, after_return: false, quotes: true, bytes: Vec::new() }
+    }
+
+    /// The same, with `"` a character like any other.
+    pub(crate) fn without_quotes(self) -> Self {
+        Self { quotes: false, ..self }
     }
 
     /// Reads the next record into `record`; `false` at the end.
@@ -133,7 +141,7 @@ impl<R: BufRead> Records<R> {
                     State::Quote => {
                         return fault(record.place(record.ends.len()), "text after a closing quote");
                     }
-                    State::FieldStart if byte == b'"' => {
+                    State::FieldStart if byte == b'"' && self.quotes => {
                         any_quote = true;
                         state = State::Quoted;
                     }

@@ -1,0 +1,527 @@
+//! `cupel pgx train`: models fitted, blended and calibrated in a run folder that is the model's folder too.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use clap::{Args, ValueEnum};
+use cupel::{
+    pharmacogenomics::{
+        EffectConfig, EffectFit, Encoder, Evaluation, EvaluationConfig, Evidence, FieldNetConfig, HeadLoss,
+        Interaction, Leakage, Member, MemberConfig, Model, Network, NetworkConfig, Origin, TrainConfig, Training,
+        model_card, save_report,
+    },
+    report::write_report,
+    train::{self, Casting, Clip, EarlyStopping, Optimizer, Outcome, Policy, Run, StageConfig, Trainer, Work, device},
+};
+use serde::Serialize;
+
+use super::{
+    evaluate::{STRATA, Shown},
+    table::{Loaded, TableArguments},
+};
+use crate::{Ending, options::Options, output::Output};
+
+/// Fit models to a table, calibrate them on its validation part, and save them
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub table: TableArguments,
+
+    #[command(flatten)]
+    pub models: ModelArguments,
+
+    /// Train the network on one batch alone, say how the loss falls, and save nothing
+    #[arg(long, value_name = "UPDATES", num_args = 0..=1, default_missing_value = "200")]
+    pub overfit_one_batch: Option<u64>,
+
+    /// Try learning rates from low to high on the network, name a good one, and save nothing
+    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', num_args = 0..=1, default_missing_values = ["1e-5", "1"], conflicts_with = "overfit_one_batch")]
+    pub learning_rate_range: Option<Vec<f64>>,
+
+    /// Devices that share the batches of the network's updates with --device
+    #[arg(long, value_name = "DEVICES", value_delimiter = ',')]
+    pub devices: Vec<String>,
+
+    #[command(flatten)]
+    pub options: Options,
+}
+
+/// Which models, and how they are fitted.
+#[derive(Args, Clone, Debug, Serialize)]
+pub struct ModelArguments {
+    /// Models that answer together: majority, counts, linear, linear-crosses, network
+    #[arg(long, value_name = "MODELS", value_delimiter = ',', default_value = "counts,linear,linear-crosses,network")]
+    pub models: Vec<String>,
+
+    /// Most iterations of a logistic regression [default: 100]
+    #[arg(long, value_name = "N")]
+    pub iterations: Option<usize>,
+
+    /// Inverse of the penalty on the squared weights of a logistic regression
+    #[arg(long, value_name = "C", default_value_t = 1.0)]
+    pub inverse_penalty: f64,
+
+    /// Value of the parts of a name, such as the alleles of a diplotype; 0 for none
+    #[arg(long, value_name = "VALUE", default_value_t = 0.5)]
+    pub parts: f64,
+
+    /// Value of beginnings and ends of the names of drugs; 0 for none
+    #[arg(long, value_name = "VALUE", default_value_t = 0.3)]
+    pub stems: f64,
+
+    /// Value of two names together, of linear-crosses
+    #[arg(long, value_name = "VALUE", default_value_t = 0.5)]
+    pub crosses: f64,
+
+    /// Rows that the coarser level counts for, of counts
+    #[arg(long, value_name = "ROWS", default_value_t = 3.0)]
+    pub strength: f64,
+
+    /// Share of truths that the sets of answers are to hold
+    #[arg(long, value_name = "SHARE", default_value_t = 0.9)]
+    pub coverage: f64,
+
+    /// Most epochs of the network
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub epochs: u64,
+
+    /// Epochs without a better validation loss after which the network is done
+    #[arg(long, value_name = "N", default_value_t = 5)]
+    pub patience: u64,
+
+    /// Rows of a step of the network
+    #[arg(long, value_name = "ROWS", default_value_t = 512)]
+    pub batch: usize,
+
+    /// Learning rate of the network
+    #[arg(long, value_name = "RATE", default_value_t = 2e-3)]
+    pub learning_rate: f64,
+
+    /// Weight decay of the network
+    #[arg(long, value_name = "DECAY", default_value_t = 1e-2)]
+    pub weight_decay: f64,
+
+    /// Components of an embedding
+    #[arg(long, value_name = "N", default_value_t = 32)]
+    pub embedding: usize,
+
+    /// Width of the layers of the network
+    #[arg(long, value_name = "N", default_value_t = 256)]
+    pub hidden: usize,
+
+    /// Layers of the network
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub layers: usize,
+
+    /// Share of activations dropped in training
+    #[arg(long, value_name = "SHARE", default_value_t = 0.5)]
+    pub dropout: f64,
+
+    /// Share of names taken for unknown in training
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    pub unknown_dropout: f64,
+
+    /// Share of the truth spread over the classes
+    #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+    pub smoothing: f64,
+
+    /// What pairs of embeddings say
+    #[arg(long, value_enum, default_value_t = Pairing::Pairs)]
+    pub interaction: Pairing,
+
+    /// Leave out the weight per name and class
+    #[arg(long)]
+    pub no_first_order: bool,
+
+    /// Layers of the attention encoder
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub attention: usize,
+
+    /// Normalise after attention, as the original does, instead of before it
+    #[arg(long)]
+    pub norm_last: bool,
+
+    /// Cross layers of DCNv2
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub cross: usize,
+
+    /// The loss of every head
+    #[arg(long, value_enum, default_value_t = Losses::CrossEntropy)]
+    pub loss: Losses,
+
+    /// Exponent of the focal loss
+    #[arg(long, value_name = "GAMMA", default_value_t = 2.0)]
+    pub gamma: f64,
+
+    /// Rare classes weigh more
+    #[arg(long)]
+    pub class_weights: bool,
+
+    /// Targets weigh by a learned uncertainty
+    #[arg(long)]
+    pub uncertainty: bool,
+}
+
+/// What pairs of embeddings say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "lowercase")]
+pub enum Pairing {
+    /// A dot product per pair
+    Pairs,
+    /// The vector of products, summed over pairs
+    Bi,
+    /// The sum of all dot products
+    Scalar,
+    /// Nothing
+    None,
+}
+
+/// The loss of every head.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
+#[serde(rename_all = "kebab-case")]
+pub enum Losses {
+    /// Cross-entropy
+    CrossEntropy,
+    /// Focal
+    Focal,
+    /// Focal with a gamma that falls as the batch gets better
+    AdaptiveFocal,
+    /// Cross-entropy with a linear term
+    Poly,
+    /// Asymmetric, for labels
+    Asymmetric,
+}
+
+impl ModelArguments {
+    /// The settings for the library.
+    ///
+    /// # Errors
+    /// A model that is not known.
+    pub fn config(&self, seed: u64) -> Result<TrainConfig> {
+        let mut members = Vec::new();
+        for name in &self.models {
+            let Some(mut member) = MemberConfig::named(name.trim()) else {
+                bail!(
+                    "--models: there is no model {name:?}; there are majority, counts, linear, linear-crosses and network"
+                );
+            };
+            match &mut member {
+                MemberConfig::Linear(linear) => {
+                    linear.inverse_penalty = self.inverse_penalty;
+                    linear.tokens.parts = self.parts;
+                    linear.tokens.stems = self.stems;
+                    if linear.tokens.crosses > 0.0 {
+                        linear.tokens.crosses = self.crosses;
+                    }
+                    linear.iterations = self.iterations.unwrap_or(linear.iterations);
+                }
+                MemberConfig::Counts(counts) => counts.strength = self.strength,
+                MemberConfig::Network(network) => **network = self.network(),
+                _ => {}
+            }
+            members.push(member);
+        }
+        Ok(TrainConfig { members, coverage: self.coverage, seed })
+    }
+
+    fn network(&self) -> NetworkConfig {
+        let interaction = match self.interaction {
+            Pairing::Pairs => Interaction::Pairs,
+            Pairing::Bi => Interaction::Bi,
+            Pairing::Scalar => Interaction::Scalar,
+            Pairing::None => Interaction::None,
+        };
+        let loss = match self.loss {
+            Losses::CrossEntropy => HeadLoss::CrossEntropy,
+            Losses::Focal => HeadLoss::Focal(self.gamma),
+            Losses::AdaptiveFocal => HeadLoss::AdaptiveFocal,
+            Losses::Poly => HeadLoss::Poly(1.0),
+            Losses::Asymmetric => HeadLoss::Asymmetric,
+        };
+        let stage = StageConfig {
+            optimizer: Optimizer::AdamW { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: self.weight_decay },
+            learning_rate: self.learning_rate,
+            epochs: self.epochs,
+            clip: Clip::GlobalNorm(1.0),
+            early_stopping: Some(EarlyStopping { patience: self.patience, minimum_delta: 0.0 }),
+            ..StageConfig::default()
+        };
+        NetworkConfig {
+            net: FieldNetConfig {
+                embedding: self.embedding,
+                hidden: self.hidden,
+                layers: self.layers,
+                dropout: self.dropout,
+                interaction,
+                first_order: !self.no_first_order,
+                attention: self.attention,
+                norm_first: !self.norm_last,
+                cross: self.cross,
+                ..FieldNetConfig::default()
+            },
+            effect: EffectConfig {
+                batch: self.batch,
+                unknown_dropout: self.unknown_dropout,
+                smoothing: self.smoothing,
+                loss,
+                class_weights: self.class_weights,
+                uncertainty: self.uncertainty,
+            },
+            stage,
+        }
+    }
+}
+
+/// Everything that decides a run, as `config.toml` keeps it.
+#[derive(Clone, Debug, Serialize)]
+struct Settings {
+    command: &'static str,
+    table: TableArguments,
+    models: ModelArguments,
+    options: Options,
+}
+
+/// What `train` prints: the measures on the validation part.
+#[derive(Serialize)]
+struct Printed {
+    run_dir: String,
+    part: &'static str,
+    leakage: Leakage,
+    #[serde(flatten)]
+    evaluation: Evaluation,
+}
+
+/// The summary of a run that was finished before.
+#[derive(Serialize)]
+struct Earlier {
+    #[serde(flatten)]
+    summary: serde_json::Value,
+    #[serde(skip)]
+    dir: PathBuf,
+}
+
+impl Arguments {
+    /// Trains.
+    ///
+    /// # Errors
+    /// Bad input before anything is written; a run that fails.
+    pub fn run(self) -> Result<Ending> {
+        self.options.apply()?;
+        let output = Output::new(&self.options);
+        let config = self.models.config(self.options.seed)?;
+        let loaded = self.table.load(&self.table.schema()?, &[STRATA])?;
+        let leakage = Leakage::of(&loaded.examples, &loaded.parts, &[])?;
+        if let Err(refusal) = leakage.refuse() {
+            output.note(format_args!("warning: {refusal}"));
+        }
+        let device = device::select(&self.options.device)?;
+        let work = Work { elements: self.models.batch * self.models.hidden, reduced_precision_pays_from: LARGE_WORK };
+        let casting = self.options.precision().resolve(&device.device, work)?;
+        let dir = run_dir(&self.options, self.table.stem())?;
+        let mut training = Training::new(&config, &loaded.examples, &loaded.parts, &device.device)?;
+        let mut trainer = self.trainer(&config, &loaded, &training, casting.clone(), &device)?;
+        if self.overfit_one_batch.is_some() || self.learning_rate_range.is_some() {
+            let Some((_, trainer)) = &mut trainer else { bail!("there is no network among --models to try") };
+            output.result(&self.rehearse(trainer)?)?;
+            return Ok(Ending::Done);
+        }
+        if self.options.dry_run {
+            if let Some((_, trainer)) = &mut trainer {
+                let metrics = trainer.dry_run()?;
+                output.note(format_args!(
+                    "one batch went through the network: loss {:.4}",
+                    metrics.get("loss").unwrap_or(f64::NAN)
+                ));
+            }
+            output.note(format_args!(
+                "{} rows would train {}, {} calibrate them; the model would go to {}",
+                loaded.parts.train.len(),
+                self.models.models.join(", "),
+                loaded.parts.validation.len(),
+                dir.display()
+            ));
+            return Ok(Ending::Done);
+        }
+        let settings = Settings { command: "pgx train", table: self.table, models: self.models, options: self.options };
+        if settings.options.resume
+            && let Some(summary) = Run::finished(&dir, &settings)?
+        {
+            output.result(&Earlier { summary, dir })?;
+            return Ok(Ending::Done);
+        }
+        let mut run = open_run(&dir, &settings, output)?;
+        run.describe(&device, &casting, settings.options.seed)?;
+        let policy = match settings.options.checkpoint_every {
+            Some(every) => Policy { save_every: every.get(), ..Policy::default() },
+            None => Policy::default(),
+        };
+        if let Some((index, mut trainer)) = trainer {
+            if let Outcome::Stopped { signal } = run.drive(&mut trainer, &policy)? {
+                output.note(format_args!("stopped and saved; go on with --resume --out {}", dir.display()));
+                return Ok(Ending::Stopped { signal });
+            }
+            let MemberConfig::Network(network) = &config.members[index] else { bail!("no network at {index}") };
+            let network = Network::of_trainer(network, trainer, &loaded.examples, &loaded.parts, &device.device)?;
+            training = training.with_fitted(index, Member::Network(Box::new(network)));
+        }
+        let policy = Policy { save_every: 1, ..policy };
+        if let Outcome::Stopped { signal } = run.drive(&mut training, &policy)? {
+            output.note(format_args!("stopped and saved; go on with --resume --out {}", dir.display()));
+            return Ok(Ending::Stopped { signal });
+        }
+        let evaluation = save_model(training, &loaded, &leakage, &dir, settings.options.seed)?;
+        let printed = Printed { run_dir: dir.display().to_string(), part: "val", leakage, evaluation };
+        run.finish(&printed)?;
+        write_report(&dir)?;
+        output.result(&printed)?;
+        Ok(Ending::Done)
+    }
+}
+
+impl Arguments {
+    /// The training of the network, where there is one, with its place among the models.
+    fn trainer(
+        &self,
+        config: &TrainConfig,
+        loaded: &Loaded,
+        training: &Training<'_>,
+        casting: Casting,
+        device: &device::Selected,
+    ) -> Result<Option<(usize, Trainer<EffectFit>)>> {
+        let mut networks = config.members.iter().enumerate().filter_map(|(index, member)| match member {
+            MemberConfig::Network(network) => Some((index, network)),
+            _ => None,
+        });
+        let Some((index, network)) = networks.next() else { return Ok(None) };
+        if networks.next().is_some() {
+            bail!("--models names two networks; one is trained at a time");
+        }
+        let (classes, labels) = (training.classes(), training.labels());
+        let (examples, parts, seed) = (&loaded.examples, &loaded.parts, self.options.seed);
+        let mut network = (**network).clone();
+        let others: Vec<_> = self.devices.iter().map(|name| Ok(device::select(name)?.device)).collect::<Result<_>>()?;
+        // an update of n devices takes n batches
+        network.stage.accumulation = 1 + others.len() as u64;
+        let trainer = Network::trainer(&network, examples, parts, classes, labels, seed, casting, &device.device)?;
+        Ok(Some((index, if others.is_empty() { trainer } else { trainer.with_devices(&others) })))
+    }
+
+    fn rehearse(&self, trainer: &mut Trainer<EffectFit>) -> Result<Rehearsal> {
+        if let Some(updates) = self.overfit_one_batch {
+            return Ok(Rehearsal { losses: trainer.overfit_one_batch(updates)?, rates: Vec::new(), suggestion: None });
+        }
+        let Some([low, high]) = self.learning_rate_range.as_deref() else {
+            bail!("--learning-rate-range takes two rates, such as 1e-5,1");
+        };
+        let range = trainer.learning_rate_range(*low, *high, RANGE_UPDATES)?;
+        let (rates, losses) = range.points.iter().map(|point| (point.learning_rate, point.loss)).unzip();
+        Ok(Rehearsal { losses, rates, suggestion: Some(range.suggestion) })
+    }
+}
+
+/// Values of the largest tensor of a step from which on a GPU repays half precision.
+const LARGE_WORK: usize = 1 << 22;
+/// Updates of a range test.
+const RANGE_UPDATES: u64 = 100;
+
+/// What a rehearsal found.
+#[derive(Serialize)]
+struct Rehearsal {
+    losses: Vec<f64>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    rates: Vec<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    suggestion: Option<f64>,
+}
+
+impl fmt::Display for Rehearsal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, last) = (self.losses.first().copied(), self.losses.last().copied());
+        match self.suggestion {
+            Some(rate) => writeln!(f, "the loss falls fastest at a learning rate of {rate:.2e}"),
+            None => writeln!(
+                f,
+                "on one batch the loss went from {:.4} to {:.4} in {} updates",
+                first.unwrap_or(f64::NAN),
+                last.unwrap_or(f64::NAN),
+                self.losses.len()
+            ),
+        }
+    }
+}
+
+/// Writes the model with its card and what the report tells, and gives the measures on the validation part.
+fn save_model(training: Training<'_>, loaded: &Loaded, leakage: &Leakage, dir: &Path, seed: u64) -> Result<Evaluation> {
+    let Loaded { examples, parts, split } = loaded;
+    let predictor = training.finish()?;
+    let rows = &parts.validation;
+    let strata = examples.table().column(STRATA).is_ok().then_some(STRATA);
+    let config = EvaluationConfig { bootstrap: 0, seed, strata };
+    let evaluation = Evaluation::of(&predictor, examples, rows, &config)?;
+    let members = Evaluation::of_members(&predictor, examples, rows, &config)?;
+    let origin = Origin {
+        table: examples.source().to_owned(),
+        table_hash: examples.hash().to_owned(),
+        split: split.clone(),
+        rows: [parts.train.len(), rows.len()],
+        leaky: leakage.leaky,
+        seed,
+    };
+    let encoder = Encoder::fit(examples, &parts.train)?;
+    let evidence = Evidence::of(examples, &parts.train)?;
+    let card = model_card(&predictor, &origin, &evaluation);
+    let model = Model { predictor, encoder, evidence, origin };
+    model.save(dir, &card)?;
+    save_report(dir, &model, &evaluation, &members)?;
+    Ok(evaluation)
+}
+
+/// The folder asked for, or the first unused one under `runs`.
+fn run_dir(options: &Options, table: &Path) -> Result<PathBuf> {
+    if let Some(out) = &options.out {
+        return Ok(out.clone());
+    }
+    if options.resume {
+        bail!("--resume needs --out with the folder of the stopped run");
+    }
+    let stem = table.file_stem().map_or_else(|| "table".into(), |stem| stem.to_string_lossy());
+    let first = PathBuf::from("runs").join(format!("pgx-{stem}"));
+    let numbered = (2u32..).map(|n| PathBuf::from("runs").join(format!("pgx-{stem}-{n}")));
+    std::iter::once(first).chain(numbered).find(|dir| !dir.exists()).context("no folder is left under runs")
+}
+
+/// Creates or resumes the run folder; where there is nothing to resume, the run starts at the beginning.
+fn open_run(dir: &Path, settings: &Settings, output: Output) -> Result<Run> {
+    let options = &settings.options;
+    let resumed = options.resume.then(|| Run::resume(dir, settings, options.strict));
+    let mut run = match resumed {
+        None => Run::create(dir, settings, options.force)?,
+        Some(Err(train::Error::NothingToResume { .. })) => {
+            output.note(format_args!("{}: nothing to resume, the run starts at the beginning", dir.display()));
+            Run::create(dir, settings, false)?
+        }
+        Some(resumed) => resumed?,
+    };
+    run.set_quiet(options.quiet);
+    #[cfg(feature = "tui")]
+    run.set_dashboard(options.tui);
+    Ok(run)
+}
+
+impl fmt::Display for Printed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "on the {} part, on which thresholds and calibration were chosen:", self.part)?;
+        write!(f, "{}", Shown(&self.evaluation))?;
+        writeln!(f, "model and report in {}", self.run_dir)
+    }
+}
+
+impl fmt::Display for Earlier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let dir = self.dir.display();
+        write!(f, "the run in {dir} was already finished, and nothing was done; its report: {dir}/report.html")
+    }
+}

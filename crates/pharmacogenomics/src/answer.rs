@@ -1,0 +1,181 @@
+//! [`Answer`]: what a model says of one question, how sure it is, and on what grounds.
+
+use crate::{
+    classifier::Classifier,
+    error::{Error, Result},
+    evidence::Near,
+    examples::Examples,
+    model_folder::Model,
+    normalise::normalise,
+    schema::{FieldKind, Schema, TargetKind},
+};
+use cupel_data::{Column, MISSING, Table, nearest_name};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// What a model says of one row.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answer {
+    /// By target.
+    pub targets: BTreeMap<String, TargetAnswer>,
+    /// Fields whose name training never saw.
+    pub unknown: Vec<UnknownName>,
+    /// The training groups that are nearest, nearest first.
+    pub evidence: Vec<Near>,
+    /// What answered: a guideline or the model.
+    pub answered_by: &'static str,
+}
+
+/// What a model says of one target.
+#[derive(Clone, Debug, Serialize)]
+pub struct TargetAnswer {
+    /// The class decided for, or the labels; empty when the model abstains.
+    pub answer: Vec<String>,
+    /// The probability of each class or label, largest first.
+    pub probabilities: Vec<(String, f64)>,
+    /// The classes that cannot be excluded at the promised coverage; of labels those that cannot be excluded.
+    pub possible: Vec<String>,
+    /// The promised coverage of [`possible`](Self::possible).
+    pub coverage: f64,
+    /// Nothing fits, or nothing can be excluded: the model does not know.
+    pub abstains: bool,
+}
+
+/// A name that training never saw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct UnknownName {
+    /// The field.
+    pub field: String,
+    /// The name, normalised.
+    pub name: String,
+    /// The known name that was probably meant.
+    pub did_you_mean: Option<String>,
+}
+
+/// Groups named as evidence.
+const NEAREST: usize = 5;
+
+impl Model {
+    /// Answers `rows` of `questions`.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when the questions lack a field.
+    pub fn answer(&self, questions: &Examples, rows: &[usize]) -> Result<Vec<Answer>> {
+        let said = self.predictor.probabilities(questions, rows)?;
+        let mut answers = Vec::with_capacity(rows.len());
+        for (i, row) in rows.iter().enumerate() {
+            let mut targets = BTreeMap::new();
+            for ((classes, answering), said) in
+                self.predictor.classes().iter().zip(self.predictor.answering()).zip(&said)
+            {
+                let p = said.row(i);
+                let mut probabilities: Vec<(String, f64)> =
+                    classes.names.iter().cloned().zip(p.iter().copied()).collect();
+                probabilities.sort_by(|a, b| b.1.total_cmp(&a.1));
+                let set = answering.conformal.set(classes.kind, p);
+                let name = |class: usize| classes.names[class].clone();
+                let (possible, abstains, decided): (Vec<String>, bool, Vec<usize>) = match classes.kind {
+                    TargetKind::Class => {
+                        let inside: Vec<usize> = (0..classes.len()).filter(|class| set[*class]).collect();
+                        let abstains = inside.is_empty() || inside.len() == classes.len();
+                        (
+                            inside.into_iter().map(name).collect(),
+                            abstains,
+                            answering.decision.class(p).into_iter().collect(),
+                        )
+                    }
+                    TargetKind::Labels => {
+                        let possible = (0..classes.len()).filter(|label| set[2 * label + 1]).map(name).collect();
+                        let sure = (0..classes.len()).any(|label| set[2 * label] != set[2 * label + 1]);
+                        let decided = answering.decision.labels(p).unwrap_or_default();
+                        let decided = (0..classes.len()).filter(|label| decided.get(*label) == Some(&true));
+                        (possible, !sure, decided.collect())
+                    }
+                };
+                let answer = if abstains { Vec::new() } else { decided.into_iter().map(name).collect() };
+                let coverage = answering.conformal.coverage;
+                let answer = TargetAnswer { answer, probabilities, possible, coverage, abstains };
+                targets.insert(classes.target.clone(), answer);
+            }
+            answers.push(Answer {
+                targets,
+                unknown: self.unknown(questions, *row)?,
+                evidence: self.evidence.nearest(questions, *row, NEAREST)?,
+                answered_by: "model",
+            });
+        }
+        Ok(answers)
+    }
+
+    /// The fields of a row whose name training never saw.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when the questions lack a field.
+    pub fn unknown(&self, questions: &Examples, row: usize) -> Result<Vec<UnknownName>> {
+        let mut unknown = Vec::new();
+        for (index, field) in self.predictor.schema().fields.iter().enumerate() {
+            let Some(vocabulary) = self.encoder.vocabulary(index) else { continue };
+            if field.kind != FieldKind::Category {
+                continue;
+            }
+            let Some(name) = questions.name(&field.name, row)?.filter(|name| vocabulary.position(name).is_none())
+            else {
+                continue;
+            };
+            let did_you_mean = vocabulary.suggestion(name).map(str::to_string);
+            unknown.push(UnknownName { field: field.name.clone(), name: name.to_string(), did_you_mean });
+        }
+        Ok(unknown)
+    }
+}
+
+/// One question from pairs of field and value; fields that are not given are missing.
+///
+/// # Errors
+/// [`Error::UnknownField`] for a field that the schema lacks, [`Error::Setting`] for a number that is none.
+pub fn question(schema: &Schema, given: &[(String, String)]) -> Result<Examples> {
+    let have: Vec<String> = schema.fields.iter().map(|field| field.name.clone()).collect();
+    for (name, _) in given {
+        if !have.contains(name) {
+            let suggestion = nearest_name(name, have.iter().map(String::as_str)).map(str::to_string);
+            return Err(Error::UnknownField { name: name.clone(), suggestion, have });
+        }
+    }
+    let mut columns = Vec::new();
+    for field in &schema.fields {
+        let value = given.iter().find(|(name, _)| *name == field.name).map_or("", |(_, value)| value.trim());
+        let normal = |part: &str| {
+            let mut out = String::new();
+            normalise(part, &mut out);
+            out
+        };
+        let column = match field.kind {
+            FieldKind::Category => {
+                let name = normal(value);
+                let code = if name.is_empty() { MISSING } else { 0 };
+                Column::Category { codes: vec![code], names: vec![name] }
+            }
+            FieldKind::Many => {
+                let mut names: Vec<String> =
+                    value.split(field.separator).map(normal).filter(|name| !name.is_empty()).collect();
+                names.sort();
+                names.dedup();
+                let count = names.len();
+                Column::Many { offsets: vec![0, count], codes: (0..count as u32).collect(), names }
+            }
+            FieldKind::Number => {
+                let number = match value {
+                    "" => None,
+                    value => Some(crate::examples::number(value).map_err(|problem| Error::Setting {
+                        name: "query",
+                        got: format!("{}={value}", field.name),
+                        expected: problem,
+                    })?),
+                };
+                Column::Number { values: vec![number.unwrap_or(0.0)], present: vec![number.is_some()] }
+            }
+        };
+        columns.push((field.name.clone(), column));
+    }
+    Examples::of_table(schema.clone(), Table::new(columns)?, "query")
+}

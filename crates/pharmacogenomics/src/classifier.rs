@@ -1,0 +1,175 @@
+//! [`Classifier`]: what every model here is, the baselines and the networks alike; [`Member`] is one that can be saved.
+
+use crate::{
+    counts::{Counts, CountsConfig},
+    error::Result,
+    examples::Examples,
+    linear::{Linear, LinearConfig},
+    network::{Network, NetworkConfig},
+    predictions::{Predictions, prior},
+    splits::Parts,
+    targets::{Classes, Labels},
+};
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+/// A fitted model of all targets of a schema.
+pub trait Classifier {
+    /// What it is called in tables.
+    fn name(&self) -> &'static str;
+
+    /// The probabilities of `rows`, one entry per target in the order of the schema.
+    ///
+    /// # Errors
+    /// [`Error::Data`](crate::Error::Data) when the examples lack a field.
+    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>>;
+}
+
+/// The share of each class in training, whatever the row says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Majority {
+    priors: Vec<(Classes, Vec<f64>)>,
+}
+
+impl Majority {
+    /// Counts the training `rows`.
+    pub fn fit(rows: &[usize], classes: &[Classes], labels: &[Labels]) -> Self {
+        let of_target =
+            |(classes, labels): (&Classes, &Labels)| (classes.clone(), prior(classes, labels.known(rows).len()));
+        Self { priors: classes.iter().zip(labels).map(of_target).collect() }
+    }
+}
+
+impl Classifier for Majority {
+    fn name(&self) -> &'static str {
+        "majority"
+    }
+
+    fn probabilities(&self, _: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+        let repeated = |prior: &Vec<f64>| rows.iter().flat_map(|_| prior.iter().copied()).collect();
+        let of_target =
+            |(classes, prior): &(Classes, Vec<f64>)| Predictions::new(classes.kind, classes.len(), repeated(prior));
+        Ok(self.priors.iter().map(of_target).collect())
+    }
+}
+
+impl Classifier for Counts {
+    fn name(&self) -> &'static str {
+        "counts"
+    }
+
+    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+        Self::probabilities(self, examples, rows)
+    }
+}
+
+impl Classifier for Linear {
+    fn name(&self) -> &'static str {
+        if self.config.tokens.crosses > 0.0 { "linear-crosses" } else { "linear" }
+    }
+
+    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+        Self::probabilities(self, examples, rows)
+    }
+}
+
+impl Classifier for Network {
+    fn name(&self) -> &'static str {
+        "network"
+    }
+
+    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+        Self::probabilities(self, examples, rows)
+    }
+}
+
+/// What a model is and how it is fitted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", tag = "model")]
+pub enum MemberConfig {
+    /// [`Majority`].
+    Majority,
+    /// [`Counts`].
+    Counts(CountsConfig),
+    /// [`Linear`].
+    Linear(LinearConfig),
+    /// [`Network`].
+    Network(Box<NetworkConfig>),
+}
+
+impl MemberConfig {
+    /// The settings of a model by its name: `majority`, `counts`, `linear`, `linear-crosses` or `network`.
+    pub fn named(name: &str) -> Option<Self> {
+        Some(match name {
+            "majority" => Self::Majority,
+            "counts" => Self::Counts(CountsConfig::default()),
+            "linear" => {
+                let mut config = LinearConfig::default();
+                config.tokens.crosses = 0.0;
+                Self::Linear(config)
+            }
+            "linear-crosses" => Self::Linear(LinearConfig::default()),
+            "network" => Self::Network(Box::default()),
+            _ => return None,
+        })
+    }
+
+    /// Fits the model to the train part; a network on `device`, and with the validation part to know when to stop.
+    ///
+    /// # Errors
+    /// Settings and data that the model refuses.
+    pub fn fit(
+        &self,
+        examples: &Examples,
+        parts: &Parts,
+        classes: &[Classes],
+        labels: &[Labels],
+        seed: u64,
+        device: &Device,
+    ) -> Result<Member> {
+        let rows = &parts.train;
+        Ok(match self {
+            Self::Majority => Member::Majority(Majority::fit(rows, classes, labels)),
+            Self::Counts(config) => Member::Counts(Counts::fit(config, examples, rows, classes, labels)?),
+            Self::Linear(config) => Member::Linear(Linear::fit(config, examples, rows, classes, labels)?),
+            Self::Network(config) => {
+                let network = Network::fit(config, examples, parts, classes, labels, seed, device)?;
+                Member::Network(Box::new(network))
+            }
+        })
+    }
+}
+
+/// A fitted model that can be saved.
+#[derive(Clone, Debug)]
+pub enum Member {
+    /// The share of each class.
+    Majority(Majority),
+    /// Counts with back-off.
+    Counts(Counts),
+    /// Logistic regression.
+    Linear(Linear),
+    /// A network over fields.
+    Network(Box<Network>),
+}
+
+impl Member {
+    fn inner(&self) -> &dyn Classifier {
+        match self {
+            Self::Majority(model) => model,
+            Self::Counts(model) => model,
+            Self::Linear(model) => model,
+            Self::Network(model) => model.as_ref(),
+        }
+    }
+}
+
+impl Classifier for Member {
+    fn name(&self) -> &'static str {
+        self.inner().name()
+    }
+
+    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+        self.inner().probabilities(examples, rows)
+    }
+}

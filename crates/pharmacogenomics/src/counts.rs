@@ -1,0 +1,160 @@
+//! [`Counts`]: shares of classes among training rows that agree in some fields, backed off from the many fields to the few.
+//!
+//! From level to level `p = (n_y + strength p_before) / (n + strength)`: the Dirichlet estimate whose prior is the level
+//! before (MacKay and Bauman Peto 1995, doi:10.1017/S1351324900000218). The first level is the share of each class among all
+//! rows; a level whose fields were never seen together leaves the estimate as it is.
+
+use crate::{
+    error::{Error, Result},
+    examples::Examples,
+    names::hash,
+    predictions::{Predictions, prior},
+    schema::{FieldKind, Schema},
+    targets::{Classes, Labels},
+};
+use cupel_data::MISSING;
+use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
+
+/// Settings of [`Counts`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CountsConfig {
+    /// The fields of each level, from the coarsest to the finest; empty for [`CountsConfig::levels_for`].
+    pub levels: Vec<Vec<String>>,
+    /// Rows that the level before counts for.
+    pub strength: f64,
+}
+
+impl Default for CountsConfig {
+    fn default() -> Self {
+        Self { levels: Vec::new(), strength: 3.0 }
+    }
+}
+
+impl CountsConfig {
+    /// Levels for a schema: of annotations gene, allele, drug, drug with gene and drug with allele; of others each field
+    /// and then all together.
+    pub fn levels_for(schema: &Schema) -> Vec<Vec<String>> {
+        let categories = schema.fields.iter().filter(|field| field.kind == FieldKind::Category);
+        let names: Vec<&str> = categories.map(|field| field.name.as_str()).collect();
+        let known: [&[&str]; 5] = [&["gene"], &["genalle"], &["drug"], &["drug", "gene"], &["drug", "genalle"]];
+        let owned = |level: &[&str]| level.iter().map(ToString::to_string).collect::<Vec<_>>();
+        if ["drug", "gene", "genalle"].iter().all(|name| names.contains(name)) {
+            return known.iter().map(|level| owned(level)).collect();
+        }
+        let mut levels: Vec<Vec<String>> = names.iter().map(|name| owned(&[name])).collect();
+        if names.len() > 1 {
+            levels.push(owned(&names));
+        }
+        levels
+    }
+}
+
+/// Fitted counts over all targets.
+#[derive(Clone, Debug)]
+pub struct Counts {
+    pub(crate) config: CountsConfig,
+    pub(crate) tables: Vec<CountTable>,
+}
+
+/// The counts of one target.
+#[derive(Clone, Debug)]
+pub(crate) struct CountTable {
+    pub(crate) classes: Classes,
+    pub(crate) prior: Vec<f64>,
+    /// By the hash of level and names: weighted rows, then weighted rows of each class.
+    pub(crate) cells: HashMap<u64, Vec<f32>>,
+}
+
+impl Counts {
+    /// Counts the training `rows`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for a strength that is not above 0, [`Error::Data`] for a level with an unknown field.
+    pub fn fit(
+        config: &CountsConfig,
+        examples: &Examples,
+        rows: &[usize],
+        classes: &[Classes],
+        labels: &[Labels],
+    ) -> Result<Self> {
+        if !(config.strength > 0.0 && config.strength.is_finite()) {
+            let (got, expected) = (config.strength.to_string(), "a number above 0".to_string());
+            return Err(Error::Setting { name: "strength", got, expected });
+        }
+        let mut config = config.clone();
+        if config.levels.is_empty() {
+            config.levels = CountsConfig::levels_for(examples.schema());
+        }
+        let keys = keys(&config, examples, rows)?;
+        let mut tables = Vec::new();
+        for (classes, labels) in classes.iter().zip(labels) {
+            let width = classes.len();
+            let mut cells: HashMap<u64, Vec<f32>> = HashMap::new();
+            let mut truth = vec![0.0; width];
+            let mut known = 0;
+            for (row, keys) in rows.iter().zip(&keys).filter(|(row, _)| labels.is_known(**row)) {
+                known += 1;
+                labels.write_row(*row, &mut truth);
+                let weight = examples.weight(*row);
+                for key in keys.iter().flatten() {
+                    let cell = cells.entry(*key).or_insert_with(|| vec![0.0; width + 1]);
+                    cell[0] += weight as f32;
+                    cell[1..].iter_mut().zip(&truth).for_each(|(count, y)| *count += (weight * y) as f32);
+                }
+            }
+            tables.push(CountTable { classes: classes.clone(), prior: prior(classes, known), cells });
+        }
+        Ok(Self { config, tables })
+    }
+
+    /// The probabilities of `rows`, target by target.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when a field of a level is missing.
+    pub fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+        let keys = keys(&self.config, examples, rows)?;
+        let strength = self.config.strength;
+        let of_table = |table: &CountTable| {
+            let mut values = Vec::with_capacity(rows.len() * table.prior.len());
+            for keys in &keys {
+                let mut p = table.prior.clone();
+                for cell in keys.iter().flatten().filter_map(|key| table.cells.get(key)) {
+                    let n = f64::from(cell[0]);
+                    p.iter_mut().zip(&cell[1..]).for_each(|(p, count)| {
+                        *p = (f64::from(*count) + strength * *p) / (n + strength);
+                    });
+                }
+                values.extend(p);
+            }
+            Predictions::new(table.classes.kind, table.prior.len(), values)
+        };
+        Ok(self.tables.iter().map(of_table).collect())
+    }
+}
+
+/// The key of each level of each row; `None` where a field of the level is missing.
+fn keys(config: &CountsConfig, examples: &Examples, rows: &[usize]) -> Result<Vec<Vec<Option<u64>>>> {
+    let table = examples.table();
+    let mut levels = Vec::new();
+    for (level, fields) in config.levels.iter().enumerate() {
+        let mut columns = Vec::new();
+        for field in fields {
+            let (codes, names) = table.category(field)?;
+            columns.push((codes, names.iter().map(|name| hash(name.as_bytes())).collect::<Vec<_>>()));
+        }
+        levels.push((level as u64, columns));
+    }
+    let key = |row: usize, (level, columns): &(u64, Vec<(&[u32], Vec<u64>)>)| {
+        let mut bytes = level.to_le_bytes().to_vec();
+        for (codes, hashes) in columns {
+            if codes[row] == MISSING {
+                return None;
+            }
+            bytes.extend(hashes[codes[row] as usize].to_le_bytes());
+        }
+        Some(hash(&bytes))
+    };
+    Ok(rows.iter().map(|row| levels.iter().map(|level| key(*row, level)).collect()).collect())
+}

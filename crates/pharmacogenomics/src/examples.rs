@@ -1,0 +1,357 @@
+//! [`Examples`]: the rows of a table as a schema sees them, with one spelling for every name.
+
+use crate::{
+    error::{Error, Result},
+    names::Names,
+    normalise::normalise,
+    schema::{FieldKind, Schema, TargetKind},
+};
+use cupel_data::{Column, MISSING, Table, TextRows};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
+
+/// Cells that mean "not known".
+pub(crate) fn is_missing(cell: &str) -> bool {
+    matches!(cell, "" | "NA" | "NaN" | "nan")
+}
+
+/// Rows with their fields, targets, groups, weights and times.
+///
+/// Names are normalised (see [`normalise`](crate::normalise)) when they are read, those of targets too.
+#[derive(Clone, Debug)]
+pub struct Examples {
+    schema: Schema,
+    table: Table,
+    groups: Option<Vec<u32>>,
+    group_names: Vec<String>,
+    weights: Option<Vec<f64>>,
+    times: Option<Vec<f64>>,
+    source: String,
+    hash: String,
+}
+
+/// What a table must have beside the fields.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// Targets and groups, to fit or to measure.
+    Learning,
+    /// Nothing: targets, groups, weights and times are taken where they are there.
+    Asking,
+}
+
+/// A column while it is read.
+enum Reader {
+    Category { codes: Vec<u32>, names: Names },
+    Many { offsets: Vec<usize>, codes: Vec<u32>, names: Names, separator: char },
+    Number { values: Vec<f64>, present: Vec<bool> },
+}
+
+impl Reader {
+    fn new(kind: Kind) -> Self {
+        match kind {
+            Kind::Category | Kind::Verbatim => Self::Category { codes: Vec::new(), names: Names::default() },
+            Kind::Many(separator) => {
+                Self::Many { offsets: vec![0], codes: Vec::new(), names: Names::default(), separator }
+            }
+            Kind::Number => Self::Number { values: Vec::new(), present: Vec::new() },
+        }
+    }
+
+    fn finish(self) -> Column {
+        let owned = |names: Names| names.iter().map(str::to_string).collect();
+        match self {
+            Self::Category { codes, names } => Column::Category { codes, names: owned(names) },
+            Self::Many { offsets, codes, names, .. } => Column::Many { offsets, codes, names: owned(names) },
+            Self::Number { values, present } => Column::Number { values, present },
+        }
+    }
+}
+
+/// How a column is read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Category,
+    /// As it is written, but for white space at the ends: identifiers of groups, words of splits.
+    Verbatim,
+    Many(char),
+    Number,
+}
+
+impl Examples {
+    /// Reads a table: TSV, CSV and their kin, with a header. The columns `also` are read as they are written, for
+    /// splits that stand in the table.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when it cannot be read, when a column of the schema is missing, or when a cell of a number is none.
+    pub fn read(path: &Path, schema: &Schema, also: &[&str], purpose: Purpose) -> Result<Self> {
+        schema.check()?;
+        let mut rows = TextRows::open(path)?;
+        let mut plan: Vec<(usize, String, Kind)> = Vec::new();
+        for (name, kind, needed) in wanted(schema, also, purpose) {
+            if plan.iter().any(|(_, known, _)| *known == name) {
+                continue; // the time may be the group
+            }
+            match rows.position(&name) {
+                Ok(position) => plan.push((position, name, kind)),
+                Err(_) if !needed => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let mut readers: Vec<Reader> = plan.iter().map(|(_, _, kind)| Reader::new(*kind)).collect();
+        // where in the row the columns stand, so that cells are walked once
+        let mut of_cell: Vec<Option<usize>> = vec![None; rows.names().len()];
+        for (reader, (position, _, _)) in plan.iter().enumerate() {
+            of_cell[*position] = Some(reader);
+        }
+        let mut text = String::new();
+        loop {
+            let fault = {
+                let Some(row) = rows.next()? else { break };
+                let cells = row.cells().enumerate();
+                let chosen = cells.filter_map(|(position, cell)| of_cell[position].map(|reader| (reader, cell)));
+                let mut fault = None;
+                for (reader, cell) in chosen {
+                    if let Err(problem) = push(&mut readers[reader], cell, plan[reader].2, &mut text) {
+                        fault = Some((plan[reader].0, problem));
+                        break;
+                    }
+                }
+                fault
+            };
+            if let Some((column, problem)) = fault {
+                let fix = "write NA where it is not known, or make the field a category";
+                return Err(rows.cell_error(column, problem, fix).into());
+            }
+        }
+        let columns = plan.into_iter().zip(readers).map(|((_, name, _), reader)| (name, reader.finish())).collect();
+        Self::new(schema.clone(), Table::new(columns)?, path.display().to_string(), hash_file(path)?)
+    }
+
+    /// Examples of a table in memory; its names must be normalised.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a field that is missing or of another kind; [`Error::Setting`] for a weight below 0.
+    pub fn of_table(schema: Schema, table: Table, source: &str) -> Result<Self> {
+        let mut hasher = blake3::Hasher::new();
+        for (name, column) in table.iter() {
+            hasher.update(name.as_bytes());
+            hasher.update(format!("{column:?}").as_bytes());
+        }
+        let hash = hasher.finalize().to_hex().to_string();
+        Self::new(schema, table, source.to_string(), hash)
+    }
+
+    fn new(schema: Schema, table: Table, source: String, hash: String) -> Result<Self> {
+        for field in &schema.fields {
+            match field.kind {
+                FieldKind::Category => drop(table.category(&field.name)?),
+                FieldKind::Many => drop(table.many(&field.name)?),
+                FieldKind::Number => drop(table.number(&field.name)?),
+            }
+        }
+        let (mut groups, mut group_names) = (None, Vec::new());
+        if let Some(name) = schema.group.as_deref().filter(|name| table.column(name).is_ok()) {
+            let (codes, names) = table.category(name)?;
+            // rows without a group stand alone
+            let mut alone = names.len() as u32;
+            let mut own = |code: u32| {
+                if code != MISSING {
+                    return code;
+                }
+                alone += 1;
+                alone - 1
+            };
+            groups = Some(codes.iter().map(|code| own(*code)).collect());
+            group_names = names.to_vec();
+        }
+        let weights = match schema.weight.as_deref().filter(|name| table.column(name).is_ok()) {
+            None => None,
+            Some(name) => {
+                let (values, present) = table.number(name)?;
+                if let Some(row) = values.iter().position(|value| *value < 0.0) {
+                    return Err(Error::Setting {
+                        name: "weight",
+                        got: format!("{} in row {}", values[row], row + 1),
+                        expected: "a number of at least 0".into(),
+                    });
+                }
+                let weight = |(value, present): (&f64, &bool)| if *present { *value } else { 1.0 };
+                Some(values.iter().zip(present).map(weight).collect())
+            }
+        };
+        let times = match schema.time.as_deref().and_then(|name| table.column(name).ok()) {
+            Some(Column::Number { values, present }) => {
+                let known = |(value, present): (&f64, &bool)| if *present { *value } else { f64::NAN };
+                Some(values.iter().zip(present).map(known).collect())
+            }
+            // an identifier that counts up is a time too
+            Some(Column::Category { codes, names }) => {
+                let of_name: Vec<f64> = names.iter().map(|name| name.parse().unwrap_or(f64::NAN)).collect();
+                Some(codes.iter().map(|code| of_name.get(*code as usize).copied().unwrap_or(f64::NAN)).collect())
+            }
+            _ => None,
+        };
+        Ok(Self { schema, table, groups, group_names, weights, times, source, hash })
+    }
+
+    /// What the columns mean.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The columns, with normalised names.
+    pub fn table(&self) -> &Table {
+        &self.table
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.table.row_count()
+    }
+
+    /// Whether there are no rows.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The group of each row; `None` when the schema or the table has none.
+    pub fn groups(&self) -> Option<&[u32]> {
+        self.groups.as_deref()
+    }
+
+    /// The group of each row, every row on its own when there are no groups.
+    pub fn groups_or_rows(&self) -> Vec<u32> {
+        self.groups.clone().unwrap_or_else(|| (0..self.len() as u32).collect())
+    }
+
+    /// The name of a group as the table writes it.
+    pub fn group_name(&self, group: u32) -> Option<&str> {
+        self.group_names.get(group as usize).map(String::as_str)
+    }
+
+    /// The weight of a row.
+    pub fn weight(&self, row: usize) -> f64 {
+        self.weights.as_ref().map_or(1.0, |weights| weights[row])
+    }
+
+    /// The time of each row, NaN where it is not known; `None` when the schema or the table has none.
+    pub fn times(&self) -> Option<&[f64]> {
+        self.times.as_deref()
+    }
+
+    /// Where the rows come from.
+    pub fn source(&self) -> &str {
+        &self.source
+    }
+
+    /// BLAKE3 of the file, or of the columns of a table in memory.
+    pub fn hash(&self) -> &str {
+        &self.hash
+    }
+
+    /// The name that a category has in a row; `None` where it is missing.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when there is no such column of categories.
+    pub fn name(&self, column: &str, row: usize) -> Result<Option<&str>> {
+        let (codes, names) = self.table.category(column)?;
+        Ok(names.get(codes[row] as usize).map(String::as_str))
+    }
+}
+
+fn wanted(schema: &Schema, also: &[&str], purpose: Purpose) -> Vec<(String, Kind, bool)> {
+    let learning = purpose == Purpose::Learning;
+    let mut wanted: Vec<(String, Kind, bool)> = Vec::new();
+    for field in &schema.fields {
+        let kind = match field.kind {
+            FieldKind::Category => Kind::Category,
+            FieldKind::Many => Kind::Many(field.separator),
+            FieldKind::Number => Kind::Number,
+        };
+        wanted.push((field.name.clone(), kind, learning));
+    }
+    for target in &schema.targets {
+        let kind = match target.kind {
+            TargetKind::Class => Kind::Category,
+            TargetKind::Labels => Kind::Many(target.separator),
+        };
+        wanted.push((target.name.clone(), kind, learning));
+    }
+    wanted.extend(schema.group.iter().map(|name| (name.clone(), Kind::Verbatim, learning)));
+    wanted.extend(schema.weight.iter().map(|name| (name.clone(), Kind::Number, learning)));
+    wanted.extend(schema.time.iter().map(|name| (name.clone(), Kind::Verbatim, false)));
+    wanted.extend(also.iter().map(|name| (name.to_string(), Kind::Verbatim, true)));
+    wanted
+}
+
+/// Adds a cell; the error says what is wrong with it.
+fn push(reader: &mut Reader, cell: &str, kind: Kind, text: &mut String) -> std::result::Result<(), String> {
+    let too_many = || "the column has more than 4 billion different names".to_string();
+    match reader {
+        Reader::Category { codes, names } => {
+            if is_missing(cell) {
+                codes.push(MISSING);
+            } else if kind == Kind::Verbatim {
+                codes.push(names.insert(cell).ok_or_else(too_many)?);
+            } else {
+                text.clear();
+                normalise(cell, text);
+                // a cell of nothing but separators' white space, such as "_", is as good as empty
+                codes.push(if text.is_empty() { MISSING } else { names.insert(text).ok_or_else(too_many)? });
+            }
+        }
+        Reader::Many { offsets, codes, names, separator } => {
+            if !is_missing(cell) {
+                let first = codes.len();
+                for part in cell.split(*separator) {
+                    text.clear();
+                    normalise(part, text);
+                    if text.is_empty() {
+                        continue;
+                    }
+                    let code = names.insert(text).ok_or_else(too_many)?;
+                    if !codes[first..].contains(&code) {
+                        codes.push(code);
+                    }
+                }
+            }
+            offsets.push(codes.len());
+        }
+        Reader::Number { values, present } => {
+            let value: Option<f64> = if is_missing(cell) { None } else { Some(number(cell)?) };
+            values.push(value.unwrap_or(0.0));
+            present.push(value.is_some());
+        }
+    }
+    Ok(())
+}
+
+/// A finite number.
+pub(crate) fn number(cell: &str) -> std::result::Result<f64, String> {
+    let value: Option<f64> = cell.parse().ok().filter(|value: &f64| value.is_finite());
+    value.ok_or_else(|| format!("{cell:?} is not a finite number"))
+}
+
+fn hash_file(path: &Path) -> Result<String> {
+    let mut hasher = blake3::Hasher::new();
+    let mut file = File::open(path).map_err(cupel_data::Error::io("open", path))?;
+    let mut buffer = vec![0; 1 << 18];
+    loop {
+        let read = file.read(&mut buffer).map_err(cupel_data::Error::io("read", path))?;
+        if read == 0 {
+            return Ok(hasher.finalize().to_hex().to_string());
+        }
+        hasher.update(&buffer[..read]);
+    }
+}
+
+/// The columns of a table, for choosing a schema before it is read.
+///
+/// # Errors
+/// [`Error::Data`] when it cannot be read.
+pub fn column_names(path: &Path) -> Result<Vec<String>> {
+    Ok(TextRows::open(&PathBuf::from(path))?.names().to_vec())
+}

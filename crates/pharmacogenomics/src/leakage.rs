@@ -1,0 +1,134 @@
+//! [`Leakage`]: how much of a held-out part training has already seen.
+
+use crate::{
+    error::{Error, Result},
+    examples::Examples,
+    schema::FieldKind,
+    splits::{Parts, pairs},
+};
+use cupel_data::MISSING;
+use serde::Serialize;
+use std::collections::{BTreeMap, HashSet};
+
+/// What the held-out parts share with training.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Leakage {
+    /// Rows of train, val, test and of no part.
+    pub rows: [usize; 4],
+    /// The validation part; `None` without rows.
+    pub val: Option<Shared>,
+    /// The test part; `None` without rows.
+    pub test: Option<Shared>,
+    /// Share of the test rows whose group is in the validation part: no leak of the answers, but thresholds and settings were
+    /// chosen on such rows.
+    pub test_in_val: f64,
+    /// The column of the groups; without one, rows that agree in every field count as one group.
+    pub unit: String,
+    /// Fields of which no held-out value may be known in training, as the caller asked.
+    pub cold: Vec<String>,
+    /// Whether the split must not be reported on.
+    pub leaky: bool,
+}
+
+/// Shares of the rows of one held-out part, between 0 and 1.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Shared {
+    /// A row of the same group is in train.
+    pub group: f64,
+    /// The same drug and allele are together in train; `None` where the table has no such columns.
+    pub pair: Option<f64>,
+    /// A row with the same fields is in train.
+    pub all_fields: f64,
+    /// The value of the field is in train.
+    pub fields: BTreeMap<String, f64>,
+}
+
+impl Leakage {
+    /// Measures a split. Values of the fields `cold` must not be shared either.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a cold field that is none.
+    pub fn of(examples: &Examples, parts: &Parts, cold: &[String]) -> Result<Self> {
+        let whole = whole_rows(examples)?;
+        let (unit, groups) = match (&examples.schema().group, examples.groups()) {
+            (Some(name), Some(groups)) => (name.clone(), groups.to_vec()),
+            _ => ("all fields".into(), whole.clone()),
+        };
+        let pairs = pairs(examples).ok();
+        for field in cold {
+            examples.table().category(field)?;
+        }
+        let part = |rows: &[usize], before: &[&[usize]]| -> Result<Option<Shared>> {
+            if rows.is_empty() {
+                return Ok(None);
+            }
+            let mut fields = BTreeMap::new();
+            let names = examples.schema().fields.iter().filter(|field| field.kind == FieldKind::Category);
+            for name in names.map(|field| &field.name).chain(cold) {
+                fields.insert(name.clone(), share(examples.table().category(name)?.0, rows, before, true));
+            }
+            Ok(Some(Shared {
+                group: share(&groups, rows, before, false),
+                pair: pairs.as_ref().map(|pairs| share(pairs, rows, before, false)),
+                all_fields: share(&whole, rows, before, false),
+                fields,
+            }))
+        };
+        let val = part(&parts.validation, &[&parts.train])?;
+        let test = part(&parts.test, &[&parts.train])?;
+        let test_in_val =
+            if parts.test.is_empty() { 0.0 } else { share(&groups, &parts.test, &[&parts.validation], false) };
+        let leaks = |shared: &Option<Shared>| {
+            shared.as_ref().is_some_and(|shared| {
+                shared.group > 0.0
+                    || cold.iter().any(|field| shared.fields.get(field).is_some_and(|share| *share > 0.0))
+            })
+        };
+        let leaky = leaks(&val) || leaks(&test);
+        let rows = [parts.train.len(), parts.validation.len(), parts.test.len(), parts.dropped.len()];
+        Ok(Self { rows, val, test, test_in_val, unit, cold: cold.to_vec(), leaky })
+    }
+
+    /// Refuses a leaky split.
+    ///
+    /// # Errors
+    /// [`Error::LeakySplit`] with the part and the share.
+    pub fn refuse(&self) -> Result<()> {
+        if !self.leaky {
+            return Ok(());
+        }
+        let mut worst = ("test", 0.0, self.unit.clone());
+        for (part, shared) in [("val", &self.val), ("test", &self.test)] {
+            let Some(shared) = shared else { continue };
+            let of_cold = self.cold.iter().filter_map(|field| Some((field.clone(), *shared.fields.get(field)?)));
+            for (unit, share) in of_cold.chain([(self.unit.clone(), shared.group)]) {
+                if share > worst.1 {
+                    worst = (part, share, unit);
+                }
+            }
+        }
+        Err(Error::LeakySplit { part: worst.0, share: 100.0 * worst.1, unit: worst.2 })
+    }
+}
+
+/// The share of `rows` whose code some row of `before` has; missing codes are never shared where `optional`.
+fn share(codes: &[u32], rows: &[usize], before: &[&[usize]], optional: bool) -> f64 {
+    let seen: HashSet<u32> = before.iter().flat_map(|rows| rows.iter().map(|row| codes[*row])).collect();
+    let shared = rows.iter().filter(|row| seen.contains(&codes[**row]) && !(optional && codes[**row] == MISSING));
+    shared.count() as f64 / rows.len() as f64
+}
+
+/// Rows that agree in every field of categories have one number.
+fn whole_rows(examples: &Examples) -> Result<Vec<u32>> {
+    let fields = examples.schema().fields.iter().filter(|field| field.kind == FieldKind::Category);
+    let columns: Vec<&[u32]> =
+        fields.map(|field| Ok(examples.table().category(&field.name)?.0)).collect::<Result<_>>()?;
+    let mut seen = std::collections::HashMap::new();
+    Ok((0..examples.len())
+        .map(|row| {
+            let key: Vec<u32> = columns.iter().map(|codes| codes[row]).collect();
+            let next = seen.len() as u32;
+            *seen.entry(key).or_insert(next)
+        })
+        .collect())
+}

@@ -1,0 +1,71 @@
+//! Pharmacogenomics: what a drug does in a genotype, with the odds, the evidence and an honest "unknown".
+//!
+//! A [`Schema`] says which columns of a table are fields and which are targets; [`Examples`] reads them under one spelling,
+//! [`Parts`] splits them and [`Leakage`] says what a split gives away. [`Predictor::train`] fits models, blends and calibrates them;
+//! [`Model`] is the folder that answers, [`Evaluation`] what it is worth. [`Encoder`] turns names into ids of an embedding table.
+
+mod answer;
+mod blend;
+mod classifier;
+mod conformal;
+mod counts;
+mod decision;
+mod effect_fit;
+mod encode_file;
+mod encoder;
+mod error;
+mod evaluation;
+mod evidence;
+mod examples;
+mod field_net;
+mod head_loss;
+mod leakage;
+mod linear;
+mod member_file;
+pub mod metrics;
+mod minimise;
+mod model_folder;
+mod names;
+mod network;
+mod normalise;
+mod outputs;
+mod planted;
+mod predictions;
+mod predictor;
+mod schema;
+mod splits;
+mod targets;
+mod tokens;
+mod training;
+mod vocabulary;
+
+pub use answer::{Answer, TargetAnswer, UnknownName, question};
+pub use blend::Blend;
+pub use classifier::{Classifier, Majority, Member, MemberConfig};
+pub use conformal::Conformal;
+pub use counts::{Counts, CountsConfig};
+pub use decision::Decision;
+pub use effect_fit::{EffectBatch, EffectConfig, EffectFit};
+pub use encode_file::{encode_file, encode_rows, fit_file};
+pub use encoder::{Encoded, Encoder, FieldRecord};
+pub use error::{Error, Result};
+pub use evaluation::{Coverage, Evaluation, EvaluationConfig, Measures, STRATUM_ROWS, TargetEvaluation};
+pub use evidence::{Evidence, Near};
+pub use examples::{Examples, Purpose, column_names};
+pub use field_net::{FieldNet, FieldNetConfig, Inputs, Interaction, Widths};
+pub use head_loss::HeadLoss;
+pub use leakage::{Leakage, Shared};
+pub use linear::{Linear, LinearConfig};
+pub use model_folder::{Model, Origin};
+pub use network::{Network, NetworkConfig};
+pub use normalise::normalise;
+pub use outputs::{model_card, save_report};
+pub use planted::{PLANTED_FIELDS, PLANTED_PAIRS, Planted, planted};
+pub use predictions::Predictions;
+pub use predictor::{Answering, Predictor, TrainConfig};
+pub use schema::{Field, FieldKind, FieldSet, MIN_CLASS, Schema, Target, TargetKind};
+pub use splits::{Parts, SplitKind};
+pub use targets::{Classes, Labels, OTHER};
+pub use tokens::TokenConfig;
+pub use training::Training;
+pub use vocabulary::{FIRST_ID, MISSING_ID, UNKNOWN_ID, Vocabulary};

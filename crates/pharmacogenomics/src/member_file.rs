@@ -1,0 +1,206 @@
+//! A fitted [`Member`] as bytes: safetensors with the settings as JSON in the header, nothing that could run.
+
+use crate::{
+    classifier::{Majority, Member},
+    counts::{CountTable, Counts, CountsConfig},
+    encoder::{Encoder, FieldRecord},
+    error::{Error, Result},
+    linear::{Head, Linear, LinearConfig},
+    network::{Network, NetworkConfig, widths},
+    schema::Schema,
+    targets::Classes,
+    tokens::Tokens,
+};
+use burn::tensor::Device;
+use cupel_train::{export_safetensors_bytes, import_safetensors_bytes};
+use safetensors::{Dtype, SafeTensors, tensor::TensorView};
+use serde::{Deserialize, Serialize};
+use std::{collections::HashMap, path::Path};
+
+/// The entry of the header that holds the settings.
+const SETTINGS: &str = "cupel.pharmacogenomics";
+
+/// What the tensors belong to.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+enum Settings {
+    Majority(Majority),
+    Counts { config: CountsConfig, tables: Vec<(Classes, Vec<f64>)> },
+    Linear { config: LinearConfig, schema: Schema, targets: Vec<Classes> },
+    Network { config: Box<NetworkConfig>, schema: Schema, fields: Vec<FieldRecord>, targets: Vec<Classes> },
+}
+
+/// Wider layers than this are a damaged file: a net is made before its weights are read.
+const LARGEST_LAYER: usize = 1 << 16;
+
+struct Raw {
+    name: String,
+    dtype: Dtype,
+    shape: Vec<usize>,
+    bytes: Vec<u8>,
+}
+
+impl Raw {
+    fn keys(name: String, keys: &[u64]) -> Self {
+        let bytes = keys.iter().flat_map(|key| key.to_le_bytes()).collect();
+        Self { name, dtype: Dtype::U64, shape: vec![keys.len()], bytes }
+    }
+
+    fn numbers<'a>(name: String, rows: usize, numbers: impl Iterator<Item = &'a f32>) -> Self {
+        let bytes: Vec<u8> = numbers.flat_map(|number| number.to_le_bytes()).collect();
+        let columns = if rows == 0 { 0 } else { bytes.len() / 4 / rows };
+        Self { name, dtype: Dtype::F32, shape: vec![rows, columns], bytes }
+    }
+}
+
+impl Member {
+    /// The model as the bytes of a safetensors file.
+    ///
+    /// # Errors
+    /// [`Error::Json`] and [`Error::Weights`] when it cannot be encoded.
+    pub fn to_bytes(&self, targets: &[Classes]) -> Result<Vec<u8>> {
+        let mut raw = Vec::new();
+        let settings = match self {
+            Self::Majority(model) => Settings::Majority(model.clone()),
+            Self::Counts(model) => {
+                for (target, table) in model.tables.iter().enumerate() {
+                    let mut keys: Vec<u64> = table.cells.keys().copied().collect();
+                    keys.sort_unstable();
+                    let cells = keys.iter().flat_map(|key| &table.cells[key]);
+                    raw.push(Raw::numbers(format!("cells.{target}"), keys.len(), cells));
+                    raw.push(Raw::keys(format!("keys.{target}"), &keys));
+                }
+                let tables = model.tables.iter().map(|table| (table.classes.clone(), table.prior.clone())).collect();
+                Settings::Counts { config: model.config.clone(), tables }
+            }
+            Self::Linear(model) => {
+                raw.push(Raw::keys("keys".into(), &model.tokens.keys()));
+                for (target, head) in model.heads.iter().enumerate() {
+                    raw.push(Raw::numbers(format!("weights.{target}"), model.tokens.len() + 1, head.weights.iter()));
+                }
+                let (config, schema) = (model.config.clone(), model.tokens.schema().clone());
+                Settings::Linear { config, schema, targets: targets.to_vec() }
+            }
+            Self::Network(model) => {
+                let bytes = export_safetensors_bytes(&model.net)?;
+                let weights = |source| Error::Weights { what: "encoding a network", source };
+                for (name, view) in SafeTensors::deserialize(&bytes).map_err(weights)?.iter() {
+                    let (dtype, shape, bytes) = (view.dtype(), view.shape().to_vec(), view.data().to_vec());
+                    raw.push(Raw { name: name.to_string(), dtype, shape, bytes });
+                }
+                Settings::Network {
+                    config: Box::new(model.config.clone()),
+                    schema: model.encoder.schema().clone(),
+                    fields: model.encoder.record(),
+                    targets: targets.to_vec(),
+                }
+            }
+        };
+        let weights = |source| Error::Weights { what: "encoding a model", source };
+        let settings = serde_json::to_string(&settings).map_err(json("encoding a model"))?;
+        let views = raw
+            .iter()
+            .map(|raw| Ok((raw.name.as_str(), TensorView::new(raw.dtype, raw.shape.clone(), &raw.bytes)?)))
+            .collect::<std::result::Result<Vec<_>, _>>()
+            .map_err(weights)?;
+        safetensors::serialize(views, Some(HashMap::from([(SETTINGS.to_string(), settings)]))).map_err(weights)
+    }
+
+    /// The model that [`to_bytes`](Self::to_bytes) wrote, a network on `device`; `path` is for messages.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with what is wrong.
+    pub fn from_bytes(bytes: &[u8], path: &Path, device: &Device) -> Result<Self> {
+        let fault = |problem: String| Error::Model {
+            path: path.to_path_buf(),
+            problem,
+            fix: "the file is damaged or not of this program; train the model again",
+        };
+        let (_, header) = SafeTensors::read_metadata(bytes).map_err(|error| fault(error.to_string()))?;
+        let settings = header.metadata().as_ref().and_then(|entries| entries.get(SETTINGS));
+        let settings = settings.ok_or_else(|| fault("it holds no model of pharmacogenomics".into()))?;
+        let settings: Settings = serde_json::from_str(settings).map_err(|error| fault(error.to_string()))?;
+        let file = SafeTensors::deserialize(bytes).map_err(|error| fault(error.to_string()))?;
+        let keys = |name: &str| -> Result<Vec<u64>> {
+            let view = file.tensor(name).map_err(|error| fault(format!("{name}: {error}")))?;
+            if view.dtype() != Dtype::U64 {
+                return Err(fault(format!("{name} is {:?}, expected U64", view.dtype())));
+            }
+            Ok(view.data().chunks_exact(8).map(|eight| u64::from_le_bytes(array(eight))).collect())
+        };
+        let numbers = |name: &str, expected: [usize; 2]| -> Result<Vec<f32>> {
+            let view = file.tensor(name).map_err(|error| fault(format!("{name}: {error}")))?;
+            if view.dtype() != Dtype::F32 || view.shape() != expected && expected[0] > 0 {
+                let (dtype, shape) = (view.dtype(), view.shape());
+                return Err(fault(format!("{name} is {dtype:?} {shape:?}, expected F32 {expected:?}")));
+            }
+            let numbers: Vec<f32> = view.data().chunks_exact(4).map(|four| f32::from_le_bytes(array(four))).collect();
+            match numbers.iter().all(|number| number.is_finite()) {
+                true => Ok(numbers),
+                false => Err(fault(format!("{name} holds a number that is not finite"))),
+            }
+        };
+        Ok(match settings {
+            Settings::Majority(model) => Self::Majority(model),
+            Settings::Counts { config, tables } => {
+                let mut counts = Vec::new();
+                for (target, (classes, prior)) in tables.into_iter().enumerate() {
+                    let keys = keys(&format!("keys.{target}"))?;
+                    let width = classes.len() + 1;
+                    let cells = numbers(&format!("cells.{target}"), [keys.len(), width])?;
+                    if prior.len() + 1 != width {
+                        return Err(fault(format!(
+                            "target {target} has {} classes and {} priors",
+                            width - 1,
+                            prior.len()
+                        )));
+                    }
+                    let cells = keys.into_iter().zip(cells.chunks_exact(width).map(<[f32]>::to_vec)).collect();
+                    counts.push(CountTable { classes, prior, cells });
+                }
+                Self::Counts(Counts { config, tables: counts })
+            }
+            Settings::Linear { config, schema, targets } => {
+                schema.check().map_err(|error| fault(error.to_string()))?;
+                let keys = keys("keys")?;
+                let mut heads = Vec::new();
+                for (target, classes) in targets.iter().enumerate() {
+                    let (kind, width) = (classes.kind, classes.len());
+                    let weights = numbers(&format!("weights.{target}"), [keys.len() + 1, width])?;
+                    heads.push(Head { kind, width, weights });
+                }
+                let tokens = Tokens::of_keys(config.tokens.clone(), schema, &keys);
+                if tokens.len() != keys.len() {
+                    return Err(fault("a key stands there twice".into()));
+                }
+                Self::Linear(Linear { config, tokens, heads })
+            }
+            Settings::Network { config, schema, fields, targets } => {
+                schema.check().map_err(|error| fault(error.to_string()))?;
+                if config.net.embedding == 0 || config.net.embedding.max(config.net.hidden) > LARGEST_LAYER {
+                    return Err(fault(format!("a network of {} x {}", config.net.embedding, config.net.hidden)));
+                }
+                let encoder = Encoder::of_record(schema, fields).map_err(|error| fault(error.to_string()))?;
+                let widths = widths(&encoder, &targets);
+                let net = config.net.init(&widths, device);
+                let net = import_safetensors_bytes(bytes, net, &path.display().to_string())
+                    .map_err(|error| fault(error.to_string()))?;
+                let heads = targets.iter().map(|classes| (classes.kind, classes.len())).collect();
+                let (config, device) = (*config, device.clone());
+                Self::Network(Box::new(Network { config, encoder, widths, heads, net, device }))
+            }
+        })
+    }
+}
+
+/// As many bytes as there are: the caller cuts chunks of exactly that length.
+fn array<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut array = [0; N];
+    array.copy_from_slice(bytes);
+    array
+}
+
+fn json(what: &str) -> impl FnOnce(serde_json::Error) -> Error {
+    let what = what.to_string();
+    move |source| Error::Json { what, source }
+}

@@ -1,0 +1,166 @@
+//! A [`Predictor`] as a folder: weights in safetensors, the rest in `model.json`, a card to read.
+//!
+//! | file | content |
+//! |---|---|
+//! | `member-N.safetensors` | the weights of model N |
+//! | `evidence.tsv` | the training rows, for the nearest evidence of an answer |
+//! | `card.md` | the model card |
+//! | `model.json` | schema, names, classes, blend, thresholds, and the hash of every other file; written last |
+
+use crate::{
+    classifier::Member,
+    encoder::{Encoder, FieldRecord},
+    error::{Error, Result},
+    evidence::Evidence,
+    predictor::{Answering, Predictor},
+    schema::Schema,
+    targets::Classes,
+};
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+use std::{collections::BTreeMap, fs, path::Path};
+
+const MODEL: &str = "model.json";
+const EVIDENCE: &str = "evidence.tsv";
+const CARD: &str = "card.md";
+/// Newest format that is written and read.
+const FORMAT: u32 = 1;
+
+/// Where a model comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Origin {
+    /// The table.
+    pub table: String,
+    /// BLAKE3 of the table.
+    pub table_hash: String,
+    /// The column or kind of the split.
+    pub split: String,
+    /// Rows of train and validation.
+    pub rows: [usize; 2],
+    /// Whether the split was known to leak.
+    pub leaky: bool,
+    /// Every random draw followed from this.
+    pub seed: u64,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Content {
+    format: u32,
+    version: String,
+    schema: Schema,
+    fields: Vec<FieldRecord>,
+    classes: Vec<Classes>,
+    answering: Vec<Answering>,
+    members: Vec<String>,
+    origin: Origin,
+    /// BLAKE3 of each file beside this one.
+    files: BTreeMap<String, String>,
+}
+
+/// A model from a folder, with what is needed to answer.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// The models and their calibration.
+    pub predictor: Predictor,
+    /// The names that training saw.
+    pub encoder: Encoder,
+    /// The training rows.
+    pub evidence: Evidence,
+    /// Where it comes from.
+    pub origin: Origin,
+}
+
+impl Model {
+    /// Writes the folder; `card` is the text of the model card.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when a file cannot be written, [`Error::Weights`] and [`Error::Json`] when it cannot be encoded.
+    pub fn save(&self, dir: &Path, card: &str) -> Result<()> {
+        fs::create_dir_all(dir).map_err(cupel_data::Error::io("create the folder", dir))?;
+        let mut files = BTreeMap::new();
+        let mut write = |name: &str, bytes: &[u8]| -> Result<()> {
+            files.insert(name.to_string(), blake3::hash(bytes).to_hex().to_string());
+            write_file(&dir.join(name), bytes)
+        };
+        let mut members = Vec::new();
+        for (index, member) in self.predictor.members.iter().enumerate() {
+            let name = format!("member-{index}.safetensors");
+            write(&name, &member.to_bytes(&self.predictor.classes)?)?;
+            members.push(name);
+        }
+        write(EVIDENCE, self.evidence.to_tsv()?.as_bytes())?;
+        write(CARD, card.as_bytes())?;
+        let content = Content {
+            format: FORMAT,
+            version: env!("CARGO_PKG_VERSION").into(),
+            schema: self.predictor.schema.clone(),
+            fields: self.encoder.record(),
+            classes: self.predictor.classes.clone(),
+            answering: self.predictor.answering.clone(),
+            members,
+            origin: self.origin.clone(),
+            files,
+        };
+        let text = serde_json::to_string_pretty(&content)
+            .map_err(|source| Error::Json { what: format!("encoding {MODEL}"), source })?;
+        write_file(&dir.join(MODEL), text.as_bytes())
+    }
+
+    /// Reads a folder that [`save`](Self::save) wrote; networks compute on `device`; every file is checked against its hash.
+    ///
+    /// # Errors
+    /// [`Error::Model`] with the file and what is wrong with it.
+    pub fn open(dir: &Path, device: &Device) -> Result<Self> {
+        let path = dir.join(MODEL);
+        let fault = |path: &Path, problem: String, fix| Error::Model { path: path.to_path_buf(), problem, fix };
+        let damaged = "the folder is damaged or incomplete; copy it again or train anew";
+        let text = fs::read_to_string(&path).map_err(|error| {
+            fault(&path, error.to_string(), "name the folder of a trained model, the one with model.json")
+        })?;
+        let content: Content = serde_json::from_str(&text).map_err(|error| fault(&path, error.to_string(), damaged))?;
+        if content.format != FORMAT {
+            let problem = format!("its format is {}, this program reads {FORMAT}", content.format);
+            return Err(fault(&path, problem, "use the version of cupel that wrote it"));
+        }
+        let read = |name: &str| -> Result<Vec<u8>> {
+            let path = dir.join(name);
+            let bytes = fs::read(&path).map_err(|error| fault(&path, error.to_string(), damaged))?;
+            match content.files.get(name) {
+                Some(hash) if *hash == blake3::hash(&bytes).to_hex().to_string() => Ok(bytes),
+                _ => Err(fault(&path, "its content is not what was written".into(), damaged)),
+            }
+        };
+        let (targets, answers) = (content.schema.targets.len(), content.answering.len());
+        if content.classes.len() != targets || answers != targets {
+            let problem = format!("{targets} targets, {} classes and {answers} answers", content.classes.len());
+            return Err(fault(&path, problem, damaged));
+        }
+        content.schema.check()?;
+        let members = content
+            .members
+            .iter()
+            .map(|name| Member::from_bytes(&read(name)?, &dir.join(name), device))
+            .collect::<Result<Vec<_>>>()?;
+        for (classes, answering) in content.classes.iter().zip(&content.answering) {
+            let weights = if answering.blend.kind == crate::TargetKind::Class {
+                members.len()
+            } else {
+                members.len() * classes.len()
+            };
+            if answering.blend.weights.len() != weights || answering.blend.shifts.len() != classes.len() {
+                return Err(fault(&path, format!("the blend of {} does not fit", classes.target), damaged));
+            }
+        }
+        let encoder = Encoder::of_record(content.schema.clone(), content.fields)?;
+        read(EVIDENCE)?;
+        let evidence = Evidence::open(&dir.join(EVIDENCE), &content.schema)?;
+        let predictor =
+            Predictor { schema: content.schema, classes: content.classes, members, answering: content.answering };
+        Ok(Self { predictor, encoder, evidence, origin: content.origin })
+    }
+}
+
+fn write_file(path: &Path, bytes: &[u8]) -> Result<()> {
+    let write = |file: &mut dyn std::io::Write| file.write_all(bytes).map_err(cupel_data::Error::io("write", path));
+    Ok(cupel_data::write_atomic(path, write)?)
+}

@@ -1,0 +1,178 @@
+//! [`Network`]: a trained [`FieldNet`] with the encoder of its rows.
+
+use crate::{
+    effect_fit::{EffectConfig, EffectFit, Rows, WATCHED, infer},
+    encoder::Encoder,
+    error::Result,
+    examples::Examples,
+    field_net::{FieldNet, FieldNetConfig, Widths},
+    predictions::Predictions,
+    schema::{FieldKind, TargetKind},
+    splits::Parts,
+    targets::{Classes, Labels},
+};
+use burn::tensor::Device;
+use cupel_train::{
+    Casting, Clip, EarlyStopping, Goal, Optimizer, Outcome, Policy, Run, Schedule, StageConfig, Trainer, TrainerConfig,
+    Watch,
+};
+use serde::{Deserialize, Serialize};
+
+/// Settings of a [`Network`].
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NetworkConfig {
+    /// The shape.
+    pub net: FieldNetConfig,
+    /// Batches and losses.
+    pub effect: EffectConfig,
+    /// Optimiser, learning rate, epochs.
+    pub stage: StageConfig,
+}
+
+impl Default for NetworkConfig {
+    fn default() -> Self {
+        let stage = StageConfig {
+            optimizer: Optimizer::AdamW { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 1e-2 },
+            learning_rate: 2e-3,
+            schedule: Schedule::Constant,
+            epochs: 20,
+            clip: Clip::GlobalNorm(1.0),
+            early_stopping: Some(EarlyStopping { patience: 5, minimum_delta: 0.0 }),
+            ..StageConfig::default()
+        };
+        Self { net: FieldNetConfig::default(), effect: EffectConfig::default(), stage }
+    }
+}
+
+/// A trained network.
+#[derive(Clone, Debug)]
+pub struct Network {
+    pub(crate) config: NetworkConfig,
+    pub(crate) encoder: Encoder,
+    pub(crate) widths: Widths,
+    pub(crate) heads: Vec<(TargetKind, usize)>,
+    pub(crate) net: FieldNet,
+    pub(crate) device: Device,
+}
+
+/// What a table and its targets ask of a net.
+pub(crate) fn widths(encoder: &Encoder, classes: &[Classes]) -> Widths {
+    let fields = &encoder.schema().fields;
+    let many = (0..fields.len()).filter(|field| fields[*field].kind == FieldKind::Many);
+    let lists = many.filter_map(|field| encoder.vocabulary(field).map(|names| names.len() + crate::FIRST_ID as usize));
+    Widths {
+        categories: encoder.sizes(),
+        lists: lists.collect(),
+        numbers: fields.iter().filter(|field| field.kind == FieldKind::Number).count(),
+        outputs: classes.iter().map(Classes::len).sum(),
+        targets: classes.len(),
+    }
+}
+
+impl Network {
+    /// Prepares the training of a network; [`Run::drive`] advances it, [`of_trainer`](Self::of_trainer) takes the result.
+    ///
+    /// # Errors
+    /// [`Error::Train`](crate::Error::Train) for a setting out of its range, [`Error::Data`](crate::Error::Data) when a field
+    /// is missing.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "each is a thing of its own; a struct of them would be used here only"
+    )]
+    pub fn trainer(
+        config: &NetworkConfig,
+        examples: &Examples,
+        parts: &Parts,
+        classes: &[Classes],
+        labels: &[Labels],
+        seed: u64,
+        casting: Casting,
+        device: &Device,
+    ) -> Result<Trainer<EffectFit>> {
+        let setting = |name, got: String, expected: &str| {
+            Err(crate::Error::Setting { name, got, expected: expected.to_string() })
+        };
+        if config.effect.batch == 0 || config.net.embedding == 0 || config.net.hidden == 0 {
+            return setting("batch, embedding, hidden", "0".into(), "numbers of at least 1");
+        }
+        for (name, share) in [
+            ("unknown_dropout", config.effect.unknown_dropout),
+            ("dropout", config.net.dropout),
+            ("smoothing", config.effect.smoothing),
+        ] {
+            if !(0.0..1.0).contains(&share) {
+                return setting(name, share.to_string(), "a share from 0 up to but not including 1");
+            }
+        }
+        let encoder = Encoder::fit(examples, &parts.train)?;
+        let widths = widths(&encoder, classes);
+        let fit = EffectFit {
+            config: config.effect.clone(),
+            data: Rows::new(encoder.encode(examples)?, &widths),
+            classes: classes.to_vec(),
+            labels: labels.to_vec(),
+            train: parts.train.clone(),
+            validation: parts.validation.clone(),
+            row_weights: (0..examples.len()).map(|row| examples.weight(row)).collect(),
+            seed,
+            identity: format!("{} {:?} {:?}", examples.hash(), examples.schema(), config.net),
+            order: None,
+        };
+        let net = config.net.init(&widths, &device.clone().autodiff());
+        let trainer = TrainerConfig {
+            name: "network".into(),
+            seed,
+            stage: config.stage.clone(),
+            watch: Watch { metric: WATCHED.into(), goal: Goal::Lowest },
+            ..TrainerConfig::default()
+        };
+        Ok(Trainer::new(fit, net, trainer, casting, device)?)
+    }
+
+    /// The best weights of a training.
+    ///
+    /// # Errors
+    /// [`Error::Data`](crate::Error::Data) when a field is missing.
+    pub fn of_trainer(
+        config: &NetworkConfig,
+        trainer: Trainer<EffectFit>,
+        examples: &Examples,
+        parts: &Parts,
+        device: &Device,
+    ) -> Result<Self> {
+        let encoder = Encoder::fit(examples, &parts.train)?;
+        let heads = trainer.fit().heads();
+        let widths = widths(&encoder, &trainer.fit().classes);
+        Ok(Self { config: config.clone(), encoder, widths, heads, net: trainer.into_best(), device: device.clone() })
+    }
+
+    /// Trains in memory, in f32.
+    ///
+    /// # Errors
+    /// As [`trainer`](Self::trainer), and what the training reports.
+    pub fn fit(
+        config: &NetworkConfig,
+        examples: &Examples,
+        parts: &Parts,
+        classes: &[Classes],
+        labels: &[Labels],
+        seed: u64,
+        device: &Device,
+    ) -> Result<Self> {
+        let mut trainer = Self::trainer(config, examples, parts, classes, labels, seed, Casting::f32(), device)?;
+        match Run::in_memory().drive(&mut trainer, &Policy::default())? {
+            Outcome::Finished { .. } => Self::of_trainer(config, trainer, examples, parts, device),
+            Outcome::Stopped { .. } => unreachable!("a run in memory leaves signals to the system"),
+        }
+    }
+
+    /// The probabilities of `rows`, target by target.
+    ///
+    /// # Errors
+    /// [`Error::Data`](crate::Error::Data) when a field is missing.
+    pub fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+        let data = Rows::new(self.encoder.encode(examples)?, &self.widths);
+        Ok(infer(&self.net, &data, &self.heads, rows, &self.device)?)
+    }
+}

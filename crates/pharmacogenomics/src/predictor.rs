@@ -1,0 +1,203 @@
+//! [`Predictor`]: models put together, calibrated, with their decisions and sets; the front door.
+
+use crate::{
+    blend::Blend,
+    classifier::{Classifier, Member, MemberConfig},
+    conformal::Conformal,
+    decision::Decision,
+    error::{Error, Result},
+    examples::Examples,
+    predictions::{Predictions, prior},
+    schema::Schema,
+    splits::Parts,
+    targets::{Classes, Labels},
+    training::Training,
+};
+use burn::tensor::Device;
+use cupel_train::{Outcome, Policy, Run};
+use serde::{Deserialize, Serialize};
+
+/// Folds by which the validation rows are blended for choosing thresholds, so that none is judged by itself.
+const BLEND_FOLDS: usize = 5;
+/// Validation rows below which nothing is calibrated on them.
+const CALIBRATION_ROWS: usize = 20;
+
+/// How a [`Predictor`] is trained.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct TrainConfig {
+    /// The models.
+    pub members: Vec<MemberConfig>,
+    /// The share of truths that conformal sets hold.
+    pub coverage: f64,
+    /// Every random draw follows from this.
+    pub seed: u64,
+}
+
+impl Default for TrainConfig {
+    fn default() -> Self {
+        let members = ["counts", "linear", "linear-crosses"].into_iter().filter_map(MemberConfig::named).collect();
+        Self { members, coverage: 0.9, seed: 0 }
+    }
+}
+
+impl TrainConfig {
+    pub(crate) fn check(&self, parts: &Parts) -> Result<()> {
+        if self.members.is_empty() {
+            let expected = "at least one of majority, counts, linear, linear-crosses, network".to_string();
+            return Err(Error::Setting { name: "models", got: "none".into(), expected });
+        }
+        if !(self.coverage > 0.0 && self.coverage < 1.0) {
+            let (got, expected) = (self.coverage.to_string(), "a share between 0 and 1".to_string());
+            return Err(Error::Setting { name: "coverage", got, expected });
+        }
+        for (part, rows, needed, why) in [
+            ("train", parts.train.len(), 1, "to fit anything"),
+            ("val", parts.validation.len(), CALIBRATION_ROWS, "to calibrate and to choose thresholds on"),
+        ] {
+            if rows < needed {
+                return Err(Error::EmptyPart { part, rows, needed, why });
+            }
+        }
+        Ok(())
+    }
+}
+
+/// What is done with the probabilities of one target.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Answering {
+    /// How the models are put together.
+    pub blend: Blend,
+    /// How one answer is chosen.
+    pub decision: Decision,
+    /// How a set of answers is chosen.
+    pub conformal: Conformal,
+}
+
+/// Fitted models that answer together.
+#[derive(Clone, Debug)]
+pub struct Predictor {
+    pub(crate) schema: Schema,
+    pub(crate) classes: Vec<Classes>,
+    pub(crate) members: Vec<Member>,
+    pub(crate) answering: Vec<Answering>,
+}
+
+impl Predictor {
+    /// Fits the models on the train part, networks on `device`; blends, calibrates and chooses thresholds on the validation part.
+    ///
+    /// # Errors
+    /// [`Error::EmptyPart`] without validation rows, [`Error::Setting`] for settings that a model refuses,
+    /// [`Error::DegenerateTarget`] for a target without two classes.
+    pub fn train(config: &TrainConfig, examples: &Examples, parts: &Parts, device: &Device) -> Result<Self> {
+        let mut training = Training::new(config, examples, parts, device)?;
+        match Run::in_memory().drive(&mut training, &Policy::default())? {
+            Outcome::Finished { .. } => training.finish(),
+            Outcome::Stopped { .. } => unreachable!("a run in memory leaves signals to the system"),
+        }
+    }
+
+    pub(crate) fn assemble(
+        config: &TrainConfig,
+        examples: &Examples,
+        parts: &Parts,
+        classes: Vec<Classes>,
+        labels: &[Labels],
+        members: Vec<Member>,
+    ) -> Result<Self> {
+        let validation = &parts.validation;
+        let said = said(&members, examples, validation)?;
+        let mut answering = Vec::new();
+        for (target, (classes, labels)) in classes.iter().zip(labels).enumerate() {
+            let of_target: Vec<&Predictions> = said.iter().map(|member| &member[target]).collect();
+            let prior = prior(classes, labels.known(&parts.train).len());
+            let cross_fitted = cross_fitted(&of_target, labels, examples, validation, config.seed)?;
+            answering.push(Answering {
+                blend: Blend::fit(&of_target, labels, validation),
+                decision: Decision::choose(&cross_fitted, &prior, labels, validation),
+                conformal: Conformal::fit(&cross_fitted, labels, validation, config.coverage),
+            });
+        }
+        Ok(Self { schema: examples.schema().clone(), classes, members, answering })
+    }
+
+    /// The blended probabilities of the validation part, each row blended with weights that were fitted on other groups: what
+    /// to judge settings by.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when the examples lack a field.
+    pub fn cross_fitted(&self, examples: &Examples, parts: &Parts, seed: u64) -> Result<Vec<Predictions>> {
+        let rows = &parts.validation;
+        let said = said(&self.members, examples, rows)?;
+        let of_target = |(target, classes): (usize, &Classes)| {
+            let of_target: Vec<&Predictions> = said.iter().map(|member| &member[target]).collect();
+            cross_fitted(&of_target, &classes.labels(examples)?, examples, rows, seed)
+        };
+        self.classes.iter().enumerate().map(of_target).collect()
+    }
+
+    /// What the columns mean.
+    pub fn schema(&self) -> &Schema {
+        &self.schema
+    }
+
+    /// The classes of each target.
+    pub fn classes(&self) -> &[Classes] {
+        &self.classes
+    }
+
+    /// What is done with the probabilities of each target.
+    pub fn answering(&self) -> &[Answering] {
+        &self.answering
+    }
+
+    /// The models.
+    pub fn members(&self) -> &[Member] {
+        &self.members
+    }
+}
+
+impl Classifier for Predictor {
+    fn name(&self) -> &'static str {
+        "ensemble"
+    }
+
+    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+        let said = said(&self.members, examples, rows)?;
+        let blended = |(target, answering): (usize, &Answering)| {
+            let of_target: Vec<&Predictions> = said.iter().map(|member| &member[target]).collect();
+            answering.blend.apply(&of_target)
+        };
+        Ok(self.answering.iter().enumerate().map(blended).collect())
+    }
+}
+
+fn said(members: &[Member], examples: &Examples, rows: &[usize]) -> Result<Vec<Vec<Predictions>>> {
+    members.iter().map(|member| member.probabilities(examples, rows)).collect()
+}
+
+/// The blend of each validation row, fitted on the folds that the row's group is not in.
+fn cross_fitted(
+    models: &[&Predictions],
+    labels: &Labels,
+    examples: &Examples,
+    rows: &[usize],
+    seed: u64,
+) -> Result<Predictions> {
+    let (kind, width) = (models[0].kind(), models[0].width());
+    let position: std::collections::HashMap<usize, usize> = rows.iter().enumerate().map(|(i, row)| (*row, i)).collect();
+    let pick = |chosen: &[usize]| -> Vec<Predictions> {
+        let rows = |model: &&Predictions| chosen.iter().flat_map(|row| model.row(position[row]).to_vec()).collect();
+        models.iter().map(|model| Predictions::new(kind, width, rows(model))).collect()
+    };
+    let mut values = vec![0.0; rows.len() * width];
+    for fold in Parts::folds(examples, rows, BLEND_FOLDS, seed)? {
+        let (train, held_out) = (pick(&fold.train), pick(&fold.validation));
+        let blend = Blend::fit(&train.iter().collect::<Vec<_>>(), labels, &fold.train);
+        let blended = blend.apply(&held_out.iter().collect::<Vec<_>>());
+        for (row, p) in fold.validation.iter().zip(blended.iter()) {
+            values[position[row] * width..][..width].copy_from_slice(p);
+        }
+    }
+    Ok(Predictions::new(kind, width, values))
+}

@@ -1,0 +1,358 @@
+//! [`Parts`]: which rows train, which choose settings, and which are reported on.
+//!
+//! | kind | what no two parts share |
+//! |---|---|
+//! | `random` | rows only: rows of one annotation stand on both sides, which flatters every number |
+//! | `stratified` | rows only, with the classes of the first target in equal shares |
+//! | `group` | groups (annotations) |
+//! | `pair` | drug and allele together |
+//! | `drug`, `variant`, `gene`, or any field | the value of that field: cold start |
+//! | `time` | time: the test is later than the validation, which is later than the training |
+//! | `stratified-group` | groups, with the classes in near-equal shares |
+//!
+//! Whatever the kind, but for the first two, a training row whose group has rows in a held-out part is dropped: one
+//! annotation of two drugs must not be learned from in one and asked for in the other.
+
+use crate::{
+    error::{Error, Result},
+    examples::Examples,
+    schema::TargetKind,
+};
+use cupel_data::{Fractions, MISSING, Split, Stream};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    fmt,
+    str::FromStr,
+};
+
+/// The rows of the parts, ascending in each.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Parts {
+    /// To fit on.
+    pub train: Vec<usize>,
+    /// To choose settings, thresholds and calibration on.
+    pub validation: Vec<usize>,
+    /// To report on.
+    pub test: Vec<usize>,
+    /// Rows in no part.
+    pub dropped: Vec<usize>,
+}
+
+/// How rows are split.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum SplitKind {
+    /// Row by row.
+    Random,
+    /// Row by row, each class in equal shares.
+    Stratified,
+    /// Whole groups.
+    Group,
+    /// Whole pairs of drug and allele (`genalle`, else `allele`).
+    Pair,
+    /// Whole values of a field.
+    Cold(String),
+    /// Early rows train, late rows test.
+    Time,
+    /// Whole groups, classes in near-equal shares.
+    StratifiedGroup,
+}
+
+impl FromStr for SplitKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        Ok(match text {
+            "" => return Err("name a kind of split".into()),
+            "random" => Self::Random,
+            "stratified" => Self::Stratified,
+            "group" => Self::Group,
+            "pair" => Self::Pair,
+            "time" => Self::Time,
+            "stratified-group" => Self::StratifiedGroup,
+            "variant" => Self::Cold("variant_haplotypes".into()),
+            field => Self::Cold(field.into()),
+        })
+    }
+}
+
+impl fmt::Display for SplitKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Random => "random",
+            Self::Stratified => "stratified",
+            Self::Group => "group",
+            Self::Pair => "pair",
+            Self::Cold(field) => field,
+            Self::Time => "time",
+            Self::StratifiedGroup => "stratified-group",
+        })
+    }
+}
+
+impl Parts {
+    /// The parts that a column of the table names: `train`, `val` (or `validation`, `valid`), `test`; `drop` and empty
+    /// cells are in none.
+    ///
+    /// # Errors
+    /// [`Error::SplitValue`] for another word, [`Error::EmptyPart`] when nothing is left to train on, [`Error::Data`] when
+    /// the column was not read.
+    pub fn from_column(examples: &Examples, column: &str) -> Result<Self> {
+        let (codes, names) = examples.table().category(column)?;
+        let mut parts = Self { train: vec![], validation: vec![], test: vec![], dropped: vec![] };
+        for (row, code) in codes.iter().enumerate() {
+            let word = if *code == MISSING { "" } else { names[*code as usize].as_str() };
+            match word {
+                "train" => parts.train.push(row),
+                "val" | "valid" | "validation" => parts.validation.push(row),
+                "test" => parts.test.push(row),
+                "" | "drop" => parts.dropped.push(row),
+                _ => {
+                    let (column, value) = (column.to_string(), word.to_string());
+                    return Err(Error::SplitValue { column, value, row: row + 1 });
+                }
+            }
+        }
+        match parts.train.len() {
+            0 => Err(Error::EmptyPart { part: "train", rows: 0, needed: 1, why: "to fit anything" }),
+            _ => Ok(parts),
+        }
+    }
+
+    /// Splits the rows.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for fractions that are none, fewer units than parts, or a field that is not there;
+    /// [`Error::Setting`] for a split by time without times.
+    pub fn make(examples: &Examples, kind: &SplitKind, fractions: Fractions, seed: u64) -> Result<Self> {
+        let stream = Stream::new(seed, "pharmacogenomic split");
+        let rows = examples.len();
+        let split = match kind {
+            SplitKind::Random => return Ok(Self::of(Split::random(rows, fractions, stream)?, rows)),
+            SplitKind::Stratified => return Self::stratified(examples, fractions, stream),
+            SplitKind::Group => Split::by_group(&examples.groups_or_rows(), fractions, stream)?,
+            SplitKind::Pair => Split::by_group(&pairs(examples)?, fractions, stream)?,
+            SplitKind::Cold(field) => Split::by_group(&values(examples, field)?, fractions, stream)?,
+            SplitKind::Time => by_time(examples, fractions)?,
+            SplitKind::StratifiedGroup => {
+                let shares = [fractions.train, fractions.validation, fractions.test];
+                // refuses shares that are none, as the other kinds do
+                Split::random(rows.max(3), fractions, stream)?;
+                let [train, validation, test] = <[Vec<usize>; 3]>::try_from(deal(examples, &shares, stream)?)
+                    .unwrap_or_else(|_| unreachable!("as many parts as shares"));
+                Split { train, validation, test }
+            }
+        };
+        Ok(Self::of(split, rows).without_leaks(examples))
+    }
+
+    /// `folds` splits of `rows`, in each of which another fold is the validation part: whole groups, classes in near-equal
+    /// shares.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for fewer than 2 folds.
+    pub fn folds(examples: &Examples, rows: &[usize], folds: usize, seed: u64) -> Result<Vec<Self>> {
+        if folds < 2 {
+            return Err(Error::Setting { name: "folds", got: folds.to_string(), expected: "at least 2".into() });
+        }
+        let stream = Stream::new(seed, "pharmacogenomic folds");
+        let shares = vec![1.0 / folds as f64; folds];
+        let dealt = deal_rows(examples, rows, &shares, stream)?;
+        let inside: HashSet<usize> = rows.iter().copied().collect();
+        let outside: Vec<usize> = (0..examples.len()).filter(|row| !inside.contains(row)).collect();
+        let fold = |k: usize| {
+            let mut train: Vec<usize> =
+                dealt.iter().enumerate().filter(|(i, _)| *i != k).flat_map(|(_, r)| r.clone()).collect();
+            train.sort_unstable();
+            Self { train, validation: dealt[k].clone(), test: Vec::new(), dropped: outside.clone() }
+        };
+        Ok((0..folds).map(fold).collect())
+    }
+
+    /// The parts with their names.
+    pub fn parts(&self) -> [(&'static str, &[usize]); 3] {
+        [("train", &self.train), ("val", &self.validation), ("test", &self.test)]
+    }
+
+    /// The rows of a part: `train`, `val` or `test`.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for another name, [`Error::EmptyPart`] for a part without rows.
+    pub fn part(&self, name: &str) -> Result<&[usize]> {
+        let Some((name, rows)) = self.parts().into_iter().find(|(known, _)| *known == name) else {
+            return Err(Error::Setting { name: "part", got: name.into(), expected: "train, val or test".into() });
+        };
+        match rows.len() {
+            0 => Err(Error::EmptyPart { part: name, rows: 0, needed: 1, why: "to report on" }),
+            _ => Ok(rows),
+        }
+    }
+
+    fn of(split: Split, rows: usize) -> Self {
+        let mut used = vec![false; rows];
+        for (_, part) in split.parts() {
+            part.iter().for_each(|row| used[*row] = true);
+        }
+        let dropped = (0..rows).filter(|row| !used[*row]).collect();
+        Self { train: split.train, validation: split.validation, test: split.test, dropped }
+    }
+
+    fn stratified(examples: &Examples, fractions: Fractions, stream: Stream) -> Result<Self> {
+        let mut whole = Split { train: vec![], validation: vec![], test: vec![] };
+        for (class, rows) in strata(examples)?.into_iter().enumerate() {
+            // fewer rows than parts: they train
+            if rows.len() < 3 {
+                whole.train.extend(rows);
+                continue;
+            }
+            let split = Split::random(rows.len(), fractions, stream.child(class as u64))?;
+            let back = |part: &[usize]| part.iter().map(|row| rows[*row]).collect::<Vec<_>>();
+            whole.train.extend(back(&split.train));
+            whole.validation.extend(back(&split.validation));
+            whole.test.extend(back(&split.test));
+        }
+        for part in [&mut whole.train, &mut whole.validation, &mut whole.test] {
+            part.sort_unstable();
+        }
+        Ok(Self::of(whole, examples.len()))
+    }
+
+    /// Without the rows of earlier parts whose group reaches a later one.
+    fn without_leaks(mut self, examples: &Examples) -> Self {
+        let Some(groups) = examples.groups() else { return self };
+        let groups_of = |rows: &[usize]| -> HashSet<u32> { rows.iter().map(|row| groups[*row]).collect() };
+        let test = groups_of(&self.test);
+        let (leaking, validation) = self.validation.iter().partition(|row| test.contains(&groups[**row]));
+        self.validation = validation;
+        self.dropped.extend::<Vec<usize>>(leaking);
+        let held_out: HashSet<u32> = test.union(&groups_of(&self.validation)).copied().collect();
+        let (leaking, train) = self.train.iter().partition(|row| held_out.contains(&groups[**row]));
+        self.train = train;
+        self.dropped.extend::<Vec<usize>>(leaking);
+        self.dropped.sort_unstable();
+        self
+    }
+}
+
+/// The value of a field as a group; rows where it is missing are one group.
+fn values(examples: &Examples, field: &str) -> Result<Vec<u32>> {
+    let (codes, _) = examples.table().category(field)?;
+    Ok(codes.to_vec())
+}
+
+/// Drug and allele together as a group.
+pub(crate) fn pairs(examples: &Examples) -> Result<Vec<u32>> {
+    let (drugs, _) = examples.table().category("drug")?;
+    let (alleles, _) = examples.table().category("genalle").or_else(|_| examples.table().category("allele"))?;
+    let mut seen: HashMap<(u32, u32), u32> = HashMap::new();
+    Ok(drugs
+        .iter()
+        .zip(alleles)
+        .map(|(drug, allele)| {
+            let next = seen.len() as u32;
+            *seen.entry((*drug, *allele)).or_insert(next)
+        })
+        .collect())
+}
+
+/// The parts in the order of time; rows of one time stay together, rows without a time are dropped.
+fn by_time(examples: &Examples, fractions: Fractions) -> Result<Split> {
+    let Some(times) = examples.times() else {
+        let expected = "a schema whose time names a column of numbers".to_string();
+        return Err(Error::Setting { name: "split", got: "time".into(), expected });
+    };
+    let mut order: Vec<usize> = (0..times.len()).filter(|row| times[*row].is_finite()).collect();
+    order.sort_by(|a, b| times[*a].total_cmp(&times[*b]));
+    // refuses shares that are none, as the other kinds do
+    Split::random(order.len().max(3), fractions, Stream::new(0, "check of fractions"))?;
+    let cut = |share: f64| {
+        let mut at = (share * order.len() as f64).round() as usize;
+        while at > 0 && at < order.len() && times[order[at]] == times[order[at - 1]] {
+            at += 1;
+        }
+        at.min(order.len())
+    };
+    let (first, second) = (cut(fractions.train), cut(fractions.train + fractions.validation));
+    let sorted = |rows: &[usize]| {
+        let mut rows = rows.to_vec();
+        rows.sort_unstable();
+        rows
+    };
+    Ok(Split {
+        train: sorted(&order[..first]),
+        validation: sorted(&order[first..second]),
+        test: sorted(&order[second..]),
+    })
+}
+
+/// The rows of each class of the first target of classes, one stratum where there is none.
+fn strata(examples: &Examples) -> Result<Vec<Vec<usize>>> {
+    let mut strata: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    for (row, class) in classes(examples)?.into_iter().enumerate() {
+        strata.entry(class).or_default().push(row);
+    }
+    Ok(strata.into_values().collect())
+}
+
+fn classes(examples: &Examples) -> Result<Vec<u32>> {
+    match examples.schema().targets.iter().find(|target| target.kind == TargetKind::Class) {
+        Some(target) => Ok(examples.table().category(&target.name)?.0.to_vec()),
+        None => Ok(vec![0; examples.len()]),
+    }
+}
+
+fn deal(examples: &Examples, shares: &[f64], stream: Stream) -> Result<Vec<Vec<usize>>> {
+    let rows: Vec<usize> = (0..examples.len()).collect();
+    deal_rows(examples, &rows, shares, stream)
+}
+
+/// Whole groups into parts: from the largest group to the smallest, those of one size in random order, each to the part
+/// whose missing rows of the group's classes are the most.
+fn deal_rows(examples: &Examples, rows: &[usize], shares: &[f64], stream: Stream) -> Result<Vec<Vec<usize>>> {
+    let classes = classes(examples)?;
+    let groups = examples.groups_or_rows();
+    let mut members: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
+    let mut totals: BTreeMap<u32, f64> = BTreeMap::new();
+    for row in rows {
+        members.entry(groups[*row]).or_default().push(*row);
+        *totals.entry(classes[*row]).or_default() += 1.0;
+    }
+    let members: Vec<Vec<usize>> = members.into_values().collect();
+    if members.len() < shares.len() {
+        return Err(Error::Setting {
+            name: "split",
+            got: format!("{} groups", members.len()),
+            expected: format!("at least {}, one for each part", shares.len()),
+        });
+    }
+    let mut order = stream.permutation(members.len());
+    order.sort_by_key(|group| std::cmp::Reverse(members[*group].len()));
+    let wanted = |class: u32, part: usize| totals.get(&class).copied().unwrap_or(0.0) * shares[part];
+    let mut have: Vec<HashMap<u32, f64>> = vec![HashMap::new(); shares.len()];
+    let mut parts: Vec<Vec<usize>> = vec![Vec::new(); shares.len()];
+    for group in order {
+        // how much rarer than wanted the classes of the group are in each part; rare classes weigh as much as common ones
+        let lack = |part: usize| -> f64 {
+            let of_row = |row: &usize| {
+                let class = classes[*row];
+                let wanted = wanted(class, part).max(f64::MIN_POSITIVE);
+                (wanted - have[part].get(&class).copied().unwrap_or(0.0)) / wanted
+            };
+            if shares[part] == 0.0 { f64::NEG_INFINITY } else { members[group].iter().map(of_row).sum() }
+        };
+        let mut best = (f64::NEG_INFINITY, 0);
+        for part in 0..shares.len() {
+            let lack = lack(part);
+            if lack > best.0 {
+                best = (lack, part);
+            }
+        }
+        for row in &members[group] {
+            *have[best.1].entry(classes[*row]).or_default() += 1.0;
+        }
+        parts[best.1].extend(&members[group]);
+    }
+    parts.iter_mut().for_each(|part| part.sort_unstable());
+    Ok(parts)
+}

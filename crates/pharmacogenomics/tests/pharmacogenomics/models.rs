@@ -1,0 +1,279 @@
+//! Fitting, blending, calibrating, saving.
+
+use burn::tensor::Device;
+use cupel_data::Fractions;
+use cupel_pharmacogenomics::{
+    Classifier, Encoder, Error, Evaluation, EvaluationConfig, Evidence, Examples, HeadLoss, Interaction, Member,
+    MemberConfig, Model, NetworkConfig, Origin, PLANTED_PAIRS, Parts, Planted, Predictor, SplitKind, TrainConfig,
+    Training, metrics::auroc, model_card, planted, question, save_report,
+};
+use cupel_train::{Advance, Checkpoint, Outcome, Policy, Position, Run, Stamp};
+use std::{fs, path::Path};
+
+fn device() -> Device {
+    Device::flex()
+}
+
+fn split(examples: &Examples) -> Parts {
+    let shares = Fractions { train: 0.7, validation: 0.15, test: 0.15 };
+    Parts::make(examples, &SplitKind::StratifiedGroup, shares, 1).unwrap()
+}
+
+fn config(names: &[&str]) -> TrainConfig {
+    TrainConfig {
+        members: names.iter().map(|name| MemberConfig::named(name).unwrap()).collect(),
+        ..TrainConfig::default()
+    }
+}
+
+fn plain() -> EvaluationConfig<'static> {
+    EvaluationConfig { bootstrap: 0, seed: 0, strata: None }
+}
+
+#[test]
+fn a_planted_model_is_found_again() {
+    let Planted { examples, logits } = planted(20_000, 0).unwrap();
+    let parts = split(&examples);
+    let predictor = Predictor::train(&config(&["linear-crosses"]), &examples, &parts, &device()).unwrap();
+    let Member::Linear(linear) = &predictor.members()[0] else { panic!("another model") };
+    for target in 0..3 {
+        let mut strongest: Vec<[usize; 2]> = linear.pair_strengths(&examples, &parts.train, target).unwrap()[..3]
+            .iter()
+            .map(|(pair, _)| *pair)
+            .collect();
+        strongest.sort_unstable();
+        assert_eq!(strongest, PLANTED_PAIRS, "target {target}");
+    }
+    let said = predictor.probabilities(&examples, &parts.test).unwrap();
+    for (target, (classes, said)) in predictor.classes().iter().zip(&said).enumerate() {
+        let labels = classes.labels(&examples).unwrap();
+        let mut truth = vec![0.0; classes.len()];
+        for class in 0..classes.len() {
+            let mut positive = Vec::new();
+            let (mut found, mut planted) = (Vec::new(), Vec::new());
+            for (i, row) in parts.test.iter().enumerate().filter(|(_, row)| labels.is_known(**row)) {
+                labels.write_row(*row, &mut truth);
+                positive.push(truth[class] > 0.0);
+                let own = &logits[target][row * classes.len()..(row + 1) * classes.len()];
+                // of classes only differences of logits mean something
+                let softmax = |z: &[f64]| z[class].exp() / z.iter().map(|z| z.exp()).sum::<f64>();
+                planted.push(if target < 2 { softmax(own) } else { own[class] });
+                found.push(said.row(i)[class]);
+            }
+            let (found, planted) = (auroc(&found, &positive).unwrap(), auroc(&planted, &positive).unwrap());
+            assert!(planted > 0.7 && planted - found < 0.01, "target {target} class {class}: {found} of {planted}");
+        }
+    }
+}
+
+#[test]
+fn sets_hold_what_they_promise_and_probabilities_are_calibrated() {
+    let examples = planted(9000, 5).unwrap().examples;
+    let parts = split(&examples);
+    let predictor = Predictor::train(&config(&["counts", "linear"]), &examples, &parts, &device()).unwrap();
+    let evaluation = Evaluation::of(&predictor, &examples, &parts.test, &plain()).unwrap();
+    for (name, target) in &evaluation.targets {
+        assert!((target.conformal.covered - 0.9).abs() < 0.03, "{name} {:?}", target.conformal);
+        assert!(target.measures.get("ece").unwrap() < 0.04, "{name}");
+    }
+}
+
+#[test]
+fn together_is_no_worse_than_each_alone_and_better_than_nothing() {
+    let examples = planted(6000, 6).unwrap().examples;
+    let parts = split(&examples);
+    let predictor = Predictor::train(&config(&["majority", "counts", "linear"]), &examples, &parts, &device()).unwrap();
+    let together = Evaluation::of(&predictor, &examples, &parts.test, &plain()).unwrap();
+    let alone = Evaluation::of_members(&predictor, &examples, &parts.test, &plain()).unwrap();
+    for (name, target) in &together.targets {
+        let loss = target.measures.get("log_loss").unwrap();
+        for (member, evaluation) in &alone {
+            let own = evaluation.targets[name].measures.get("log_loss").unwrap();
+            assert!(loss < own + 0.005, "{name}: {loss}, {member} alone {own}");
+        }
+        let majority = alone[0].1.targets[name].measures.get("log_loss").unwrap();
+        assert!(loss < 0.98 * majority, "{name}: {loss} {majority}");
+    }
+}
+
+fn model(examples: &Examples, parts: &Parts) -> Model {
+    let predictor =
+        Predictor::train(&config(&["majority", "counts", "linear-crosses"]), examples, parts, &device()).unwrap();
+    let origin = Origin {
+        table: examples.source().into(),
+        table_hash: examples.hash().into(),
+        split: "test".into(),
+        rows: [parts.train.len(), parts.validation.len()],
+        leaky: false,
+        seed: 0,
+    };
+    let encoder = Encoder::fit(examples, &parts.train).unwrap();
+    Model { predictor, encoder, evidence: Evidence::of(examples, &parts.train).unwrap(), origin }
+}
+
+#[test]
+fn a_saved_model_says_the_same_to_the_bit() {
+    let examples = planted(1500, 7).unwrap().examples;
+    let parts = split(&examples);
+    let model = model(&examples, &parts);
+    let evaluation = Evaluation::of(&model.predictor, &examples, &parts.validation, &plain()).unwrap();
+    let members = Evaluation::of_members(&model.predictor, &examples, &parts.validation, &plain()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let card = model_card(&model.predictor, &model.origin, &evaluation);
+    assert!(card.contains("Not a medical device") && card.contains(examples.hash()));
+    model.save(folder.path(), &card).unwrap();
+    save_report(folder.path(), &model, &evaluation, &members).unwrap();
+    assert!(folder.path().join("tables/pairs.csv").is_file() && folder.path().join("report.json").is_file());
+
+    let again = Model::open(folder.path(), &device()).unwrap();
+    assert_eq!(again.origin, model.origin);
+    assert_eq!(
+        again.predictor.probabilities(&examples, &parts.test).unwrap(),
+        model.predictor.probabilities(&examples, &parts.test).unwrap()
+    );
+    let asked = [("drug", "drug01"), ("genalle", "genalle02"), ("gene", "gene99"), ("allele", "")];
+    let asked = asked.map(|(field, value)| (field.to_string(), value.to_string()));
+    let questions = question(again.predictor.schema(), &asked).unwrap();
+    let answer = &again.answer(&questions, &[0]).unwrap()[0];
+    assert_eq!(answer.unknown.len(), 1);
+    assert_eq!((answer.unknown[0].field.as_str(), answer.unknown[0].name.as_str()), ("gene", "gene99"));
+    assert!(answer.unknown[0].did_you_mean.is_some());
+    assert_eq!(answer.evidence[0].shared, ["drug", "genalle"]);
+    for target in answer.targets.values().filter(|target| target.probabilities.len() == 5) {
+        assert!((target.probabilities.iter().map(|(_, p)| p).sum::<f64>() - 1.0).abs() < 1e-9);
+    }
+
+    // nothing of the folder can be changed unnoticed
+    for name in ["member-1.safetensors", "evidence.tsv", "model.json"] {
+        let path = folder.path().join(name);
+        let bytes = fs::read(&path).unwrap();
+        for keep in [0, bytes.len() / 2, bytes.len() - 1] {
+            fs::write(&path, &bytes[..keep]).unwrap();
+            assert!(matches!(Model::open(folder.path(), &device()), Err(Error::Model { .. })), "{name} cut at {keep}");
+        }
+        fs::write(&path, &bytes).unwrap();
+    }
+    Model::open(folder.path(), &device()).unwrap();
+    assert!(matches!(Model::open(Path::new("no such folder"), &device()), Err(Error::Model { .. })));
+}
+
+#[test]
+fn damaged_weights_are_refused_and_never_a_fault() {
+    let examples = planted(300, 8).unwrap().examples;
+    let parts = split(&examples);
+    let model = model(&examples, &parts);
+    for member in model.predictor.members() {
+        let bytes = member.to_bytes(model.predictor.classes()).unwrap();
+        for i in 0..400 {
+            let mut mutant = bytes.clone();
+            let at = (i * 7919) % mutant.len().min(6000);
+            mutant[at] ^= 1 << (i % 8);
+            // either it reads as some model, or the error says what is wrong
+            if let Err(error) = Member::from_bytes(&mutant, Path::new("mutant"), &device()) {
+                assert!(matches!(error, Error::Model { .. }), "{error}");
+            }
+        }
+    }
+}
+
+#[test]
+fn stopped_and_resumed_is_uninterrupted() {
+    let examples = planted(800, 9).unwrap().examples;
+    let parts = split(&examples);
+    let config = config(&["majority", "counts", "linear"]);
+    let folder = tempfile::tempdir().unwrap();
+    let mut first = Training::new(&config, &examples, &parts, &device()).unwrap();
+    let mut at = Position::default();
+    for _ in 0..2 {
+        first.advance(at).unwrap();
+        at = at.following();
+    }
+    let stamp = Stamp { at, fingerprint: String::new(), done: None };
+    Checkpoint::write(folder.path(), stamp, |set| first.save(set)).unwrap();
+    let mut second = Training::new(&config, &examples, &parts, &device()).unwrap();
+    let newest = Checkpoint::newest(folder.path(), true).unwrap().unwrap();
+    second.load(&newest.reader()).unwrap();
+    assert_eq!(second.advance(at).unwrap().done, Some("all models are fitted"));
+    let resumed = second.finish().unwrap();
+
+    let mut whole = Training::new(&config, &examples, &parts, &device()).unwrap();
+    let outcome = Run::in_memory().drive(&mut whole, &Policy::default()).unwrap();
+    assert!(matches!(outcome, Outcome::Finished { .. }));
+    let whole = whole.finish().unwrap();
+    assert_eq!(
+        resumed.probabilities(&examples, &parts.test).unwrap(),
+        whole.probabilities(&examples, &parts.test).unwrap()
+    );
+}
+
+#[test]
+fn settings_that_cannot_be_are_refused() {
+    let examples = planted(300, 2).unwrap().examples;
+    let parts = split(&examples);
+    let refused = |config: &TrainConfig, parts: &Parts| {
+        Predictor::train(config, &examples, parts, &device()).unwrap_err().to_string()
+    };
+    assert!(refused(&config(&[]), &parts).starts_with("models = none"));
+    let strict = TrainConfig { coverage: 1.0, ..config(&["majority"]) };
+    assert!(refused(&strict, &parts).starts_with("coverage = 1"));
+    let none = Parts { validation: vec![], ..parts.clone() };
+    assert!(refused(&config(&["majority"]), &none).starts_with("the val part has 0 rows, at least 20 are needed"));
+    assert!(MemberConfig::named("oracle").is_none());
+}
+
+fn small_network(change: impl FnOnce(&mut NetworkConfig)) -> TrainConfig {
+    let mut network = NetworkConfig::default();
+    (network.net.embedding, network.net.hidden, network.effect.batch, network.stage.epochs) = (8, 16, 128, 3);
+    change(&mut network);
+    TrainConfig { members: vec![MemberConfig::Network(Box::new(network))], ..TrainConfig::default() }
+}
+
+#[test]
+fn a_network_learns_and_is_saved_to_the_bit() {
+    let _one_at_a_time = cupel_train::checks::exclusive();
+    let examples = planted(3000, 4).unwrap().examples;
+    let parts = split(&examples);
+    let shapes: [fn(&mut NetworkConfig); 4] = [
+        |config| (config.net.dropout, config.stage.epochs, config.stage.learning_rate) = (0.1, 12, 1e-2),
+        |config| (config.net.attention, config.net.norm_first, config.net.interaction) = (1, false, Interaction::Bi),
+        |config| (config.net.cross, config.net.layers, config.net.interaction) = (2, 2, Interaction::Scalar),
+        |config| {
+            (config.net.first_order, config.net.interaction, config.effect.uncertainty) =
+                (false, Interaction::None, true)
+        },
+    ];
+    for (which, change) in shapes.into_iter().enumerate() {
+        let predictor = Predictor::train(&small_network(change), &examples, &parts, &device()).unwrap();
+        let said = predictor.probabilities(&examples, &parts.validation).unwrap();
+        let labels = predictor.classes()[0].labels(&examples).unwrap();
+        let loss = said[0].log_loss(&labels, &parts.validation).unwrap();
+        assert!(which > 0 || loss < 0.9 * 5.0_f64.ln(), "{loss}");
+        let bytes = predictor.members()[0].to_bytes(predictor.classes()).unwrap();
+        let again = Member::from_bytes(&bytes, Path::new("network"), &device()).unwrap();
+        assert_eq!(
+            again.probabilities(&examples, &parts.test).unwrap(),
+            predictor.members()[0].probabilities(&examples, &parts.test).unwrap(),
+            "shape {which}"
+        );
+    }
+}
+
+#[test]
+fn every_loss_trains() {
+    let _one_at_a_time = cupel_train::checks::exclusive();
+    let examples = planted(1200, 4).unwrap().examples;
+    let parts = split(&examples);
+    let losses = [HeadLoss::Focal(2.0), HeadLoss::AdaptiveFocal, HeadLoss::Poly(1.0), HeadLoss::Asymmetric];
+    for loss in losses {
+        let config = small_network(|config| {
+            config.effect.loss = loss;
+            (config.effect.class_weights, config.net.dropout) = (true, 0.0);
+            config.stage.learning_rate = 1e-2;
+        });
+        let predictor = Predictor::train(&config, &examples, &parts, &device()).unwrap();
+        let labels = predictor.classes()[0].labels(&examples).unwrap();
+        let loss_of =
+            |rows: &[usize]| predictor.probabilities(&examples, rows).unwrap()[0].log_loss(&labels, rows).unwrap();
+        assert!(loss_of(&parts.train) < 5.0_f64.ln(), "{loss:?}: {}", loss_of(&parts.train));
+    }
+}
