@@ -131,7 +131,7 @@ impl MemberConfig {
         Ok(match self {
             Self::Majority => Member::Majority(Majority::fit(rows, classes, labels)),
             Self::Counts(config) => Member::Counts(Counts::fit(config, examples, rows, classes, labels)?),
-            Self::Linear(config) => Member::Linear(Linear::fit(config, examples, rows, classes, labels)?),
+            Self::Linear(config) => Member::Linear(Box::new(Linear::fit(config, examples, rows, classes, labels)?)),
             Self::Network(config) => {
                 let network = Network::fit(config, examples, parts, classes, labels, seed, device)?;
                 Member::Network(Box::new(network))
@@ -148,7 +148,7 @@ pub enum Member {
     /// Counts with back-off.
     Counts(Counts),
     /// Logistic regression.
-    Linear(Linear),
+    Linear(Box<Linear>),
     /// A network over fields.
     Network(Box<Network>),
 }
@@ -158,7 +158,7 @@ impl Member {
         match self {
             Self::Majority(model) => model,
             Self::Counts(model) => model,
-            Self::Linear(model) => model,
+            Self::Linear(model) => model.as_ref(),
             Self::Network(model) => model.as_ref(),
         }
     }

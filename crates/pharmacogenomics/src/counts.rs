@@ -134,6 +134,9 @@ impl Counts {
     }
 }
 
+/// The number of a level, and of each of its fields the codes of the rows and the hashes of the names.
+type Level<'a> = (u64, Vec<(&'a [u32], Vec<u64>)>);
+
 /// The key of each level of each row; `None` where a field of the level is missing.
 fn keys(config: &CountsConfig, examples: &Examples, rows: &[usize]) -> Result<Vec<Vec<Option<u64>>>> {
     let table = examples.table();
@@ -146,7 +149,7 @@ fn keys(config: &CountsConfig, examples: &Examples, rows: &[usize]) -> Result<Ve
         }
         levels.push((level as u64, columns));
     }
-    let key = |row: usize, (level, columns): &(u64, Vec<(&[u32], Vec<u64>)>)| {
+    let key = |row: usize, (level, columns): &Level<'_>| {
         let mut bytes = level.to_le_bytes().to_vec();
         for (codes, hashes) in columns {
             if codes[row] == MISSING {

@@ -48,7 +48,7 @@ impl Raw {
 
     fn numbers<'a>(name: String, rows: usize, numbers: impl Iterator<Item = &'a f32>) -> Self {
         let bytes: Vec<u8> = numbers.flat_map(|number| number.to_le_bytes()).collect();
-        let columns = if rows == 0 { 0 } else { bytes.len() / 4 / rows };
+        let columns = (bytes.len() / 4).checked_div(rows).unwrap_or(0);
         Self { name, dtype: Dtype::F32, shape: vec![rows, columns], bytes }
     }
 }
@@ -173,7 +173,7 @@ impl Member {
                 if tokens.len() != keys.len() {
                     return Err(fault("a key stands there twice".into()));
                 }
-                Self::Linear(Linear { config, tokens, heads })
+                Self::Linear(Box::new(Linear { config, tokens, heads }))
             }
             Settings::Network { config, schema, fields, targets } => {
                 schema.check().map_err(|error| fault(error.to_string()))?;

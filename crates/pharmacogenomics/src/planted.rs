@@ -16,7 +16,7 @@ pub const PLANTED_FIELDS: [&str; 4] = ["drug", "genalle", "gene", "allele"];
 pub const PLANTED_PAIRS: [[usize; 2]; 3] = [[0, 1], [0, 2], [1, 3]];
 
 /// Different names of each field.
-const NAMES: usize = 8;
+const NAMES: usize = 6;
 /// Components of the vectors whose dot products make the logits.
 const RANK: usize = 4;
 /// Standard deviation of the logit of one pair.

@@ -11,7 +11,7 @@ use cupel::{
 use serde::Serialize;
 
 /// Rows of the built-in simulated table.
-const DEMO_ROWS: usize = 20_000;
+const DEMO_ROWS: usize = 30_000;
 /// Its seed: the table is the same whatever `--seed` says.
 const DEMO_SEED: u64 = 0;
 

@@ -117,7 +117,7 @@ fn a_row_of_another_width_is_a_fault_of_the_program() {
 fn intervals_resample_groups_and_not_rows() {
     // 20 groups of 50 equal rows: resampling rows would make the interval 7 times too narrow
     let groups: Vec<u32> = (0..1000).map(|row| row / 50).collect();
-    let value = |row: &usize| f64::from(u8::from((row / 50) % 2 == 0));
+    let value = |row: &usize| f64::from(u8::from((row / 50).is_multiple_of(2)));
     let rows: Vec<usize> = (0..1000).collect();
     let mean = |rows: &[usize]| vec![Some(rows.iter().map(value).sum::<f64>() / rows.len() as f64), None];
     let found = interval(&rows, &groups, 400, 1, mean);
