@@ -20,9 +20,9 @@ mod origin;
 mod png;
 mod raw;
 mod records;
+mod text_rows;
 mod tiff;
 mod tiles;
-mod text_rows;
 mod write;
 mod zip;
 
@@ -31,6 +31,6 @@ pub use dataset::{Class, Dataset, Format, Variable};
 pub use envi::{EnviHeader, Interleave, write_envi, write_envi_array};
 pub use limits::Limits;
 pub use open::{open, open_with};
-pub use tiles::Tiles;
 pub use text_rows::{TextRow, TextRows};
+pub use tiles::Tiles;
 pub use write::{write_csv, write_mat, write_npy, write_npz, write_png};
