@@ -12,8 +12,8 @@ use cupel::{
     burn::tensor::{DType, Device, Tensor, TensorData},
     data::Stream,
     kernels::{
-        Projection, SubApertures, bi_interaction, gram_pairs, mean_fixed, mixture_log_likelihood, ms_ssim, project_out,
-        rfft2, set_own_kernels, ssim, sub_aperture_amplitudes, sum_fixed,
+        Noise, Projection, SubApertures, bi_interaction, gram_pairs, mean_fixed, mixture_log_likelihood, ms_ssim,
+        project_out, rfft2, set_own_kernels, ssim, sub_aperture_amplitudes, sum_fixed,
     },
     train::device,
 };
@@ -138,12 +138,15 @@ fn projections(c: &mut Criterion) {
     // two skies of 48 baselines, 128 channels and 8 chunks of 128 right ascensions
     let x = normal([2, 48, 128, 8, 128], &cpu());
     let (complement, offset) = (normal([128, 128], &cpu()), normal([128], &cpu()));
-    let how = Projection { axis: 2, order: [0, 3, 1, 4, 2], scale: 1e5 };
+    let noise = Noise { amplitude: 1e-7, key: [1, 2], counter: [3, 4] };
     group.throughput(Throughput::Elements((2 * 48 * 128) << 10));
-    both(&mut group, "2x48x128x8x128", || {
-        let out = project_out(x.clone(), complement.clone(), offset.clone(), how);
-        black_box(out.into_data()); // row-major: of a view in another order, the copy is part of the work
-    });
+    for (name, noise) in [("2x48x128x8x128", None), ("with_noise_2x48x128x8x128", Some(noise))] {
+        let how = Projection { axis: 2, order: [0, 3, 1, 4, 2], scale: 1e5, noise };
+        both(&mut group, name, || {
+            let out = project_out(x.clone(), complement.clone(), offset.clone(), how);
+            black_box(out.into_data()); // row-major: of a view in another order, the copy is part of the work
+        });
+    }
     group.finish();
 }
 

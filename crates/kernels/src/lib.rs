@@ -42,7 +42,7 @@ pub use mixture::mixture_log_likelihood;
 pub use normalization::{Normalization, Normalized, Share, activate, normalize};
 pub use own::{own_kernels, set_own_kernels};
 pub use philox::{philox_normal, philox_uniform};
-pub use project::{Projection, project_out};
+pub use project::{Noise, Projection, project_out};
 pub use row_table::{RowTable, RowTableConfig, RowTableError};
 pub use ssim::{ms_ssim, ssim, ssim_map};
 pub use sum::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed};

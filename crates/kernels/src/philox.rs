@@ -9,10 +9,10 @@ use rayon::prelude::*;
 use std::f64::consts::TAU;
 
 /// Multipliers of the two halves (section 3.3 of the paper).
-const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+pub(crate) const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 /// What is added to the key after each round: the golden ratio and the square root of three minus one, times 2^32.
-const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-const ROUNDS: usize = 10;
+pub(crate) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+pub(crate) const ROUNDS: usize = 10;
 /// Values per task: long enough to outweigh starting it.
 const TASK: usize = 1 << 14;
 

@@ -1,16 +1,18 @@
-//! Projection along one axis, with offset, scale and change of layout, in one pass.
+//! Projection along one axis, with noise, offset, scale and change of layout, in one pass.
 //!
 //! Foregrounds are taken out of a cube by projecting every line of sight on the complement of their modes,
 //! ```text
-//! y = scale (x - offset) P,   P = I - V V^T,
+//! y = scale (x + noise - offset) P,   P = I - V V^T,
 //! ```
-//! and what a network then wants is scaled and has its axes in another order. With `P` as one matrix no intermediate has the
+//! and what a network then wants is scaled and has its axes in another order; a simulation gets the noise of the instrument first. With `P` as one matrix no intermediate has the
 //! size of the foregrounds, and none of their digits is lost: for foregrounds 10^5 times the signal, one product in f32 is
 //! three times as exact as two thin ones with `V` and `V^T`.
 
 mod autodiff;
 #[cfg(feature = "flex")]
 mod flex;
+#[cfg(feature = "flex")]
+mod noise;
 pub(crate) mod reference;
 #[cfg(feature = "flex")]
 mod tiles;
@@ -30,12 +32,26 @@ pub struct Projection<const D: usize> {
     pub order: [usize; D],
     /// Factor of the output.
     pub scale: f64,
+    /// Added to the input first.
+    pub noise: Option<Noise>,
+}
+
+/// White noise: value `i` of a row-major array gets number `i` of [`philox_normal`](crate::philox_normal), whatever becomes
+/// of the layout.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Noise {
+    /// Standard deviation, in the unit of the values.
+    pub amplitude: f64,
+    /// Key of the cipher.
+    pub key: [u32; 2],
+    /// Upper half of its counter.
+    pub counter: [u32; 2],
 }
 
 impl<const D: usize> Projection<D> {
-    /// Along `axis`, in the layout of the input, unscaled.
+    /// Along `axis`, in the layout of the input, unscaled and without noise.
     pub fn along(axis: usize) -> Self {
-        Self { axis, order: std::array::from_fn(|axis| axis), scale: 1.0 }
+        Self { axis, order: std::array::from_fn(|axis| axis), scale: 1.0, noise: None }
     }
 }
 
@@ -45,6 +61,7 @@ pub(crate) struct Plan {
     pub(crate) axis: usize,
     pub(crate) order: Vec<usize>,
     pub(crate) scale: f64,
+    pub(crate) noise: Option<Noise>,
 }
 
 #[backend_extension(Flex: cfg(feature = "flex"), Autodiff)]
@@ -72,7 +89,9 @@ pub(crate) trait ProjectGradients: Backend {
 /// Dtypes with own bodies.
 const DTYPES: &[DType] = &[DType::F32];
 
-/// `scale (x - offset) complement` along one axis, with the axes in a new order, in f32 or wider.
+/// `scale (x + noise - offset) complement` along one axis, with the axes in a new order, in f32 or wider.
+///
+/// Noise is f32, of any input; it has no gradient.
 ///
 /// # Shapes
 /// `complement` is `[input, output]` and `offset` `[input]`, with the length of the projected axis as input. The output has the
@@ -90,7 +109,7 @@ const DTYPES: &[DType] = &[DType::F32];
 /// let x = Tensor::<2>::from_floats([[5.0, 1.0], [7.0, 3.0]], &device); // [channel, sample]
 /// let half = Tensor::<2>::full([2, 2], -0.5, &device); // less the mean over channels
 /// let complement = Tensor::eye(2, &device) + half;
-/// let how = Projection { axis: 0, order: [1, 0], scale: 10.0 };
+/// let how = Projection { axis: 0, order: [1, 0], scale: 10.0, noise: None };
 /// let y = project_out(x, complement, Tensor::zeros([2], &device), how);
 /// assert_eq!(y.into_data().to_vec::<f32>().unwrap(), [-10.0, 10.0, -10.0, 10.0]); // [sample, channel]
 /// # }
@@ -107,8 +126,8 @@ pub fn project_out<const D: usize>(
         if !own::takes(&x, DTYPES) {
             return reference::project_out(x, complement, offset, projection);
         }
-        let Projection { axis, order, scale } = projection;
-        let plan = Plan { axis, order: order.to_vec(), scale };
+        let Projection { axis, order, scale, noise } = projection;
+        let plan = Plan { axis, order: order.to_vec(), scale, noise };
         Tensor::from_dispatch(Dispatch::project_out(
             x.into_dispatch(),
             complement.into_dispatch(),

@@ -1,7 +1,14 @@
 //! The projection on flex.
 
-use super::{Plan, ProjectGradients, ProjectOps, tiles::Projection};
-use crate::flex::{tensor, with_values};
+use super::{
+    Noise, Plan, ProjectGradients, ProjectOps,
+    noise::Normals,
+    tiles::{self, Projection},
+};
+use crate::{
+    flex::{tensor, with_values},
+    sum::SumOps,
+};
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, ops::FloatTensorOps, tensor::FloatTensor};
 
 impl ProjectOps for Flex {
@@ -22,7 +29,7 @@ impl ProjectGradients for Flex {
         plan: &Plan,
         wanted: [bool; 3],
     ) -> [Option<FloatTensor<Self>>; 3] {
-        let Plan { axis, ref order, scale } = *plan;
+        let Plan { axis, ref order, scale, noise } = *plan;
         let [inputs, outputs] = complement.shape().dims();
         // lines of the output's gradient, in the order of the output's other axes
         let others: Vec<usize> = order.iter().copied().filter(|other| *other != axis).collect();
@@ -41,18 +48,19 @@ impl ProjectGradients for Flex {
                 axis: order.iter().position(|other| *other == axis).unwrap_or(axis),
                 order: (0..order.len()).map(|a| order.iter().position(|other| *other == a).unwrap_or(a)).collect(),
                 scale,
+                noise: None,
             };
             project(&gradient, &complement.transpose(0, 1), None, &back)
         };
         let of_complement = || {
             let identity =
                 tensor((0..inputs * inputs).map(|i| f32::from(i % (inputs + 1) == 0)).collect(), [inputs, inputs]);
-            let last = Plan { axis, order: others.iter().copied().chain([axis]).collect(), scale };
+            let last = Plan { axis, order: others.iter().copied().chain([axis]).collect(), scale, noise };
             let centred = lines(&project(&x, &identity, Some(&offset), &last), inputs);
             Self::float_matmul(centred.transpose(0, 1), gradient_lines())
         };
         let of_offset = || {
-            let sum = Self::float_sum_dim(gradient_lines(), 0);
+            let sum = Self::sum_dim_over(gradient_lines(), 0, 1.0);
             let sum = Self::float_matmul(sum, complement.transpose(0, 1));
             Self::float_mul_scalar(sum, (-scale).into()).reshape([inputs].into())
         };
@@ -68,12 +76,16 @@ fn project(x: &FlexTensor, complement: &FlexTensor, offset: Option<&FlexTensor>,
             *length = complement.shape()[1];
         }
     }
+    let normals =
+        plan.noise.map(|Noise { amplitude, key, counter }| Normals { key, counter, amplitude: amplitude as f32 });
+    let fill = |first: usize, out: &mut [f32]| normals.iter().for_each(|normals| normals.fill(first, out));
+    let noise = plan.noise.is_some().then_some(&fill as tiles::Noise<'_>);
     let apply = |offset: Option<&[f32]>| {
         with_values(x, |x| {
             with_values(complement, |complement| {
-                let Plan { axis, ref order, scale } = *plan;
+                let Plan { axis, ref order, scale, .. } = *plan;
                 let dims = &dims[..];
-                Projection { x, dims, axis, order, complement, offset, scale: scale as f32, noise: None }.apply()
+                Projection { x, dims, axis, order, complement, offset, scale: scale as f32, noise }.apply()
             })
         })
     };

@@ -1,6 +1,7 @@
 //! The projection as tensor operations.
 
-use super::Projection;
+use super::{Noise, Projection};
+use crate::philox_normal;
 use burn::tensor::Tensor;
 
 /// See [`project_out`](crate::project_out).
@@ -10,7 +11,14 @@ pub fn project_out<const D: usize>(
     offset: Tensor<1>,
     projection: Projection<D>,
 ) -> Tensor<D> {
-    let Projection { axis, order, scale } = projection;
+    let Projection { axis, order, scale, noise } = projection;
+    let x = match noise {
+        Some(Noise { amplitude, key, counter }) => {
+            let numbers = philox_normal(x.dims(), key, counter, &x.device());
+            x.clone() + numbers.cast(x.dtype()) * amplitude
+        }
+        None => x,
+    };
     let ([inputs, outputs], dims) = (complement.dims(), x.dims());
     // the projected axis last
     let mut last: [usize; D] = std::array::from_fn(|place| if place < axis { place } else { place + 1 });

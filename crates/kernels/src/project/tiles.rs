@@ -1,4 +1,4 @@
-//! Projection, scale and layout in one pass over slices of f32; see the [module above](super).
+//! Noise, projection, scale and layout in one pass over slices of f32; see the [module above](super).
 //!
 //! A tile of positions is gathered once, with its noise, less the offset, into the panels of a small matrix product; the
 //! product is written where the output wants it. Tiles are parts of the output, so that each belongs to one task.

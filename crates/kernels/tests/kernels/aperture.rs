@@ -2,7 +2,7 @@
 
 use crate::checks::{Operation, close, cpu, own_kernels_stay, panics, values};
 use burn::tensor::{Tensor, TensorData};
-use cupel_kernels::{SubApertures, reference, sub_aperture_amplitudes, sub_apertures};
+use cupel_kernels::{SubApertures, fft2, reference, sub_aperture_amplitudes, sub_apertures};
 
 type Pair = (Tensor<2>, Tensor<2>);
 
@@ -97,4 +97,43 @@ fn what_does_not_fit_is_named() {
     panics("sub_aperture_amplitudes: epsilon must be positive and finite, got 0", || {
         sub_aperture_amplitudes((ones(8, 8), ones(8, 8)), (ones(3, 3), ones(3, 3)), &with(&[[0, 0]], 4), 0.0)
     });
+}
+
+/// What golden.py prints for an aperture of radius 6 around (5, -7) in front of a scene of 64 x 64, by transforms of the full
+/// size. The detector of 32 holds every second pixel of it, and all of its energy.
+#[test]
+fn a_small_detector_sees_the_full_image() {
+    let _on = own_kernels_stay();
+    let n = 64;
+    let mut state = 42u32;
+    let mut scene = vec![0.0f32; n * n];
+    for place in 0..32 * 32 {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        scene[(16 + place / 32) * n + 16 + place % 32] = (f64::from(state) / 4_294_967_296.0) as f32;
+    }
+    let scene = Tensor::<2>::from_data(TensorData::new(scene, [n, n]), &cpu());
+    let (re, im) = fft2(scene.clone(), scene.zeros_like());
+    let centred = |part: Tensor<2>| part.roll_dim(32, 0).roll_dim(32, 1);
+    let spectrum = (centred(re), centred(im));
+    let disc = |i: usize| f32::from((i / 13).abs_diff(6).pow(2) + (i % 13).abs_diff(6).pow(2) <= 36);
+    let disc = Tensor::<2>::from_data(TensorData::new((0..169).map(disc).collect::<Vec<_>>(), [13, 13]), &cpu());
+    let amplitudes = |detector: usize| {
+        // orthonormal transforms, and D / N for the smaller image
+        let scale = (detector * detector) as f64 / (n * n) as f64;
+        let apertures = SubApertures { centres: vec![[5, -7]], detector, scale };
+        values(&sub_aperture_amplitudes(spectrum.clone(), (disc.clone(), disc.zeros_like()), &apertures, 1e-14))
+    };
+    let full = amplitudes(64);
+    let largest = full.iter().fold(0.0f64, |largest, value| largest.max(*value));
+    let got = [full.iter().sum(), largest, full[20 * n + 30], full[40 * n + 10]];
+    let expected =
+        [139.589_521_700_208_9, 0.136_575_550_554_135_98, 0.035_983_600_723_825_16, 0.049_755_925_485_955_456];
+    for (got, expected) in got.iter().zip(expected) {
+        close("amplitude", &[*got], &[expected], 2e-5);
+    }
+    let every_second: Vec<f64> = (0..32 * 32).map(|i| full[i / 32 * 2 * n + i % 32 * 2]).collect();
+    let small = amplitudes(32);
+    close("small detector", &small, &every_second, 1e-5);
+    let energy = |values: &[f64]| values.iter().map(|value| value * value).sum::<f64>();
+    close("energy", &[4.0 * energy(&small)], &[energy(&full)], 1e-5);
 }

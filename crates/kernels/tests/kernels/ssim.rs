@@ -142,3 +142,22 @@ fn images_that_do_not_fit_are_named() {
         ssim(zeros(11, 11), zeros(11, 11), 0.0)
     });
 }
+
+/// Two patterns of waves, of which one is weaker and shifted.
+fn waves(rows: usize, columns: usize) -> [Tensor<4>; 2] {
+    let angle = |i: usize| std::f64::consts::TAU * (3 * (i % columns) + 5 * (i / columns)) as f64 / 96.0;
+    let wave = |strength: f64, shift: f64| {
+        image((0..rows * columns).map(|i| 0.5 + strength * (angle(i) + shift).sin()).collect(), rows)
+    };
+    [wave(0.5, 0.0), wave(0.45, 0.2)]
+}
+
+/// The expected numbers are printed by golden.py; the first is also that of scikit-image 0.26.0.
+#[test]
+fn similarities_are_those_of_the_definition() {
+    let _on = own_kernels_stay();
+    let [x, y] = waves(96, 96);
+    close("ssim", &values(&ssim(x, y, 1.0)), &[0.934_748_064_357_723_2], 2e-6);
+    let [x, y] = waves(193, 180);
+    close("ms_ssim", &values(&ms_ssim(x, y, 1.0)), &[0.974_400_608_505_977_5], 2e-6);
+}
