@@ -191,7 +191,7 @@ fn projection_work() -> Work {
     let x = normal("x", [4, 48, 128, 128], &device);
     let (complement, offset) = (normal("complement", [128, 128], &device), normal("offset", [128], &device));
     Box::new(move || {
-        let projection = Projection { axis: 3, order: [0, 2, 3, 1], scale: 1e5 };
+        let projection = Projection { axis: 3, order: [0, 2, 3, 1], scale: 1e5, noise: None };
         black_box(project_out(x.clone(), complement.clone(), offset.clone(), projection));
     })
 }
