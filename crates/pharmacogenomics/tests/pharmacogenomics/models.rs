@@ -70,13 +70,15 @@ fn a_planted_model_is_found_again() {
 
 #[test]
 fn sets_hold_what_they_promise_and_probabilities_are_calibrated() {
-    let examples = planted(9000, 5).unwrap().examples;
+    // Fifteen bins of a thousand rows are off by .03 when every probability is right: it takes more to see less than .04.
+    let examples = planted(36000, 5).unwrap().examples;
     let parts = split(&examples);
     let predictor = Predictor::train(&config(&["counts", "linear"]), &examples, &parts, &device()).unwrap();
     let evaluation = Evaluation::of(&predictor, &examples, &parts.test, &plain()).unwrap();
     for (name, target) in &evaluation.targets {
         assert!((target.conformal.covered - 0.9).abs() < 0.03, "{name} {:?}", target.conformal);
-        assert!(target.measures.get("ece").unwrap() < 0.04, "{name}");
+        let error = target.measures.get("ece").unwrap();
+        assert!(error < 0.04, "{name} {error}");
     }
 }
 
