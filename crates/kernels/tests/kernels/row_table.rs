@@ -75,8 +75,7 @@ fn a_table_whose_rows_are_all_touched_is_trained_as_a_dense_one() {
 fn a_row_that_was_left_out_catches_up() {
     let device = cpu().autodiff();
     let table = RowTable::new(vec![1.0, -2.0], 1, CONFIG);
-    let [b1, b2, e, wd] =
-        [CONFIG.beta_1, CONFIG.beta_2, CONFIG.epsilon, CONFIG.weight_decay].map(|setting| f64::from(setting));
+    let [b1, b2, e, wd] = [CONFIG.beta_1, CONFIG.beta_2, CONFIG.epsilon, CONFIG.weight_decay].map(f64::from);
     let (mut x, mut m, mut v) = (-2.0, 0.0, 0.0);
     for t in 1..=40 {
         let touched = t % 7 == 0;
