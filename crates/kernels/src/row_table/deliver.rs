@@ -1,4 +1,5 @@
 //! A way for a gradient out of the graph: it is put where its owner finds it.
+#![cfg_attr(feature = "ndarray", allow(deprecated))] // Burn's word for ndarray, which is kept while Burn ships it
 
 use crate::gradient::{Gradient, record};
 use burn::{
@@ -37,7 +38,6 @@ pub(crate) trait DeliverOps: Backend {
 
 macro_rules! deliver_on {
     ($backend:ident) => {
-        #[allow(deprecated)] // Burn's word for ndarray
         impl DeliverOps for burn::backend::$backend {
             fn deliver(x: FloatTensor<Self>, to: Slot) -> FloatTensor<Self> {
                 to.put(Tensor::from_primitive::<Self>(x.clone()));
