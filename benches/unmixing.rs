@@ -11,9 +11,11 @@ use std::{
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use cupel::{
     data::Stream,
+    train::{Advance, Casting, Position, Trainer, device},
     unmixing::{
-        Abundances, Convention, Endmembers, Extraction, ExtractionConfig, Method, Pixels, Scene, Unmixing,
-        UnmixingConfig, mix, patches, smooth_endmembers,
+        Abundances, Cnnaeu, Convention, Deeptrans, Endmembers, Extraction, ExtractionConfig, Image, LinearAutoencoder,
+        Method, Misicnet, Network, Pixels, Scene, SparseConfig, Unmixing, UnmixingConfig, mix, patches,
+        smooth_endmembers, sparse_regression,
     },
 };
 
@@ -109,5 +111,41 @@ fn end_to_end(criterion: &mut Criterion) {
     }
 }
 
-criterion_group!(benches, abundances, archetypes, end_to_end);
+/// One update of each comparison network, as the loop of training makes it.
+fn network_steps(criterion: &mut Criterion) {
+    let image = Image::new(simulated(3).0, SIDE, SIDE).expect("an image");
+    let possible = "a possible number of endmembers";
+    step(criterion, LinearAutoencoder::new(&image, 3, 1).expect(possible));
+    step(criterion, Cnnaeu::new(&image, 3, 1).expect(possible));
+    step(criterion, Misicnet::new(&image, 3, 1).expect(possible));
+    step(criterion, Deeptrans::new(&image, 3, 1).expect(possible));
+}
+
+fn step<N: Network>(criterion: &mut Criterion, network: N) {
+    let device = device::select("cpu").expect("a CPU").device;
+    let (name, model) = (network.name(), network.model(&device.clone().autodiff()));
+    let config = network.training(1, None);
+    let mut trainer = Trainer::new(network, model, config, Casting::f32(), &device).expect("settings that can be");
+    let mut group = criterion.benchmark_group("network_step");
+    group.sample_size(10);
+    group.bench_function(BenchmarkId::from_parameter(format!("{name}_{SIDE}x{SIDE}x{BANDS}x3/f32/cpu")), |bencher| {
+        bencher.iter(|| trainer.advance(Position::default()).expect("an update"));
+    });
+    group.finish();
+}
+
+/// Sparse regression of a tenth of the pixels on a library of 60 spectra; throughput counts pixels.
+fn sparse(criterion: &mut Criterion) {
+    let (pixels, _) = simulated(3);
+    let pixels = pixels.sample(SIDE * SIDE / 10, Stream::new(2, "unmixing bench"));
+    let library = smooth_endmembers(60, BANDS, Stream::new(3, "unmixing bench")).expect("spectra").unit_norm();
+    let mut group = criterion.benchmark_group("sparse_regression");
+    group.sample_size(10).throughput(Throughput::Elements(pixels.count() as u64));
+    group.bench_function(BenchmarkId::from_parameter(format!("{}/f64/cpu", shape(&pixels, 60))), |bencher| {
+        bencher.iter(|| sparse_regression(black_box(&pixels), &library, SparseConfig::new(1e-3)).expect("weights"));
+    });
+    group.finish();
+}
+
+criterion_group!(benches, abundances, archetypes, network_steps, sparse, end_to_end);
 criterion_main!(benches);

@@ -66,6 +66,8 @@ impl Arguments {
                 endmembers: Some(EndmemberCount::Fixed(MATERIALS.len())),
                 abundance: Abundance::UnitMax, // brightness varies, so that sums at fixed brightness mean little
                 restarts: 10,
+                steps: None,
+                library: None,
             },
             methods: vec![Extractor::Auto],
             runs: 1,

@@ -107,6 +107,42 @@ fn several_runs_and_methods_give_means_and_spreads() {
 }
 
 #[test]
+fn networks_and_sparse_regression_have_the_outputs_of_the_other_methods() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    scene(folder, 400);
+    for method in ["linear-ae", "cnnaeu", "misicnet", "deeptrans", "sunsal"] {
+        let line = format!(
+            "unmix run scene.mat --method {method} --steps 40 --abundance own --seed 1 --out {method} --json --quiet"
+        );
+        let run = json(folder, &line);
+        assert_eq!((run["method"].as_str(), run["endmembers"].as_u64()), (Some(method), Some(3)));
+        assert!(run["mean_sad_rad"].as_f64().unwrap() < 1.0 && run["steps"].as_u64().unwrap() > 0, "{run}");
+        for file in ["report.html", "finished.json", "result.mat", "metrics.csv", "figures/abundances.png"] {
+            assert!(folder.join(method).join(file).is_file(), "{method}: {file}");
+        }
+        assert!(!folder.join(method).join("tables/candidates.csv").exists(), "{method}");
+        let evaluated = json(folder, &format!("unmix evaluate {method} --json"));
+        let own = evaluated["abundance_rmse"]["overall"].as_f64().unwrap();
+        assert!((own - run["abundance_rmse"]["native"].as_f64().unwrap()).abs() < 1e-9, "{method}");
+    }
+    let library = "unmix run scene.mat --method sunsal --library sunsal/endmembers.npy --out library --json --quiet";
+    assert!(json(folder, library)["mean_sad_rad"].as_f64().unwrap() < 0.2);
+    let refused = |line: &str, expected: &str| {
+        let (code, _, stderr) = cupel(folder, line);
+        assert!(code != Some(0) && stderr.contains(expected), "{line}: {stderr}");
+    };
+    refused("unmix run scene.mat --method vca --abundance own", "vca gives no abundances of its own");
+    refused("unmix run scene.mat --method vca --library scene.mat", "only --method sunsal takes one");
+    refused(
+        "unmix run scene.mat --method sunsal --library sunsal/brightness.npy",
+        "the library does not fit the scene",
+    );
+    refused("unmix run scene.mat --method vca --precision bf16", "f32 only");
+    assert!(!folder.join("runs").exists());
+}
+
+#[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -33,10 +33,12 @@ pub enum Convention {
     UnitMax,
     /// FCLS on endmembers brought to the median brightness of their near-pure pixels.
     Rescaled,
+    /// What the method itself gives, by its own definition; not every method does.
+    Own,
 }
 
 impl Convention {
-    /// All conventions, in the order of reports.
+    /// All conventions that any endmembers have, in the order of reports.
     pub const ALL: [Self; 4] = [Self::Fcls, Self::Nnls, Self::UnitMax, Self::Rescaled];
 
     /// The name on the command line.
@@ -46,6 +48,7 @@ impl Convention {
             Self::Nnls => "nnls",
             Self::UnitMax => "unit-max",
             Self::Rescaled => "rescaled",
+            Self::Own => "own",
         }
     }
 }
@@ -70,13 +73,18 @@ impl Abundances {
     /// Solves all pixels.
     ///
     /// # Errors
-    /// [`Error::Shape`] when the bands differ.
+    /// [`Error::Shape`] when the bands differ; [`Error::Setting`] for [`Convention::Own`], which only a method gives.
     pub fn solve(pixels: &Pixels, endmembers: &Endmembers, convention: Convention) -> Result<Self> {
         match convention {
             Convention::Fcls => constrained(pixels, endmembers, true),
             Convention::Nnls => constrained(pixels, endmembers, false),
             Convention::UnitMax => Ok(constrained(pixels, &endmembers.unit_maximum(), false)?.closed()),
             Convention::Rescaled => constrained(pixels, &rescaled(pixels, endmembers)?, true),
+            Convention::Own => Err(Error::Setting {
+                name: "abundance",
+                got: convention.name().into(),
+                expected: "fcls, nnls, unit-max or rescaled: endmembers alone have no abundances of their own",
+            }),
         }
     }
 

@@ -62,10 +62,16 @@ impl Proposal {
                 (Endmembers::at_pixels(&view.pixels, &chosen), None)
             }
             Method::Spa => (Endmembers::at_pixels(&view.pixels, &spa(&view.pixels, count)?), None),
-            Method::Edaa | Method::Auto => archetypes(view, count, stream)?,
+            Method::Edaa => archetypes(view, count, stream)?,
+            other => return Err(not_an_extractor(other)),
         };
         Ok(Candidate { proposal: self, endmembers, residual })
     }
+}
+
+/// What to say of a method that proposes no endmembers.
+pub(crate) fn not_an_extractor(method: Method) -> Error {
+    Error::Setting { name: "method", got: method.name().into(), expected: "auto, edaa, vca, nfindr or spa to extract" }
 }
 
 /// One archetypal analysis: its endmembers as averages of the pixels, and how well they fit them.

@@ -86,6 +86,20 @@ pub enum Error {
         /// How to go on.
         hint: String,
     },
+    /// A device whose results cannot be read.
+    #[error("reading the results from the device: {problem}; try --device cpu")]
+    Device {
+        /// What the backend says.
+        problem: String,
+    },
+    /// A library does not belong to the scene.
+    #[error("{}: the library does not fit the scene: {problem}", path.display())]
+    Library {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        problem: String,
+    },
     /// The truth does not belong to the scene.
     #[error("{}: the truth does not fit the scene: {problem}", path.display())]
     Truth {

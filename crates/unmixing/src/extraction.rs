@@ -13,7 +13,7 @@ use crate::{
     Endmembers, Error, Pixels, Result,
     abundances::at_scene_brightness,
     assign,
-    candidate::{Candidate, Proposal},
+    candidate::{Candidate, Proposal, not_an_extractor},
     method::{Method, Space},
     metrics::spectral_angle,
     prepared::Prepared,
@@ -94,10 +94,13 @@ impl Extraction {
     /// Prepares extraction from `pixels`.
     ///
     /// # Errors
-    /// A number of endmembers that the scene cannot have; no restarts.
+    /// A number of endmembers that the scene cannot have; no restarts; a method that is no extractor.
     pub fn new(pixels: &Pixels, config: ExtractionConfig) -> Result<Self> {
         if config.restarts == 0 {
             return Err(Error::Setting { name: "restarts", got: "0".into(), expected: "at least 1" });
+        }
+        if !Method::EXTRACTORS.contains(&config.method) {
+            return Err(not_an_extractor(config.method));
         }
         let stream = Stream::new(config.seed, "endmember extraction");
         let pixels = pixels.sample(MAX_PIXELS, stream.child(0));
@@ -320,7 +323,7 @@ fn plan(config: ExtractionConfig) -> Vec<Proposal> {
                 .collect()
         }
         Method::Edaa => restarts(Space::Normalised, config.restarts).collect(),
-        Method::Vca | Method::Nfindr | Method::Spa => vec![Proposal::new(config.method, Space::Raw, 0)],
+        _ => vec![Proposal::new(config.method, Space::Raw, 0)],
     }
 }
 

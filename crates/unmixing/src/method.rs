@@ -1,8 +1,8 @@
-//! Which algorithm looks for the endmembers, and in which space.
+//! Which algorithm unmixes, and in which space extractors look for the endmembers.
 
 use serde::{Deserialize, Serialize};
 
-/// How endmembers are extracted.
+/// How a scene is unmixed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
@@ -17,11 +17,48 @@ pub enum Method {
     Nfindr,
     /// Successive projection algorithm.
     Spa,
+    /// Autoencoder of single pixels with a linear decoder, see [`LinearAutoencoder`](crate::LinearAutoencoder).
+    LinearAe,
+    /// Convolutional autoencoder of patches, see [`Cnnaeu`](crate::Cnnaeu).
+    Cnnaeu,
+    /// Untrained convolutional network with a prior of small simplexes, see [`Misicnet`](crate::Misicnet).
+    Misicnet,
+    /// Convolutional encoder with a transformer, see [`Deeptrans`](crate::Deeptrans).
+    Deeptrans,
+    /// Sparse regression against a library, see [`Sunsal`](crate::Sunsal).
+    Sunsal,
 }
 
 impl Method {
-    /// All methods, in the order of reports.
-    pub const ALL: [Self; 5] = [Self::Auto, Self::Edaa, Self::Vca, Self::Nfindr, Self::Spa];
+    /// The extractors, in the order of reports.
+    pub const EXTRACTORS: [Self; 5] = [Self::Auto, Self::Edaa, Self::Vca, Self::Nfindr, Self::Spa];
+
+    /// Methods that find endmembers and abundances together, in the order of reports.
+    pub const JOINT: [Self; 5] = [Self::LinearAe, Self::Cnnaeu, Self::Misicnet, Self::Deeptrans, Self::Sunsal];
+
+    /// Whether the method computes on a device, in any precision; the others run on the CPU.
+    pub fn uses_device(self) -> bool {
+        matches!(self, Self::LinearAe) || self.looks_at_neighbours()
+    }
+
+    /// Whether the method needs an image, in which pixels have neighbours.
+    pub fn looks_at_neighbours(self) -> bool {
+        matches!(self, Self::Cnnaeu | Self::Misicnet | Self::Deeptrans)
+    }
+
+    /// Whether the method gives abundances of its own, [`Convention::Own`](crate::Convention::Own).
+    pub fn has_own_abundances(self) -> bool {
+        Self::JOINT.contains(&self)
+    }
+
+    /// Steps between two checkpoints that cost little against the steps.
+    pub fn save_every(self) -> u64 {
+        match self {
+            Self::LinearAe => 2000,
+            Self::Cnnaeu | Self::Misicnet | Self::Deeptrans => 100,
+            _ => 1,
+        }
+    }
 
     /// The name on the command line.
     pub fn name(self) -> &'static str {
@@ -31,6 +68,11 @@ impl Method {
             Self::Vca => "vca",
             Self::Nfindr => "nfindr",
             Self::Spa => "spa",
+            Self::LinearAe => "linear-ae",
+            Self::Cnnaeu => "cnnaeu",
+            Self::Misicnet => "misicnet",
+            Self::Deeptrans => "deeptrans",
+            Self::Sunsal => "sunsal",
         }
     }
 }

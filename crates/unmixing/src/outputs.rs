@@ -7,7 +7,8 @@ use cupel_report::{Cell, ColorMap, HeatMap, LineChart, MapPanel, Story, Table, w
 use rayon::prelude::*;
 
 use crate::{
-    Abundances, Convention, Evidence, Result, Row, Scene, Spread, Suggestion, Summary, Truth, Unmixed, scene::numbered,
+    Abundances, Convention, Evidence, Method, Result, Row, Scene, Spread, Suggestion, Summary, Truth, Unmixed,
+    scene::numbered,
 };
 
 /// Candidates that the table of evidence shows.
@@ -224,7 +225,9 @@ impl Page<'_> {
         spectra.save(tables.join("endmembers"))?;
         self.measures(summaries)?.save(tables.join("measures"))?;
         runs_table(summaries)?.save(tables.join("runs"))?;
-        evidence_table(&self.unmixed.evidence)?.save(tables.join("candidates"))?;
+        if !self.unmixed.evidence.is_empty() {
+            evidence_table(&self.unmixed.evidence)?.save(tables.join("candidates"))?;
+        }
         if let Some(suggestion) = suggestion {
             let mut table = Table::new()
                 .number_column("endmembers", "", 0)
@@ -266,10 +269,11 @@ impl Page<'_> {
         let mut story = Story::new(format!("Unmixing of {}", self.scene.name))
             .summary(describe_scene(self.scene)?)
             .summary(format!(
-                "{} endmembers were extracted by {} from {} candidates; abundances are {}.",
+                "{} endmembers were found by {} in {} {}; abundances are {}.",
                 self.unmixed.endmembers.count(),
                 config.method.name(),
                 self.unmixed.steps,
+                if self.unmixed.evidence.is_empty() { "steps" } else { "candidates" },
                 meaning(config.abundance),
             ));
         if let Some(suggestion) = suggestion {
@@ -298,12 +302,17 @@ impl Page<'_> {
             .figure("figures/brightness.png", "Brightness of each pixel relative to pure ones: light and shade.")
             .figure("figures/reconstruction_error.png", "What the endmembers cannot explain.")
             .table("tables/measures.csv", "Agreement with the truth, under every convention of abundances.")
-            .table("tables/runs.csv", "All runs.")
-            .table("tables/candidates.csv", "Candidates without the truth, best first.");
+            .table("tables/runs.csv", "All runs.");
+        if !self.unmixed.evidence.is_empty() {
+            story = story.table("tables/candidates.csv", "Candidates without the truth, best first.");
+        }
         if suggestion.is_some_and(|s| !s.candidates.is_empty()) {
             story = story.table("tables/number_of_endmembers.csv", "Evidence for the number of endmembers.");
         }
-        Ok(cite(story))
+        Ok(cite(match source(config.method) {
+            Some((text, link)) => story.citation(text, link),
+            None => story,
+        }))
     }
 
     /// The truth where it counts as many endmembers as were found.
@@ -333,6 +342,7 @@ fn meaning(convention: Convention) -> &'static str {
         Convention::Nnls => "non-negative least squares (nnls), which include brightness",
         Convention::UnitMax => "non-negative on endmembers of unit maximum, divided by their sum (unit-max)",
         Convention::Rescaled => "fully constrained at the brightness of near-pure pixels (rescaled)",
+        Convention::Own => "those that the method itself gives (own)",
     }
 }
 
@@ -408,6 +418,33 @@ fn cite(story: Story) -> Story {
         .citation("M. E. Winter, N-FINDR, Proc. SPIE 3753, 1999", "doi:10.1117/12.366289")
         .citation("N. Gillis, S. A. Vavasis, Fast and robust recursive algorithms for separable nonnegative matrix factorization, IEEE TPAMI 36(4), 2014", "arXiv:1208.1237")
         .citation("D. C. Heinz, C.-I Chang, Fully constrained least squares linear spectral mixture analysis, IEEE TGRS 39(3), 2001", "doi:10.1109/36.911111")
+}
+
+/// Where a comparison method comes from.
+fn source(method: Method) -> Option<(&'static str, &'static str)> {
+    match method {
+        Method::LinearAe => Some((
+            "B. Palsson et al., Hyperspectral unmixing using a neural network autoencoder, IEEE Access 6, 2018",
+            "doi:10.1109/ACCESS.2018.2818280",
+        )),
+        Method::Cnnaeu => Some((
+            "B. Palsson et al., Convolutional autoencoder for spectral-spatial hyperspectral unmixing, IEEE TGRS 59(1), 2021",
+            "doi:10.1109/TGRS.2020.2992743",
+        )),
+        Method::Misicnet => Some((
+            "B. Rasti et al., MiSiCNet: minimum simplex convolutional network for deep hyperspectral unmixing, IEEE TGRS 60, 2022",
+            "doi:10.1109/TGRS.2022.3146904",
+        )),
+        Method::Deeptrans => Some((
+            "P. Ghosh et al., Hyperspectral unmixing using transformer network, IEEE TGRS 60, 2022",
+            "arXiv:2203.17076",
+        )),
+        Method::Sunsal => Some((
+            "J. M. Bioucas-Dias, M. A. T. Figueiredo, Alternating direction algorithms for constrained sparse regression, WHISPERS 2010",
+            "arXiv:1002.4527",
+        )),
+        _ => None,
+    }
 }
 
 /// A name as part of a file name.

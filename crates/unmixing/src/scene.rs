@@ -150,6 +150,24 @@ pub fn open_estimate(estimate: &[PathBuf], truth: &[PathBuf]) -> Result<(Truth, 
     Ok((read_truth(estimate, size)?, read_truth(truth, size)?))
 }
 
+/// A library of spectra from a file: a matrix with one side of `bands`, under one of the names of true endmembers or alone.
+///
+/// # Errors
+/// A file that cannot be read, or holds no such matrix.
+pub fn open_library(path: &Path, bands: usize) -> Result<Endmembers> {
+    let dataset = cupel_data::open(path)?;
+    let found = true_endmembers(&dataset, Size { rows: 1, columns: 1, bands });
+    let problem = match found {
+        Ok(Some(library)) => return Ok(library),
+        Ok(None) => {
+            format!("no matrix of spectra of {bands} bands (alone, or as one of {})", TRUE_ENDMEMBERS.join(", "))
+        }
+        Err(Error::Truth { problem, .. }) => problem,
+        Err(error) => return Err(error),
+    };
+    Err(Error::Library { path: path.to_path_buf(), problem })
+}
+
 /// The spectra as `[Row, Column, Wavelength]`.
 fn spectra(dataset: &Dataset, variable: Option<&str>, rows: Option<usize>) -> Result<(Cube<f32>, Size)> {
     let name = variable.or_else(|| SPECTRA.into_iter().find(|n| lookup(dataset, n).is_some()));

@@ -9,8 +9,10 @@ mod numerics {
     mod extractors;
     mod hostile;
     mod metrics;
+    mod networks;
     mod published;
     mod samples;
     mod simulation;
+    mod sparse;
     mod threads;
 }

@@ -56,7 +56,7 @@ impl Arguments {
             options: self.options,
         };
         let options = &settings.options;
-        let (device, casting) = select_device(options, output)?;
+        let (device, casting) = select_device(&settings, &task, output)?;
         let dir = run_dir(options, &settings.scene.file, "compare")?;
         if options.dry_run {
             let names: Vec<&str> = settings.methods.iter().map(|m| cupel::unmixing::Method::from(*m).name()).collect();
@@ -80,7 +80,7 @@ impl Arguments {
         for &method in &settings.methods {
             let mut summaries: Vec<Summary> = Vec::new();
             for seed in seeds(options.seed, settings.runs) {
-                match fit(&settings, &task, method, seed, &mut run)? {
+                match fit(&settings, &task, method, seed, (&device.device, &casting), &mut run)? {
                     Fitted::Stopped { signal } => {
                         note_stop(&dir, output);
                         return Ok(Ending::Stopped { signal });

@@ -2,21 +2,26 @@
 
 use std::{
     fmt,
+    num::NonZeroU64,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 use cupel::{
-    train::{self, Casting, PerformanceMonitor, Policy, Precision, Run, device},
+    burn::tensor::Device,
+    train::{self, Casting, PerformanceMonitor, Policy, Precision, Run, Work, device},
     unmixing::{
         AbundanceRmse, Agreement, Ending as Fitted, Method, Row, Summary, Unmixed, Unmixing, UnmixingConfig, save,
     },
 };
 use serde::Serialize;
 
-use super::scene::{SceneArguments, Task};
+use super::scene::{Abundance, SceneArguments, Task};
 use crate::{Ending, options::Options, output::Output};
+
+/// Values in a scene from which on networks take fewer bits with `--precision auto`, where the device has them.
+const FEWER_BITS_FROM: usize = 1 << 26;
 
 /// Unmix a scene into endmembers and abundances
 #[derive(Args)]
@@ -24,7 +29,7 @@ pub struct Arguments {
     #[command(flatten)]
     pub scene: SceneArguments,
 
-    /// How endmembers are extracted
+    /// How endmembers are found
     #[arg(long, value_enum, default_value_t = Extractor::Auto)]
     pub method: Extractor,
 
@@ -40,11 +45,11 @@ pub struct Arguments {
     pub options: Options,
 }
 
-/// How endmembers are extracted.
+/// How endmembers are found.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Extractor {
-    /// All of them; the best candidate is chosen without the truth
+    /// All extractors; the best candidate is chosen without the truth
     Auto,
     /// Entropic descent archetypal analysis
     Edaa,
@@ -54,6 +59,16 @@ pub enum Extractor {
     Nfindr,
     /// Successive projection algorithm
     Spa,
+    /// Autoencoder of single pixels with a linear decoder
+    LinearAe,
+    /// Convolutional autoencoder of patches
+    Cnnaeu,
+    /// Untrained convolutional network with a prior of small simplexes
+    Misicnet,
+    /// Convolutional encoder with a transformer
+    Deeptrans,
+    /// Sparse regression against a library (--library), or against near-pure spectra of the scene
+    Sunsal,
 }
 
 impl From<Extractor> for Method {
@@ -64,6 +79,11 @@ impl From<Extractor> for Method {
             Extractor::Vca => Self::Vca,
             Extractor::Nfindr => Self::Nfindr,
             Extractor::Spa => Self::Spa,
+            Extractor::LinearAe => Self::LinearAe,
+            Extractor::Cnnaeu => Self::Cnnaeu,
+            Extractor::Misicnet => Self::Misicnet,
+            Extractor::Deeptrans => Self::Deeptrans,
+            Extractor::Sunsal => Self::Sunsal,
         }
     }
 }
@@ -155,7 +175,7 @@ pub struct Printed {
 /// A device that is not there, a folder that may not be used, a run that fails.
 pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Option<Completed>> {
     let options = &settings.options;
-    let (device, casting) = select_device(options, output)?;
+    let (device, casting) = select_device(settings, task, output)?;
     let dir = run_dir(options, &settings.scene.file, "unmix")?;
     if options.dry_run {
         output.note(format_args!(
@@ -176,7 +196,7 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
     run.describe(&device, &casting, options.seed)?;
     let mut results: Vec<(Unmixed, Summary)> = Vec::new();
     for seed in seeds(options.seed, settings.runs) {
-        match fit(settings, task, settings.methods[0], seed, &mut run)? {
+        match fit(settings, task, settings.methods[0], seed, (&device.device, &casting), &mut run)? {
             Fitted::Stopped { signal } => {
                 note_stop(&dir, output);
                 return Ok(Some(Completed::Stopped { signal }));
@@ -202,10 +222,32 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
 /// The device and the precision asked for, told to the user.
 ///
 /// # Errors
-/// A device that was named and is not there; a precision that no method here has.
-pub fn select_device(options: &Options, output: Output) -> Result<(device::Selected, Casting)> {
+/// A device that was named and is not there; a precision that no method here has; abundances that a method does not give.
+pub fn select_device(settings: &Settings, task: &Task, output: Output) -> Result<(device::Selected, Casting)> {
+    let options = &settings.options;
+    let methods = || settings.methods.iter().map(|method| Method::from(*method));
+    if settings.scene.abundance == Abundance::Own
+        && let Some(method) = methods().find(|method| !method.has_own_abundances())
+    {
+        bail!("--abundance own: {} gives no abundances of its own; choose another convention", method.name());
+    }
+    if settings.scene.library.is_some() && !methods().any(|method| method == Method::Sunsal) {
+        bail!("--library: only --method sunsal takes one; leave it out");
+    }
     let device = options.select_device()?;
     let asked = options.precision();
+    if methods().any(Method::uses_device) {
+        let work = Work { elements: task.scene.cube.values().len(), reduced_precision_pays_from: FEWER_BITS_FROM };
+        let casting = asked.resolve(&device.device, work)?;
+        output.note(format_args!(
+            "device: {} ({}), {} ({})",
+            device.name,
+            device.reason,
+            casting.name(),
+            casting.reason()
+        ));
+        return Ok((device, casting));
+    }
     if !matches!(asked, Precision::Auto | Precision::F32) {
         bail!("--precision {asked}: extraction and abundances are classical and have f32 only; leave it out");
     }
@@ -218,19 +260,29 @@ pub fn select_device(options: &Options, output: Output) -> Result<(device::Selec
 }
 
 /// One fit within `run`, with its numbers logged.
-pub fn fit(settings: &Settings, task: &Task, method: Extractor, seed: u64, run: &mut Run) -> Result<Fitted> {
+pub fn fit(
+    settings: &Settings,
+    task: &Task,
+    method: Extractor,
+    seed: u64,
+    (device, casting): (&Device, &Casting),
+    run: &mut Run,
+) -> Result<Fitted> {
     let config = UnmixingConfig {
         method: method.into(),
         abundance: settings.scene.abundance.into(),
         restarts: settings.scene.restarts,
+        steps: settings.scene.steps,
         seed,
         ..UnmixingConfig::new(task.endmembers)
     };
-    let policy = match settings.options.checkpoint_every {
-        Some(every) => Policy { save_every: every.get(), ..Policy::default() },
-        None => Policy::default(),
-    };
-    Ok(Unmixing::new(config).fit(&task.scene.cube, run, &policy)?)
+    let every = settings.options.checkpoint_every.map_or(config.method.save_every(), NonZeroU64::get);
+    let policy = Policy { save_every: every, ..Policy::default() };
+    let mut unmixing = Unmixing::new(config).on(device, casting.clone());
+    if let Some(library) = &task.library {
+        unmixing = unmixing.with_library(library.clone());
+    }
+    Ok(unmixing.fit(&task.scene.cube, run, &policy)?)
 }
 
 /// Brings the endmembers into the order of the truth, and measures them.

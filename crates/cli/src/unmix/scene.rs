@@ -8,7 +8,7 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
-use cupel::unmixing::{Convention, Pixels, Scene, Suggestion, suggest};
+use cupel::unmixing::{Convention, Endmembers, Pixels, Scene, Suggestion, open_library, suggest};
 use serde::Serialize;
 
 use crate::output::Output;
@@ -48,6 +48,14 @@ pub struct SceneArguments {
     /// Restarts of archetypal analysis with --method edaa; 50 as published
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub restarts: u32,
+
+    /// Most updates of a network, rounded up to whole epochs [default: chosen by the method]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub steps: Option<u64>,
+
+    /// Spectra that --method sunsal chooses from [default: near-pure spectra of the scene]
+    #[arg(long, value_name = "FILE")]
+    pub library: Option<PathBuf>,
 }
 
 /// A number of endmembers, or the wish to have one suggested.
@@ -82,6 +90,8 @@ pub enum Abundance {
     UnitMax,
     /// Fully constrained at the brightness of near-pure pixels
     Rescaled,
+    /// As the method itself gives them, for methods that find endmembers and abundances together
+    Own,
 }
 
 impl From<Abundance> for Convention {
@@ -91,6 +101,7 @@ impl From<Abundance> for Convention {
             Abundance::Nnls => Self::Nnls,
             Abundance::UnitMax => Self::UnitMax,
             Abundance::Rescaled => Self::Rescaled,
+            Abundance::Own => Self::Own,
         }
     }
 }
@@ -100,6 +111,7 @@ pub struct Task {
     pub scene: Scene,
     pub endmembers: usize,
     pub suggestion: Option<Suggestion>,
+    pub library: Option<Endmembers>,
 }
 
 impl SceneArguments {
@@ -149,7 +161,11 @@ impl SceneArguments {
                 truth.endmembers.count()
             );
         }
-        Ok(Task { scene, endmembers, suggestion })
+        let library = match &self.library {
+            Some(path) => Some(open_library(path, pixels.bands())?),
+            None => None,
+        };
+        Ok(Task { scene, endmembers, suggestion, library })
     }
 }
 

@@ -94,7 +94,7 @@ fn choose_the_same_pixels_at_any_scale_where_brightness_varies() {
 fn every_method_gives_the_same_spectra_at_any_scale() {
     let scene = scene(3);
     let pixels = mix(&scene.endmembers, &scene.abundances, 35.0, Stream::new(1, "noise")).unwrap();
-    for method in Method::ALL {
+    for method in Method::EXTRACTORS {
         let expected = extract(&pixels, method, 3, 5).unwrap().endmembers;
         // powers of two change no rounding, the others do
         for (scale, tolerance_rad) in [(2f64.powi(-20), 1e-3), (2f64.powi(14), 1e-3), (1e-15, 0.02), (1e12, 0.02)] {

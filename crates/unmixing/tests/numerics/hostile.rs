@@ -54,7 +54,7 @@ fn assert_sound(what: &str, unmixed: &Unmixed, pixels: &Pixels) {
 
 /// A finite result from every method.
 fn works(what: &str, pixels: &Pixels, endmembers: usize) {
-    for method in Method::ALL {
+    for method in Method::EXTRACTORS {
         let what = format!("{what}, {}, {endmembers} endmembers", method.name());
         match unmix(&what, pixels, method, endmembers) {
             Ok(unmixed) => assert_sound(&what, &unmixed, pixels),
@@ -65,7 +65,7 @@ fn works(what: &str, pixels: &Pixels, endmembers: usize) {
 
 /// A finite result or an error that says something.
 fn does_no_harm(what: &str, pixels: &Pixels, endmembers: usize) {
-    for method in Method::ALL {
+    for method in Method::EXTRACTORS {
         match unmix(what, pixels, method, endmembers) {
             Ok(unmixed) => assert_sound(&format!("{what}, {}", method.name()), &unmixed, pixels),
             Err(error) => eprintln!("{what}, {}, {endmembers} endmembers: {error}", method.name()),
@@ -82,7 +82,7 @@ fn noise(pixels: usize, bands: usize, seed: u64) -> Pixels {
 fn impossible_numbers_of_endmembers_are_refused_with_what_is_possible() {
     let pixels = noise(40, 6, 1);
     for asked in [0, 7, 41, usize::MAX] {
-        for method in Method::ALL {
+        for method in Method::EXTRACTORS {
             let error = unmix("too many", &pixels, method, asked).unwrap_err();
             let Error::EndmemberCount { asked: got, bands: 6, .. } = error else { panic!("{error}") };
             assert_eq!(got, asked);
@@ -93,7 +93,7 @@ fn impossible_numbers_of_endmembers_are_refused_with_what_is_possible() {
         assert!(matches!(spa(&pixels, asked), Err(Error::EndmemberCount { .. })));
     }
     let few = noise(3, 20, 2);
-    for method in Method::ALL {
+    for method in Method::EXTRACTORS {
         assert!(matches!(unmix("few pixels", &few, method, 4), Err(Error::EndmemberCount { .. })));
     }
     let without = UnmixingConfig { restarts: 0, ..UnmixingConfig::new(2) };

@@ -213,8 +213,8 @@ fn the_ensemble_is_the_best_extractor_on_noisy_apex() {
             };
             (1..=5).map(angle).sum::<f64>() / 5.0
         };
-        let all = Method::ALL.map(mean);
-        Method::ALL
+        let all = Method::EXTRACTORS.map(mean);
+        Method::EXTRACTORS
             .iter()
             .zip(all)
             .for_each(|(m, angle)| println!("Apex at {snr_db} dB, {}: {angle:.4} rad", m.name()));

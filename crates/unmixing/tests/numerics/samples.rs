@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use cupel_data::Stream;
-use cupel_unmixing::{Abundances, Endmembers, Extracted, Extraction, ExtractionConfig, Method, Pixels, dirichlet, mix};
+use cupel_unmixing::{
+    Abundances, Endmembers, Extracted, Extraction, ExtractionConfig, Image, Method, Pixels, dirichlet, mix, patches,
+};
 
 /// A scene whose answer is known.
 pub struct Known {
@@ -39,6 +41,26 @@ pub fn with_pure_pixels(endmembers: usize, bands: usize, pixels: usize, stream: 
     let abundances = Abundances::new(values, endmembers).unwrap();
     let pixels = mix(&spectra, &abundances, f64::INFINITY, stream.child(2)).unwrap();
     Known { pixels, endmembers: spectra, abundances }
+}
+
+/// An image of patches of materials with uniform spectra and noise.
+pub fn image(
+    rows: usize,
+    columns: usize,
+    endmembers: usize,
+    bands: usize,
+    snr_db: f64,
+    stream: Stream,
+) -> (Image, Known) {
+    let spectra = rough_endmembers(endmembers, bands, stream.child(0));
+    let abundances = patches(rows, columns, endmembers, 0.05, stream.child(1)).unwrap();
+    let pixels = mix(&spectra, &abundances, snr_db, stream.child(2)).unwrap();
+    (Image::new(pixels.clone(), rows, columns).unwrap(), Known { pixels, endmembers: spectra, abundances })
+}
+
+/// Runs `work` on so many threads.
+pub fn with_threads<T: Send>(threads: usize, work: impl FnOnce() -> T + Send) -> T {
+    rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap().install(work)
 }
 
 /// Where [`with_pure_pixels`] puts the pure pixel of an endmember.

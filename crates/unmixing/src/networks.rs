@@ -1,0 +1,97 @@
+//! Neural networks that unmix: the methods that ours are compared with.
+//!
+//! Each is an autoencoder whose decoder is the linear mixture: abundances, which are non-negative and sum to one by their making, times
+//! non-negative endmembers, which are the decoder's weights. They differ in how the abundances come about and in the loss. Settings are
+//! those of the papers or of their authors' programs unless the module says otherwise; none was tuned on a truth.
+
+mod angle;
+mod cnnaeu;
+mod deeptrans;
+mod linear;
+mod misicnet;
+mod resident;
+mod start;
+
+pub use cnnaeu::{Cnnaeu, CnnaeuNet};
+pub use deeptrans::{Deeptrans, DeeptransNet};
+pub use linear::{LinearAutoencoder, LinearNet};
+pub use misicnet::{Misicnet, MisicnetBatch, MisicnetNet};
+
+use burn::tensor::{Device, Tensor};
+use cupel_train::{Casting, Fit, Outcome, Policy, Run, StageConfig, Trainer, TrainerConfig};
+
+use crate::{Abundances, Endmembers, Error, Evidence, Result};
+
+/// A network that unmixes, with the scene that it is fitted to.
+pub trait Network: Fit {
+    /// Its name, as on the command line.
+    fn name(&self) -> &'static str;
+
+    /// A fresh model on `device`, which has automatic differentiation.
+    fn model(&self, device: &Device) -> Self::Model;
+
+    /// Optimiser, schedule and number of epochs.
+    fn stage(&self) -> StageConfig;
+
+    /// The endmembers of a model in inference mode, in its own scale, and the abundances of all pixels.
+    ///
+    /// # Errors
+    /// A device that cannot be read, numbers that are not finite.
+    fn decode(&self, model: &Self::Model, casting: &Casting, device: &Device) -> Result<(Endmembers, Abundances)>;
+
+    /// The training of this seed, with at most `steps` updates, rounded up to whole epochs.
+    fn training(&self, seed: u64, steps: Option<u64>) -> TrainerConfig {
+        let mut stage = self.stage();
+        if let Some(steps) = steps {
+            stage.epochs = stage.epochs.min(steps.div_ceil(self.steps_per_epoch())).max(1);
+        }
+        TrainerConfig { name: format!("{}-seed-{seed}", self.name()), seed, stage, ..TrainerConfig::default() }
+    }
+}
+
+/// What a method found before abundances are made of it.
+pub(crate) struct Found {
+    pub(crate) endmembers: Endmembers,
+    /// The method's own.
+    pub(crate) abundances: Option<Abundances>,
+    pub(crate) evidence: Vec<Evidence>,
+    pub(crate) steps: usize,
+}
+
+/// How a training ended.
+pub(crate) enum Trained {
+    Found(Found),
+    Stopped { signal: i32 },
+}
+
+/// Trains `network` within `run` and reads what it found.
+pub(crate) fn train<N: Network>(
+    network: N,
+    steps: Option<u64>,
+    seed: u64,
+    (device, casting): (&Device, &Casting),
+    run: &mut Run,
+    policy: &Policy,
+) -> Result<Trained> {
+    let model = network.model(&device.clone().autodiff());
+    let config = network.training(seed, steps);
+    let monitor = run.monitor().clone();
+    let mut trainer = Trainer::new(network, model, config, casting.clone(), device)?.with_monitor(monitor);
+    if let Outcome::Stopped { signal } = run.drive(&mut trainer, policy)? {
+        return Ok(Trained::Stopped { signal });
+    }
+    let (endmembers, abundances) = trainer.fit().decode(&trainer.model(), casting, device)?;
+    let steps = trainer.history().last().map_or(0, |epoch| epoch.update as usize);
+    Ok(Trained::Found(Found { endmembers, abundances: Some(abundances), evidence: Vec::new(), steps }))
+}
+
+/// The values of a tensor, row-major.
+fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>> {
+    let data = tensor.try_into_data().map_err(|error| Error::Device { problem: format!("{error:?}") })?;
+    Ok(data.iter::<f64>().collect())
+}
+
+/// Abundances from a network, whose rows sum to one but for f32 rounding.
+fn abundances(values: Vec<f64>, endmembers: usize) -> Result<Abundances> {
+    Ok(Abundances::new(values, endmembers)?.closed())
+}
