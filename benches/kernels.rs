@@ -19,6 +19,10 @@ use cupel::{
     train::device,
 };
 
+/// Tensors come and go in large blocks, which are used again.
+#[global_allocator]
+static MEMORY: cupel::kernels::Recycling = cupel::kernels::Recycling::new();
+
 fn cpu() -> Device {
     device::select("cpu").expect("there is a CPU").device
 }

@@ -19,6 +19,10 @@ use cupel::{
     },
 };
 
+/// Tensors come and go in large blocks, which are used again.
+#[global_allocator]
+static MEMORY: cupel::kernels::Recycling = cupel::kernels::Recycling::new();
+
 /// A step of about 10 ms on one core.
 const BATCH: usize = 512;
 const WIDTH: usize = 384;

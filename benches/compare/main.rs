@@ -21,6 +21,10 @@ use clap::Parser;
 use serde_json::{Value, json};
 use workloads::{WORKLOADS, Work};
 
+/// Tensors come and go in large blocks, which are used again.
+#[global_allocator]
+static MEMORY: cupel::kernels::Recycling = cupel::kernels::Recycling::new();
+
 /// Above this load other programs take part in the measurement.
 const IDLE_LOAD: f64 = 0.3;
 /// How long one round measures, unless one call is longer.

@@ -25,6 +25,10 @@ use std::{
 use anyhow::Result;
 use clap::{CommandFactory, Parser, Subcommand};
 
+/// Tensors come and go in large blocks, which are used again.
+#[global_allocator]
+static MEMORY: cupel::kernels::Recycling = cupel::kernels::Recycling::new();
+
 /// Parts a wanted signal from what hides it: deep learning and the classical methods it must beat.
 #[derive(Parser)]
 #[command(name = "cupel", version, propagate_version = true, arg_required_else_help = true)]

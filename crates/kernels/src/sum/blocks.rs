@@ -63,18 +63,30 @@ impl Summand for f64 {
     }
 }
 
-/// Adds rows of as many vectors as `lanes` has, four columns of vectors at a time: those stay in registers.
+/// Adds rows of as many vectors as `lanes` has, eight columns of vectors at a time where there are so many: those stay in registers, and
+/// eight additions in flight hide how long one takes.
 #[inline(always)]
 fn add_rows<V: Copy>(add: impl Fn(V, V) -> V, zero: V, rows: &[V], lanes: &mut [V]) {
+    if lanes.len().is_multiple_of(8) {
+        add_columns::<V, 8>(add, zero, rows, lanes);
+    } else {
+        add_columns::<V, 4>(add, zero, rows, lanes);
+    }
+}
+
+#[inline(always)]
+fn add_columns<V: Copy, const N: usize>(add: impl Fn(V, V) -> V, zero: V, rows: &[V], lanes: &mut [V]) {
     let width = lanes.len();
-    for (first, lanes) in (0..).step_by(4).zip(lanes.chunks_exact_mut(4)) {
-        let mut sums = [zero; 4];
+    let (lanes, _) = lanes.as_chunks_mut::<N>();
+    for (column, lanes) in lanes.iter_mut().enumerate() {
+        let mut sums = [zero; N];
         for row in rows.chunks_exact(width) {
-            for (sum, &value) in sums.iter_mut().zip(&row[first..first + 4]) {
+            let (row, _) = row.as_chunks::<N>();
+            for (sum, &value) in sums.iter_mut().zip(&row[column]) {
                 *sum = add(*sum, value);
             }
         }
-        lanes.copy_from_slice(&sums);
+        *lanes = sums;
     }
 }
 

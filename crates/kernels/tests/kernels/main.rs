@@ -17,3 +17,7 @@ mod row_table;
 mod ssim;
 mod sum;
 mod switch;
+
+/// Every operation here works in memory that was used before.
+#[global_allocator]
+static MEMORY: cupel_kernels::Recycling = cupel_kernels::Recycling::new();
