@@ -5,6 +5,7 @@ use crate::{
     error::Result,
     examples::Examples,
     linear::{Linear, LinearConfig},
+    neighbours::{Neighbours, NeighboursConfig},
     network::{Network, NetworkConfig},
     predictions::{Predictions, prior},
     splits::Parts,
@@ -55,7 +56,7 @@ impl Classifier for Majority {
 
 impl Classifier for Counts {
     fn name(&self) -> &'static str {
-        "counts"
+        if self.config.sites { "sites" } else { "counts" }
     }
 
     fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
@@ -66,6 +67,16 @@ impl Classifier for Counts {
 impl Classifier for Linear {
     fn name(&self) -> &'static str {
         if self.config.tokens.crosses > 0.0 { "linear-crosses" } else { "linear" }
+    }
+
+    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+        Self::probabilities(self, examples, rows)
+    }
+}
+
+impl Classifier for Neighbours {
+    fn name(&self) -> &'static str {
+        "neighbours"
     }
 
     fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
@@ -93,16 +104,21 @@ pub enum MemberConfig {
     Counts(CountsConfig),
     /// [`Linear`].
     Linear(LinearConfig),
+    /// [`Neighbours`].
+    Neighbours(NeighboursConfig),
     /// [`Network`].
     Network(Box<NetworkConfig>),
 }
 
 impl MemberConfig {
-    /// The settings of a model by its name: `majority`, `counts`, `linear`, `linear-crosses` or `network`.
+    /// The settings of a model by its name: `majority`, `counts`, `sites` (counts by site, allele and comparison), `neighbours`, `linear`,
+    /// `linear-crosses` or `network`.
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "majority" => Self::Majority,
             "counts" => Self::Counts(CountsConfig::default()),
+            "sites" => Self::Counts(CountsConfig { sites: true, ..CountsConfig::default() }),
+            "neighbours" => Self::Neighbours(NeighboursConfig::default()),
             "linear" => {
                 let mut config = LinearConfig::default();
                 config.tokens.crosses = 0.0;
@@ -131,7 +147,12 @@ impl MemberConfig {
         Ok(match self {
             Self::Majority => Member::Majority(Majority::fit(rows, classes, labels)),
             Self::Counts(config) => Member::Counts(Counts::fit(config, examples, rows, classes, labels)?),
-            Self::Linear(config) => Member::Linear(Box::new(Linear::fit(config, examples, rows, classes, labels)?)),
+            Self::Linear(config) => {
+                Member::Linear(Box::new(Linear::fit(config, examples, rows, classes, labels, seed)?))
+            }
+            Self::Neighbours(config) => {
+                Member::Neighbours(Box::new(Neighbours::fit(config, examples, rows, classes, labels)?))
+            }
             Self::Network(config) => {
                 let network = Network::fit(config, examples, parts, classes, labels, seed, device)?;
                 Member::Network(Box::new(network))
@@ -149,6 +170,8 @@ pub enum Member {
     Counts(Counts),
     /// Logistic regression.
     Linear(Box<Linear>),
+    /// The training rows that are most alike.
+    Neighbours(Box<Neighbours>),
     /// A network over fields.
     Network(Box<Network>),
 }
@@ -159,6 +182,7 @@ impl Member {
             Self::Majority(model) => model,
             Self::Counts(model) => model,
             Self::Linear(model) => model.as_ref(),
+            Self::Neighbours(model) => model.as_ref(),
             Self::Network(model) => model.as_ref(),
         }
     }

@@ -22,13 +22,15 @@ use std::collections::HashMap;
 pub struct CountsConfig {
     /// The fields of each level, from the coarsest to the finest; empty for [`CountsConfig::levels_for`].
     pub levels: Vec<Vec<String>>,
+    /// Levels from the site instead of the drug: what is compared with what, where, and in whom.
+    pub sites: bool,
     /// Rows that the level before counts for.
     pub strength: f64,
 }
 
 impl Default for CountsConfig {
     fn default() -> Self {
-        Self { levels: Vec::new(), strength: 3.0 }
+        Self { levels: Vec::new(), sites: false, strength: 3.0 }
     }
 }
 
@@ -43,9 +45,33 @@ impl CountsConfig {
         if ["drug", "gene", "genalle"].iter().all(|name| names.contains(name)) {
             return known.iter().map(|level| owned(level)).collect();
         }
+        Self::each_and_all(&names)
+    }
+
+    /// Levels of annotations from the site; of these those whose fields the schema has, and where it has none as
+    /// [`levels_for`](Self::levels_for).
+    pub fn sites_for(schema: &Schema) -> Vec<Vec<String>> {
+        let categories = schema.fields.iter().filter(|field| field.kind == FieldKind::Category);
+        let names: Vec<&str> = categories.map(|field| field.name.as_str()).collect();
+        let levels: [&[&str]; 7] = [
+            &["zygosity", "comparison"],
+            &["population"],
+            &["gene", "zygosity"],
+            &["variant_haplotypes", "allele"],
+            &["variant_haplotypes", "allele", "comparison"],
+            &["drug", "population"],
+            &["drug", "gene", "allele"],
+        ];
+        let there = levels.iter().filter(|level| level.iter().all(|name| names.contains(name)));
+        let levels: Vec<Vec<String>> = there.map(|level| level.iter().map(ToString::to_string).collect()).collect();
+        if levels.is_empty() { Self::levels_for(schema) } else { levels }
+    }
+
+    fn each_and_all(names: &[&str]) -> Vec<Vec<String>> {
+        let owned = |level: &[&str]| level.iter().map(ToString::to_string).collect::<Vec<_>>();
         let mut levels: Vec<Vec<String>> = names.iter().map(|name| owned(&[name])).collect();
         if names.len() > 1 {
-            levels.push(owned(&names));
+            levels.push(owned(names));
         }
         levels
     }
@@ -85,7 +111,9 @@ impl Counts {
         }
         let mut config = config.clone();
         if config.levels.is_empty() {
-            config.levels = CountsConfig::levels_for(examples.schema());
+            let schema = examples.schema();
+            config.levels =
+                if config.sites { CountsConfig::sites_for(schema) } else { CountsConfig::levels_for(schema) };
         }
         let keys = keys(&config, examples, rows)?;
         let mut tables = Vec::new();

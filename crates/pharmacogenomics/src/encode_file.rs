@@ -1,6 +1,7 @@
 //! [`encode_file`]: a table as files of ids, in memory that depends on its names and not on its rows.
 //!
-//! Two passes over the text: the first learns the names of the training rows, the second writes their ids. Each field of
+//! One pass over the text numbers the names as they come and writes these numbers to files of their own, then what the training
+//! rows know is sorted and the numbers are turned into ids, so that every cell is read, normalised and looked up once. Each field of
 //! categories becomes `<field>.npy` (u32), each number `<field>.npy` (f32, NaN where missing), each list `<field>.npy` with
 //! `<field>.offsets.npy` (u64).
 
@@ -8,20 +9,15 @@ use crate::{
     encoder::{Coding, Encoder, Learned, Moments, fall_back, id_of},
     error::{Error, Result},
     examples::{is_missing, number},
+    id_files::{Column, Scratch, ScratchReader},
     names::Names,
     normalise::normalise,
-    schema::{FieldKind, Schema},
+    recent_cells::{NAMELESS, Recent},
+    schema::{Field, FieldKind, Schema},
     vocabulary::{UNKNOWN_ID, Vocabulary},
 };
 use cupel_data::{MISSING, TextRows};
-use std::{
-    fs::{self, File},
-    io::{BufWriter, Seek, SeekFrom, Write},
-    path::{Path, PathBuf},
-};
-
-/// Length of the header of an NPY file here: room for 20 digits of rows, a multiple of 64 as the format asks.
-const HEADER_BYTES: usize = 128;
+use std::{fs, path::Path};
 
 /// Encodes the table at `path` into the folder `out`; vocabularies come from the rows whose cell in `split_column` is
 /// `train`, or from all rows without one. Gives the encoder and the number of rows.
@@ -29,9 +25,31 @@ const HEADER_BYTES: usize = 128;
 /// # Errors
 /// [`Error::Data`] when the table cannot be read or the files cannot be written.
 pub fn encode_file(path: &Path, schema: &Schema, split_column: Option<&str>, out: &Path) -> Result<(Encoder, u64)> {
-    let encoder = fit_file(path, schema, split_column)?;
+    schema.check()?;
     fs::create_dir_all(out).map_err(cupel_data::Error::io("create the folder", out))?;
-    let rows = write_ids(path, &encoder, out)?;
+    let mut columns: Vec<Draft> = schema.fields.iter().map(|field| Draft::create(out, field)).collect::<Result<_>>()?;
+    let rows = draft(path, schema, split_column, &mut columns)?;
+    let mut learned = Vec::new();
+    // of each field the position in the vocabulary of each number, MISSING where training does not know the name
+    let mut places: Vec<Vec<u32>> = Vec::new();
+    let mut drafts = Vec::new();
+    for (field, column) in schema.fields.iter().zip(columns) {
+        let Draft { names, counts, moments, values, lengths, .. } = column;
+        drafts.push((values.reader()?, lengths.map(Scratch::reader).transpose()?));
+        learned.push(match field.kind {
+            FieldKind::Number => {
+                places.push(Vec::new());
+                Learned::Moments(moments)
+            }
+            _ => {
+                let vocabulary = Vocabulary::of_counts(&names, &counts, field.min_count);
+                places.push(names.iter().map(|name| vocabulary.position(name).unwrap_or(MISSING)).collect());
+                Learned::Names(vocabulary)
+            }
+        });
+    }
+    let encoder = Encoder::assemble(schema.clone(), learned)?;
+    write_ids(&encoder, &places, &mut drafts, rows, out)?;
     Ok((encoder, rows))
 }
 
@@ -75,30 +93,11 @@ pub fn fit_file(path: &Path, schema: &Schema, split_column: Option<&str>) -> Res
 /// # Errors
 /// [`Error::Data`] when the table cannot be read.
 pub fn encode_rows(path: &Path, encoder: &Encoder, mut row: impl FnMut(&[u32])) -> Result<u64> {
-    let mut ids = Vec::new();
-    walk(path, encoder, |cells| {
-        ids.clear();
-        ids.extend(cells.ids.iter().flatten());
-        row(&ids);
-        Ok(())
-    })
-}
-
-/// What a row holds, field by field of the schema.
-struct Cells {
-    ids: Vec<Option<u32>>,
-    lists: Vec<Vec<u32>>,
-    numbers: Vec<f32>,
-}
-
-fn walk(path: &Path, encoder: &Encoder, mut each: impl FnMut(&Cells) -> Result<()>) -> Result<u64> {
     let schema = encoder.schema();
     let mut rows = TextRows::open(path)?;
     let of_cell = field_of_cell(&rows, schema)?;
-    let fields = schema.fields.len();
-    let mut cells = Cells { ids: vec![None; fields], lists: vec![Vec::new(); fields], numbers: vec![f32::NAN; fields] };
-    let mut positions: Vec<Option<u32>> = vec![None; fields];
-    let (mut text, mut count) = (String::new(), 0);
+    let mut positions: Vec<Option<u32>> = vec![None; schema.fields.len()];
+    let (mut text, mut ids, mut count) = (String::new(), Vec::new(), 0);
     loop {
         let fault = {
             let Some(row) = rows.next()? else { break };
@@ -114,22 +113,12 @@ fn walk(path: &Path, encoder: &Encoder, mut each: impl FnMut(&Cells) -> Result<(
                         let known = || vocabulary.position(&text).unwrap_or(MISSING);
                         positions[field] = if text.is_empty() { None } else { Some(known()) };
                     }
-                    Coding::Many { vocabulary } => {
-                        let list = &mut cells.lists[field];
-                        list.clear();
-                        for part in cell.split(schema.fields[field].separator).filter(|_| !is_missing(cell)) {
-                            text.clear();
-                            normalise(part, &mut text);
-                            if !text.is_empty() {
-                                list.push(id_of(Some(vocabulary.position(&text).unwrap_or(MISSING)), UNKNOWN_ID));
-                            }
+                    Coding::Number { .. } if !is_missing(cell) => {
+                        if let Err(problem) = number(cell) {
+                            fault = Some((position, problem));
                         }
                     }
-                    Coding::Number { .. } if is_missing(cell) => cells.numbers[field] = f32::NAN,
-                    Coding::Number { mean, deviation } => match number(cell) {
-                        Ok(value) => cells.numbers[field] = ((value - mean) / deviation) as f32,
-                        Err(problem) => fault = Some((position, problem)),
-                    },
+                    _ => {}
                 }
             }
             fault
@@ -137,22 +126,55 @@ fn walk(path: &Path, encoder: &Encoder, mut each: impl FnMut(&Cells) -> Result<(
         if let Some((position, problem)) = fault {
             return Err(cell_error(&rows, position, problem));
         }
+        ids.clear();
         for (field, coding) in encoder.codings().iter().enumerate() {
             if let Coding::Category { back_off, .. } = coding {
                 let fallback = fall_back(back_off.iter().map(|(other, first)| (positions[*other], *first)));
-                cells.ids[field] = Some(id_of(positions[field], fallback));
+                ids.push(id_of(positions[field], fallback));
             }
         }
         count += 1;
-        each(&cells)?;
+        row(&ids);
     }
     Ok(count)
 }
 
-fn write_ids(path: &Path, encoder: &Encoder, out: &Path) -> Result<u64> {
-    let schema = encoder.schema();
+/// Writes the numbers of all names, and what is no name, to the drafts; learns from the training rows. Gives the number of rows.
+fn draft(path: &Path, schema: &Schema, split_column: Option<&str>, columns: &mut [Draft]) -> Result<u64> {
+    let mut rows = TextRows::open(path)?;
+    let of_cell = field_of_cell(&rows, schema)?;
+    let split = split_column.map(|name| rows.position(name)).transpose()?;
+    let mut count = 0;
+    loop {
+        let mut fault = None;
+        {
+            let Some(row) = rows.next()? else { break };
+            let trains = split.is_none_or(|split| row.cells().nth(split) == Some("train"));
+            for (position, cell) in row.cells().enumerate() {
+                let Some(field) = of_cell[position] else { continue };
+                if let Some(problem) = columns[field].push(cell, &schema.fields[field], trains)? {
+                    fault = Some((position, problem));
+                    break;
+                }
+            }
+        }
+        if let Some((position, problem)) = fault {
+            return Err(cell_error(&rows, position, problem));
+        }
+        count += 1;
+    }
+    Ok(count)
+}
+
+/// Rows that are turned into ids at once.
+const BLOCK_ROWS: usize = 4096;
+
+type Reading = (ScratchReader, Option<ScratchReader>);
+
+fn write_ids(encoder: &Encoder, places: &[Vec<u32>], drafts: &mut [Reading], rows: u64, out: &Path) -> Result<()> {
+    let fields = &encoder.schema().fields;
     let mut files = Vec::new();
-    for field in &schema.fields {
+    for field in fields {
         let file = Column::create(&out.join(format!("{}.npy", field.name)))?;
         let many = field.kind == FieldKind::Many;
         let offsets = many.then(|| Column::create(&out.join(format!("{}.offsets.npy", field.name)))).transpose()?;
@@ -162,22 +184,53 @@ fn write_ids(path: &Path, encoder: &Encoder, out: &Path) -> Result<u64> {
     for (_, offsets) in &mut files {
         offsets.iter_mut().try_for_each(|offsets| offsets.write(&0_u64.to_le_bytes()))?;
     }
-    let rows = walk(path, encoder, |cells| {
-        for (field, (file, offsets)) in files.iter_mut().enumerate() {
-            match (schema.fields[field].kind, cells.ids[field]) {
-                (FieldKind::Category, Some(id)) => file.write(&id.to_le_bytes())?,
-                (FieldKind::Number, _) => file.write(&cells.numbers[field].to_le_bytes())?,
-                _ => {
-                    cells.lists[field].iter().try_for_each(|id| file.write(&id.to_le_bytes()))?;
-                    totals[field] += cells.lists[field].len() as u64;
-                    offsets.iter_mut().try_for_each(|offsets| offsets.write(&totals[field].to_le_bytes()))?;
+    let place = |field: usize, number: u32| places[field].get(number as usize).copied();
+    let mut positions: Vec<Vec<Option<u32>>> = vec![Vec::new(); fields.len()];
+    let mut done = 0;
+    while done < rows {
+        let block = (rows - done).min(BLOCK_ROWS as u64) as usize;
+        for (field, (values, lengths)) in drafts.iter_mut().enumerate() {
+            let (file, offsets) = &mut files[field];
+            match &encoder.codings()[field] {
+                Coding::Category { .. } => {
+                    positions[field].clear();
+                    for _ in 0..block {
+                        positions[field].push(place(field, u32::from_le_bytes(values.take()?)));
+                    }
+                }
+                Coding::Number { mean, deviation } => {
+                    for _ in 0..block {
+                        let value = (f64::from_le_bytes(values.take()?) - mean) / deviation;
+                        file.write(&(value as f32).to_le_bytes())?;
+                    }
+                }
+                Coding::Many { .. } => {
+                    for _ in 0..block {
+                        let length = match lengths {
+                            Some(lengths) => u32::from_le_bytes(lengths.take()?),
+                            None => 0,
+                        };
+                        for _ in 0..length {
+                            let position = place(field, u32::from_le_bytes(values.take()?)).unwrap_or(MISSING);
+                            file.write(&id_of(Some(position), UNKNOWN_ID).to_le_bytes())?;
+                        }
+                        totals[field] += u64::from(length);
+                        offsets.iter_mut().try_for_each(|o| o.write(&totals[field].to_le_bytes()))?;
+                    }
                 }
             }
         }
-        Ok(())
-    })?;
+        for (field, coding) in encoder.codings().iter().enumerate() {
+            let Coding::Category { back_off, .. } = coding else { continue };
+            for row in 0..block {
+                let fallback = fall_back(back_off.iter().map(|(other, first)| (positions[*other][row], *first)));
+                files[field].0.write(&id_of(positions[field][row], fallback).to_le_bytes())?;
+            }
+        }
+        done += block as u64;
+    }
     for (field, (file, offsets)) in files.into_iter().enumerate() {
-        match schema.fields[field].kind {
+        match fields[field].kind {
             FieldKind::Category => file.finish("<u4", rows)?,
             FieldKind::Number => file.finish("<f4", rows)?,
             FieldKind::Many => file.finish("<u4", totals[field])?,
@@ -186,42 +239,95 @@ fn write_ids(path: &Path, encoder: &Encoder, out: &Path) -> Result<u64> {
             offsets.finish("<u8", rows + 1)?;
         }
     }
-    Ok(rows)
+    Ok(())
 }
 
-/// An NPY file whose length is known at the end; it stands under a temporary name until then.
-struct Column {
-    path: PathBuf,
-    temporary: PathBuf,
-    file: BufWriter<File>,
+/// A column while its names are being numbered.
+struct Draft {
+    names: Names,
+    counts: Vec<u64>,
+    moments: Moments,
+    recent: Recent,
+    text: String,
+    values: Scratch,
+    lengths: Option<Scratch>,
 }
 
-impl Column {
-    fn create(path: &Path) -> Result<Self> {
-        let temporary = path.with_extension("npy.part");
-        let file = File::create(&temporary).map_err(cupel_data::Error::io("create", &temporary))?;
-        let mut column = Self { path: path.to_path_buf(), temporary, file: BufWriter::with_capacity(1 << 16, file) };
-        column.write(&[b' '; HEADER_BYTES])?;
-        Ok(column)
+const TOO_MANY: &str = "the column has more than 4 billion different names";
+
+impl Draft {
+    fn create(out: &Path, field: &Field) -> Result<Self> {
+        let many = field.kind == FieldKind::Many;
+        Ok(Self {
+            names: Names::default(),
+            counts: Vec::new(),
+            moments: Moments::default(),
+            recent: Recent::default(),
+            text: String::new(),
+            values: Scratch::create(out.join(format!("{}.draft.part", field.name)))?,
+            lengths: many.then(|| Scratch::create(out.join(format!("{}.lengths.part", field.name)))).transpose()?,
+        })
     }
 
-    fn write(&mut self, bytes: &[u8]) -> Result<()> {
-        Ok(self.file.write_all(bytes).map_err(cupel_data::Error::io("write", &self.temporary))?)
+    /// Takes a cell; gives what is wrong with it.
+    fn push(&mut self, cell: &str, field: &Field, trains: bool) -> Result<Option<String>> {
+        let missing = is_missing(cell);
+        match field.kind {
+            FieldKind::Number => {
+                let value = match missing {
+                    true => f64::NAN,
+                    false => match number(cell) {
+                        Ok(value) => value,
+                        Err(problem) => return Ok(Some(problem)),
+                    },
+                };
+                if trains && !missing {
+                    self.moments.push(value);
+                }
+                self.values.write(&value.to_le_bytes())?;
+            }
+            FieldKind::Category => {
+                let number = if missing { Some(NAMELESS) } else { self.number(cell, trains) };
+                let Some(number) = number else { return Ok(Some(TOO_MANY.into())) };
+                self.values.write(&number.to_le_bytes())?;
+            }
+            FieldKind::Many => {
+                let mut length = 0_u32;
+                for part in cell.split(field.separator).filter(|_| !missing) {
+                    let Some(number) = self.number(part, trains) else { return Ok(Some(TOO_MANY.into())) };
+                    if number != NAMELESS {
+                        self.values.write(&number.to_le_bytes())?;
+                        length += 1;
+                    }
+                }
+                if let Some(lengths) = &mut self.lengths {
+                    lengths.write(&length.to_le_bytes())?;
+                }
+            }
+        }
+        Ok(None)
     }
 
-    fn finish(mut self, dtype: &str, len: u64) -> Result<()> {
-        let text = format!("{{'descr': '{dtype}', 'fortran_order': False, 'shape': ({len},), }}");
-        let mut header = vec![b' '; HEADER_BYTES];
-        header[..10].copy_from_slice(b"\x93NUMPY\x01\x00\x76\x00");
-        header[10..10 + text.len()].copy_from_slice(text.as_bytes());
-        header[HEADER_BYTES - 1] = b'\n';
-        let error = |error| cupel_data::Error::io("write", &self.temporary)(error);
-        self.file.flush().map_err(error)?;
-        let file = self.file.get_mut();
-        file.seek(SeekFrom::Start(0)).map_err(error)?;
-        file.write_all(&header).map_err(error)?;
-        file.sync_all().map_err(error)?;
-        Ok(fs::rename(&self.temporary, &self.path).map_err(cupel_data::Error::io("replace", &self.path))?)
+    /// The number of a name, [`NAMELESS`] where nothing is left of it; `None` when there are too many names.
+    fn number(&mut self, cell: &str, trains: bool) -> Option<u32> {
+        let slot = self.recent.slot(cell);
+        let number = match self.recent.find(slot, cell) {
+            Some(number) => number,
+            None => {
+                self.text.clear();
+                normalise(cell, &mut self.text);
+                let number = if self.text.is_empty() { NAMELESS } else { self.names.insert(&self.text)? };
+                self.recent.keep(slot, cell, number);
+                number
+            }
+        };
+        if number != NAMELESS {
+            if number as usize >= self.counts.len() {
+                self.counts.resize(number as usize + 1, 0);
+            }
+            self.counts[number as usize] += u64::from(trains);
+        }
+        Some(number)
     }
 }
 

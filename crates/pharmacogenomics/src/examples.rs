@@ -4,7 +4,7 @@ use crate::{
     error::{Error, Result},
     names::Names,
     normalise::normalise,
-    schema::{FieldKind, Schema, TargetKind},
+    schema::{Field, FieldKind, Schema, TargetKind},
 };
 use cupel_data::{Column, MISSING, Table, TextRows};
 use std::{
@@ -142,6 +142,18 @@ impl Examples {
         }
         let hash = hasher.finalize().to_hex().to_string();
         Self::new(schema, table, source.to_string(), hash)
+    }
+
+    /// The same rows with more fields.
+    pub(crate) fn with_fields(&self, more: Vec<(Field, Column)>) -> Result<Self> {
+        let mut schema = self.schema.clone();
+        let mut columns: Vec<(String, Column)> =
+            self.table.iter().map(|(name, column)| (name.to_string(), column.clone())).collect();
+        for (field, column) in more {
+            columns.push((field.name.clone(), column));
+            schema.fields.push(field);
+        }
+        Ok(Self { schema, table: Table::new(columns)?, ..self.clone() })
     }
 
     fn new(schema: Schema, table: Table, source: String, hash: String) -> Result<Self> {

@@ -2,23 +2,32 @@
 //!
 //! Let e_1 .. e_F be the embeddings of a row. The logits of all targets are one linear map of
 //! * the deep tower: e_1 .. e_F (through the attention encoder where there is one) and the numbers, through layers of
-//!   linear, layer norm, GELU and dropout;
+//!   linear, layer norm, GELU and dropout. With a class token the tower sees what attention makes of that alone, which is the
+//!   FT-Transformer (Gorishniy et al. 2021, arXiv:2106.11959);
 //! * the interaction: the F(F-1)/2 dot products `<e_i, e_j>`, i < j, so that the head learns a weight per pair and class (a
-//!   field-weighted factorisation machine, Pan et al. 2018, arXiv:1806.03514), or `((sum e)^2 - sum e^2) / 2` (bi-interaction,
-//!   He and Chua 2017, arXiv:1708.05027), or its sum (Rendle 2010), or nothing; of the embeddings before attention;
+//!   field-weighted factorisation machine, Pan et al. 2018, arXiv:1806.03514), or `<e_i M_ij, e_j>` with a matrix per pair
+//!   (field-matrixed, Sun et al. 2021, arXiv:2102.12994), or `((sum e)^2 - sum e^2) / 2` (bi-interaction, He and Chua 2017,
+//!   arXiv:1708.05027), or its sum (Rendle 2010), or nothing; of the embeddings before attention;
 //! * the cross layers of DCNv2 of low rank, `x_(l+1) = x_0 (U V x_l + b) + x_l` (Wang et al. 2021, arXiv:2008.13535);
+//! * the interacting layers of AutoInt, `relu(attention(e) + W e)` with as many heads as attention has (Song et al. 2019,
+//!   arXiv:1810.11921), flattened;
 //!
 //! plus the first-order term of DeepFM (Guo et al. 2017, arXiv:1703.04247): a weight per name and class. All fields share one
 //! table, each at its offset, so that one lookup serves all.
 
 use burn::{
-    module::{Initializer, Module, Param},
+    module::{Initializer, Module, ModuleMapper, ModuleVisitor, Param},
     nn::{
         Dropout, DropoutConfig, Embedding, EmbeddingConfig, LayerNorm, LayerNormConfig, Linear, LinearConfig,
         transformer::{TransformerEncoder, TransformerEncoderConfig, TransformerEncoderInput},
     },
-    tensor::{Device, FloatDType, Int, Tensor, TensorData, activation::gelu},
+    tensor::{
+        DType, Device, FloatDType, Int, Tensor, TensorData,
+        activation::{gelu, relu, softmax},
+        quantization::{QuantScheme, QuantValue},
+    },
 };
+use cupel_kernels::{bi_interaction, gram_pairs};
 use cupel_train::full;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +38,8 @@ pub enum Interaction {
     /// A dot product per pair.
     #[default]
     Pairs,
+    /// A dot product per pair after a matrix of its own.
+    Matrices,
     /// The vector of products summed over pairs.
     Bi,
     /// The sum of all dot products.
@@ -57,6 +68,10 @@ pub struct FieldNetConfig {
     pub attention: usize,
     /// Normalise before attention instead of after it.
     pub norm_first: bool,
+    /// The tower sees a class token after attention instead of the fields.
+    pub class_token: bool,
+    /// Interacting layers; 0 for none.
+    pub interacting: usize,
     /// Cross layers; 0 for none.
     pub cross: usize,
     /// Rank of the cross layers.
@@ -74,6 +89,8 @@ impl Default for FieldNetConfig {
             first_order: true,
             attention: 0,
             norm_first: true,
+            class_token: false,
+            interacting: 0,
             cross: 0,
             cross_rank: 32,
         }
@@ -117,13 +134,17 @@ pub struct FieldNet {
     embedding: Embedding,
     first_order: Option<Embedding>,
     attention: Option<TransformerEncoder>,
+    /// `[1, 1, component]`
+    class_token: Option<Param<Tensor<3>>>,
+    /// `[pair, component, component]`
+    matrices: Option<Param<Tensor<3>>>,
+    interacting: Vec<Interacting>,
     cross: Vec<Cross>,
     tower: Vec<Layer>,
     head: Linear,
     /// Logarithms of the uncertainty of the targets, by which their losses may be weighted.
     pub(crate) log_sigma: Param<Tensor<1>>,
     dropout: Dropout,
-    pairs: Vec<usize>,
     #[module(skip)]
     config: FieldNetConfig,
 }
@@ -141,6 +162,31 @@ struct Cross {
     up: Linear,
 }
 
+/// `relu(attention(e) + W e)`
+#[derive(Module, Debug)]
+struct Interacting {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    residual: Linear,
+}
+
+impl Interacting {
+    fn new(k: usize, device: &Device) -> Self {
+        let linear = || LinearConfig::new(k, k).with_bias(false).init(device);
+        Self { query: linear(), key: linear(), value: linear(), residual: linear() }
+    }
+
+    /// Fields to fields, `[row, field, component]`; the scores are not scaled, as in the paper's equation 5.
+    fn forward(&self, e: Tensor<3>, heads: usize) -> Tensor<3> {
+        let [rows, fields, k] = e.dims();
+        let split = |x: Tensor<3>| x.reshape([rows, fields, heads, k / heads]).swap_dims(1, 2); // [row, head, field, component]
+        let scores = split(self.query.forward(e.clone())).matmul(split(self.key.forward(e.clone())).swap_dims(2, 3));
+        let mixed = full(scores, |scores| softmax(scores, 3)).matmul(split(self.value.forward(e.clone())));
+        relu(mixed.swap_dims(1, 2).reshape([rows, fields, k]) + self.residual.forward(e))
+    }
+}
+
 impl FieldNetConfig {
     /// A new net, its weights not yet drawn.
     pub fn init(&self, widths: &Widths, device: &Device) -> FieldNet {
@@ -149,7 +195,8 @@ impl FieldNetConfig {
         let k = self.embedding;
         let flat = tokens * k + 2 * widths.numbers;
         let normal = Initializer::Normal { mean: 0.0, std: EMBEDDING_DEVIATION };
-        let mut width = flat;
+        let with_token = self.class_token && self.attention > 0;
+        let mut width = if with_token { k + 2 * widths.numbers } else { flat };
         let mut tower = Vec::new();
         for _ in 0..self.layers {
             tower.push(Layer {
@@ -159,7 +206,7 @@ impl FieldNetConfig {
             width = self.hidden;
         }
         let interaction = match self.interaction {
-            Interaction::Pairs => tokens * tokens.saturating_sub(1) / 2,
+            Interaction::Pairs | Interaction::Matrices => pairs(tokens),
             Interaction::Bi => k,
             Interaction::Scalar => 1,
             Interaction::None => 0,
@@ -171,28 +218,33 @@ impl FieldNetConfig {
             })
             .collect();
         let crossed = if cross.is_empty() { 0 } else { flat };
-        let heads = HEADS.into_iter().find(|heads| k.is_multiple_of(*heads)).unwrap_or(1);
+        let interacted = if self.interacting > 0 { tokens * k } else { 0 };
         let attention = (self.attention > 0).then(|| {
-            TransformerEncoderConfig::new(k, self.hidden, heads, self.attention)
+            TransformerEncoderConfig::new(k, self.hidden, heads(k), self.attention)
                 .with_dropout(self.dropout)
                 .with_norm_first(self.norm_first)
                 .init(device)
         });
-        // flat positions of the strict upper triangle of the matrix of dot products
-        let pairs = (0..tokens).flat_map(|i| (i + 1..tokens).map(move |j| i * tokens + j)).collect();
+        // near the unit matrix, where field-matrixed products are the plain ones
+        let matrices = (self.interaction == Interaction::Matrices && tokens > 1).then(|| {
+            let unit: Tensor<3> = Tensor::<2>::eye(k, device).unsqueeze();
+            Param::from_tensor(unit.repeat_dim(0, pairs(tokens)))
+        });
         let zeros = Initializer::Zeros;
         FieldNet {
-            embedding: EmbeddingConfig::new(ids, k).with_initializer(normal).init(device),
+            embedding: EmbeddingConfig::new(ids, k).with_initializer(normal.clone()).init(device),
             first_order: self
                 .first_order
                 .then(|| EmbeddingConfig::new(ids, widths.outputs).with_initializer(zeros).init(device)),
             attention,
+            class_token: with_token.then(|| normal.init([1, 1, k], device)),
+            matrices,
+            interacting: (0..self.interacting).map(|_| Interacting::new(k, device)).collect(),
             cross,
             tower,
-            head: LinearConfig::new(width + interaction + crossed, widths.outputs).init(device),
+            head: LinearConfig::new(width + interaction + interacted + crossed, widths.outputs).init(device),
             log_sigma: Initializer::Zeros.init([widths.targets], device),
             dropout: DropoutConfig::new(self.dropout).init(),
-            pairs,
             config: self.clone(),
         }
     }
@@ -202,29 +254,34 @@ impl FieldNet {
     /// The logits of all targets, `[row, output]`, in f32.
     pub fn forward(&self, inputs: Inputs) -> Tensor<2> {
         let [rows, _] = inputs.ids.dims();
-        let device = inputs.ids.device();
-        let mut tokens = vec![self.embedding.forward(inputs.ids.clone())]; // [row, field, component]
-        let mut first = self.first_order.as_ref().map(|table| table.forward(inputs.ids).sum_dim(1));
+        let mut tokens = vec![looked_up(&self.embedding, inputs.ids.clone())]; // [row, field, component]
+        let mut first = self.first_order.as_ref().map(|table| looked_up(table, inputs.ids).sum_dim(1));
         for (ids, weights) in inputs.lists {
             let weights: Tensor<3> = weights.unsqueeze_dim(2);
-            let bag = self.embedding.forward(ids.clone());
+            let bag = looked_up(&self.embedding, ids.clone());
             tokens.push((bag.clone() * weights.clone().cast(bag.dtype())).sum_dim(1));
             first = first.map(|sum| {
-                let own = self.first_order.as_ref().map(|table| table.forward(ids));
+                let own = self.first_order.as_ref().map(|table| looked_up(table, ids));
                 own.map_or(sum.clone(), |own| sum + (own.clone() * weights.cast(own.dtype())).sum_dim(1))
             });
         }
         let e = Tensor::cat(tokens, 1);
         let [_, fields, k] = e.dims();
-        let seen = match &self.attention {
-            Some(attention) => attention.forward(TransformerEncoderInput::new(e.clone())),
-            None => e.clone(),
+        let encode = |attention: &TransformerEncoder, e| attention.forward(TransformerEncoderInput::new(e));
+        // what the tower sees: the fields, or the class token alone
+        let seen = match (&self.attention, &self.class_token) {
+            (Some(attention), Some(token)) => {
+                let token = token.val().cast(e.dtype()).repeat_dim(0, rows);
+                encode(attention, Tensor::cat(vec![token, e.clone()], 1)).narrow(1, 0, 1).reshape([rows, k])
+            }
+            (Some(attention), None) => encode(attention, e.clone()).reshape([rows, fields * k]),
+            (None, _) => e.clone().reshape([rows, fields * k]),
         };
         let with_numbers = |flat: Tensor<2>| match &inputs.numbers {
             Some(numbers) => Tensor::cat(vec![flat.clone(), numbers.clone().cast(flat.dtype())], 1),
             None => flat,
         };
-        let flat = with_numbers(seen.reshape([rows, fields * k]));
+        let flat = with_numbers(seen);
         let mut h = flat;
         for layer in &self.tower {
             let x = full(layer.linear.forward(h), |x| layer.norm.forward(x));
@@ -234,19 +291,19 @@ impl FieldNet {
         // sums of products cancel, so that they stay f32
         let wide = e.clone().cast(FloatDType::F32);
         match self.config.interaction {
-            Interaction::Pairs if !self.pairs.is_empty() => {
-                let gram = wide.clone().matmul(wide.swap_dims(1, 2)).reshape([rows, fields * fields]);
-                let pairs: Vec<i64> = self.pairs.iter().map(|pair| *pair as i64).collect();
-                let count = pairs.len();
-                parts.push(gram.select(1, Tensor::from_data(TensorData::new(pairs, [count]), &device)));
+            Interaction::Pairs if fields > 1 => parts.push(gram_pairs(wide)),
+            Interaction::Matrices if fields > 1 => {
+                if let Some(matrices) = &self.matrices {
+                    parts.push(matrixed(wide, matrices.val().cast(FloatDType::F32)));
+                }
             }
-            Interaction::Pairs | Interaction::None => {}
-            Interaction::Bi | Interaction::Scalar => {
-                let sum = wide.clone().sum_dim(1);
-                let squares = (wide.clone() * wide).sum_dim(1);
-                let bi = ((sum.clone() * sum - squares) * 0.5).reshape([rows, k]);
-                parts.push(if self.config.interaction == Interaction::Bi { bi } else { bi.sum_dim(1) });
-            }
+            Interaction::Bi => parts.push(bi_interaction(wide)),
+            Interaction::Scalar => parts.push(bi_interaction(wide).sum_dim(1)),
+            Interaction::Pairs | Interaction::Matrices | Interaction::None => {}
+        }
+        if !self.interacting.is_empty() {
+            let mixed = self.interacting.iter().fold(e.clone(), |e, layer| layer.forward(e, heads(k)));
+            parts.push(mixed.reshape([rows, fields * k]).cast(FloatDType::F32));
         }
         if !self.cross.is_empty() {
             let start = with_numbers(e.reshape([rows, fields * k]));
@@ -257,8 +314,11 @@ impl FieldNet {
             parts.push(x.cast(FloatDType::F32));
         }
         let joined = Tensor::cat(parts, 1);
-        let weights = self.head.weight.val().dtype();
-        let logits = self.head.forward(joined.cast(weights)).cast(FloatDType::F32);
+        let joined = match self.head.weight.val().dtype() {
+            DType::QFloat(_) => joined,
+            weights => joined.cast(weights),
+        };
+        let logits = self.head.forward(joined).cast(FloatDType::F32);
         match first {
             Some(first) => {
                 let [_, _, outputs] = first.dims();
@@ -267,4 +327,71 @@ impl FieldNet {
             None => logits,
         }
     }
+}
+
+/// Rows of a table, in numbers whatever it is kept in.
+fn looked_up(table: &Embedding, ids: Tensor<2, Int>) -> Tensor<3> {
+    let rows = table.forward(ids);
+    if matches!(rows.dtype(), DType::QFloat(_)) { rows.dequantize() } else { rows }
+}
+
+impl FieldNet {
+    /// The net with its matrices and tables in 8 bits, each with one scale; the rest stays as it is.
+    #[must_use]
+    pub fn int8(self) -> Self {
+        self.map(&mut Int8)
+    }
+
+    /// The bytes that the weights take.
+    pub fn weight_bytes(&self) -> usize {
+        let mut bytes = Bytes(0);
+        self.visit(&mut bytes);
+        bytes.0
+    }
+}
+
+struct Int8;
+
+impl ModuleMapper for Int8 {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if D != 2 {
+            return param;
+        }
+        let scheme = QuantScheme::default().with_value(QuantValue::Q8S);
+        param.map(|weights| weights.quantize_dynamic(&scheme))
+    }
+}
+
+struct Bytes(usize);
+
+impl ModuleVisitor for Bytes {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        self.0 += param.val().into_data().bytes().len();
+    }
+}
+
+/// The number of pairs of fields.
+fn pairs(fields: usize) -> usize {
+    fields * fields.saturating_sub(1) / 2
+}
+
+/// Heads of attention over `k` components.
+fn heads(k: usize) -> usize {
+    HEADS.into_iter().find(|heads| k.is_multiple_of(*heads)).unwrap_or(1)
+}
+
+/// `<e_i M_ij, e_j>` of every pair, `[row, pair]`, the pairs in the order (0, 1), (0, 2), ..., (1, 2), ...
+fn matrixed(e: Tensor<3>, matrices: Tensor<3>) -> Tensor<2> {
+    let [rows, fields, _] = e.dims();
+    let device = e.device();
+    let of_pairs = |side: fn(i64, i64) -> i64| -> Tensor<1, Int> {
+        let all = (0..fields as i64).flat_map(|i| (i + 1..fields as i64).map(move |j| (i, j)));
+        let chosen: Vec<i64> = all.map(|(i, j)| side(i, j)).collect();
+        let count = chosen.len();
+        Tensor::from_data(TensorData::new(chosen, [count]), &device)
+    };
+    let e = e.swap_dims(0, 1); // [field, row, component]
+    let left = e.clone().select(0, of_pairs(|i, _| i)).matmul(matrices); // [pair, row, component]
+    let right = e.select(0, of_pairs(|_, j| j));
+    (left * right).sum_dim(2).reshape([pairs(fields), rows]).swap_dims(0, 1)
 }

@@ -9,9 +9,11 @@ use crate::{
     minimise::{Ending, minimise},
     predictions::{Predictions, cross_entropy, link},
     schema::TargetKind,
+    sparse::Sparse,
     targets::{Classes, Labels},
-    tokens::{Sparse, TokenConfig, Tokens},
+    tokens::{Masks, TokenConfig, Tokens},
 };
+use cupel_data::Stream;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -25,11 +27,13 @@ pub struct LinearConfig {
     pub inverse_penalty: f64,
     /// Most iterations of L-BFGS.
     pub iterations: usize,
+    /// What a row of the copy in which some names are taken for unknown counts for.
+    pub copies: f64,
 }
 
 impl Default for LinearConfig {
     fn default() -> Self {
-        Self { tokens: TokenConfig::default(), inverse_penalty: 1.0, iterations: 100 }
+        Self { tokens: TokenConfig::default(), inverse_penalty: 0.3, iterations: 100, copies: 0.5 }
     }
 }
 
@@ -56,22 +60,31 @@ pub(crate) struct Head {
 }
 
 impl Linear {
-    /// Fits one model per target to the training `rows`.
+    /// Fits one model per target to the training `rows`; the names that are taken for unknown follow from `seed`.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a penalty that is none, [`Error::EmptyPart`] when a target is known in no row.
+    /// [`Error::Setting`] for a penalty or a share that is none, [`Error::EmptyPart`] when a target is known in no row.
     pub fn fit(
         config: &LinearConfig,
         examples: &Examples,
         rows: &[usize],
         classes: &[Classes],
         labels: &[Labels],
+        seed: u64,
     ) -> Result<Self> {
         if !(config.inverse_penalty > 0.0 && config.inverse_penalty.is_finite()) {
             let (got, expected) = (config.inverse_penalty.to_string(), "a number above 0".to_string());
             return Err(Error::Setting { name: "inverse_penalty", got, expected });
         }
-        let tokens = Tokens::fit(&config.tokens, examples, rows)?;
+        if !(0.0..1.0).contains(&config.tokens.unknown) || !(config.copies >= 0.0 && config.copies.is_finite()) {
+            let got = format!("{}, {}", config.tokens.unknown, config.copies);
+            let expected = "a share from 0 up to but not including 1, and a weight of at least 0".to_string();
+            return Err(Error::Setting { name: "unknown, copies", got, expected });
+        }
+        let copied = config.tokens.unknown > 0.0 && config.copies > 0.0;
+        let stream = Stream::new(seed, "names taken for unknown");
+        let masks = copied.then_some(Masks { share: config.tokens.unknown, stream });
+        let tokens = Tokens::fit(&config.tokens, examples, rows, masks)?;
         let mut heads = Vec::new();
         for (classes, labels) in classes.iter().zip(labels) {
             let known = labels.known(rows);
@@ -83,8 +96,13 @@ impl Linear {
                     why: "in which the target is known",
                 });
             }
-            let sparse = tokens.sparse(examples, &known)?;
-            heads.push(fit_head(config, &sparse, tokens.len(), examples, &known, classes, labels));
+            let mut sparse = tokens.sparse(examples, &known, None)?;
+            let mut weighted: Vec<(usize, f64)> = known.iter().map(|row| (*row, examples.weight(*row))).collect();
+            if masks.is_some() {
+                sparse = sparse.followed_by(&tokens.sparse(examples, &known, masks)?);
+                weighted.extend(known.iter().map(|row| (*row, config.copies * examples.weight(*row))));
+            }
+            heads.push(fit_head(config, &sparse, tokens.len(), &weighted, classes, labels));
         }
         Ok(Self { config: config.clone(), tokens, heads })
     }
@@ -94,7 +112,7 @@ impl Linear {
     /// # Errors
     /// [`Error::Data`] when a field is missing.
     pub fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
-        let sparse = self.tokens.sparse(examples, rows)?;
+        let sparse = self.tokens.sparse(examples, rows, None)?;
         Ok(self.heads.iter().map(|head| head.probabilities(&sparse)).collect())
     }
 
@@ -154,21 +172,20 @@ fn fit_head(
     config: &LinearConfig,
     sparse: &Sparse,
     columns: usize,
-    examples: &Examples,
-    rows: &[usize],
+    rows: &[(usize, f64)],
     classes: &Classes,
     labels: &Labels,
 ) -> Head {
     let width = classes.len();
     let transposed = sparse.transposed(columns);
-    let weights_of_rows: Vec<f64> = rows.iter().map(|row| examples.weight(*row)).collect();
+    let weights_of_rows: Vec<f64> = rows.iter().map(|(_, weight)| *weight).collect();
     let mut truth = vec![0.0; rows.len() * width];
-    truth.chunks_exact_mut(width).zip(rows).for_each(|(out, row)| labels.write_row(*row, out));
+    truth.chunks_exact_mut(width).zip(rows).for_each(|(out, (row, _))| labels.write_row(*row, out));
     // of each row the residual p - y, and the loss
     let mut residuals = vec![0.0; rows.len() * width];
     let mut losses = vec![0.0; rows.len()];
     let mut x = vec![0.0; (columns + 1) * width];
-    // a scale at which one tolerance fits tables of every size
+    // a scale at which one tolerance fits tables of every size; the copy counts as rows do
     let scale = 1.0 / weights_of_rows.iter().sum::<f64>().max(f64::MIN_POSITIVE);
     let penalty = scale / config.inverse_penalty;
     let ending = Ending { iterations: config.iterations, gradient: 1e-7, change: 1e-5 };

@@ -6,8 +6,9 @@ use crate::{
     encoder::{Encoder, FieldRecord},
     error::{Error, Result},
     linear::{Head, Linear, LinearConfig},
+    neighbours::{NeighbourTarget, Neighbours, NeighboursConfig},
     network::{Network, NetworkConfig, widths},
-    schema::Schema,
+    schema::{FieldKind, Schema},
     targets::Classes,
     tokens::Tokens,
 };
@@ -27,6 +28,7 @@ enum Settings {
     Majority(Majority),
     Counts { config: CountsConfig, tables: Vec<(Classes, Vec<f64>)> },
     Linear { config: LinearConfig, schema: Schema, targets: Vec<Classes> },
+    Neighbours { config: NeighboursConfig, schema: Schema, targets: Vec<(Classes, Vec<f64>)> },
     Network { config: Box<NetworkConfig>, schema: Schema, fields: Vec<FieldRecord>, targets: Vec<Classes> },
 }
 
@@ -80,6 +82,17 @@ impl Member {
                 }
                 let (config, schema) = (model.config.clone(), model.tokens.schema().clone());
                 Settings::Linear { config, schema, targets: targets.to_vec() }
+            }
+            Self::Neighbours(model) => {
+                raw.push(Raw::keys("keys".into(), &model.keys));
+                for (index, target) in model.targets.iter().enumerate() {
+                    let rows = target.weights.len();
+                    raw.push(Raw::numbers(format!("truths.{index}"), rows, target.truths.iter()));
+                    raw.push(Raw::numbers(format!("weights.{index}"), rows, target.weights.iter()));
+                }
+                let targets = model.targets.iter().map(|target| (target.classes.clone(), target.prior.clone()));
+                let (config, schema) = (model.config.clone(), model.schema.clone());
+                Settings::Neighbours { config, schema, targets: targets.collect() }
             }
             Self::Network(model) => {
                 let bytes = export_safetensors_bytes(&model.net)?;
@@ -174,6 +187,25 @@ impl Member {
                     return Err(fault("a key stands there twice".into()));
                 }
                 Self::Linear(Box::new(Linear { config, tokens, heads }))
+            }
+            Settings::Neighbours { config, schema, targets } => {
+                schema.check().map_err(|error| fault(error.to_string()))?;
+                let keys = keys("keys")?;
+                let fields = schema.fields.iter().filter(|field| field.kind == FieldKind::Category).count();
+                if fields == 0 || keys.len() % fields != 0 {
+                    return Err(fault(format!("{} keys for {fields} fields", keys.len())));
+                }
+                let rows = keys.len() / fields;
+                let mut read = Vec::new();
+                for (index, (classes, prior)) in targets.into_iter().enumerate() {
+                    let truths = numbers(&format!("truths.{index}"), [rows, classes.len()])?;
+                    let weights = numbers(&format!("weights.{index}"), [rows, 1])?;
+                    if prior.len() != classes.len() || truths.len() != rows * classes.len() || weights.len() != rows {
+                        return Err(fault(format!("target {index} does not fit its {rows} rows")));
+                    }
+                    read.push(NeighbourTarget { classes, prior, truths, weights });
+                }
+                Self::Neighbours(Box::new(Neighbours::new(config, schema, keys, read)))
             }
             Settings::Network { config, schema, fields, targets } => {
                 schema.check().map_err(|error| fault(error.to_string()))?;

@@ -2,7 +2,8 @@
 //!
 //! | file | content |
 //! |---|---|
-//! | `member-N.safetensors` | the weights of model N |
+//! | `member-N.safetensors` | the weights of model N, but for a network |
+//! | `best/model.safetensors` | the weights of the network |
 //! | `evidence.tsv` | the training rows, for the nearest evidence of an answer |
 //! | `card.md` | the model card |
 //! | `model.json` | schema, names, classes, blend, thresholds, and the hash of every other file; written last |
@@ -21,6 +22,8 @@ use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, fs, path::Path};
 
 const MODEL: &str = "model.json";
+/// The best weights of the network, where every training command of this program puts them.
+const NETWORK: &str = "best/model.safetensors";
 const EVIDENCE: &str = "evidence.tsv";
 const CARD: &str = "card.md";
 /// Newest format that is written and read.
@@ -79,12 +82,16 @@ impl Model {
         fs::create_dir_all(dir).map_err(cupel_data::Error::io("create the folder", dir))?;
         let mut files = BTreeMap::new();
         let mut write = |name: &str, bytes: &[u8]| -> Result<()> {
+            let folder = dir.join(name);
+            let folder = folder.parent().unwrap_or(dir);
+            fs::create_dir_all(folder).map_err(cupel_data::Error::io("create the folder", folder))?;
             files.insert(name.to_string(), blake3::hash(bytes).to_hex().to_string());
             write_file(&dir.join(name), bytes)
         };
         let mut members = Vec::new();
         for (index, member) in self.predictor.members.iter().enumerate() {
-            let name = format!("member-{index}.safetensors");
+            let network = matches!(member, Member::Network(_)) && !members.contains(&NETWORK.to_string());
+            let name = if network { NETWORK.to_string() } else { format!("member-{index}.safetensors") };
             write(&name, &member.to_bytes(&self.predictor.classes)?)?;
             members.push(name);
         }

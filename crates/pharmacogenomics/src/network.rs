@@ -2,10 +2,11 @@
 
 use crate::{
     effect_fit::{EffectConfig, EffectFit, Rows, WATCHED, infer},
-    encoder::Encoder,
+    encoder::{Encoded, Encoder},
     error::Result,
     examples::Examples,
     field_net::{FieldNet, FieldNetConfig, Widths},
+    name_parts::{Attributes, shared, with_parts},
     predictions::Predictions,
     schema::{FieldKind, TargetKind},
     splits::Parts,
@@ -28,6 +29,10 @@ pub struct NetworkConfig {
     pub effect: EffectConfig,
     /// Optimiser, learning rate, epochs.
     pub stage: StageConfig,
+    /// Parts and stems of names are fields of their own.
+    pub parts: bool,
+    /// What is known of drugs from elsewhere, such as the levels of their ATC codes, by normalised name; it joins the stems.
+    pub attributes: Attributes,
 }
 
 impl Default for NetworkConfig {
@@ -41,7 +46,13 @@ impl Default for NetworkConfig {
             early_stopping: Some(EarlyStopping { patience: 5, minimum_delta: 0.0 }),
             ..StageConfig::default()
         };
-        Self { net: FieldNetConfig::default(), effect: EffectConfig::default(), stage }
+        Self {
+            net: FieldNetConfig::default(),
+            effect: EffectConfig::default(),
+            stage,
+            parts: true,
+            attributes: Attributes::new(),
+        }
     }
 }
 
@@ -54,6 +65,21 @@ pub struct Network {
     pub(crate) heads: Vec<(TargetKind, usize)>,
     pub(crate) net: FieldNet,
     pub(crate) device: Device,
+}
+
+/// The rows that a network is fitted to and what it learns of their names.
+fn learned(config: &NetworkConfig, examples: &Examples, rows: &[usize]) -> Result<(Encoder, Encoded)> {
+    if !config.parts {
+        let encoder = Encoder::fit(examples, rows)?;
+        let encoded = encoder.encode(examples)?;
+        return Ok((encoder, encoded));
+    }
+    let shared = shared(examples, rows, &config.attributes)?;
+    let examples =
+        with_parts(examples, &config.attributes, |_, text| shared.get(text).is_some_and(|names| *names > 1))?;
+    let encoder = Encoder::fit(&examples, rows)?;
+    let encoded = encoder.encode(&examples)?;
+    Ok((encoder, encoded))
 }
 
 /// What a table and its targets ask of a net.
@@ -105,18 +131,18 @@ impl Network {
                 return setting(name, share.to_string(), "a share from 0 up to but not including 1");
             }
         }
-        let encoder = Encoder::fit(examples, &parts.train)?;
+        let (encoder, encoded) = learned(config, examples, &parts.train)?;
         let widths = widths(&encoder, classes);
         let fit = EffectFit {
             config: config.effect.clone(),
-            data: Rows::new(encoder.encode(examples)?, &widths),
+            data: Rows::new(encoded, &widths),
             classes: classes.to_vec(),
             labels: labels.to_vec(),
             train: parts.train.clone(),
             validation: parts.validation.clone(),
             row_weights: (0..examples.len()).map(|row| examples.weight(row)).collect(),
             seed,
-            identity: format!("{} {:?} {:?}", examples.hash(), examples.schema(), config.net),
+            identity: format!("{} {:?} {:?} {}", examples.hash(), examples.schema(), config.net, config.parts),
             order: None,
         };
         let net = config.net.init(&widths, &device.clone().autodiff());
@@ -141,7 +167,7 @@ impl Network {
         parts: &Parts,
         device: &Device,
     ) -> Result<Self> {
-        let encoder = Encoder::fit(examples, &parts.train)?;
+        let (encoder, _) = learned(config, examples, &parts.train)?;
         let heads = trainer.fit().heads();
         let widths = widths(&encoder, &trainer.fit().classes);
         Ok(Self { config: config.clone(), encoder, widths, heads, net: trainer.into_best(), device: device.clone() })
@@ -167,12 +193,36 @@ impl Network {
         }
     }
 
+    /// The same network with its weights in 8 bits, for prediction only.
+    #[must_use]
+    pub fn int8(mut self) -> Self {
+        self.net = self.net.int8();
+        self
+    }
+
+    /// The bytes that the weights take.
+    pub fn weight_bytes(&self) -> usize {
+        self.net.weight_bytes()
+    }
+
     /// The probabilities of `rows`, target by target.
     ///
     /// # Errors
     /// [`Error::Data`](crate::Error::Data) when a field is missing.
     pub fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
-        let data = Rows::new(self.encoder.encode(examples)?, &self.widths);
+        let encoded = match self.config.parts {
+            false => self.encoder.encode(examples)?,
+            true => {
+                let fields = &self.encoder.schema().fields;
+                let known = |list: &str, text: &str| {
+                    let field = fields.iter().position(|field| field.name == list);
+                    let vocabulary = field.and_then(|field| self.encoder.vocabulary(field));
+                    vocabulary.is_some_and(|vocabulary| vocabulary.position(text).is_some())
+                };
+                self.encoder.encode(&with_parts(examples, &self.config.attributes, known)?)?
+            }
+        };
+        let data = Rows::new(encoded, &self.widths);
         Ok(infer(&self.net, &data, &self.heads, rows, &self.device)?)
     }
 }

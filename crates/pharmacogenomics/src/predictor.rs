@@ -36,7 +36,10 @@ pub struct TrainConfig {
 
 impl Default for TrainConfig {
     fn default() -> Self {
-        let members = ["counts", "linear", "linear-crosses"].into_iter().filter_map(MemberConfig::named).collect();
+        let members = ["counts", "sites", "neighbours", "linear", "linear-crosses"]
+            .into_iter()
+            .filter_map(MemberConfig::named)
+            .collect();
         Self { members, coverage: 0.9, seed: 0 }
     }
 }
@@ -44,7 +47,8 @@ impl Default for TrainConfig {
 impl TrainConfig {
     pub(crate) fn check(&self, parts: &Parts) -> Result<()> {
         if self.members.is_empty() {
-            let expected = "at least one of majority, counts, linear, linear-crosses, network".to_string();
+            let expected =
+                "at least one of majority, counts, sites, neighbours, linear, linear-crosses, network".to_string();
             return Err(Error::Setting { name: "models", got: "none".into(), expected });
         }
         if !(self.coverage > 0.0 && self.coverage < 1.0) {
@@ -149,6 +153,26 @@ impl Predictor {
     /// What is done with the probabilities of each target.
     pub fn answering(&self) -> &[Answering] {
         &self.answering
+    }
+
+    /// The same models with the weights of networks in 8 bits, blended as before.
+    #[must_use]
+    pub fn int8(mut self) -> Self {
+        let int8 = |member| match member {
+            Member::Network(network) => Member::Network(Box::new(network.int8())),
+            other => other,
+        };
+        self.members = self.members.into_iter().map(int8).collect();
+        self
+    }
+
+    /// The bytes that the weights of networks take; `None` without a network.
+    pub fn network_bytes(&self) -> Option<usize> {
+        let bytes = |member: &Member| match member {
+            Member::Network(network) => Some(network.weight_bytes()),
+            _ => None,
+        };
+        self.members.iter().filter_map(bytes).reduce(|a, b| a + b)
     }
 
     /// The models.

@@ -2,12 +2,25 @@
 //!
 //! A name speaks as a whole, through its parts (`cyp2c19*1,cyp2c19*2` names two alleles of one gene), through the beginning
 //! and end of its letters (drugs of one class are named alike: -pril, -statin), and together with the name of another
-//! field. A name that training never saw still has parts and stems, which is what a cold start can stand on.
+//! field. A name that training never saw still has parts and stems, which is what a cold start can stand on: parts and stems
+//! of one name alone say what the name says and are left out, and in a second copy of the training rows some names are
+//! taken for unknown, so that the others learn to speak for them.
+//!
+//! A direction is relative to the genotype that is compared with: "increased in TT against CC" and "decreased in CC against TT"
+//! are one fact. So a row also says how much more of each allele its genotype has than the other, a number that changes
+//! its sign when the two are swapped; see [`contrast`](crate::contrast).
 
-use crate::{error::Result, examples::Examples, names::hash, schema::Schema};
-use cupel_data::{Column, MISSING};
+use crate::{
+    contrast::{ContrastConfig, Shares, differences, shares},
+    error::Result,
+    examples::Examples,
+    names::hash,
+    schema::{FieldKind, Schema},
+    sparse::Sparse,
+};
+use cupel_data::{Column, MISSING, Stream};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 /// What makes tokens, and how strongly each kind speaks: the value of its column, whose square divides the penalty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -19,15 +32,34 @@ pub struct TokenConfig {
     pub stems: f64,
     /// Fields whose names have stems.
     pub stem_fields: Vec<String>,
+    /// What is known of the names of [`stem_fields`](Self::stem_fields) from elsewhere, such as the levels of the ATC codes of
+    /// drugs, by normalised name.
+    pub attributes: BTreeMap<String, Vec<String>>,
+    /// Value of these.
+    pub attribute_value: f64,
     /// Value of two names together; 0 leaves them out.
     pub crosses: f64,
-    /// Parts, stems and crosses in fewer training rows than this are left out.
+    /// Parts, stems, crosses and contrasts in fewer training rows than this are left out.
     pub min_count: u32,
+    /// Share of the names that are taken for unknown in the second copy of the training rows; 0 for no copy.
+    pub unknown: f64,
+    /// How genotypes are held against what they are compared with.
+    pub contrast: ContrastConfig,
 }
 
 impl Default for TokenConfig {
     fn default() -> Self {
-        Self { parts: 0.5, stems: 0.3, stem_fields: vec!["drug".into()], crosses: 0.5, min_count: 2 }
+        Self {
+            parts: 0.5,
+            stems: 0.3,
+            stem_fields: vec!["drug".into()],
+            attributes: BTreeMap::new(),
+            attribute_value: 0.5,
+            crosses: 0.5,
+            min_count: 2,
+            unknown: 0.0,
+            contrast: ContrastConfig::default(),
+        }
     }
 }
 
@@ -46,6 +78,9 @@ enum About {
     End,
     Number,
     Known,
+    Unknown,
+    Contrast,
+    Attribute,
 }
 
 /// The columns of the tokens that training saw.
@@ -54,46 +89,21 @@ pub(crate) struct Tokens {
     config: TokenConfig,
     schema: Schema,
     columns: HashMap<u64, u32>,
+    /// Names whose whole has no column are unknown; while the columns are being found, none is.
+    fitted: bool,
 }
 
-/// Rows as compressed sparse rows.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Sparse {
-    pub(crate) starts: Vec<usize>,
-    pub(crate) columns: Vec<u32>,
-    pub(crate) values: Vec<f32>,
+/// Which names of which rows are taken for unknown.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Masks {
+    pub(crate) share: f64,
+    pub(crate) stream: Stream,
 }
 
-impl Sparse {
-    pub(crate) fn rows(&self) -> usize {
-        self.starts.len() - 1
-    }
-
-    pub(crate) fn row(&self, row: usize) -> impl Iterator<Item = (usize, f64)> {
-        let range = self.starts[row]..self.starts[row + 1];
-        let values = self.values[range.clone()].iter().map(|value| f64::from(*value));
-        self.columns[range].iter().map(|column| *column as usize).zip(values)
-    }
-
-    /// The same numbers column by column: for each column, rows and values.
-    pub(crate) fn transposed(&self, columns: usize) -> Self {
-        let mut starts = vec![0; columns + 1];
-        self.columns.iter().for_each(|column| starts[*column as usize + 1] += 1);
-        for column in 0..columns {
-            starts[column + 1] += starts[column];
-        }
-        let mut next = starts.clone();
-        let mut rows = vec![0; self.columns.len()];
-        let mut values = vec![0.0; self.columns.len()];
-        for row in 0..self.rows() {
-            for at in self.starts[row]..self.starts[row + 1] {
-                let place = &mut next[self.columns[at] as usize];
-                rows[*place] = row as u32;
-                values[*place] = self.values[at];
-                *place += 1;
-            }
-        }
-        Self { starts, columns: rows, values }
+impl Masks {
+    fn hides(&self, row: usize, field: usize, fields: usize) -> bool {
+        let draw = self.stream.u64((row * fields + field) as u64);
+        (draw as f64) < self.share * u64::MAX as f64
     }
 }
 
@@ -103,31 +113,79 @@ type Token = (u64, f32);
 /// What each code of a column says, and what to cross it by.
 struct Said {
     tokens: Vec<Vec<Token>>,
+    /// What it says when the name itself is unknown.
+    rest: Vec<Vec<Token>>,
     wholes: Vec<u64>,
     absent: u64,
+    unknown: u64,
+}
+
+/// The alleles of the codes of the two columns of a contrast, and the positions of the fields it is told by.
+struct Contrasts<'a> {
+    own: (&'a [u32], Vec<Shares>),
+    other: (&'a [u32], Vec<Shares>),
+    by: Vec<usize>,
+    with: Option<usize>,
 }
 
 impl Tokens {
-    /// Gives a column to every token of the training `rows` that is frequent enough.
-    pub(crate) fn fit(config: &TokenConfig, examples: &Examples, rows: &[usize]) -> Result<Self> {
-        let mut tokens = Self { config: config.clone(), schema: examples.schema().clone(), columns: HashMap::new() };
-        let mut counts: HashMap<u64, (u32, bool)> = HashMap::new();
-        tokens.each_row(examples, rows, |row| {
-            for (key, value) in row {
-                let optional = *value < 1.0;
-                counts.entry(*key).or_insert((0, optional)).0 += 1;
-            }
-        })?;
-        let frequent = |(_, (count, optional)): &(&u64, &(u32, bool))| !*optional || *count >= config.min_count;
-        let mut kept: Vec<u64> = counts.iter().filter(frequent).map(|(key, _)| *key).collect();
+    /// Gives a column to every token of the training `rows`, and of their copy under `masks`, that is frequent enough.
+    pub(crate) fn fit(config: &TokenConfig, examples: &Examples, rows: &[usize], masks: Option<Masks>) -> Result<Self> {
+        let (config, schema) = (config.clone(), examples.schema().clone());
+        let mut tokens = Self { config, schema, columns: HashMap::new(), fitted: false };
+        let shared = tokens.shared(examples, rows)?;
+        let min_count = tokens.config.min_count;
+        let mut kept: Vec<u64> = Vec::new();
+        for masks in std::iter::once(None).chain(masks.map(Some)) {
+            let mut counts: HashMap<u64, (u32, bool)> = HashMap::new();
+            tokens.each_row(examples, rows, masks, |row| {
+                for (key, value) in row {
+                    counts.entry(*key).or_insert((0, *value < 1.0)).0 += 1;
+                }
+            })?;
+            let frequent = |(_, (count, optional)): &(&u64, &(u32, bool))| !*optional || *count >= min_count;
+            kept.extend(counts.iter().filter(frequent).map(|(key, _)| *key));
+        }
+        kept.retain(|key| shared.get(key).is_none_or(|names| *names > 1));
         kept.sort_unstable(); // the order of a hash map is nobody's
+        kept.dedup();
         tokens.columns = kept.into_iter().zip(0..).collect();
+        tokens.fitted = true;
         Ok(tokens)
+    }
+
+    /// How many names of the training rows have each part and stem.
+    fn shared(&self, examples: &Examples, rows: &[usize]) -> Result<HashMap<u64, u32>> {
+        let said = self.said(examples)?;
+        let mut names_with: HashMap<u64, u32> = HashMap::new();
+        for (field, said) in self.schema.fields.iter().zip(&said) {
+            let Some(said) = said else { continue };
+            let mut seen = vec![false; said.tokens.len()];
+            match examples.table().column(&field.name)? {
+                Column::Category { codes, .. } => {
+                    rows.iter()
+                        .map(|row| codes[*row])
+                        .filter(|code| *code != MISSING)
+                        .for_each(|c| seen[c as usize] = true);
+                }
+                Column::Many { offsets, codes, .. } => {
+                    let own = rows.iter().flat_map(|row| &codes[offsets[*row]..offsets[row + 1]]);
+                    own.for_each(|code| seen[*code as usize] = true);
+                }
+                _ => {}
+            }
+            for (rest, _) in said.rest.iter().zip(seen).filter(|(_, seen)| *seen) {
+                rest.iter().filter(|(key, _)| *key != said.unknown).for_each(|(key, _)| {
+                    *names_with.entry(*key).or_default() += 1;
+                });
+            }
+        }
+        Ok(names_with)
     }
 
     /// Tokens with the keys of their columns in order.
     pub(crate) fn of_keys(config: TokenConfig, schema: Schema, keys: &[u64]) -> Self {
-        Self { config, schema, columns: keys.iter().copied().zip(0..).collect() }
+        Self { config, schema, columns: keys.iter().copied().zip(0..).collect(), fitted: true }
     }
 
     pub(crate) fn schema(&self) -> &Schema {
@@ -145,10 +203,10 @@ impl Tokens {
         keys
     }
 
-    /// The tokens of `rows` that have a column.
-    pub(crate) fn sparse(&self, examples: &Examples, rows: &[usize]) -> Result<Sparse> {
+    /// The tokens of `rows`, of which some names may be taken for unknown, that have a column.
+    pub(crate) fn sparse(&self, examples: &Examples, rows: &[usize], masks: Option<Masks>) -> Result<Sparse> {
         let mut sparse = Sparse { starts: vec![0], ..Sparse::default() };
-        self.each_row(examples, rows, |row| {
+        self.each_row(examples, rows, masks, |row| {
             for (key, value) in row {
                 if let Some(column) = self.columns.get(key) {
                     sparse.columns.push(*column);
@@ -188,22 +246,68 @@ impl Tokens {
                 }
             };
             let stems = self.config.stems > 0.0 && self.config.stem_fields.contains(&field.name);
-            all.push(Some(Said {
-                tokens: names.iter().map(|name| self.of_name(index, name, stems)).collect(),
-                wholes: names.iter().map(|name| key(index, About::Whole, name)).collect(),
+            let unknown = key(index, About::Unknown, "");
+            let mut said = Said {
+                tokens: Vec::with_capacity(names.len()),
+                rest: Vec::with_capacity(names.len()),
+                wholes: Vec::with_capacity(names.len()),
                 absent: key(index, About::Absent, ""),
-            }));
+                unknown,
+            };
+            for name in names {
+                let whole = key(index, About::Whole, name);
+                let mut own = self.of_name(index, name, stems);
+                let mut rest = own.clone();
+                rest[0] = (unknown, 1.0);
+                let known = !self.fitted || self.config.unknown <= 0.0 || self.columns.contains_key(&whole);
+                if !known {
+                    own.clone_from(&rest);
+                }
+                said.tokens.push(own);
+                said.rest.push(rest);
+                said.wholes.push(if known { whole } else { unknown });
+            }
+            all.push(Some(said));
         }
         Ok(all)
     }
 
-    fn each_row(&self, examples: &Examples, rows: &[usize], mut each: impl FnMut(&[Token])) -> Result<()> {
+    /// What contrasts need, where the table has the columns.
+    fn contrasts<'a>(&self, examples: &'a Examples) -> Result<Option<Contrasts<'a>>> {
+        let config = &self.config.contrast;
+        let category = |name: &String| {
+            self.schema.fields.iter().position(|field| field.name == *name && field.kind == FieldKind::Category)
+        };
+        if config.value <= 0.0 || category(&config.of).is_none() || category(&config.to).is_none() {
+            return Ok(None);
+        }
+        let column = |name: &str| -> Result<(&'a [u32], Vec<Shares>)> {
+            let (codes, names) = examples.table().category(name)?;
+            Ok((codes, names.iter().map(|name| shares(name)).collect()))
+        };
+        Ok(Some(Contrasts {
+            own: column(&config.of)?,
+            other: column(&config.to)?,
+            by: config.by.iter().filter_map(category).collect(),
+            with: category(&config.with),
+        }))
+    }
+
+    fn each_row(
+        &self,
+        examples: &Examples,
+        rows: &[usize],
+        masks: Option<Masks>,
+        mut each: impl FnMut(&[Token]),
+    ) -> Result<()> {
         let table = examples.table();
         let said = self.said(examples)?;
+        let contrasts = self.contrasts(examples)?;
         let columns: Vec<&Column> =
             self.schema.fields.iter().map(|field| table.column(&field.name)).collect::<std::result::Result<_, _>>()?;
         let mut tokens: Vec<Token> = Vec::new();
-        let mut wholes: Vec<u64> = Vec::new();
+        // the name of each field of categories, by the position of the field
+        let mut wholes: Vec<(usize, u64)> = Vec::new();
         for row in rows {
             tokens.clear();
             wholes.clear();
@@ -213,10 +317,13 @@ impl Tokens {
                         let code = codes[*row];
                         if code == MISSING {
                             tokens.push((said.absent, 1.0));
-                            wholes.push(said.absent);
+                            wholes.push((index, said.absent));
+                        } else if masks.is_some_and(|masks| masks.hides(*row, index, columns.len())) {
+                            tokens.extend_from_slice(&said.rest[code as usize]);
+                            wholes.push((index, said.unknown));
                         } else {
                             tokens.extend_from_slice(&said.tokens[code as usize]);
-                            wholes.push(said.wholes[code as usize]);
+                            wholes.push((index, said.wholes[code as usize]));
                         }
                     }
                     (Column::Many { offsets, codes, .. }, Some(said)) => {
@@ -239,9 +346,13 @@ impl Tokens {
                 }
             }
             if self.config.crosses > 0.0 {
-                for (i, a) in wholes.iter().enumerate() {
-                    tokens.extend(wholes[i + 1..].iter().map(|b| (crossed(*a, *b), self.config.crosses as f32)));
+                for (i, (_, a)) in wholes.iter().enumerate() {
+                    let others = wholes[i + 1..].iter();
+                    tokens.extend(others.map(|(_, b)| (crossed(*a, *b), self.config.crosses as f32)));
                 }
+            }
+            if let Some(contrasts) = &contrasts {
+                contrasts.push(*row, &wholes, self.config.contrast.value, &mut tokens);
             }
             each(&tokens);
         }
@@ -255,23 +366,69 @@ impl Tokens {
                 tokens.push((key, value as f32));
             }
         };
-        let parts: Vec<&str> = name.split(BREAKS).filter(|part| !part.is_empty()).collect();
-        if self.config.parts > 0.0 && parts.len() > 1 {
-            parts.iter().for_each(|part| push(key(field, About::Part, part), self.config.parts));
-        } else if self.config.parts > 0.0 {
-            // so that a name alone and the same name among others have something in common
-            push(key(field, About::Part, name), self.config.parts);
+        if self.config.parts > 0.0 {
+            parts(name).into_iter().for_each(|part| push(key(field, About::Part, part), self.config.parts));
         }
         if stems {
-            for word in name.split(' ') {
-                let ends: Vec<usize> = word.char_indices().map(|(at, _)| at).chain([word.len()]).collect();
-                for letters in STEM_LETTERS.filter(|letters| *letters < ends.len()) {
-                    push(key(field, About::Begin, &word[..ends[letters]]), self.config.stems);
-                    push(key(field, About::End, &word[ends[ends.len() - 1 - letters]..]), self.config.stems);
-                }
+            for stem in stems_of(name) {
+                push(key(field, stem.0, stem.1), self.config.stems);
+            }
+        }
+        if self.config.stem_fields.contains(&self.schema.fields[field].name) {
+            for attribute in self.config.attributes.get(name).into_iter().flatten() {
+                push(key(field, About::Attribute, attribute), self.config.attribute_value);
             }
         }
         tokens
+    }
+}
+
+/// The parts of a name; the name itself where it has one part, so that a name alone and the same name among others have
+/// something in common.
+pub(crate) fn parts(name: &str) -> Vec<&str> {
+    let parts: Vec<&str> = name.split(BREAKS).filter(|part| !part.is_empty()).collect();
+    if parts.len() > 1 { parts } else { vec![name] }
+}
+
+/// Beginnings and ends of the words of a name.
+fn stems_of(name: &str) -> Vec<(About, &str)> {
+    let mut stems = Vec::new();
+    for word in name.split(' ') {
+        let ends: Vec<usize> = word.char_indices().map(|(at, _)| at).chain([word.len()]).collect();
+        for letters in STEM_LETTERS.filter(|letters| *letters < ends.len()) {
+            stems.push((About::Begin, &word[..ends[letters]]));
+            stems.push((About::End, &word[ends[ends.len() - 1 - letters]..]));
+        }
+    }
+    stems
+}
+
+/// The same as text: `pra-` and `-tin`.
+pub(crate) fn stems(name: &str) -> Vec<String> {
+    let shown = |(about, text): (About, &str)| match about {
+        About::Begin => format!("{text}-"),
+        _ => format!("-{text}"),
+    };
+    stems_of(name).into_iter().map(shown).collect()
+}
+
+impl Contrasts<'_> {
+    /// How much more of each allele the genotype of a row has, by the fields that say of which site, and by these with the
+    /// field that says of which drug.
+    fn push(&self, row: usize, wholes: &[(usize, u64)], value: f64, tokens: &mut Vec<Token>) {
+        let of = |(codes, shares): &(&[u32], Vec<Shares>)| shares.get(codes[row] as usize).cloned();
+        let (Some(own), Some(other)) = (of(&self.own), of(&self.other)) else { return };
+        let whole = |field: usize| wholes.iter().find(|(index, _)| *index == field).map(|(_, whole)| *whole);
+        for (allele, difference) in differences(&own, &other) {
+            let allele = key(usize::MAX, About::Contrast, &allele);
+            for by in self.by.iter().filter_map(|field| whole(*field)) {
+                let site = crossed(by, allele);
+                tokens.push((site, (value * difference) as f32));
+                if let Some(with) = self.with.and_then(whole) {
+                    tokens.push((crossed(with, site), (value * difference) as f32));
+                }
+            }
+        }
     }
 }
 

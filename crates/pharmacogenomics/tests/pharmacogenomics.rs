@@ -9,6 +9,8 @@ mod annotations;
 mod encoding;
 #[path = "pharmacogenomics/golden.rs"]
 mod golden;
+#[path = "pharmacogenomics/golden_net.rs"]
+mod golden_net;
 #[path = "pharmacogenomics/models.rs"]
 mod models;
 #[path = "pharmacogenomics/splitting.rs"]

@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use anyhow::Result;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use cupel::{
     pharmacogenomics::{Evaluation, EvaluationConfig, Leakage, Model},
     train::device,
@@ -15,6 +15,13 @@ use crate::{Ending, options::Options, output::Output};
 
 /// The column by whose values the coverage of sets is reported as well, where a table has it.
 pub const STRATA: &str = "effect_group";
+
+/// How weights are kept for prediction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Quantize {
+    /// 8 bits, one scale for each matrix
+    Int8,
+}
 
 /// Measure a model on one part of a table
 #[derive(Args)]
@@ -42,6 +49,10 @@ pub struct Arguments {
     #[arg(long)]
     allow_leakage: bool,
 
+    /// Keep the weights of networks in 8 bits
+    #[arg(long, value_enum, value_name = "KIND")]
+    quantize: Option<Quantize>,
+
     #[command(flatten)]
     options: Options,
 }
@@ -53,6 +64,8 @@ struct Printed {
     evaluation: Evaluation,
     part: String,
     leakage: Leakage,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    network_bytes: Option<usize>,
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     members: BTreeMap<String, Evaluation>,
 }
@@ -65,7 +78,10 @@ impl Arguments {
     pub fn run(self) -> Result<Ending> {
         self.options.apply()?;
         let output = Output::new(&self.options);
-        let model = Model::open(&self.model, &device::select(&self.options.device)?.device)?;
+        let mut model = Model::open(&self.model, &device::select(&self.options.device)?.device)?;
+        if self.quantize.is_some() {
+            model.predictor = model.predictor.int8();
+        }
         let loaded = self.table.load(model.predictor.schema(), &[STRATA])?;
         let leakage = Leakage::of(&loaded.examples, &loaded.parts, &[])?;
         if let Err(refusal) = leakage.refuse() {
@@ -88,7 +104,8 @@ impl Arguments {
             true => Evaluation::of_members(&model.predictor, &loaded.examples, rows, &config)?.into_iter().collect(),
             false => BTreeMap::new(),
         };
-        output.result(&Printed { evaluation, part: self.part, leakage, members })?;
+        let network_bytes = model.predictor.network_bytes();
+        output.result(&Printed { evaluation, part: self.part, leakage, network_bytes, members })?;
         Ok(Ending::Done)
     }
 }

@@ -10,6 +10,7 @@ use cupel::{
 };
 use serde::Serialize;
 
+use super::evaluate::Quantize;
 use crate::{Ending, options::Options, output::Output};
 
 /// Classes shown of a target with many.
@@ -30,6 +31,10 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     table: Option<PathBuf>,
 
+    /// Keep the weights of networks in 8 bits
+    #[arg(long, value_enum, value_name = "KIND")]
+    quantize: Option<Quantize>,
+
     #[command(flatten)]
     options: Options,
 }
@@ -48,7 +53,10 @@ impl Arguments {
     pub fn run(self) -> Result<Ending> {
         self.options.apply()?;
         let output = Output::new(&self.options);
-        let model = Model::open(&self.model, &device::select(&self.options.device)?.device)?;
+        let mut model = Model::open(&self.model, &device::select(&self.options.device)?.device)?;
+        if self.quantize.is_some() {
+            model.predictor = model.predictor.int8();
+        }
         let schema = model.predictor.schema();
         let questions = match &self.table {
             Some(table) => Examples::read(table, schema, &[], Purpose::Asking)?,

@@ -11,7 +11,7 @@ use cupel::{
     pharmacogenomics::{
         EffectConfig, EffectFit, Encoder, Evaluation, EvaluationConfig, Evidence, FieldNetConfig, HeadLoss,
         Interaction, Leakage, Member, MemberConfig, Model, Network, NetworkConfig, Origin, TrainConfig, Training,
-        model_card, save_report,
+        atc_levels, model_card, save_report,
     },
     report::write_report,
     train::{self, Casting, Clip, EarlyStopping, Optimizer, Outcome, Policy, Run, StageConfig, Trainer, Work, device},
@@ -52,8 +52,13 @@ pub struct Arguments {
 /// Which models, and how they are fitted.
 #[derive(Args, Clone, Debug, Serialize)]
 pub struct ModelArguments {
-    /// Models that answer together: majority, counts, linear, linear-crosses, network
-    #[arg(long, value_name = "MODELS", value_delimiter = ',', default_value = "counts,linear,linear-crosses,network")]
+    /// Models that answer together: majority, counts, sites, neighbours, linear, linear-crosses, network
+    #[arg(
+        long,
+        value_name = "MODELS",
+        value_delimiter = ',',
+        default_value = "counts,sites,neighbours,linear,linear-crosses,network"
+    )]
     pub models: Vec<String>,
 
     /// Most iterations of a logistic regression [default: 100]
@@ -61,7 +66,7 @@ pub struct ModelArguments {
     pub iterations: Option<usize>,
 
     /// Inverse of the penalty on the squared weights of a logistic regression
-    #[arg(long, value_name = "C", default_value_t = 1.0)]
+    #[arg(long, value_name = "C", default_value_t = 0.3)]
     pub inverse_penalty: f64,
 
     /// Value of the parts of a name, such as the alleles of a diplotype; 0 for none
@@ -72,13 +77,39 @@ pub struct ModelArguments {
     #[arg(long, value_name = "VALUE", default_value_t = 0.3)]
     pub stems: f64,
 
+    /// Table with the columns Drug and ATC, whose classes of drugs logistic regressions and networks read; none for none
+    /// [default: raw/pypgx_cpic-table.csv beside the table, where it is there]
+    #[arg(long, value_name = "FILE")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub atc: Option<PathBuf>,
+
     /// Value of two names together, of linear-crosses
     #[arg(long, value_name = "VALUE", default_value_t = 0.5)]
     pub crosses: f64,
 
+    /// Value of a whole allele more than the comparison has, such as 0.7; 0 for none
+    #[arg(long, value_name = "VALUE", default_value_t = 0.0)]
+    pub contrasts: f64,
+
+    /// Share of names taken for unknown in a second copy of the rows of a logistic regression, such as 0.2; 0 for no copy
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
+    pub hidden_names: f64,
+
+    /// What a row of that copy counts for
+    #[arg(long, value_name = "ROWS", default_value_t = 0.5)]
+    pub copies: f64,
+
     /// Rows that the coarser level counts for, of counts
     #[arg(long, value_name = "ROWS", default_value_t = 3.0)]
     pub strength: f64,
+
+    /// How much more the nearer rows weigh, of neighbours
+    #[arg(long, value_name = "POWER", default_value_t = 0.15)]
+    pub sharpness: f64,
+
+    /// Rows without likeness that the prior counts for, of neighbours
+    #[arg(long, value_name = "ROWS", default_value_t = 4.0)]
+    pub belief: f64,
 
     /// Share of truths that the sets of answers are to hold
     #[arg(long, value_name = "SHARE", default_value_t = 0.9)]
@@ -128,6 +159,10 @@ pub struct ModelArguments {
     #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
     pub smoothing: f64,
 
+    /// Leave parts and stems of names out of the network
+    #[arg(long)]
+    pub no_name_parts: bool,
+
     /// What pairs of embeddings say
     #[arg(long, value_enum, default_value_t = Pairing::Pairs)]
     pub interaction: Pairing,
@@ -143,6 +178,14 @@ pub struct ModelArguments {
     /// Normalise after attention, as the original does, instead of before it
     #[arg(long)]
     pub norm_last: bool,
+
+    /// The layers of the network see a class token after attention instead of the fields, as in the FT-Transformer
+    #[arg(long, requires = "attention")]
+    pub class_token: bool,
+
+    /// Interacting layers of AutoInt
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    pub interacting: usize,
 
     /// Cross layers of DCNv2
     #[arg(long, value_name = "N", default_value_t = 0)]
@@ -165,12 +208,17 @@ pub struct ModelArguments {
     pub uncertainty: bool,
 }
 
+/// Where the classes of drugs are looked for, beside the table.
+const DRUG_CLASSES: &str = "raw/pypgx_cpic-table.csv";
+
 /// What pairs of embeddings say.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Pairing {
     /// A dot product per pair
     Pairs,
+    /// A dot product per pair after a matrix of its own
+    Matrices,
     /// The vector of products, summed over pairs
     Bi,
     /// The sum of all dot products
@@ -200,12 +248,13 @@ impl ModelArguments {
     ///
     /// # Errors
     /// A model that is not known.
-    pub fn config(&self, seed: u64) -> Result<TrainConfig> {
+    pub fn config(&self, table: Option<&Path>, seed: u64) -> Result<TrainConfig> {
         let mut members = Vec::new();
+        let attributes = self.drug_classes(table).map(|path| atc_levels(&path)).transpose()?.unwrap_or_default();
         for name in &self.models {
             let Some(mut member) = MemberConfig::named(name.trim()) else {
                 bail!(
-                    "--models: there is no model {name:?}; there are majority, counts, linear, linear-crosses and network"
+                    "--models: there is no model {name:?}; there are majority, counts, sites, neighbours, linear, linear-crosses and network"
                 );
             };
             match &mut member {
@@ -213,13 +262,22 @@ impl ModelArguments {
                     linear.inverse_penalty = self.inverse_penalty;
                     linear.tokens.parts = self.parts;
                     linear.tokens.stems = self.stems;
+                    linear.tokens.attributes.clone_from(&attributes);
+                    linear.tokens.contrast.value = self.contrasts;
+                    linear.tokens.unknown = self.hidden_names;
+                    linear.copies = self.copies;
                     if linear.tokens.crosses > 0.0 {
                         linear.tokens.crosses = self.crosses;
                     }
                     linear.iterations = self.iterations.unwrap_or(linear.iterations);
                 }
                 MemberConfig::Counts(counts) => counts.strength = self.strength,
-                MemberConfig::Network(network) => **network = self.network(),
+                MemberConfig::Neighbours(neighbours) => {
+                    (neighbours.sharpness, neighbours.strength) = (self.sharpness, self.belief);
+                }
+                MemberConfig::Network(network) => {
+                    **network = NetworkConfig { attributes: attributes.clone(), ..self.network() };
+                }
                 _ => {}
             }
             members.push(member);
@@ -227,9 +285,18 @@ impl ModelArguments {
         Ok(TrainConfig { members, coverage: self.coverage, seed })
     }
 
+    /// The table of the classes of drugs.
+    fn drug_classes(&self, table: Option<&Path>) -> Option<PathBuf> {
+        match &self.atc {
+            Some(path) => (path != Path::new("none")).then(|| path.clone()),
+            None => table.map(|table| table.with_file_name(DRUG_CLASSES)).filter(|path| path.is_file()),
+        }
+    }
+
     fn network(&self) -> NetworkConfig {
         let interaction = match self.interaction {
             Pairing::Pairs => Interaction::Pairs,
+            Pairing::Matrices => Interaction::Matrices,
             Pairing::Bi => Interaction::Bi,
             Pairing::Scalar => Interaction::Scalar,
             Pairing::None => Interaction::None,
@@ -259,6 +326,8 @@ impl ModelArguments {
                 first_order: !self.no_first_order,
                 attention: self.attention,
                 norm_first: !self.norm_last,
+                class_token: self.class_token,
+                interacting: self.interacting,
                 cross: self.cross,
                 ..FieldNetConfig::default()
             },
@@ -271,6 +340,8 @@ impl ModelArguments {
                 uncertainty: self.uncertainty,
             },
             stage,
+            parts: !self.no_name_parts,
+            ..NetworkConfig::default()
         }
     }
 }
@@ -311,7 +382,10 @@ impl Arguments {
     pub fn run(self) -> Result<Ending> {
         self.options.apply()?;
         let output = Output::new(&self.options);
-        let config = self.models.config(self.options.seed)?;
+        let config = self.models.config(self.table.table.as_deref(), self.options.seed)?;
+        if let Some(classes) = self.models.drug_classes(self.table.table.as_deref()) {
+            output.note(format_args!("classes of drugs from {}", classes.display()));
+        }
         let loaded = self.table.load(&self.table.schema()?, &[STRATA])?;
         let leakage = Leakage::of(&loaded.examples, &loaded.parts, &[])?;
         if let Err(refusal) = leakage.refuse() {

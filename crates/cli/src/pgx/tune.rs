@@ -1,6 +1,10 @@
 //! `cupel pgx tune`: settings searched in a study that stops, goes on, and that Optuna reads.
 
-use std::{collections::BTreeMap, fmt, path::PathBuf};
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -65,7 +69,7 @@ impl Arguments {
                 toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?
             }
             None => Space::new([
-                Parameter::float("inverse_penalty", 0.1, 10.0).log(),
+                Parameter::float("inverse_penalty", 0.03, 3.0).log(),
                 Parameter::float("parts", 0.0, 1.0),
                 Parameter::float("stems", 0.0, 1.0),
                 Parameter::float("crosses", 0.1, 1.0),
@@ -103,6 +107,9 @@ impl Arguments {
             set("parts", &mut models.parts);
             set("stems", &mut models.stems);
             set("crosses", &mut models.crosses);
+            set("contrasts", &mut models.contrasts);
+            set("hidden_names", &mut models.hidden_names);
+            set("copies", &mut models.copies);
             set("strength", &mut models.strength);
             set("learning_rate", &mut models.learning_rate);
             set("weight_decay", &mut models.weight_decay);
@@ -120,7 +127,8 @@ impl Arguments {
             whole("batch", &mut models.batch);
             whole("attention", &mut models.attention);
             whole("cross", &mut models.cross);
-            match loss(&models, &loaded.examples, &folds, self.options.seed, &device) {
+            whole("interacting", &mut models.interacting);
+            match loss(&models, self.table.table.as_deref(), &loaded.examples, &folds, self.options.seed, &device) {
                 Ok(loss) => {
                     output.note(format_args!("trial {}: {loss:.5}", trial.number()));
                     Ok(Outcome::from(loss))
@@ -139,8 +147,15 @@ impl Arguments {
 }
 
 /// The mean over targets and splits of the log-loss relative to that of guessing: of classes `ln C`, of a label `ln 2`.
-fn loss(models: &ModelArguments, examples: &Examples, splits: &[Parts], seed: u64, device: &Device) -> Result<f64> {
-    let config = models.config(seed)?;
+fn loss(
+    models: &ModelArguments,
+    table: Option<&Path>,
+    examples: &Examples,
+    splits: &[Parts],
+    seed: u64,
+    device: &Device,
+) -> Result<f64> {
+    let config = models.config(table, seed)?;
     let (mut sum, mut count) = (0.0, 0);
     for parts in splits {
         let predictor = Predictor::train(&config, examples, parts, device)?;

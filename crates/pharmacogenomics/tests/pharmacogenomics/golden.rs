@@ -153,7 +153,8 @@ fn the_regression_is_that_of_scikit_learn() {
     let labels = vec![classes[0].labels(&examples).unwrap()];
     let mut config = LinearConfig::default();
     (config.tokens.parts, config.tokens.stems, config.tokens.crosses) = (0.0, 0.0, 0.0);
-    let model = Linear::fit(&config, &examples, &rows, &classes, &labels).unwrap();
+    config.inverse_penalty = 1.0;
+    let model = Linear::fit(&config, &examples, &rows, &classes, &labels, 0).unwrap();
     let said = model.probabilities(&examples, &rows).unwrap();
     let mut worst = 0.0_f64;
     for (said, expected) in said[0].iter().zip(self::rows(&case["p"])) {

@@ -1,0 +1,254 @@
+//! `cupel pgx` from the outside: a table in, a model out, answers; refusals.
+
+use std::{
+    fs,
+    path::Path,
+    process::{Command, Stdio},
+    thread::sleep,
+    time::{Duration, Instant},
+};
+
+use serde_json::Value;
+
+/// Exit code, standard output and standard error.
+fn cupel(folder: &Path, line: &str) -> (Option<i32>, String, String) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cupel"));
+    command.args(line.split_whitespace()).current_dir(folder).stdin(Stdio::null());
+    let output = command.output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+fn json(folder: &Path, line: &str) -> Value {
+    let (code, stdout, stderr) = cupel(folder, line);
+    assert_eq!(code, Some(0), "{line}: {stderr}");
+    serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{line}: {error} in {stdout}"))
+}
+
+#[test]
+fn a_model_is_trained_measured_and_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let train =
+        "pgx train --demo-data --models counts,linear-crosses,network --epochs 1 --seed 1 --out model --json --quiet";
+    let trained = json(folder, train);
+    for file in ["model.json", "card.md", "report.html", "best/model.safetensors", "evidence.tsv", "finished.json"] {
+        assert!(folder.join("model").join(file).is_file(), "{file}");
+    }
+    // a finished run is left alone, and a folder that is there is not overwritten
+    let again = json(folder, &format!("{train} --resume"));
+    assert_eq!(again["targets"]["effect_type"]["log_loss"], trained["targets"]["effect_type"]["log_loss"]);
+    assert_eq!(cupel(folder, train).0, Some(1));
+
+    let line = "pgx evaluate --model model --demo-data --part test --json --quiet --bootstrap 20 --members";
+    let measured = json(folder, line);
+    for target in ["effect_type", "effect_direction", "phenotype_outcome"] {
+        let own = &measured["targets"][target];
+        for key in ["log_loss", "weighted_f1", "macro_f1", "auroc", "micro_f1", "ece"] {
+            assert!(own[key].as_f64().unwrap().is_finite(), "{target} {key}");
+            assert!(own["intervals"][key]["low"].as_f64() <= own["intervals"][key]["high"].as_f64());
+        }
+        assert!((own["conformal"]["covered"].as_f64().unwrap() - 0.9).abs() < 0.03, "{own}");
+        assert!(measured["members"]["network"]["targets"][target]["log_loss"].is_number());
+    }
+
+    let line = "pgx predict --model model --query drug=drug01 --query gene=GENE99 --json";
+    let answer = &json(folder, line)["answers"][0];
+    assert_eq!(answer["unknown"][0]["field"], "gene");
+    assert_eq!(answer["answered_by"], "model");
+    assert_eq!(answer["evidence"].as_array().unwrap().len(), 5);
+    fs::write(folder.join("ask.tsv"), "drug\tgenalle\tgene\tallele\ndrug01\tgenalle02\t\tallele03\nx\t\t\t\n").unwrap();
+    let answers = json(folder, "pgx predict --model model --table ask.tsv --json");
+    assert_eq!(answers["answers"].as_array().unwrap().len(), 2);
+    let (code, _, stderr) = cupel(folder, "pgx predict --model model --query durg=x");
+    assert_eq!(code, Some(1));
+    assert!(stderr.contains("did you mean \"drug\"?"), "{stderr}");
+}
+
+#[test]
+fn a_leaky_split_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let (code, stdout, stderr) = cupel(folder, "pgx audit --demo-data --split random");
+    assert_eq!(code, Some(1));
+    assert!(stdout.contains("this split leaks") && stderr.contains("--allow-leakage"), "{stdout} {stderr}");
+    let audit = json(folder, "pgx audit --demo-data --split random --allow-leakage --json");
+    assert!(audit["test"]["group"].as_f64().unwrap() > 0.5 && audit["leaky"] == true);
+    assert_eq!(cupel(folder, "pgx audit --demo-data --split group").0, Some(0));
+    json(folder, "pgx train --demo-data --models majority --split random --out m --json --quiet");
+    let line = "pgx evaluate --model m --demo-data --split random --quiet";
+    assert_eq!(cupel(folder, line).0, Some(1));
+    assert_eq!(cupel(folder, &format!("{line} --allow-leakage")).0, Some(0));
+    assert!(fs::read_to_string(folder.join("m/card.md")).unwrap().contains("too good"));
+}
+
+#[test]
+fn settings_are_searched_in_a_study_that_goes_on() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let line = "pgx tune --demo-data --models counts --trials 2 --out study --json --quiet";
+    let first = json(folder, line);
+    assert_eq!(first["trials"], 2);
+    assert!(first["best"]["strength"].as_f64().unwrap() > 0.0, "{first}");
+    assert_eq!(cupel(folder, line).0, Some(1), "a study that is there is not begun again");
+    let more = json(folder, &format!("{} --resume", line.replace("--trials 2", "--trials 3")));
+    assert_eq!(more["trials"], 3);
+    assert!(more["best_value"].as_f64() <= first["best_value"].as_f64());
+}
+
+#[test]
+fn a_table_becomes_files_of_ids() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    fs::write(folder.join("schema.toml"), "[[field]]\nname = \"drug\"\n[[target]]\nname = \"effect\"\n").unwrap();
+    fs::write(
+        folder.join("t.tsv"),
+        "drug\teffect\tpart\n Warfarin\ta\ttrain\nwarfarin \tb\ttest\n\ta\ttrain\nnew\tb\ttest\n",
+    )
+    .unwrap();
+    let encoded =
+        json(folder, "pgx encode --table t.tsv --schema schema.toml --split-column part --out ids --json --quiet");
+    assert_eq!((&encoded["rows"], &encoded["names"][0][1]), (&4.into(), &1.into()));
+    let ids = cupel::data::open(folder.join("ids/drug.npy")).unwrap().array(None).unwrap();
+    // known, the same name, missing, unknown
+    assert_eq!(*ids.values(), cupel::data::Values::U32(vec![2, 2, 1, 0]));
+    let left: Vec<String> = fs::read_dir(folder.join("ids"))
+        .unwrap()
+        .map(|file| file.unwrap().file_name().into_string().unwrap())
+        .collect();
+    assert!(left.iter().all(|name| !name.ends_with(".part")), "{left:?}");
+}
+
+/// A network that a test can train; the rest of the table's rows is held out.
+const SMALL: &str =
+    "pgx train --demo-data --fractions 0.2,0.1,0.7 --models network --embedding 8 --hidden 32 --json --quiet";
+
+fn weights(folder: &Path, run: &str) -> Vec<u8> {
+    fs::read(folder.join(run).join("best/model.safetensors")).unwrap()
+}
+
+#[test]
+fn a_network_is_tried_before_it_is_trained() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let small = format!("{SMALL} --batch 64 --dropout 0");
+    let tried = json(folder, &format!("{small} --overfit-one-batch 60"));
+    let losses: Vec<f64> = tried["losses"].as_array().unwrap().iter().map(|loss| loss.as_f64().unwrap()).collect();
+    assert!(losses.len() == 60 && losses[59] < 0.8 * losses[0], "{losses:?}");
+    let range = json(folder, &format!("{small} --learning-rate-range 1e-4,1"));
+    let rates: Vec<f64> = range["rates"].as_array().unwrap().iter().map(|rate| rate.as_f64().unwrap()).collect();
+    let suggestion = range["suggestion"].as_f64().unwrap();
+    assert!(rates.windows(2).all(|two| two[0] < two[1]) && rates[0] <= suggestion && suggestion <= 1.0, "{range}");
+    let (code, _, stderr) = cupel(folder, "pgx train --demo-data --models network --dry-run --out nothing");
+    assert!(code == Some(0) && stderr.contains("one batch went through the network: loss "), "{stderr}");
+    assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "a rehearsal leaves nothing");
+    for (flags, words) in [
+        ("--models counts --overfit-one-batch", "there is no network among --models"),
+        ("--models network --learning-rate-range 1,1e-3", "two numbers above 0, rising"),
+        ("--models network --devices abacus", "abacus"),
+        ("--models network --unknown-dropout 1", "unknown_dropout"),
+    ] {
+        let (code, _, stderr) = cupel(folder, &format!("pgx train --demo-data --out nothing {flags}"));
+        assert!(code == Some(1) && stderr.contains(words), "{flags}: {stderr}");
+        assert!(!folder.join("nothing").exists(), "{flags}");
+    }
+}
+
+#[test]
+fn two_devices_with_half_the_batch_are_one_with_all_of_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let plain = format!("{SMALL} --epochs 2 --dropout 0 --unknown-dropout 0");
+    let one = json(folder, &format!("{plain} --batch 256 --out one"));
+    let two = json(folder, &format!("{plain} --batch 128 --device cpu --devices cpu --out two"));
+    for target in ["effect_type", "effect_direction", "phenotype_outcome"] {
+        let loss = |run: &Value| run["targets"][target]["log_loss"].as_f64().unwrap();
+        assert!((loss(&one) - loss(&two)).abs() < 1e-3, "{target}: {} and {}", loss(&one), loss(&two));
+    }
+}
+
+#[test]
+fn a_network_trains_in_half_precision_and_keeps_its_weights_in_full() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let full = json(folder, &format!("{SMALL} --epochs 3 --precision f32 --out f32"));
+    for precision in ["bf16", "fp16"] {
+        let half = json(folder, &format!("{SMALL} --epochs 3 --precision {precision} --out {precision}"));
+        let loss = |run: &Value| run["targets"]["effect_type"]["log_loss"].as_f64().unwrap();
+        assert!((loss(&half) / loss(&full) - 1.0).abs() < 0.15, "{precision}: {} and {}", loss(&half), loss(&full));
+        let environment = fs::read_to_string(folder.join(precision).join("environment.json")).unwrap();
+        assert!(environment.contains(precision), "{environment}");
+        // of the same length: the same numbers, as wide
+        assert_eq!(weights(folder, precision).len(), weights(folder, "f32").len());
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_stopped_run_goes_on_to_the_weights_of_one_that_was_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let line =
+        format!("{SMALL} --epochs 12 --patience 12 --models counts,network --checkpoint-every 5 --seed 7 --threads 1");
+    let line = line.replace(" --models network", "");
+    json(folder, &format!("{line} --out whole"));
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cupel"));
+    command.args(format!("{line} --out stopped").split_whitespace()).current_dir(folder);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    while !folder.join("stopped/checkpoints/network").is_dir() {
+        assert!(start.elapsed() < Duration::from_secs(60) && child.try_wait().unwrap().is_none());
+        sleep(Duration::from_millis(2));
+    }
+    let killed = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+    assert!(!folder.join("stopped/best/model.safetensors").exists(), "it was stopped before its end");
+    // another setting is not the same run
+    let (code, _, stderr) = cupel(folder, &format!("{line} --out stopped --resume --strict --learning-rate 0.1"));
+    assert_eq!(code, Some(1), "{stderr}");
+    let resumed = json(folder, &format!("{line} --out stopped --resume"));
+    assert_eq!(weights(folder, "stopped"), weights(folder, "whole"));
+    let again = json(folder, &format!("{line} --out stopped --resume"));
+    assert_eq!(again["targets"], resumed["targets"], "a finished run is left alone");
+}
+
+#[test]
+fn every_network_trains_and_answers() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    for (name, flags) in [
+        ("attention", "--attention 1 --norm-last"),
+        ("ft-transformer", "--attention 1 --class-token --interaction none"),
+        ("autoint", "--interacting 2 --interaction none"),
+        ("dcn", "--cross 2 --interaction none"),
+        ("fmfm", "--interaction matrices"),
+        ("bi", "--interaction bi --uncertainty"),
+        ("focal", "--loss focal --class-weights --no-first-order"),
+    ] {
+        let trained =
+            json(folder, &format!("{SMALL} --epochs 3 --learning-rate 1e-2 --dropout 0.1 {flags} --out {name}"));
+        let loss = trained["targets"]["effect_type"]["log_loss"].as_f64().unwrap();
+        assert!(loss < 0.97 * 5.0_f64.ln(), "{name}: {loss}");
+        let answers =
+            json(folder, &format!("pgx predict --model {name} --query drug=drug01 --query gene=gene02 --json"));
+        assert_eq!(answers["answers"][0]["targets"]["effect_type"]["probabilities"].as_array().unwrap().len(), 5);
+    }
+}
+
+#[test]
+fn eight_bits_say_nearly_the_same_in_a_quarter_of_the_memory() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    json(folder, &format!("{SMALL} --epochs 6 --learning-rate 1e-2 --dropout 0 --out model"));
+    let line = "pgx evaluate --model model --demo-data --fractions 0.2,0.1,0.7 --part test --bootstrap 0 --json";
+    let (full, small) = (json(folder, line), json(folder, &format!("{line} --quantize int8")));
+    for target in ["effect_type", "effect_direction", "phenotype_outcome"] {
+        let loss = |said: &Value| said["targets"][target]["log_loss"].as_f64().unwrap();
+        assert!(loss(&full) != loss(&small) && (loss(&full) - loss(&small)).abs() < 0.01, "{target}");
+    }
+    let bytes = |said: &Value| said["network_bytes"].as_f64().unwrap();
+    assert!(bytes(&small) < 0.35 * bytes(&full), "{} of {}", bytes(&small), bytes(&full));
+    let asked = "pgx predict --model model --query drug=drug01 --quantize int8 --json";
+    assert!(json(folder, asked)["answers"][0]["targets"]["effect_type"]["answer"].is_array());
+}
