@@ -4,9 +4,9 @@ use burn::tensor::Device;
 use cupel_data::{Column, Fractions, Stream, Table};
 use cupel_pharmacogenomics::{
     Classes, Classifier, Encoder, Error, Evaluation, EvaluationConfig, Evidence, Examples, Field, HeadLoss,
-    Interaction, Linear, LinearConfig, Member, MemberConfig, Model, NetworkConfig, Origin, PLANTED_PAIRS, Parts,
-    Planted, Predictor, Schema, SplitKind, Target, TrainConfig, Training, metrics::auroc, model_card, planted,
-    question, save_report,
+    Interaction, Linear, LinearConfig, Member, MemberConfig, Model, Neighbours, NeighboursConfig, NetworkConfig,
+    Origin, PLANTED_PAIRS, Parts, Planted, Predictor, Schema, SplitKind, Target, TrainConfig, Training, metrics::auroc,
+    model_card, planted, question, save_report,
 };
 use cupel_train::{Advance, Checkpoint, Outcome, Policy, Position, Run, Stamp};
 use std::{fs, path::Path};
@@ -372,4 +372,26 @@ fn a_fact_told_from_the_other_side_is_the_same_fact() {
     };
     let (with, without) = (loss(1.0), loss(0.0));
     assert!(without > 0.9 && with < 0.75 * without, "{with} with contrasts, {without} without");
+}
+
+#[test]
+fn rows_that_share_rare_names_speak_loudest_and_strangers_not_at_all() {
+    let mut rows: Vec<(Vec<String>, u32)> = Vec::new();
+    rows.extend((0..80).map(|i| (vec!["common".into(), format!("own{i}")], 0)));
+    rows.extend((0..4).map(|_| (vec!["common".into(), "rare".into()], 1)));
+    rows.push((vec!["common".into(), "rare".into()], 0));
+    rows.push((vec!["new".into(), "newer".into()], 0));
+    let examples = named(&["drug", "allele"], &rows);
+    let fitted: Vec<usize> = (0..84).collect();
+    let classes = vec![Classes::fit(&examples, &examples.schema().targets[0], &fitted).unwrap()];
+    let labels = vec![classes[0].labels(&examples).unwrap()];
+    let config = NeighboursConfig { sharpness: 1.0, ..NeighboursConfig::default() };
+    let model = Neighbours::fit(&config, &examples, &fitted, &classes, &labels).unwrap();
+    let said = &model.probabilities(&examples, &[84, 85]).unwrap()[0];
+    // four rows of 84 / 4 each against the prior's 4; what all rows share says nothing
+    let expected = (4.0 * 21.0 + 4.0 * 4.5 / 85.0) / (4.0 * 21.0 + 4.0);
+    assert!((said.row(0)[1] - expected).abs() < 1e-6, "{} {expected}", said.row(0)[1]);
+    assert!((said.row(1)[1] - 4.5 / 85.0).abs() < 1e-9, "a row that shares nothing is answered by the prior");
+    let none = NeighboursConfig { rows: 0, ..config };
+    assert!(matches!(Neighbours::fit(&none, &examples, &fitted, &classes, &labels), Err(Error::Setting { .. })));
 }
