@@ -7,7 +7,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use cupel::{
-    burn::tensor::{Device, Int, Tensor},
+    burn::tensor::{Device, Int, Tensor, TensorData},
     data::{Column, Fractions, Stream, Table},
     pharmacogenomics::{
         Classes, Classifier, Examples, Field, FieldNetConfig, Inputs, Interaction, Labels, MemberConfig, Network,
@@ -107,8 +107,7 @@ fn interactions(criterion: &mut Criterion) {
         .enumerate()
         .map(|(i, count)| offsets[i % 4] + draws.below(count) as i64)
         .collect();
-    let ids: Tensor<1, Int> = Tensor::from_ints(ids.as_slice(), &device);
-    let ids: Tensor<2, Int> = ids.reshape([BATCH, NAMES.len()]);
+    let ids: Tensor<2, Int> = Tensor::from_data(TensorData::new(ids, [BATCH, NAMES.len()]), &device);
     group.throughput(Throughput::Elements(BATCH as u64));
     for interaction in [Interaction::Pairs, Interaction::Matrices, Interaction::Bi] {
         // embeddings and interaction alone
