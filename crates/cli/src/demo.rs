@@ -17,7 +17,7 @@ use crate::{
     Ending,
     options::Options,
     output::Output,
-    unmix::{Abundance, Completed, EndmemberCount, Extractor, Printed, SceneArguments, Settings, run_scene},
+    unmix::{Abundance, Completed, EndmemberCount, Extractor, MixtureArguments, Printed, SceneArguments, Settings, run_scene},
 };
 
 /// Size of the simulated scene.
@@ -68,6 +68,7 @@ impl Arguments {
                 restarts: 10,
                 steps: None,
                 library: None,
+                mixture: MixtureArguments::default(),
             },
             methods: vec![Extractor::Auto],
             runs: 1,

@@ -2,6 +2,7 @@
 
 mod compare;
 mod evaluate;
+mod mixture;
 mod run;
 mod scene;
 mod simulate;
@@ -11,6 +12,7 @@ use clap::Subcommand;
 
 use crate::Ending;
 
+pub use mixture::MixtureArguments;
 pub use run::{Completed, Extractor, Printed, Settings, run_scene};
 pub use scene::{Abundance, EndmemberCount, SceneArguments};
 

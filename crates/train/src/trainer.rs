@@ -174,6 +174,11 @@ impl<F: Fit> Trainer<F> {
         &self.fit
     }
 
+    /// What was trained with, giving up the training.
+    pub fn into_fit(self) -> F {
+        self.fit
+    }
+
     /// The model as it stands, in inference mode.
     pub fn model(&self) -> F::Model {
         self.current().valid()

@@ -68,6 +68,8 @@ pub struct Extracted {
     pub endmembers: Endmembers,
     /// One entry a candidate, best first.
     pub evidence: Vec<Evidence>,
+    /// Whether materials that vary limit the fit, rather than noise.
+    pub materials_vary: bool,
 }
 
 /// How one candidate fares without the truth.
@@ -180,7 +182,7 @@ impl Extraction {
         // scores this near are a tie, which the agreement with the other candidates decides
         let tied = order.iter().filter(|&&i| evidence[i].score <= evidence[order[0]].score + TIE).count();
         order[..tied].sort_by(|&a, &b| evidence[a].instability_rad.total_cmp(&evidence[b].instability_rad));
-        let mut extracted = self.extracted(&found, evidence, &order)?;
+        let mut extracted = self.extracted(&found, evidence, &order, misfit_limited)?;
         if !misfit_limited {
             let bright = at_scene_brightness(&self.prepared.pixels, &extracted.endmembers)?;
             extracted.endmembers = signal.within_noise_means(&seen, &bright)?;
@@ -192,7 +194,10 @@ impl Extraction {
     fn choose_by_residual(&self, signal: &Signal) -> Result<Extracted> {
         let found: Vec<Endmembers> = self.candidates.iter().map(|c| c.endmembers.clone()).collect();
         let placed = signal.place(&self.prepared.pixels);
-        let evidence = self.evidence(signal, &found, &self.cones(signal, &placed, &found)?);
+        let fits = self.cones(signal, &placed, &found)?;
+        let evidence = self.evidence(signal, &found, &fits);
+        let best_fit = fits.iter().min_by(|a, b| a.mean_square().total_cmp(&b.mean_square()));
+        let materials_vary = best_fit.is_some_and(|fit| signal.misfit_limited(fit, self.config.endmembers));
         let residual = |i: usize| self.candidates[i].residual.unwrap_or(0.0);
         let best = (0..found.len()).map(residual).fold(f64::INFINITY, f64::min);
         let mut order: Vec<usize> = (0..found.len()).collect();
@@ -201,7 +206,7 @@ impl Extraction {
             let (a, b) = (key(a), key(b));
             a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
         });
-        let mut extracted = self.extracted(&found, evidence, &order)?;
+        let mut extracted = self.extracted(&found, evidence, &order, materials_vary)?;
         if self.config.method == Method::Edaa {
             // normalised pixels have lost the brightness of the scene
             extracted.endmembers = at_scene_brightness(&self.prepared.pixels, &extracted.endmembers)?;
@@ -213,12 +218,18 @@ impl Extraction {
         endmembers.iter().map(|e| signal.cone(placed, e)).collect()
     }
 
-    fn extracted(&self, endmembers: &[Endmembers], evidence: Vec<Evidence>, order: &[usize]) -> Result<Extracted> {
+    fn extracted(
+        &self,
+        endmembers: &[Endmembers],
+        evidence: Vec<Evidence>,
+        order: &[usize],
+        materials_vary: bool,
+    ) -> Result<Extracted> {
         let Some(&best) = order.first() else {
             return Err(Error::TooFewMaterials { asked: self.config.endmembers, found: 0 });
         };
         let evidence = order.iter().map(|&i| evidence[i].clone()).collect();
-        Ok(Extracted { endmembers: endmembers[best].clone(), evidence })
+        Ok(Extracted { endmembers: endmembers[best].clone(), evidence, materials_vary })
     }
 
     fn evidence(&self, signal: &Signal, endmembers: &[Endmembers], fits: &[ConeFit]) -> Vec<Evidence> {

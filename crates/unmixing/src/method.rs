@@ -17,6 +17,8 @@ pub enum Method {
     Nfindr,
     /// Successive projection algorithm.
     Spa,
+    /// The probabilistic mixture model, see [`Mixture`](crate::Mixture).
+    Pmm,
     /// Autoencoder of single pixels with a linear decoder, see [`LinearAutoencoder`](crate::LinearAutoencoder).
     LinearAe,
     /// Convolutional autoencoder of patches, see [`Cnnaeu`](crate::Cnnaeu).
@@ -48,7 +50,7 @@ impl Method {
 
     /// Whether the method gives abundances of its own, [`Convention::Own`](crate::Convention::Own).
     pub fn has_own_abundances(self) -> bool {
-        Self::JOINT.contains(&self)
+        self == Self::Pmm || Self::JOINT.contains(&self)
     }
 
     /// Steps between two checkpoints that cost little against the steps.
@@ -68,6 +70,7 @@ impl Method {
             Self::Vca => "vca",
             Self::Nfindr => "nfindr",
             Self::Spa => "spa",
+            Self::Pmm => "pmm",
             Self::LinearAe => "linear-ae",
             Self::Cnnaeu => "cnnaeu",
             Self::Misicnet => "misicnet",

@@ -20,7 +20,7 @@ pub use misicnet::{Misicnet, MisicnetBatch, MisicnetNet};
 use burn::tensor::{Device, Tensor};
 use cupel_train::{Casting, Fit, Outcome, Policy, Run, StageConfig, Trainer, TrainerConfig};
 
-use crate::{Abundances, Endmembers, Error, Evidence, Result};
+use crate::{Abundances, Endmembers, Error, Evidence, Posterior, Result};
 
 /// A network that unmixes, with the scene that it is fitted to.
 pub trait Network: Fit {
@@ -54,6 +54,10 @@ pub(crate) struct Found {
     pub(crate) endmembers: Endmembers,
     /// The method's own.
     pub(crate) abundances: Option<Abundances>,
+    /// What else is known of them.
+    pub(crate) posterior: Option<Posterior>,
+    /// Draws of the abundances.
+    pub(crate) samples: Option<Vec<f32>>,
     pub(crate) evidence: Vec<Evidence>,
     pub(crate) steps: usize,
 }
@@ -82,7 +86,7 @@ pub(crate) fn train<N: Network>(
     }
     let (endmembers, abundances) = trainer.fit().decode(&trainer.model(), casting, device)?;
     let steps = trainer.history().last().map_or(0, |epoch| epoch.update as usize);
-    Ok(Trained::Found(Found { endmembers, abundances: Some(abundances), evidence: Vec::new(), steps }))
+    Ok(Trained::Found(Found { endmembers, abundances: Some(abundances), posterior: None, samples: None, evidence: Vec::new(), steps }))
 }
 
 /// The values of a tensor, row-major.

@@ -7,7 +7,7 @@ use cupel_report::{Cell, ColorMap, HeatMap, LineChart, MapPanel, Story, Table, w
 use rayon::prelude::*;
 
 use crate::{
-    Abundances, Convention, Evidence, Method, Result, Row, Scene, Spread, Suggestion, Summary, Truth, Unmixed,
+    Abundances, Convention, Evidence, Method, Posterior, Regime, Result, Row, Scene, Spread, Suggestion, Summary, Truth, Unmixed,
     scene::numbered,
 };
 
@@ -107,13 +107,47 @@ impl Page<'_> {
             ("brightness", &brightness),
             ("reconstruction_error", &errors),
         ];
+        let mut named = named.to_vec();
+        let known = match &self.unmixed.posterior {
+            Some(posterior) => self.posterior_arrays(posterior)?,
+            None => Vec::new(),
+        };
+        for (name, array) in &known {
+            write_npy(&self.dir.join(format!("{name}.npy")), array)?;
+            named.push((*name, array));
+        }
         write_mat(&self.dir.join("result.mat"), &named)?;
         Ok(())
     }
 
+    /// Intervals and errors, in the units of `endmembers.npy` and `abundances.npy`.
+    fn posterior_arrays(&self, posterior: &Posterior) -> Result<Vec<(&'static str, Array)>> {
+        let (rows, columns) = self.scene.image_size()?;
+        let (count, bands) = (self.unmixed.endmembers.count(), self.unmixed.endmembers.bands());
+        let maps = |values: &[f64]| Array::new(vec![rows, columns, count], Values::F64(values.to_vec()));
+        let errors = posterior.endmember_errors.iter().map(|e| e * self.scene.scale).collect();
+        let samples = self.unmixed.samples.as_ref().map(|samples| {
+            let draws = samples.len() / (rows * columns * count);
+            Ok::<_, crate::Error>((
+                "abundance_samples",
+                Array::new(vec![draws, rows, columns, count], Values::F32(samples.clone()))?,
+            ))
+        });
+        let mut known = vec![
+            ("posterior_mean", maps(posterior.abundances.values())?),
+            ("posterior_deviation", maps(&posterior.deviations)?),
+            ("interval_lower", maps(&posterior.lower)?),
+            ("interval_upper", maps(&posterior.upper)?),
+            ("endmember_errors", Array::new(vec![count, bands], Values::F64(errors))?),
+        ];
+        known.extend(samples.transpose()?);
+        Ok(known)
+    }
+
     /// Drawing takes as long as a fast extraction, so that every figure is drawn on a thread of its own.
     fn figures(&self) -> Result<()> {
-        let figures: [fn(&Self) -> Result<()>; 6] = [
+        let figures: [fn(&Self) -> Result<()>; 7] = [
+            Self::interval_panel,
             Self::abundance_panel,
             Self::true_abundance_panel,
             Self::abundance_pixels,
@@ -133,6 +167,14 @@ impl Page<'_> {
         let title = format!("Abundances ({})", convention.name());
         let bounded = convention != Convention::Nnls;
         self.panel(title, self.unmixed.own_abundances(), bounded, "abundances")
+    }
+
+    /// How wide the interval of each abundance is.
+    fn interval_panel(&self) -> Result<()> {
+        let Some(posterior) = &self.unmixed.posterior else { return Ok(()) };
+        let widths = posterior.upper.iter().zip(&posterior.lower).map(|(upper, lower)| upper - lower).collect();
+        let widths = Abundances::new(widths, self.unmixed.endmembers.count())?;
+        self.panel("Width of the 90 % intervals".into(), &widths, false, "intervals")
     }
 
     fn true_abundance_panel(&self) -> Result<()> {
@@ -298,6 +340,12 @@ impl Page<'_> {
         if self.truth_abundances().is_some() {
             story = story.figure("figures/true_abundances.png", "True share of each endmember.");
         }
+        if let Some(posterior) = &self.unmixed.posterior {
+            story = story.finding(known(posterior, summaries)).figure(
+                "figures/intervals.png",
+                "Width of the interval that holds each abundance in 90 of 100 cases.",
+            );
+        }
         story = story
             .figure("figures/brightness.png", "Brightness of each pixel relative to pure ones: light and shade.")
             .figure("figures/reconstruction_error.png", "What the endmembers cannot explain.")
@@ -363,6 +411,20 @@ fn finding(summary: &Summary) -> String {
     sentence
 }
 
+/// What the posterior says in a sentence.
+fn known(posterior: &Posterior, summaries: &[Summary]) -> String {
+    let regime = match posterior.regime {
+        Regime::Even => "Noise limits the fit, under light that is the same everywhere",
+        Regime::Lit => "Noise limits the fit, under light that varies",
+        Regime::Varied => "Materials that vary limit the fit, so that each endmember is a typical spectrum",
+    };
+    let mut sentence = format!("{regime}. The 90 % intervals are {:.4} wide on average.", posterior.mean_width());
+    if let Some(coverage) = summaries.first().and_then(|s| s.coverage_90) {
+        sentence += &format!(" They hold {:.1} % of the true abundances.", 100.0 * coverage);
+    }
+    sentence
+}
+
 fn runs_table(summaries: &[Summary]) -> Result<Table> {
     let mut table = Table::new()
         .number_column("seed", "", 0)
@@ -423,6 +485,10 @@ fn cite(story: Story) -> Story {
 /// Where a comparison method comes from.
 fn source(method: Method) -> Option<(&'static str, &'static str)> {
     match method {
+        Method::Pmm => Some((
+            "O. Hoidn, A. A. Mishra, A. Mehta, Probabilistic mixture model-based spectral unmixing, Applied Sciences 14, 4836, 2024",
+            "doi:10.3390/app14114836",
+        )),
         Method::LinearAe => Some((
             "B. Palsson et al., Hyperspectral unmixing using a neural network autoencoder, IEEE Access 6, 2018",
             "doi:10.1109/ACCESS.2018.2818280",

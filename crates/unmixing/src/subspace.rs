@@ -58,6 +58,11 @@ impl Subspace {
         Self { origin: moments.mean.clone(), basis: moments.about_mean.vectors.iter().take(rank).cloned().collect() }
     }
 
+    /// These orthonormal directions from the origin.
+    pub(crate) fn from_basis(basis: Vec<Vec<f64>>, bands: usize) -> Self {
+        Self { origin: vec![0.0; bands], basis }
+    }
+
     /// Number of directions.
     pub fn rank(&self) -> usize {
         self.basis.len()

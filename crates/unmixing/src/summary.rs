@@ -72,6 +72,9 @@ impl Summary {
                 let errors = agreement.abundance_errors(unmixed.abundances(convention), true_abundances)?;
                 Ok::<f64, crate::Error>(errors.overall)
             };
+            if let Some(posterior) = &unmixed.posterior {
+                summary.coverage_90 = Some(posterior.coverage(true_abundances, &agreement.order)?);
+            }
             summary.abundance_rmse = Some(AbundanceRmse {
                 native: error(unmixed.config.abundance)?,
                 fcls: error(Convention::Fcls)?,

@@ -3,17 +3,20 @@
 use std::time::Instant;
 
 use burn::tensor::Device;
-use cupel_data::Cube;
-use cupel_train::{Casting, Outcome, Policy, Run};
+use cupel_data::{Cube, Stream};
+use cupel_train::{Casting, Outcome, Policy, Run, Trainer};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Abundances, Cnnaeu, Convention, Deeptrans, Endmembers, Error, Evidence, Extracted, Extraction, ExtractionConfig,
-    Image, LinearAutoencoder, Method, Misicnet, Pixels, Result, Sunsal,
+    Fitted, Image, Inference, LinearAutoencoder, Method, Misicnet, Mixture, MixtureConfig, Pixels, Posterior, Regime, Start, Variational, vca, Result, Sunsal,
     abundances::at_scene_brightness,
     metrics::{overall, reconstruction_errors},
     networks::{Found, Trained, train},
 };
+
+/// Steps of the mixture model in closed form between two checkpoints: they are as fast as a checkpoint.
+const MIXTURE_SAVE_EVERY: u64 = 20;
 
 /// How to unmix.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -26,6 +29,8 @@ pub struct UnmixingConfig {
     pub abundance: Convention,
     /// Restarts where the method is [`Method::Edaa`].
     pub restarts: u32,
+    /// Settings of [`Method::Pmm`].
+    pub mixture: MixtureConfig,
     /// Most updates of a network, rounded up to whole epochs; `None` for the method's own number.
     pub steps: Option<u64>,
     /// Seed of all random draws.
@@ -35,7 +40,7 @@ pub struct UnmixingConfig {
 impl UnmixingConfig {
     /// The defaults for this many endmembers.
     pub fn new(endmembers: usize) -> Self {
-        Self { method: Method::Auto, endmembers, abundance: Convention::Rescaled, restarts: 50, steps: None, seed: 0 }
+        Self { method: Method::Auto, endmembers, abundance: Convention::Rescaled, restarts: 50, mixture: MixtureConfig::default(), steps: None, seed: 0 }
     }
 }
 
@@ -52,6 +57,10 @@ pub struct Unmixed {
     pub brightness: Vec<f64>,
     /// Root mean square error of each pixel's non-negative fit over its bands.
     pub errors: Vec<f64>,
+    /// What is known of abundances and endmembers beside their values; only the mixture model tells.
+    pub posterior: Option<Posterior>,
+    /// Draws of the abundances (`draws x pixels x endmembers`), where they were asked for.
+    pub samples: Option<Vec<f32>>,
     /// Every candidate with its scores, the chosen one first; none where the method makes no candidates.
     pub evidence: Vec<Evidence>,
     /// Candidates or updates made.
@@ -133,8 +142,13 @@ impl Unmixing {
                 return Ok(Ending::Stopped { signal });
             }
             let extracted = monitor.phase("choice", || extraction.choose())?;
-            let Extracted { endmembers, evidence } = extracted;
-            Found { endmembers, abundances: None, evidence, steps: extraction.made() }
+            let Extracted { endmembers, evidence, .. } = extracted;
+            Found { endmembers, abundances: None, posterior: None, samples: None, evidence, steps: extraction.made() }
+        } else if self.config.method == Method::Pmm {
+            match self.mixture(image.pixels(), run, policy)? {
+                Trained::Stopped { signal } => return Ok(Ending::Stopped { signal }),
+                Trained::Found(found) => found,
+            }
         } else if self.config.method == Method::Sunsal {
             let UnmixingConfig { endmembers, seed, .. } = self.config;
             let library = self.library.as_ref();
@@ -143,7 +157,14 @@ impl Unmixing {
                 return Ok(Ending::Stopped { signal });
             }
             let (endmembers, abundances) = sunsal.finish()?;
-            Found { endmembers, abundances: Some(abundances), evidence: Vec::new(), steps: sunsal.made() }
+            Found {
+                endmembers,
+                abundances: Some(abundances),
+                posterior: None,
+                samples: None,
+                evidence: Vec::new(),
+                steps: sunsal.made(),
+            }
         } else {
             match self.train(image, run, policy)? {
                 Trained::Stopped { signal } => return Ok(Ending::Stopped { signal }),
@@ -154,15 +175,143 @@ impl Unmixing {
         Ok(Ending::Unmixed(Box::new(unmixed)))
     }
 
-    /// Trains the network that the method stands for.
-    fn train(&self, image: &Image, run: &mut Run, policy: &Policy) -> Result<Trained> {
-        let Some((device, casting)) = &self.computing else {
-            return Err(Error::Setting {
+    /// Fits the mixture model.
+    fn mixture(&self, pixels: &Pixels, run: &mut Run, policy: &Policy) -> Result<Trained> {
+        let UnmixingConfig { mixture: settings, seed, .. } = self.config;
+        settings.check()?;
+        if settings.brief {
+            return self.brief_mixture(pixels, run, policy);
+        }
+        let monitor = run.monitor().clone();
+        let mut extraction = monitor.phase("preparation", || self.extraction(pixels))?;
+        if let Outcome::Stopped { signal } = run.drive(&mut extraction, policy)? {
+            return Ok(Trained::Stopped { signal });
+        }
+        let extracted = monitor.phase("choice", || extraction.choose())?;
+        let mut mixture = monitor.phase("preparation", || Mixture::new(pixels, &extracted, seed))?;
+        mixture = mixture.with_fraction(settings.pixel_fraction);
+        let policy = Policy { save_every: policy.save_every.max(MIXTURE_SAVE_EVERY), ..*policy };
+        if let Outcome::Stopped { signal } = run.drive(&mut mixture, &policy)? {
+            return Ok(Trained::Stopped { signal });
+        }
+        let (endmembers, posterior) = monitor.phase("posterior", || mixture.finish())?;
+        let steps = extraction.made();
+        let closed_form = |endmembers, posterior: Posterior, samples| {
+            Trained::Found(Found {
+                endmembers,
+                abundances: Some(posterior.abundances.clone()),
+                posterior: Some(posterior),
+                samples,
+                evidence: extracted.evidence.clone(),
+                steps,
+            })
+        };
+        if settings.inference == Inference::Laplace {
+            return Ok(closed_form(endmembers, posterior, None));
+        }
+
+        // the pixels that variational inference sees, and what it begins at
+        let chosen: Vec<usize> = {
+            let number = ((pixels.count() as f64 * settings.pixel_fraction).ceil() as usize).clamp(1, pixels.count());
+            let mut chosen = Stream::new(seed, "variational pixels").sample(pixels.count(), number);
+            chosen.sort_unstable();
+            chosen
+        };
+        let (seen, count) = (pixels.select(&chosen), endmembers.count());
+        let weights = Abundances::solve(&seen, &endmembers, Convention::Nnls)?;
+        let rows = |values: &[f64]| -> Vec<f64> {
+            chosen.iter().flat_map(|&n| &values[n * count..(n + 1) * count]).copied().collect()
+        };
+        let start = Start {
+            tied: Some(posterior.endmember_errors.clone()),
+            abundances: Abundances::new(rows(posterior.abundances.values()), count)?,
+            deviations: rows(&posterior.deviations),
+            brightness: (posterior.regime != Regime::Even).then(|| weights.rows().map(|row| row.iter().sum()).collect()),
+            noise: overall(&reconstruction_errors(&seen, &endmembers, &weights)?),
+            endmembers,
+        };
+        let fitted = match self.variational(&seen, start, run, &policy)? {
+            Ok(fitted) => fitted,
+            Err(signal) => return Ok(Trained::Stopped { signal }),
+        };
+        if seen.count() == pixels.count() {
+            return Ok(closed_form(fitted.0.endmembers, Posterior { regime: mixture.regime(), ..fitted.0.posterior }, fitted.1));
+        }
+        let (endmembers, posterior) =
+            monitor.phase("posterior", || mixture.with_endmembers(&fitted.0.endmembers)?.finish())?;
+        Ok(closed_form(endmembers, posterior, None))
+    }
+
+    /// The model of the brief: free endmembers that begin at VCA's, light that is the same everywhere.
+    fn brief_mixture(&self, pixels: &Pixels, run: &mut Run, policy: &Policy) -> Result<Trained> {
+        /// The shares that a pixel begins with at least, and the noise it begins with.
+        const LEAST: f64 = 0.02;
+        const NOISE: f64 = 0.03;
+        let UnmixingConfig { endmembers: count, seed, .. } = self.config;
+        let endmembers = vca(pixels, count, Stream::new(seed, "brief"))?;
+        let shares = Abundances::solve(pixels, &endmembers, Convention::Fcls)?;
+        let shares = Abundances::new(shares.values().iter().map(|w| w.max(LEAST)).collect(), count)?.closed();
+        let deviations = shares.values().iter().map(|w| 0.1 * w).collect();
+        let start =
+            Start { endmembers, tied: None, abundances: shares, deviations, brightness: None, noise: NOISE };
+        match self.variational(pixels, start, run, policy)? {
+            Err(signal) => Ok(Trained::Stopped { signal }),
+            Ok((fitted, samples)) => Ok(Trained::Found(Found {
+                endmembers: fitted.endmembers,
+                abundances: Some(fitted.posterior.abundances.clone()),
+                posterior: Some(fitted.posterior),
+                samples,
+                evidence: Vec::new(),
+                steps: self.config.mixture.variational(self.config.steps).steps as usize,
+            })),
+        }
+    }
+
+    /// Variational inference from `start`, with draws of the abundances where they are wanted; the signal where it was stopped.
+    #[expect(clippy::type_complexity, reason = "a fit with its draws, or a signal")]
+    fn variational(
+        &self,
+        pixels: &Pixels,
+        start: Start,
+        run: &mut Run,
+        policy: &Policy,
+    ) -> Result<std::result::Result<(Fitted, Option<Vec<f32>>), i32>> {
+        let (device, _) = self.computing()?;
+        let UnmixingConfig { mixture, steps, seed, .. } = self.config;
+        let fit = Variational::new(pixels, mixture.variational(steps), start)?;
+        let model = fit.model(&device.clone().autodiff());
+        let config = fit.training(format!("pmm-svi-seed-{seed}"), seed);
+        let monitor = run.monitor().clone();
+        let mut trainer = Trainer::new(fit, model, config, Casting::f32(), device)?.with_monitor(monitor.clone());
+        if let Outcome::Stopped { signal } = run.drive(&mut trainer, policy)? {
+            return Ok(Err(signal));
+        }
+        let model = trainer.best();
+        let mut fit = trainer.into_fit();
+        let fitted = monitor.phase("posterior", || fit.finish(&model, device, mixture.predictive_samples, seed))?;
+        let samples = if mixture.save_samples {
+            Some(fit.draws(&model, device, mixture.predictive_samples, seed)?)
+        } else {
+            None
+        };
+        Ok(Ok((fitted, samples)))
+    }
+
+    /// Where to compute, for methods that do so on a device.
+    fn computing(&self) -> Result<(&Device, &Casting)> {
+        match &self.computing {
+            Some((device, casting)) => Ok((device, casting)),
+            None => Err(Error::Setting {
                 name: "device",
                 got: "none".into(),
                 expected: "a device for this method: say Unmixing::on",
-            });
-        };
+            }),
+        }
+    }
+
+    /// Trains the network that the method stands for.
+    fn train(&self, image: &Image, run: &mut Run, policy: &Policy) -> Result<Trained> {
+        let (device, casting) = self.computing()?;
         let UnmixingConfig { method, endmembers: count, steps, seed, .. } = self.config;
         let on = (device, casting);
         match method {
@@ -209,6 +358,7 @@ impl Unmixing {
 
     fn extraction(&self, pixels: &Pixels) -> Result<Extraction> {
         let UnmixingConfig { method, endmembers, restarts, seed, .. } = self.config;
+        let method = if method == Method::Pmm { Method::Auto } else { method };
         Extraction::new(pixels, ExtractionConfig { method, endmembers, restarts, seed })
     }
 
@@ -219,6 +369,7 @@ impl Unmixing {
         let total = |k: usize| shares.rows().map(|row| row[k]).sum::<f64>();
         order.sort_by(|&a, &b| total(b).total_cmp(&total(a)));
         let endmembers = found.endmembers.reordered(&order);
+        let posterior = found.posterior.map(|posterior| posterior.reordered(&order));
         let own = found.abundances.map(|own| Ok((Convention::Own, own.reordered(&order))));
         let abundances = Convention::ALL
             .into_iter()
@@ -233,6 +384,8 @@ impl Unmixing {
             brightness: weights.rows().map(|row| row.iter().sum()).collect(),
             endmembers,
             abundances,
+            posterior,
+            samples: found.samples.map(|samples| columns(&samples, &order)),
             evidence: found.evidence,
             steps: found.steps,
             seconds: started.elapsed().as_secs_f64(),
@@ -260,6 +413,13 @@ impl Unmixed {
     /// The same with the endmembers in another order; `order[k]` is the old place of the new `k`-th.
     pub fn reordered(self, order: &[usize]) -> Self {
         let abundances = self.abundances.iter().map(|(c, a)| (*c, a.reordered(order))).collect();
-        Self { endmembers: self.endmembers.reordered(order), abundances, ..self }
+        let posterior = self.posterior.as_ref().map(|posterior| posterior.reordered(order));
+        let samples = self.samples.as_deref().map(|samples| columns(samples, order));
+        Self { endmembers: self.endmembers.reordered(order), abundances, posterior, samples, ..self }
     }
+}
+
+/// Rows of as many values as endmembers, in another order.
+fn columns(rows: &[f32], order: &[usize]) -> Vec<f32> {
+    rows.chunks_exact(order.len()).flat_map(|row| order.iter().map(move |&k| row[k])).collect()
 }

@@ -9,6 +9,7 @@ mod numerics {
     mod extractors;
     mod hostile;
     mod metrics;
+    mod mixture;
     mod networks;
     mod published;
     mod samples;

@@ -12,7 +12,7 @@ use cupel::{
     burn::tensor::Device,
     train::{self, Casting, PerformanceMonitor, Policy, Precision, Run, Work, device},
     unmixing::{
-        AbundanceRmse, Agreement, Ending as Fitted, Method, Row, Summary, Unmixed, Unmixing, UnmixingConfig, save,
+        AbundanceRmse, Agreement, Ending as Fitted, Method, Row, Spread, Summary, Unmixed, Unmixing, UnmixingConfig, save,
     },
 };
 use serde::Serialize;
@@ -59,6 +59,8 @@ pub enum Extractor {
     Nfindr,
     /// Successive projection algorithm
     Spa,
+    /// Probabilistic mixture model, with intervals of the abundances
+    Pmm,
     /// Autoencoder of single pixels with a linear decoder
     LinearAe,
     /// Convolutional autoencoder of patches
@@ -79,6 +81,7 @@ impl From<Extractor> for Method {
             Extractor::Vca => Self::Vca,
             Extractor::Nfindr => Self::Nfindr,
             Extractor::Spa => Self::Spa,
+            Extractor::Pmm => Self::Pmm,
             Extractor::LinearAe => Self::LinearAe,
             Extractor::Cnnaeu => Self::Cnnaeu,
             Extractor::Misicnet => Self::Misicnet,
@@ -234,6 +237,7 @@ pub fn select_device(settings: &Settings, task: &Task, output: Output) -> Result
     if settings.scene.library.is_some() && !methods().any(|method| method == Method::Sunsal) {
         bail!("--library: only --method sunsal takes one; leave it out");
     }
+    settings.scene.mixture.check(methods().any(|method| method == Method::Pmm))?;
     let device = options.select_device()?;
     let asked = options.precision();
     if methods().any(Method::uses_device) {
@@ -252,6 +256,10 @@ pub fn select_device(settings: &Settings, task: &Task, output: Output) -> Result
         bail!("--precision {asked}: extraction and abundances are classical and have f32 only; leave it out");
     }
     let casting = Casting::f32();
+    if settings.scene.mixture.is_variational() {
+        output.note(format_args!("device: {} ({}); variational inference runs there, in f32", device.name, device.reason));
+        return Ok((device, casting));
+    }
     output.note(format_args!(
         "device: {} ({}); extraction and abundances are classical and run on the CPU in f32 with any device",
         device.name, device.reason
@@ -272,6 +280,7 @@ pub fn fit(
         method: method.into(),
         abundance: settings.scene.abundance.into(),
         restarts: settings.scene.restarts,
+        mixture: (&settings.scene.mixture).into(),
         steps: settings.scene.steps,
         seed,
         ..UnmixingConfig::new(task.endmembers)
@@ -372,6 +381,7 @@ fn mean(runs: &[Summary]) -> Summary {
         let of = |k: usize| runs.iter().filter_map(|r| r.sad_rad.as_ref()?.get(k).copied()).sum::<f64>();
         (0..first.len()).map(|k| of(k) / runs.len() as f64).collect()
     });
+    mean.coverage_90 = Spread::of(&runs.iter().filter_map(|r| r.coverage_90).collect::<Vec<_>>()).map(|s| s.mean);
     let error = |name: &str| row.abundance_rmse.get(name).map(|s| s.mean);
     mean.abundance_rmse = (|| {
         Some(AbundanceRmse {
@@ -402,6 +412,9 @@ impl fmt::Display for Printed {
                 "abundance RMSE        fcls {:.4}  unit-max {:.4}  rescaled {:.4}",
                 e.fcls, e.unit_max, e.rescaled
             )?;
+        }
+        if let Some(coverage) = s.coverage_90 {
+            writeln!(f, "90 % intervals hold   {:.1} % of the true abundances", 100.0 * coverage)?;
         }
         if let Some(dir) = &s.run_dir {
             writeln!(f, "report                {}", Path::new(dir).join("report.html").display())?;

@@ -11,6 +11,7 @@ use clap::{Args, ValueEnum};
 use cupel::unmixing::{Convention, Endmembers, Pixels, Scene, Suggestion, open_library, suggest};
 use serde::Serialize;
 
+use super::mixture::MixtureArguments;
 use crate::output::Output;
 
 /// Copies of the scene that extraction holds at once, in all its spaces.
@@ -56,6 +57,9 @@ pub struct SceneArguments {
     /// Spectra that --method sunsal chooses from [default: near-pure spectra of the scene]
     #[arg(long, value_name = "FILE")]
     pub library: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub mixture: MixtureArguments,
 }
 
 /// A number of endmembers, or the wish to have one suggested.
@@ -90,7 +94,8 @@ pub enum Abundance {
     UnitMax,
     /// Fully constrained at the brightness of near-pure pixels
     Rescaled,
-    /// As the method itself gives them, for methods that find endmembers and abundances together
+    /// As the method itself gives them, for methods that find endmembers and abundances together; with pmm, the posterior mean
+    #[value(alias = "posterior")]
     Own,
 }
 

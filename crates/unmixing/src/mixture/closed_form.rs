@@ -1,0 +1,261 @@
+//! The fit in closed form: expectation maximisation over endmembers and faces.
+
+use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Regime,
+    faces::{inverse, number_of_faces},
+    plane::Plane,
+    posterior::{Certainty, Posterior, band_errors, pass, posterior},
+    typical::Typical,
+};
+use crate::{Endmembers, Extracted, Pixels, Result, abundances::at_scene_brightness, metrics::spectral_angle};
+
+/// Most steps; both kinds of step have come to rest before, or creep by less than the errors of the endmembers.
+const MOST_STEPS: u64 = 60;
+/// At rest, no endmember turns by more in one step.
+const AT_REST_RAD: f64 = 2e-5;
+/// Most pixels that the endmembers are fitted to: their errors are far below those of the abundances by then.
+const MOST_PIXELS: usize = 20_000;
+/// Passes that fit the prior of the faces where endmembers do not follow from them.
+const PRIOR_PASSES: usize = 4;
+
+/// The mixture model under way, in closed form; an [`Advance`] of one step of all endmembers at a time.
+///
+/// It begins with extracted endmembers. Where noise limits the fit, a step is one expectation maximisation of the marginal
+/// likelihood, abundances integrated out face by face. Where materials vary, it moves endmembers to their typical spectra.
+pub struct Mixture {
+    pixels: Pixels,
+    start: Endmembers,
+    model: Model,
+    state: State,
+    /// Pixels that the endmembers are fitted to.
+    chosen: Vec<usize>,
+    name: String,
+}
+
+enum Model {
+    Noise { plane: Plane, regime: Regime },
+    Varied(Typical),
+}
+
+/// All that changes from step to step.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    /// Positions among the points of the plane, or unit-norm spectra.
+    endmembers: Vec<f64>,
+    ln_faces: Vec<f64>,
+}
+
+impl Mixture {
+    /// Prepares the fit to all `pixels`.
+    ///
+    /// # Errors
+    /// When the moments of the scene cannot be had.
+    pub fn new(pixels: &Pixels, extracted: &Extracted, seed: u64) -> Result<Self> {
+        let start = extracted.endmembers.clone();
+        let count = start.count();
+        let faces = number_of_faces(count);
+        let ln_faces = vec![-(faces as f64).ln(); faces];
+        let (model, endmembers, chosen) = if extracted.materials_vary {
+            let typical = Typical::new(pixels, &start)?;
+            (Model::Varied(typical), start.unit_norm().values().to_vec(), Vec::new())
+        } else {
+            let (plane, regime) = Plane::of_noise(pixels, count)?;
+            let (positions, chosen) = (plane.place(&start).0, plane.indices(MOST_PIXELS));
+            (Model::Noise { plane, regime }, positions, chosen)
+        };
+        let state = State { endmembers, ln_faces };
+        Ok(Self { pixels: pixels.clone(), start, model, state, chosen, name: format!("pmm-seed-{seed}") })
+    }
+
+    /// What limits the fit of this scene.
+    pub fn regime(&self) -> Regime {
+        match &self.model {
+            Model::Noise { regime, .. } => *regime,
+            Model::Varied(_) => Regime::Varied,
+        }
+    }
+
+    /// The fit of these `pixels` with endmembers as they are given, at the scene's brightness.
+    ///
+    /// # Errors
+    /// [`Error::Shape`](crate::Error::Shape) for another number of endmembers or bands.
+    pub fn with_endmembers(mut self, endmembers: &Endmembers) -> Result<Self> {
+        let (got, expected) =
+            ((endmembers.count(), endmembers.bands()), (self.start.count(), self.start.bands()));
+        if got != expected {
+            return Err(crate::Error::Shape {
+                what: "(endmembers, bands)",
+                expected: format!("{expected:?}"),
+                got: format!("{got:?}"),
+            });
+        }
+        self.state.endmembers = match &self.model {
+            Model::Noise { plane, .. } => plane.place(endmembers).0,
+            Model::Varied(_) => endmembers.unit_norm().values().to_vec(),
+        };
+        Ok(self)
+    }
+
+    /// Fits endmembers to this share of the pixels that they would be fitted to otherwise.
+    #[must_use]
+    pub fn with_fraction(mut self, fraction: f64) -> Self {
+        let keep = ((self.chosen.len() as f64 * fraction).ceil() as usize).max(1);
+        let step = (self.chosen.len() / keep).max(1);
+        self.chosen = self.chosen.into_iter().step_by(step).collect();
+        self
+    }
+
+    /// Standard deviation of the noise in a band; where materials vary, of what is left of the spectra of unit brightness.
+    pub fn noise(&self) -> f64 {
+        match &self.model {
+            Model::Noise { plane, .. } => plane.noise_variance.sqrt(),
+            Model::Varied(typical) => typical.variance().sqrt(),
+        }
+    }
+
+    /// One step; returns the logarithm of the evidence a pixel, where there is one, and the largest turn of an endmember.
+    fn step(&mut self) -> Result<(Option<f64>, f64)> {
+        let count = self.start.count();
+        match &self.model {
+            Model::Noise { plane, .. } => {
+                let rank = plane.rank();
+                let (sums, _) = pass(plane, &self.state.endmembers, count, &self.state.ln_faces, Some(&self.chosen));
+                let trace: f64 = (0..count).map(|k| sums.weights[k * count + k]).sum();
+                let mut weights = sums.weights;
+                (0..count).for_each(|k| weights[k * count + k] += f64::EPSILON * trace);
+                let solve = inverse(&weights, count).0;
+                let mut moved = vec![0.0; count * rank];
+                for (i, row) in moved.chunks_exact_mut(rank).enumerate() {
+                    for j in 0..count {
+                        let factor = solve[i * count + j];
+                        row.iter_mut().zip(&sums.weighted[j * rank..]).for_each(|(m, w)| *m += factor * w);
+                    }
+                }
+                let number = self.chosen.len() as f64;
+                let faces = sums.faces.len() as f64;
+                self.state.ln_faces = sums.faces.iter().map(|p| ((p + 1.0) / (number + faces)).ln()).collect();
+                let turn = largest_turn(&self.state.endmembers, &moved, rank);
+                self.state.endmembers = moved;
+                Ok((Some(sums.ln_evidence / number), turn))
+            }
+            Model::Varied(typical) => {
+                let bands = self.start.bands();
+                let before = Endmembers::new(self.state.endmembers.clone(), bands)?;
+                let moved = typical.shift(&before)?.values().to_vec();
+                let turn = largest_turn(&self.state.endmembers, &moved, bands);
+                self.state.endmembers = moved;
+                Ok((None, turn))
+            }
+        }
+    }
+
+    /// Endmembers at the scene's brightness, and the posterior of all pixels.
+    ///
+    /// # Errors
+    /// When the endmembers that were found cannot be, such as ones that are not finite.
+    pub fn finish(&self) -> Result<(Endmembers, Posterior)> {
+        let bands = self.start.bands();
+        let count = self.start.count();
+        match &self.model {
+            Model::Noise { plane, regime } => {
+                let lifted = not_negative(&plane.lift(&self.state.endmembers, bands)?)?;
+                let bright =
+                    if *regime == Regime::Even { lifted } else { at_scene_brightness(&self.pixels, &lifted)? };
+                let divisors = if *regime == Regime::Even { vec![1.0; count] } else { plane.place(&bright).1 };
+                let at = (self.state.endmembers.as_slice(), divisors.as_slice());
+                let errors = |errors: &[f64]| band_errors(errors, &bright, &divisors);
+                let posterior = posterior(plane, *regime, at, &self.state.ln_faces, &Certainty::OfFit, errors)?;
+                Ok((bright, posterior))
+            }
+            Model::Varied(typical) => {
+                let unit = Endmembers::new(self.state.endmembers.clone(), bands)?;
+                let bright = at_scene_brightness(&self.pixels, &unit)?;
+                let plane = Plane::of_variation(&self.pixels, &bright, typical.variance());
+                let (positions, divisors) = plane.place(&bright);
+                let mut ln_faces = self.state.ln_faces.clone();
+                let chosen = plane.indices(MOST_PIXELS);
+                for _ in 0..PRIOR_PASSES {
+                    let (sums, _) = pass(&plane, &positions, count, &ln_faces, Some(&chosen));
+                    let total = (chosen.len() + sums.faces.len()) as f64;
+                    ln_faces = sums.faces.iter().map(|p| ((p + 1.0) / total).ln()).collect();
+                }
+                let (of_bands, along) = typical.errors(&unit);
+                let norms = bright.norms();
+                let errors = |_: &[f64]| of_bands.iter().enumerate().map(|(at, e)| e * norms[at / bands]).collect();
+                let at = (positions.as_slice(), divisors.as_slice());
+                let posterior =
+                    posterior(&plane, Regime::Varied, at, &ln_faces, &Certainty::Independent(&along), errors)?;
+                Ok((bright, posterior))
+            }
+        }
+    }
+}
+
+impl Advance for Mixture {
+    fn advance(&mut self, at: Position) -> cupel_train::Result<Progress> {
+        let (evidence, turn) = self.step().map_err(cupel_train::Error::work)?;
+        let mut metrics = Metrics::from([("turn_rad", turn)]);
+        if let Some(evidence) = evidence {
+            metrics.push("ln_evidence", evidence);
+        }
+        let done = if turn <= AT_REST_RAD {
+            Some("the endmembers are at rest")
+        } else {
+            (at.update + 1 >= MOST_STEPS).then_some("all steps are made")
+        };
+        Ok(Progress { metrics, done })
+    }
+
+    fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
+        set.json("mixture", &self.state)
+    }
+
+    fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
+        let state: State = set.json("mixture")?;
+        let got = (state.endmembers.len(), state.ln_faces.len());
+        let expected = (self.state.endmembers.len(), self.state.ln_faces.len());
+        if got != expected {
+            return Err(cupel_train::Error::work(crate::Error::Shape {
+                what: "saved endmembers and faces of a mixture",
+                expected: format!("{expected:?}"),
+                got: format!("{got:?}"),
+            }));
+        }
+        self.state = state;
+        Ok(())
+    }
+
+    fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
+        fingerprint(&("mixture", self.regime(), self.pixels.hash(), self.start.values(), self.chosen.len()))
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn total(&self) -> Option<u64> {
+        Some(MOST_STEPS)
+    }
+}
+
+/// The largest angle between rows of the same place.
+fn largest_turn(before: &[f64], after: &[f64], width: usize) -> f64 {
+    before.chunks_exact(width).zip(after.chunks_exact(width)).map(|(a, b)| angle(a, b)).fold(0.0, f64::max)
+}
+
+/// [`spectral_angle`], without the rounding of the cosine of small angles.
+fn angle(a: &[f64], b: &[f64]) -> f64 {
+    let norm = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
+    let (a_norm, b_norm) = (norm(a), norm(b));
+    let chord = a.iter().zip(b).map(|(x, y)| (x / a_norm - y / b_norm).powi(2)).sum::<f64>().sqrt();
+    if chord < 1.0 { 2.0 * (0.5 * chord).asin() } else { spectral_angle(a, b) }
+}
+
+/// Reflectance has no sign; what noise left below nought is nought.
+fn not_negative(endmembers: &Endmembers) -> Result<Endmembers> {
+    Endmembers::new(endmembers.values().iter().map(|v| v.max(0.0)).collect(), endmembers.bands())
+}

@@ -1,0 +1,184 @@
+//! Pixels as points among the endmembers, in as few coordinates as there are endmembers.
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Endmembers, Noise, Pixels, Result,
+    subspace::{Moments, Subspace},
+};
+
+/// What limits the fit of a scene, which decides what the model is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Regime {
+    /// Noise alone: the light is the same everywhere, and pixels are on a simplex.
+    Even,
+    /// Noise, under light that varies: pixels are in a cone.
+    Lit,
+    /// Materials that vary, more than noise: pixels are around a cone, and an endmember is a typical spectrum.
+    Varied,
+}
+
+/// The light varies where the pixels lie off a plane by this many times the variance that noise alone causes.
+const UNEVEN: f64 = 10.0;
+/// Noise is at least this, relative to the mean square of the scene: below it, f32 rounding is what is left.
+const LEAST_NOISE: f64 = 1e-12;
+/// Pixels darker than this share of the mean are taken as that bright: they say next to nothing either way.
+const DARKEST: f64 = 1e-3;
+
+/// Pixels as points, each with the variance of its noise along every coordinate.
+pub(crate) struct Plane {
+    subspace: Subspace,
+    /// `pixels x rank`.
+    pub(crate) points: Vec<f64>,
+    pub(crate) variances: Vec<f64>,
+    /// Of the noise in the pixels themselves.
+    pub(crate) noise_variance: f64,
+    /// Where light varies, points are divided by their component along this direction.
+    along: Option<Vec<f64>>,
+}
+
+impl Plane {
+    /// The scene limited by noise, in the directions of the strongest signal.
+    pub(crate) fn of_noise(pixels: &Pixels, endmembers: usize) -> Result<(Self, Regime)> {
+        let moments = Moments::of(pixels)?;
+        let noise = noise_variance(pixels, &moments, endmembers)?;
+        let subspace = Subspace::about_origin(&moments, endmembers);
+        let points = subspace.project(pixels);
+        let regime = if even(&points, endmembers, noise) { Regime::Even } else { Regime::Lit };
+        let variances = vec![noise; pixels.count()];
+        let mut plane = Self { subspace, points, variances, noise_variance: noise, along: None };
+        if regime == Regime::Lit {
+            plane.divide();
+        }
+        Ok((plane, regime))
+    }
+
+    /// The scene about the cone of these endmembers, whose materials vary by `variance` for spectra of unit brightness.
+    pub(crate) fn of_variation(pixels: &Pixels, endmembers: &Endmembers, variance: f64) -> Self {
+        let subspace = Subspace::spanned_by(endmembers);
+        let points = subspace.project(pixels);
+        let count = pixels.count();
+        let mut plane = Self { subspace, points, variances: vec![0.0; count], noise_variance: variance, along: None };
+        plane.divide();
+        plane.variances.fill(variance);
+        plane
+    }
+
+    pub(crate) fn rank(&self) -> usize {
+        self.subspace.rank()
+    }
+
+    pub(crate) fn count(&self) -> usize {
+        self.variances.len()
+    }
+
+    /// Divides every point by its component along the mean point.
+    fn divide(&mut self) {
+        let rank = self.rank();
+        let mut mean = vec![0.0; rank];
+        for point in self.points.chunks_exact(rank) {
+            mean.iter_mut().zip(point).for_each(|(m, p)| *m += p);
+        }
+        let norm = mean.iter().map(|m| m * m).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
+        mean.iter_mut().for_each(|m| *m /= norm);
+        let darkest = DARKEST * norm / self.count() as f64;
+        let along = &mean;
+        self.points.par_chunks_mut(rank).zip(&mut self.variances).with_min_len(512).for_each(|(point, variance)| {
+            let brightness = point.iter().zip(along).map(|(p, a)| p * a).sum::<f64>().max(darkest);
+            point.iter_mut().for_each(|p| *p /= brightness);
+            *variance /= brightness * brightness;
+        });
+        self.along = Some(mean);
+    }
+
+    /// Positions of endmembers among the points, and what they were divided by.
+    pub(crate) fn place(&self, endmembers: &Endmembers) -> (Vec<f64>, Vec<f64>) {
+        let mut positions = Vec::with_capacity(endmembers.count() * self.rank());
+        let mut divisors = Vec::with_capacity(endmembers.count());
+        for spectrum in endmembers.spectra() {
+            let mut position = self.subspace.coordinates(spectrum);
+            let divisor = self.along.as_ref().map_or(1.0, |along| {
+                position.iter().zip(along).map(|(p, a)| p * a).sum::<f64>().max(f64::MIN_POSITIVE)
+            });
+            position.iter_mut().for_each(|p| *p /= divisor);
+            positions.extend(position);
+            divisors.push(divisor);
+        }
+        (positions, divisors)
+    }
+
+    /// Spectra at these positions; where light varies, of unit component along the mean.
+    pub(crate) fn lift(&self, positions: &[f64], bands: usize) -> Result<Endmembers> {
+        let spectra = positions.chunks_exact(self.rank()).flat_map(|position| self.subspace.lift(position));
+        Endmembers::new(spectra.collect(), bands)
+    }
+
+    /// Some of the points, evenly spaced.
+    pub(crate) fn indices(&self, most: usize) -> Vec<usize> {
+        let step = self.count().div_ceil(most.max(1));
+        (0..self.count()).step_by(step.max(1)).collect()
+    }
+}
+
+/// Variance of the noise in a band, from what lies outside the signal.
+fn noise_variance(pixels: &Pixels, moments: &Moments, endmembers: usize) -> Result<f64> {
+    let bands = pixels.bands();
+    let values = &moments.about_origin.values;
+    let power: f64 = values.iter().sum::<f64>() / bands as f64;
+    let variance = if bands > endmembers {
+        values.iter().skip(endmembers).sum::<f64>() / (bands - endmembers) as f64
+    } else {
+        // every direction holds signal: only the bands tell of each other's noise
+        Noise::from_moments(moments, pixels.count()).variances.iter().sum::<f64>() / bands as f64
+    };
+    Ok(variance.max(LEAST_NOISE * power).max(f64::MIN_POSITIVE))
+}
+
+/// Whether all points lie on a plane off the origin, to within the noise: then abundances sum to one at fixed brightness.
+fn even(points: &[f64], rank: usize, noise: f64) -> bool {
+    // h with x . h = 1 by least squares
+    let count = (points.len() / rank) as f64;
+    let mut second = vec![0.0; rank * rank];
+    let mut mean = vec![0.0; rank];
+    for point in points.chunks_exact(rank) {
+        for (i, a) in point.iter().enumerate() {
+            mean[i] += a / count;
+            second[i * rank..(i + 1) * rank].iter_mut().zip(point).for_each(|(s, b)| *s += a * b / count);
+        }
+    }
+    // what noise adds to the second moment would tilt the plane
+    (0..rank).for_each(|i| second[i * rank + i] = (second[i * rank + i] - noise).max(f64::EPSILON * second[i * rank + i]));
+    let (inverse, _) = super::faces::inverse(&second, rank);
+    let normal: Vec<f64> =
+        (0..rank).map(|i| (0..rank).map(|j| inverse[i * rank + j] * mean[j]).sum()).collect();
+    let off = |point: &[f64]| (point.iter().zip(&normal).map(|(p, h)| p * h).sum::<f64>() - 1.0).powi(2);
+    let misfit = points.chunks_exact(rank).map(off).sum::<f64>() / count;
+    misfit <= UNEVEN * noise * normal.iter().map(|h| h * h).sum::<f64>()
+}
+
+impl Subspace {
+    /// The directions that endmembers span from the origin, as many as there are.
+    pub(crate) fn spanned_by(endmembers: &Endmembers) -> Self {
+        let mut basis: Vec<Vec<f64>> = Vec::with_capacity(endmembers.count());
+        let dot = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| a * b).sum::<f64>();
+        let unit = endmembers.unit_norm();
+        for spectrum in unit.spectra() {
+            let mut direction = spectrum.to_vec();
+            // twice, so that rounding leaves them orthogonal
+            for _ in 0..2 {
+                for known in &basis {
+                    let component = dot(known, &direction);
+                    direction.iter_mut().zip(known).for_each(|(d, k)| *d -= component * k);
+                }
+            }
+            let norm = dot(&direction, &direction).sqrt();
+            if norm > 1e-9 {
+                direction.iter_mut().for_each(|d| *d /= norm);
+                basis.push(direction);
+            }
+        }
+        Self::from_basis(basis, endmembers.bands())
+    }
+}
