@@ -14,8 +14,8 @@ use cupel::{
     train::{Advance, Casting, Position, Trainer, device},
     unmixing::{
         Abundances, Cnnaeu, Convention, Deeptrans, Endmembers, Extraction, ExtractionConfig, Image, LinearAutoencoder,
-        Method, Misicnet, Network, Pixels, Scene, SparseConfig, Unmixing, UnmixingConfig, mix, patches,
-        smooth_endmembers, sparse_regression,
+        Method, Misicnet, Mixture, MixtureConfig, Network, Pixels, Scene, SparseConfig, Start, Unmixing,
+        UnmixingConfig, Variational, VariationalConfig, mix, patches, smooth_endmembers, sparse_regression,
     },
 };
 
@@ -147,5 +147,45 @@ fn sparse(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, abundances, archetypes, network_steps, sparse, end_to_end);
+/// One step of the mixture model: in closed form, and of variational inference with all pixels and with 500.
+fn mixture_steps(criterion: &mut Criterion) {
+    let (pixels, _) = simulated(3);
+    let config = ExtractionConfig { method: Method::Vca, endmembers: 3, restarts: 1, seed: 1 };
+    let mut extraction = Extraction::new(&pixels, config).expect("a possible number of endmembers");
+    extraction.complete().expect("endmembers");
+    let extracted = extraction.choose().expect("endmembers");
+    let mut group = criterion.benchmark_group("mixture_step");
+    group.sample_size(20).throughput(Throughput::Elements(pixels.count() as u64));
+    let mut mixture = Mixture::new(&pixels, &extracted, 1).expect("a scene with moments");
+    group.bench_function(
+        BenchmarkId::from_parameter(format!("closed-form_{}/f64/cpu", shape(&pixels, 3))),
+        |bencher| {
+            bencher.iter(|| mixture.advance(Position::default()).expect("a step"));
+        },
+    );
+    let device = device::select("cpu").expect("a CPU").device;
+    for (name, batch_pixels) in [("all", None), ("500", Some(500))] {
+        let abundances = Abundances::solve(&pixels, &extracted.endmembers, Convention::Fcls).expect("equal bands");
+        let start = Start {
+            endmembers: extracted.endmembers.clone(),
+            tied: None,
+            deviations: vec![0.05; abundances.values().len()],
+            brightness: Some(vec![1.0; pixels.count()]),
+            abundances,
+            noise: 0.02,
+        };
+        let config = VariationalConfig { batch_pixels, ..MixtureConfig::default().variational(None) };
+        let fit = Variational::new(&pixels, config, start).expect("settings that can be");
+        let (model, training) = (fit.model(&device.clone().autodiff()), fit.training("bench".into(), 1));
+        let mut trainer = Trainer::new(fit, model, training, Casting::f32(), &device).expect("settings that can be");
+        group.throughput(Throughput::Elements(batch_pixels.unwrap_or(pixels.count()) as u64));
+        let id = BenchmarkId::from_parameter(format!("svi-{name}_{}/f32/cpu", shape(&pixels, 3)));
+        group.bench_function(id, |bencher| {
+            bencher.iter(|| trainer.advance(Position::default()).expect("an update"));
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, abundances, archetypes, network_steps, mixture_steps, sparse, end_to_end);
 criterion_main!(benches);

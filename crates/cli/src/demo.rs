@@ -17,7 +17,9 @@ use crate::{
     Ending,
     options::Options,
     output::Output,
-    unmix::{Abundance, Completed, EndmemberCount, Extractor, MixtureArguments, Printed, SceneArguments, Settings, run_scene},
+    unmix::{
+        Abundance, Completed, EndmemberCount, Extractor, MixtureArguments, Printed, SceneArguments, Settings, run_scene,
+    },
 };
 
 /// Size of the simulated scene.

@@ -143,6 +143,44 @@ fn networks_and_sparse_regression_have_the_outputs_of_the_other_methods() {
 }
 
 #[test]
+fn the_mixture_model_has_intervals_and_every_inference_runs() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    scene(folder, 400);
+    let auto = json(folder, "unmix run scene.mat --seed 1 --out auto --json --quiet");
+    for (name, options, files) in [
+        ("laplace", "", &["interval_lower", "interval_upper", "posterior_mean", "posterior_deviation", "endmember_errors"][..]),
+        ("svi", "--inference svi --steps 100 --save-samples --predictive-samples 20", &["abundance_samples"]),
+        ("small", "--inference svi --steps 100 --batch-pixels 50 --noise band --pixel-fraction 0.5", &["interval_lower"]),
+        ("amortised", "--inference svi --steps 50 --guide amortised --lr 0.003", &["interval_upper"]),
+        ("nuts", "--inference nuts --predictive-samples 5", &["endmember_errors"]),
+        ("brief", "--compat brief --steps 50", &["posterior_mean"]),
+    ] {
+        let line =
+            format!("unmix run scene.mat --method pmm --abundance posterior {options} --seed 1 --out {name} --json --quiet");
+        let run = json(folder, &line);
+        let [angle, coverage] = ["mean_sad_rad", "coverage_90"].map(|key| run[key].as_f64().unwrap());
+        assert!(name == "brief" || angle <= auto["mean_sad_rad"].as_f64().unwrap() + 0.02, "{name}: {run}");
+        assert!((0.0..=1.0).contains(&coverage) && (name != "laplace" || coverage > 0.8), "{name}: {run}");
+        for file in files {
+            assert!(folder.join(name).join(format!("{file}.npy")).is_file(), "{name}: {file}");
+        }
+        assert!(folder.join(name).join("figures/intervals.png").is_file(), "{name}");
+    }
+    let samples = open(&folder.join("svi/abundance_samples.npy")).unwrap();
+    assert_eq!(samples.variables()[0].shape(), [20, 20, 20, 3]);
+    for (line, expected) in [
+        ("--method pmm --guide amortised", "say --inference svi too"),
+        ("--method auto --inference svi", "belong to --method pmm"),
+        ("--method pmm --pixel-fraction 0", "at most 1"),
+    ] {
+        let (code, _, stderr) = cupel(folder, &format!("unmix run scene.mat {line} --out refused"));
+        assert!(code != Some(0) && stderr.contains(expected), "{line}: {stderr}");
+        assert!(!folder.join("refused").exists(), "{line}");
+    }
+}
+
+#[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -42,11 +42,11 @@ pub use error::{Error, Result};
 pub use extraction::{Evidence, Extracted, Extraction, ExtractionConfig};
 pub use image::Image;
 pub use method::{Method, Space};
-pub use mixture::{
-    CALIBRATION, Fitted, Guide, Inference, Mixture, MixtureConfig, NoiseModel, Posterior, Regime, Start, Variational,
-    VariationalConfig, VariationalModel,
-};
 pub use metrics::{AbundanceErrors, Agreement, overall, reconstruction_errors, spectral_angle};
+pub use mixture::{
+    CALIBRATION, Fitted, Guide, Inference, Mixture, MixtureConfig, NoiseModel, Nuts, Posterior, Regime, Start,
+    Variational, VariationalConfig, VariationalModel,
+};
 pub use networks::{
     Cnnaeu, CnnaeuNet, Deeptrans, DeeptransNet, LinearAutoencoder, LinearNet, Misicnet, MisicnetBatch, MisicnetNet,
     Network,

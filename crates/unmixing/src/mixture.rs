@@ -8,17 +8,20 @@
 //! material, and materials that vary. Abundances are integrated out, not maximised: the size of the simplex then needs no
 //! penalty, and intervals mean what they say.
 //!
-//! [`Mixture`] is the fit in closed form, [`Variational`] the one by gradients, which begins where the first ends.
+//! [`Mixture`] is the fit in closed form, [`Variational`] the one by gradients, which begins where the first ends, and [`Nuts`] draws
+//! endmembers from their posterior.
 
 mod closed_form;
 mod faces;
 mod normal;
+mod nuts;
 mod plane;
 mod posterior;
 mod typical;
 mod variational;
 
 pub use closed_form::Mixture;
+pub use nuts::Nuts;
 pub use plane::Regime;
 pub use posterior::{CALIBRATION, Posterior};
 pub use variational::{Fitted, Start, Variational, VariationalModel};
@@ -36,6 +39,8 @@ pub enum Inference {
     Laplace,
     /// By stochastic variational inference on the device.
     Svi,
+    /// Endmembers by the no-U-turn sampler, abundances integrated out; for small scenes.
+    Nuts,
 }
 
 /// The guide of variational inference: what the posterior of a pixel may be.

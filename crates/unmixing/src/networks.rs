@@ -86,7 +86,14 @@ pub(crate) fn train<N: Network>(
     }
     let (endmembers, abundances) = trainer.fit().decode(&trainer.model(), casting, device)?;
     let steps = trainer.history().last().map_or(0, |epoch| epoch.update as usize);
-    Ok(Trained::Found(Found { endmembers, abundances: Some(abundances), posterior: None, samples: None, evidence: Vec::new(), steps }))
+    Ok(Trained::Found(Found {
+        endmembers,
+        abundances: Some(abundances),
+        posterior: None,
+        samples: None,
+        evidence: Vec::new(),
+        steps,
+    }))
 }
 
 /// The values of a tensor, row-major.

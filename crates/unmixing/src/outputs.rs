@@ -7,8 +7,8 @@ use cupel_report::{Cell, ColorMap, HeatMap, LineChart, MapPanel, Story, Table, w
 use rayon::prelude::*;
 
 use crate::{
-    Abundances, Convention, Evidence, Method, Posterior, Regime, Result, Row, Scene, Spread, Suggestion, Summary, Truth, Unmixed,
-    scene::numbered,
+    Abundances, Convention, Evidence, Method, Posterior, Regime, Result, Row, Scene, Spread, Suggestion, Summary,
+    Truth, Unmixed, scene::numbered,
 };
 
 /// Candidates that the table of evidence shows.
@@ -341,10 +341,9 @@ impl Page<'_> {
             story = story.figure("figures/true_abundances.png", "True share of each endmember.");
         }
         if let Some(posterior) = &self.unmixed.posterior {
-            story = story.finding(known(posterior, summaries)).figure(
-                "figures/intervals.png",
-                "Width of the interval that holds each abundance in 90 of 100 cases.",
-            );
+            story = story
+                .finding(known(posterior, summaries))
+                .figure("figures/intervals.png", "Width of the interval that holds each abundance in 90 of 100 cases.");
         }
         story = story
             .figure("figures/brightness.png", "Brightness of each pixel relative to pure ones: light and shade.")

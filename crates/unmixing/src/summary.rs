@@ -120,6 +120,8 @@ pub struct Row {
     pub abundance_rmse: BTreeMap<String, Spread>,
     /// Reconstruction error.
     pub reconstruction_rmse: Option<Spread>,
+    /// Share of true abundances within their 90 % intervals.
+    pub coverage_90: Option<Spread>,
     /// Time of one run.
     pub seconds: Option<Spread>,
 }
@@ -144,6 +146,7 @@ impl Row {
                 .filter_map(|(name, of)| Some((name.to_owned(), spread(&|r| r.abundance_rmse.as_ref().map(of))?)))
                 .collect(),
             reconstruction_rmse: spread(&|r| Some(r.reconstruction_rmse)),
+            coverage_90: spread(&|r| r.coverage_90),
             seconds: spread(&|r| Some(r.seconds)),
         }
     }

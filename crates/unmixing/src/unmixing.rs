@@ -9,10 +9,12 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Abundances, Cnnaeu, Convention, Deeptrans, Endmembers, Error, Evidence, Extracted, Extraction, ExtractionConfig,
-    Fitted, Image, Inference, LinearAutoencoder, Method, Misicnet, Mixture, MixtureConfig, Pixels, Posterior, Regime, Start, Variational, vca, Result, Sunsal,
+    Fitted, Image, Inference, LinearAutoencoder, Method, Misicnet, Mixture, MixtureConfig, Nuts, Pixels, Posterior,
+    Regime, Result, Start, Sunsal, Variational,
     abundances::at_scene_brightness,
     metrics::{overall, reconstruction_errors},
     networks::{Found, Trained, train},
+    vca,
 };
 
 /// Steps of the mixture model in closed form between two checkpoints: they are as fast as a checkpoint.
@@ -40,7 +42,15 @@ pub struct UnmixingConfig {
 impl UnmixingConfig {
     /// The defaults for this many endmembers.
     pub fn new(endmembers: usize) -> Self {
-        Self { method: Method::Auto, endmembers, abundance: Convention::Rescaled, restarts: 50, mixture: MixtureConfig::default(), steps: None, seed: 0 }
+        Self {
+            method: Method::Auto,
+            endmembers,
+            abundance: Convention::Rescaled,
+            restarts: 50,
+            mixture: MixtureConfig::default(),
+            steps: None,
+            seed: 0,
+        }
     }
 }
 
@@ -194,6 +204,26 @@ impl Unmixing {
         if let Outcome::Stopped { signal } = run.drive(&mut mixture, &policy)? {
             return Ok(Trained::Stopped { signal });
         }
+        let drawn = if settings.inference == Inference::Nuts {
+            let mut sampler = Nuts::new(&mixture, settings.predictive_samples, seed)?;
+            if let Outcome::Stopped { signal } = run.drive(&mut sampler, &policy)? {
+                return Ok(Trained::Stopped { signal });
+            }
+            Some(sampler.draws().to_vec())
+        } else {
+            None
+        };
+        if let Some(draws) = &drawn {
+            let (endmembers, posterior) = monitor.phase("posterior", || mixture.finish_with(draws))?;
+            return Ok(Trained::Found(Found {
+                endmembers,
+                abundances: Some(posterior.abundances.clone()),
+                posterior: Some(posterior),
+                samples: None,
+                evidence: extracted.evidence,
+                steps: extraction.made(),
+            }));
+        }
         let (endmembers, posterior) = monitor.phase("posterior", || mixture.finish())?;
         let steps = extraction.made();
         let closed_form = |endmembers, posterior: Posterior, samples| {
@@ -226,7 +256,8 @@ impl Unmixing {
             tied: Some(posterior.endmember_errors.clone()),
             abundances: Abundances::new(rows(posterior.abundances.values()), count)?,
             deviations: rows(&posterior.deviations),
-            brightness: (posterior.regime != Regime::Even).then(|| weights.rows().map(|row| row.iter().sum()).collect()),
+            brightness: (posterior.regime != Regime::Even)
+                .then(|| weights.rows().map(|row| row.iter().sum()).collect()),
             noise: overall(&reconstruction_errors(&seen, &endmembers, &weights)?),
             endmembers,
         };
@@ -235,7 +266,11 @@ impl Unmixing {
             Err(signal) => return Ok(Trained::Stopped { signal }),
         };
         if seen.count() == pixels.count() {
-            return Ok(closed_form(fitted.0.endmembers, Posterior { regime: mixture.regime(), ..fitted.0.posterior }, fitted.1));
+            return Ok(closed_form(
+                fitted.0.endmembers,
+                Posterior { regime: mixture.regime(), ..fitted.0.posterior },
+                fitted.1,
+            ));
         }
         let (endmembers, posterior) =
             monitor.phase("posterior", || mixture.with_endmembers(&fitted.0.endmembers)?.finish())?;
@@ -252,8 +287,7 @@ impl Unmixing {
         let shares = Abundances::solve(pixels, &endmembers, Convention::Fcls)?;
         let shares = Abundances::new(shares.values().iter().map(|w| w.max(LEAST)).collect(), count)?.closed();
         let deviations = shares.values().iter().map(|w| 0.1 * w).collect();
-        let start =
-            Start { endmembers, tied: None, abundances: shares, deviations, brightness: None, noise: NOISE };
+        let start = Start { endmembers, tied: None, abundances: shares, deviations, brightness: None, noise: NOISE };
         match self.variational(pixels, start, run, policy)? {
             Err(signal) => Ok(Trained::Stopped { signal }),
             Ok((fitted, samples)) => Ok(Trained::Found(Found {

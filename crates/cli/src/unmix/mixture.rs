@@ -36,7 +36,7 @@ pub struct MixtureArguments {
     #[arg(long, value_name = "RATE", value_parser = positive)]
     pub lr: Option<f64>,
 
-    /// With svi: draws that stand for the posterior
+    /// With svi or nuts: draws that stand for the posterior
     #[arg(long, value_name = "S", default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..))]
     pub predictive_samples: u32,
 
@@ -58,6 +58,8 @@ pub enum Inference {
     Laplace,
     /// Stochastic variational inference on the device, from there
     Svi,
+    /// Endmembers by the no-U-turn sampler, abundances integrated out; for small scenes
+    Nuts,
 }
 
 /// What the posterior of a pixel may be.
@@ -138,6 +140,7 @@ impl From<&MixtureArguments> for MixtureConfig {
             inference: match arguments.inference {
                 Inference::Laplace => InferenceOf::Laplace,
                 Inference::Svi => InferenceOf::Svi,
+                Inference::Nuts => InferenceOf::Nuts,
             },
             guide: match arguments.guide {
                 Guide::Diagonal => GuideOf::Diagonal,

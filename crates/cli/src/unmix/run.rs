@@ -12,7 +12,7 @@ use cupel::{
     burn::tensor::Device,
     train::{self, Casting, PerformanceMonitor, Policy, Precision, Run, Work, device},
     unmixing::{
-        AbundanceRmse, Agreement, Ending as Fitted, Method, Row, Spread, Summary, Unmixed, Unmixing, UnmixingConfig, save,
+        AbundanceRmse, Agreement, Ending as Fitted, Method, Row, Summary, Unmixed, Unmixing, UnmixingConfig, save,
     },
 };
 use serde::Serialize;
@@ -257,7 +257,10 @@ pub fn select_device(settings: &Settings, task: &Task, output: Output) -> Result
     }
     let casting = Casting::f32();
     if settings.scene.mixture.is_variational() {
-        output.note(format_args!("device: {} ({}); variational inference runs there, in f32", device.name, device.reason));
+        output.note(format_args!(
+            "device: {} ({}); variational inference runs there, in f32",
+            device.name, device.reason
+        ));
         return Ok((device, casting));
     }
     output.note(format_args!(
@@ -381,7 +384,7 @@ fn mean(runs: &[Summary]) -> Summary {
         let of = |k: usize| runs.iter().filter_map(|r| r.sad_rad.as_ref()?.get(k).copied()).sum::<f64>();
         (0..first.len()).map(|k| of(k) / runs.len() as f64).collect()
     });
-    mean.coverage_90 = Spread::of(&runs.iter().filter_map(|r| r.coverage_90).collect::<Vec<_>>()).map(|s| s.mean);
+    mean.coverage_90 = row.coverage_90.map(|s| s.mean);
     let error = |name: &str| row.abundance_rmse.get(name).map(|s| s.mean);
     mean.abundance_rmse = (|| {
         Some(AbundanceRmse {

@@ -84,8 +84,7 @@ impl Mixture {
     /// # Errors
     /// [`Error::Shape`](crate::Error::Shape) for another number of endmembers or bands.
     pub fn with_endmembers(mut self, endmembers: &Endmembers) -> Result<Self> {
-        let (got, expected) =
-            ((endmembers.count(), endmembers.bands()), (self.start.count(), self.start.bands()));
+        let (got, expected) = ((endmembers.count(), endmembers.bands()), (self.start.count(), self.start.bands()));
         if got != expected {
             return Err(crate::Error::Shape {
                 what: "(endmembers, bands)",
@@ -109,6 +108,69 @@ impl Mixture {
         self
     }
 
+    pub(crate) fn count(&self) -> usize {
+        self.start.count()
+    }
+
+    /// Points, positions, prior of the faces and pixels of the marginal likelihood; none where materials vary.
+    pub(crate) fn marginal(&self) -> Option<(&Plane, &[f64], &[f64], &[usize])> {
+        match &self.model {
+            Model::Noise { plane, .. } => Some((plane, &self.state.endmembers, &self.state.ln_faces, &self.chosen)),
+            Model::Varied(_) => None,
+        }
+    }
+
+    /// `A` with `A A^T` the covariance between the errors of endmembers along one direction, `count x count`.
+    pub(crate) fn covariance_root(&self) -> Vec<f64> {
+        let count = self.count();
+        let covariance = match self.marginal() {
+            Some((plane, positions, ln_faces, chosen)) => {
+                let (sums, _) = pass(plane, positions, count, ln_faces, Some(chosen));
+                inverse(&regular(sums.weights, count), count).0
+            }
+            None => (0..count * count).map(|at| f64::from(u8::from(at / count == at % count))).collect(),
+        };
+        let mut root = vec![0.0; count * count];
+        for i in 0..count {
+            for j in 0..=i {
+                let done: f64 = (0..j).map(|m| root[i * count + m] * root[j * count + m]).sum();
+                let rest = covariance[i * count + j] - done;
+                root[i * count + j] =
+                    if i == j { rest.max(f64::MIN_POSITIVE).sqrt() } else { rest / root[j * count + j] };
+            }
+        }
+        root
+    }
+
+    /// As [`finish`](Self::finish), with endmembers and their errors from these draws.
+    ///
+    /// # Errors
+    /// As [`finish`](Self::finish); a sampler without draws.
+    pub fn finish_with(mut self, draws: &[f64]) -> Result<(Endmembers, Posterior)> {
+        let width = self.state.endmembers.len();
+        let number = (draws.len() / width) as f64;
+        if draws.is_empty() {
+            return Err(crate::Error::Setting { name: "draws", got: "0".into(), expected: "at least 1" });
+        }
+        let mean: Vec<f64> = (0..width).map(|i| draws.iter().skip(i).step_by(width).sum::<f64>() / number).collect();
+        let bands = self.start.bands();
+        let mut of_draws = vec![0.0; self.count() * bands];
+        if let Some((plane, ..)) = self.marginal() {
+            let middle = plane.lift(&mean, bands)?;
+            for draw in draws.chunks_exact(width) {
+                let drawn = plane.lift(draw, bands)?;
+                for ((sum, d), m) in of_draws.iter_mut().zip(drawn.values()).zip(middle.values()) {
+                    *sum += (d - m).powi(2) / (number - 1.0).max(1.0);
+                }
+            }
+        }
+        self.state.endmembers = mean;
+        let (endmembers, mut posterior) = self.finish()?;
+        // draws move within the signal's directions; noise in the others is that of the fit
+        posterior.endmember_errors.iter_mut().zip(&of_draws).for_each(|(e, d)| *e = e.hypot(d.sqrt()));
+        Ok((endmembers, posterior))
+    }
+
     /// Standard deviation of the noise in a band; where materials vary, of what is left of the spectra of unit brightness.
     pub fn noise(&self) -> f64 {
         match &self.model {
@@ -124,10 +186,7 @@ impl Mixture {
             Model::Noise { plane, .. } => {
                 let rank = plane.rank();
                 let (sums, _) = pass(plane, &self.state.endmembers, count, &self.state.ln_faces, Some(&self.chosen));
-                let trace: f64 = (0..count).map(|k| sums.weights[k * count + k]).sum();
-                let mut weights = sums.weights;
-                (0..count).for_each(|k| weights[k * count + k] += f64::EPSILON * trace);
-                let solve = inverse(&weights, count).0;
+                let solve = inverse(&regular(sums.weights, count), count).0;
                 let mut moved = vec![0.0; count * rank];
                 for (i, row) in moved.chunks_exact_mut(rank).enumerate() {
                     for j in 0..count {
@@ -163,8 +222,7 @@ impl Mixture {
         match &self.model {
             Model::Noise { plane, regime } => {
                 let lifted = not_negative(&plane.lift(&self.state.endmembers, bands)?)?;
-                let bright =
-                    if *regime == Regime::Even { lifted } else { at_scene_brightness(&self.pixels, &lifted)? };
+                let bright = if *regime == Regime::Even { lifted } else { at_scene_brightness(&self.pixels, &lifted)? };
                 let divisors = if *regime == Regime::Even { vec![1.0; count] } else { plane.place(&bright).1 };
                 let at = (self.state.endmembers.as_slice(), divisors.as_slice());
                 let errors = |errors: &[f64]| band_errors(errors, &bright, &divisors);
@@ -240,6 +298,13 @@ impl Advance for Mixture {
     fn total(&self) -> Option<u64> {
         Some(MOST_STEPS)
     }
+}
+
+/// A sum of second moments whose inverse exists, though no pixel may hold some material.
+fn regular(mut weights: Vec<f64>, count: usize) -> Vec<f64> {
+    let trace: f64 = (0..count).map(|k| weights[k * count + k]).sum();
+    (0..count).for_each(|k| weights[k * count + k] += f64::EPSILON * trace);
+    weights
 }
 
 /// The largest angle between rows of the same place.

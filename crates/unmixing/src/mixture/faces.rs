@@ -192,7 +192,14 @@ impl Face {
         let mut unit_variances: Vec<f64> = (0..size - 1).map(|i| map.inverse[i * (size - 1) + i]).collect();
         unit_variances.push(map.inverse.iter().sum());
         let factorial: f64 = (1..size).map(|i| (i as f64).ln()).sum();
-        Self { members, last, edges, unit_variances, constant: factorial - 0.5 * map.ln_determinant, inverse: map.inverse }
+        Self {
+            members,
+            last,
+            edges,
+            unit_variances,
+            constant: factorial - 0.5 * map.ln_determinant,
+            inverse: map.inverse,
+        }
     }
 
     /// Puts the shares of the members, not cut off, behind those in `work`; returns the evidence but for the borders.
@@ -358,7 +365,9 @@ mod tests {
         let ln_prior = [0.2f64.ln(), 0.3f64.ln(), 0.5f64.ln()];
         let mut draws = vec![0.0f64; 40];
         Stream::new(1, "faces test").fill_normal_f64(&mut draws);
-        for (x, variance) in draws.chunks_exact(2).map(|d| [0.5 + 0.6 * d[0], 0.25 + 0.3 * d[1]]).zip([0.3, 0.02].iter().cycle()) {
+        for (x, variance) in
+            draws.chunks_exact(2).map(|d| [0.5 + 0.6 * d[0], 0.25 + 0.3 * d[1]]).zip([0.3, 0.02].iter().cycle())
+        {
             let density = |w: f64| {
                 // the first endmember is at the origin: w is the share of the second
                 let (a, b) = (x[0] - w, x[1] - 0.5 * w);

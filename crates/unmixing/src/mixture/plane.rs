@@ -149,10 +149,10 @@ fn even(points: &[f64], rank: usize, noise: f64) -> bool {
         }
     }
     // what noise adds to the second moment would tilt the plane
-    (0..rank).for_each(|i| second[i * rank + i] = (second[i * rank + i] - noise).max(f64::EPSILON * second[i * rank + i]));
+    (0..rank)
+        .for_each(|i| second[i * rank + i] = (second[i * rank + i] - noise).max(f64::EPSILON * second[i * rank + i]));
     let (inverse, _) = super::faces::inverse(&second, rank);
-    let normal: Vec<f64> =
-        (0..rank).map(|i| (0..rank).map(|j| inverse[i * rank + j] * mean[j]).sum()).collect();
+    let normal: Vec<f64> = (0..rank).map(|i| (0..rank).map(|j| inverse[i * rank + j] * mean[j]).sum()).collect();
     let off = |point: &[f64]| (point.iter().zip(&normal).map(|(p, h)| p * h).sum::<f64>() - 1.0).powi(2);
     let misfit = points.chunks_exact(rank).map(off).sum::<f64>() / count;
     misfit <= UNEVEN * noise * normal.iter().map(|h| h * h).sum::<f64>()

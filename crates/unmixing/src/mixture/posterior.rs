@@ -224,8 +224,7 @@ impl Whole {
         let rank = positions.len() / count;
         let free = count - 1;
         let last = positions[free * rank..].to_vec();
-        let edges: Vec<f64> =
-            positions[..free * rank].iter().enumerate().map(|(at, p)| p - last[at % rank]).collect();
+        let edges: Vec<f64> = positions[..free * rank].iter().enumerate().map(|(at, p)| p - last[at % rank]).collect();
         let inverse = Affine::new(&edges, free, rank).inverse;
         let map = (0..free * rank)
             .map(|at| (0..free).map(|m| inverse[at / rank * free + m] * edges[m * rank + at % rank]).sum())

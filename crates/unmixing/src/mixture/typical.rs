@@ -57,7 +57,9 @@ impl Typical {
             .into_par_iter()
             .map(|k| {
                 let mut sum = vec![0.0; self.bands];
-                for (spectrum, weight) in self.members[k].chunks_exact(self.bands).zip(self.weights(k, endmembers.spectrum(k))) {
+                for (spectrum, weight) in
+                    self.members[k].chunks_exact(self.bands).zip(self.weights(k, endmembers.spectrum(k)))
+                {
                     sum.iter_mut().zip(spectrum).for_each(|(s, x)| *s += weight * f64::from(*x));
                 }
                 sum

@@ -20,7 +20,8 @@ use burn::{
 };
 use cupel_kernels::{Activation, activate, mixture_log_likelihood, philox_normal, sum_fixed};
 use cupel_train::{
-    Context, Fit, History, Loss, Metrics, Next, Optimizer, SetReader, SetWriter, StageConfig, TrainerConfig, fingerprint,
+    Context, Fit, History, Loss, Metrics, Next, Optimizer, SetReader, SetWriter, StageConfig, TrainerConfig,
+    fingerprint,
 };
 use rayon::prelude::*;
 
@@ -268,12 +269,8 @@ impl Variational {
         let endmembers: Vec<f64> = ln_means.iter().zip(&squares).map(|(m, s)| (m + 0.5 * s).exp()).collect();
         let errors = endmembers.iter().zip(&squares).map(|(e, s)| e * s.exp_m1().sqrt()).collect();
         let resident = self.resident(device);
-        let all = Batch {
-            spectra: resident.spectra.clone(),
-            ln_norms: resident.ln_norms.clone(),
-            chosen: None,
-            tied: None,
-        };
+        let all =
+            Batch { spectra: resident.spectra.clone(), ln_norms: resident.ln_norms.clone(), chosen: None, tied: None };
         let guided = model.guide(&all);
         let (means, deviations) = (values(guided.means)?, values(guided.ln_deviations)?);
         let brightness: Vec<f64> = match self.start.brightness {
@@ -282,7 +279,8 @@ impl Variational {
         };
         let drawn = Drawn::new(&means, &deviations, count, samples.max(2), seed);
         let abundances = Abundances::new(drawn.means, count)?.closed();
-        let log_likelihood = values(model.likelihood(&guided_at(&means, &brightness, [pixels, count], device), &all, None))?;
+        let log_likelihood =
+            values(model.likelihood(&guided_at(&means, &brightness, [pixels, count], device), &all, None))?;
         Ok(Fitted {
             endmembers: Endmembers::new(endmembers, bands)?,
             brightness,
@@ -366,8 +364,7 @@ impl Drawn {
                     }
                     for draws in &mut draws {
                         let average = draws.iter().sum::<f64>() / samples as f64;
-                        let variance =
-                            draws.iter().map(|d| (d - average).powi(2)).sum::<f64>() / (samples - 1) as f64;
+                        let variance = draws.iter().map(|d| (d - average).powi(2)).sum::<f64>() / (samples - 1) as f64;
                         let row = [
                             average,
                             variance.sqrt(),
@@ -470,8 +467,7 @@ impl Fit for Variational {
         let resident = self.resident(ctx.device);
         let plain = resident.spectra.device();
         let chosen = (number < all).then(|| {
-            let mut chosen: Vec<i64> =
-                ctx.stream.child(0).sample(all, number).into_iter().map(|n| n as i64).collect();
+            let mut chosen: Vec<i64> = ctx.stream.child(0).sample(all, number).into_iter().map(|n| n as i64).collect();
             chosen.sort_unstable();
             Tensor::<1, Int>::from_data(TensorData::from(chosen.as_slice()), &plain)
         });
@@ -507,9 +503,11 @@ impl Fit for Variational {
         let Guided { means, ln_deviations, ln_brightness } = guided;
         let alpha = model.ln_concentrations.base().exp();
         let squares = ln_deviations.clone().mul_scalar(2.0).exp();
-        let local = (means.clone() + squares.mul_scalar(0.5)).exp() - means * alpha.clone().unsqueeze_dim(0) - ln_deviations;
+        let local =
+            (means.clone() + squares.mul_scalar(0.5)).exp() - means * alpha.clone().unsqueeze_dim(0) - ln_deviations;
         let constant = 0.5 * (std::f64::consts::TAU * std::f64::consts::E).ln();
-        let mut divergence = sum_fixed(local) + (ln_gamma(alpha.clone()).sum() - constant * count as f64) * pixels as f64;
+        let mut divergence =
+            sum_fixed(local) + (ln_gamma(alpha.clone()).sum() - constant * count as f64) * pixels as f64;
         if self.start.brightness.is_some() {
             let light = model.light.base();
             let (mean, ln_tau) = (light.clone().slice([0..1]), light.slice([1..2]));
@@ -521,8 +519,7 @@ impl Fit for Variational {
         let ln_total = (alpha.sum().log() - (count as f64).ln()).mul_scalar(2.0);
         let noise = model.ln_noise.base() + 4.0;
         let ln_c = model.ln_endmembers.base();
-        let mut shared = (ln_total.clone() * ln_total).mul_scalar(0.5)
-            + (noise.clone() * noise).mean().mul_scalar(0.5)
+        let mut shared = (ln_total.clone() * ln_total).mul_scalar(0.5) + (noise.clone() * noise).mean().mul_scalar(0.5)
             - sum_fixed(model.ln_deviations.base());
         shared = shared
             + match batch.tied {
@@ -557,11 +554,8 @@ impl Fit for Variational {
 
     fn evaluate(&mut self, model: &VariationalModel, _: &Context<'_>) -> cupel_train::Result<Metrics> {
         let bands = self.pixels.bands();
-        let now: Vec<f64> = values(model.ln_endmembers.base())
-            .map_err(cupel_train::Error::work)?
-            .into_iter()
-            .map(f64::exp)
-            .collect();
+        let now: Vec<f64> =
+            values(model.ln_endmembers.base()).map_err(cupel_train::Error::work)?.into_iter().map(f64::exp).collect();
         let turn = self.before.as_ref().map_or(f64::INFINITY, |before| {
             let pairs = before.chunks_exact(bands).zip(now.chunks_exact(bands));
             pairs.map(|(a, b)| crate::spectral_angle(a, b)).fold(0.0, f64::max)
