@@ -149,15 +149,26 @@ fn the_mixture_model_has_intervals_and_every_inference_runs() {
     scene(folder, 400);
     let auto = json(folder, "unmix run scene.mat --seed 1 --out auto --json --quiet");
     for (name, options, files) in [
-        ("laplace", "", &["interval_lower", "interval_upper", "posterior_mean", "posterior_deviation", "endmember_errors"][..]),
+        (
+            "laplace",
+            "",
+            &["interval_lower", "interval_upper", "posterior_mean", "posterior_deviation", "endmember_errors"][..],
+        ),
         ("svi", "--inference svi --steps 100 --save-samples --predictive-samples 20", &["abundance_samples"]),
-        ("small", "--inference svi --steps 100 --batch-pixels 50 --noise band --pixel-fraction 0.5", &["interval_lower"]),
+        (
+            "small",
+            "--inference svi --steps 100 --batch-pixels 50 --noise band --pixel-fraction 0.5",
+            &["interval_lower"],
+        ),
         ("amortised", "--inference svi --steps 50 --guide amortised --lr 0.003", &["interval_upper"]),
+        ("low-rank", "--inference svi --steps 50 --guide low-rank --noise low-rank", &["interval_upper"]),
+        ("full", "--inference svi --steps 50 --guide full-globals --noise full", &["interval_upper"]),
         ("nuts", "--inference nuts --predictive-samples 5", &["endmember_errors"]),
         ("brief", "--compat brief --steps 50", &["posterior_mean"]),
     ] {
-        let line =
-            format!("unmix run scene.mat --method pmm --abundance posterior {options} --seed 1 --out {name} --json --quiet");
+        let line = format!(
+            "unmix run scene.mat --method pmm --abundance posterior {options} --seed 1 --out {name} --json --quiet"
+        );
         let run = json(folder, &line);
         let [angle, coverage] = ["mean_sad_rad", "coverage_90"].map(|key| run[key].as_f64().unwrap());
         assert!(name == "brief" || angle <= auto["mean_sad_rad"].as_f64().unwrap() + 0.02, "{name}: {run}");

@@ -50,6 +50,10 @@ pub enum Guide {
     /// Independent normal variables with numbers of their own for each pixel.
     #[default]
     Diagonal,
+    /// The same, with endmembers that are correlated by four factors.
+    LowRank,
+    /// The same, with a full covariance of all endmembers in all bands.
+    FullGlobals,
     /// The same as a function of the spectrum: a network whose size does not grow with the scene.
     Amortised,
 }
@@ -63,6 +67,10 @@ pub enum NoiseModel {
     Scalar,
     /// A variance in each band.
     Band,
+    /// A variance in each band, and three factors that correlate bands.
+    LowRank,
+    /// A full covariance of the bands.
+    Full,
 }
 
 /// Settings of the mixture model.

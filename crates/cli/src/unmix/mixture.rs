@@ -68,6 +68,10 @@ pub enum Inference {
 pub enum Guide {
     /// Independent normal variables for each pixel
     Diagonal,
+    /// The same, with endmembers correlated by four factors
+    LowRank,
+    /// The same, with a full covariance of the endmembers
+    FullGlobals,
     /// The same as a function of the spectrum
     Amortised,
 }
@@ -80,6 +84,10 @@ pub enum Noise {
     Scalar,
     /// A variance in each band
     Band,
+    /// A variance in each band, and three factors that correlate bands
+    LowRank,
+    /// A full covariance of the bands
+    Full,
 }
 
 /// Whose model and settings.
@@ -144,11 +152,15 @@ impl From<&MixtureArguments> for MixtureConfig {
             },
             guide: match arguments.guide {
                 Guide::Diagonal => GuideOf::Diagonal,
+                Guide::LowRank => GuideOf::LowRank,
+                Guide::FullGlobals => GuideOf::FullGlobals,
                 Guide::Amortised => GuideOf::Amortised,
             },
             noise: match arguments.noise {
                 Noise::Scalar => NoiseModel::Scalar,
                 Noise::Band => NoiseModel::Band,
+                Noise::LowRank => NoiseModel::LowRank,
+                Noise::Full => NoiseModel::Full,
             },
             batch_pixels: arguments.batch_pixels.map(|pixels| usize::try_from(pixels).unwrap_or(usize::MAX)),
             pixel_fraction: arguments.pixel_fraction,

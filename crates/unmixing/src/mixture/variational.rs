@@ -16,7 +16,7 @@
 use burn::{
     module::{Module, Param},
     nn::{Linear, LinearConfig},
-    tensor::{Device, Int, Tensor, TensorData},
+    tensor::{Device, Int, Tensor, TensorData, activation},
 };
 use cupel_kernels::{Activation, activate, mixture_log_likelihood, philox_normal, sum_fixed};
 use cupel_train::{
@@ -51,6 +51,11 @@ const FIRST_DEVIATIONS: [f64; 2] = [0.02, 1.0];
 const LN_DEVIATIONS: [f64; 2] = [-6.0, 0.5];
 /// Where the logarithm of the gamma function follows Stirling's series to f32 rounding.
 const STIRLING_FROM: usize = 7;
+/// Rank of what correlates the endmembers in the low-rank guide, and of what correlates the bands in low-rank noise.
+const GUIDE_RANK: usize = 4;
+const NOISE_RANK: usize = 3;
+/// Most endmembers times bands that a full covariance is kept of: 64 MiB, and three times that for Adam.
+const MOST_GLOBALS: usize = 4096;
 /// Pixels of one task when posteriors are sampled.
 const BLOCK_PIXELS: usize = 256;
 
@@ -101,6 +106,10 @@ pub struct VariationalModel {
     ln_concentrations: Param<Tensor<1>>,
     /// `ln sigma`, `[1]` or `[band]`.
     ln_noise: Param<Tensor<1>>,
+    /// What correlates the endmembers' guide: `[rank, endmember x band]`, or a square below whose diagonal it lies.
+    factors: Option<Param<Tensor<2>>>,
+    /// What correlates the noise: `[rank, band]`, or what lies below the diagonal of the inverse Cholesky factor.
+    noise_factors: Option<Param<Tensor<2>>>,
     /// Mean and logarithm of the standard deviation of `ln phi`.
     light: Param<Tensor<1>>,
     local: Option<Local>,
@@ -146,6 +155,14 @@ impl Variational {
     /// [`Error::Setting`] for a number out of its range; [`Error::Shape`] where the start does not fit the pixels.
     pub fn new(pixels: &Pixels, config: VariationalConfig, start: Start) -> Result<Self> {
         config.check(pixels.count())?;
+        let globals = start.endmembers.values().len();
+        if config.guide == Guide::FullGlobals && globals > MOST_GLOBALS {
+            return Err(Error::Setting {
+                name: "guide",
+                got: format!("full-globals with {globals} endmembers times bands"),
+                expected: "at most 4096 of them, or the guide low-rank",
+            });
+        }
         let got = (start.abundances.count(), start.endmembers.bands(), start.abundances.endmembers());
         let expected = (pixels.count(), pixels.bands(), start.endmembers.count());
         if got != expected {
@@ -180,7 +197,8 @@ impl Variational {
             Some(tied) => (tied[at] / positive(&endmembers[at])).clamp(1e-4, 0.1),
             None => 0.05,
         };
-        let noises = if self.config.noise == NoiseModel::Band { bands } else { 1 };
+        let noises = if self.config.noise == NoiseModel::Scalar { 1 } else { bands };
+        let first_noise = self.start.noise.max(1e-8);
         let light = match &self.start.brightness {
             Some(brightness) => {
                 let logs: Vec<f64> = brightness.iter().map(|b| b.max(1e-6).ln()).collect();
@@ -192,7 +210,7 @@ impl Variational {
         };
         let (mut local, mut encoder) = (None, None);
         match self.config.guide {
-            Guide::Diagonal => {
+            Guide::Diagonal | Guide::LowRank | Guide::FullGlobals => {
                 let (mut means, mut deviations) = (Vec::new(), Vec::new());
                 for (row, sd) in self.start.abundances.rows().zip(self.start.deviations.chunks_exact(count)) {
                     for (share, sd) in row.iter().zip(sd) {
@@ -219,7 +237,26 @@ impl Variational {
             ln_endmembers: parameter(endmembers.iter().map(|v| positive(v).ln()).collect(), [count, bands], device),
             ln_deviations: parameter((0..count * bands).map(|at| relative(at).ln()).collect(), [count, bands], device),
             ln_concentrations: parameter(vec![0.0; count], [count], device),
-            ln_noise: parameter(vec![self.start.noise.max(1e-8).ln(); noises], [noises], device),
+            ln_noise: parameter(vec![first_noise.ln(); noises], [noises], device),
+            factors: match self.config.guide {
+                Guide::LowRank => Some((GUIDE_RANK, count * bands)),
+                Guide::FullGlobals => Some((count * bands, count * bands)),
+                Guide::Diagonal | Guide::Amortised => None,
+            }
+            .map(|(rows, columns)| parameter(vec![0.0; rows * columns], [rows, columns], device)),
+            noise_factors: match self.config.noise {
+                // nought would be a saddle: slow waves across the bands are not
+                NoiseModel::LowRank => {
+                    let wave = |at: usize| {
+                        let (row, band) = (at / bands, at % bands);
+                        let phase = std::f64::consts::PI * (row + 1) as f64 * (band as f64 + 0.5) / bands as f64;
+                        0.3 * first_noise * phase.cos()
+                    };
+                    Some(parameter((0..NOISE_RANK * bands).map(wave).collect(), [NOISE_RANK, bands], device))
+                }
+                NoiseModel::Full => Some(parameter(vec![0.0; bands * bands], [bands, bands], device)),
+                NoiseModel::Scalar | NoiseModel::Band => None,
+            },
             light: parameter(light, [2], device),
             local,
             encoder,
@@ -265,7 +302,18 @@ impl Variational {
         let (count, bands, pixels) = (self.start.endmembers.count(), self.pixels.bands(), self.pixels.count());
         let (ln_means, ln_deviations) = (values(model.ln_endmembers.base())?, values(model.ln_deviations.base())?);
         // mean and standard deviation of a log-normal variable
-        let squares: Vec<f64> = ln_deviations.iter().map(|s| (2.0 * s).exp()).collect();
+        let mut squares: Vec<f64> = ln_deviations.iter().map(|s| (2.0 * s).exp()).collect();
+        if let Some(factors) = &model.factors {
+            let ([rows, globals], factors) = (factors.dims(), values(factors.base())?);
+            match self.config.guide {
+                Guide::LowRank => squares.iter_mut().enumerate().for_each(|(at, square)| {
+                    *square += (0..rows).map(|row| factors[row * globals + at].powi(2)).sum::<f64>();
+                }),
+                _ => squares.iter_mut().enumerate().for_each(|(at, square)| {
+                    *square += factors[at * globals..at * globals + at].iter().map(|f| f * f).sum::<f64>();
+                }),
+            }
+        }
         let endmembers: Vec<f64> = ln_means.iter().zip(&squares).map(|(m, s)| (m + 0.5 * s).exp()).collect();
         let errors = endmembers.iter().zip(&squares).map(|(e, s)| e * s.exp_m1().sqrt()).collect();
         let resident = self.resident(device);
@@ -279,8 +327,15 @@ impl Variational {
         };
         let drawn = Drawn::new(&means, &deviations, count, samples.max(2), seed);
         let abundances = Abundances::new(drawn.means, count)?.closed();
-        let log_likelihood =
-            values(model.likelihood(&guided_at(&means, &brightness, [pixels, count], device), &all, None))?;
+        let plain = device.clone().inner();
+        let tensor = |values: &[f64]| values.iter().map(|v| *v as f32).collect::<Vec<f32>>();
+        let at = [
+            Tensor::from_data(TensorData::new(tensor(&means), [pixels, count]), &plain),
+            model.ln_endmembers.base().exp(),
+        ];
+        let ln_brightness: Vec<f64> = brightness.iter().map(|b| b.ln()).collect();
+        let ln_brightness = Tensor::from_data(TensorData::new(tensor(&ln_brightness), [pixels]), &plain);
+        let log_likelihood = values(model.likelihood(self.config.noise, &all, at, ln_brightness))?;
         Ok(Fitted {
             endmembers: Endmembers::new(endmembers, bands)?,
             brightness,
@@ -394,18 +449,6 @@ fn softmax(z: &[f64]) -> Vec<f64> {
     powers.into_iter().map(|p| p / sum).collect()
 }
 
-fn guided_at(means: &[f64], brightness: &[f64], shape: [usize; 2], device: &Device) -> Guided {
-    let plain = device.clone().inner();
-    let means: Vec<f32> = means.iter().map(|m| *m as f32).collect();
-    let ln_brightness: Vec<f32> = brightness.iter().map(|b| b.ln() as f32).collect();
-    let means = Tensor::from_data(TensorData::new(means, shape), &plain);
-    Guided {
-        ln_deviations: means.clone(),
-        means,
-        ln_brightness: Tensor::from_data(TensorData::new(ln_brightness, [shape[0]]), &plain),
-    }
-}
-
 impl VariationalModel {
     /// The guide of the pixels of a batch.
     fn guide(&self, batch: &Batch) -> Guided {
@@ -444,18 +487,91 @@ impl VariationalModel {
         }
     }
 
-    /// Log likelihood of the pixels of a batch; `noise` are standard normal draws for logits and endmembers, none for the means.
-    fn likelihood(&self, guided: &Guided, batch: &Batch, noise: Option<(Tensor<2>, Tensor<2>)>) -> Tensor<1> {
-        let (logits, endmembers) = match noise {
-            Some((logits, endmembers)) => (
-                guided.means.clone() + guided.ln_deviations.clone().exp() * logits,
-                (self.ln_endmembers.base() + self.ln_deviations.base().exp() * endmembers).exp(),
-            ),
-            None => (guided.means.clone(), self.ln_endmembers.base().exp()),
-        };
-        let brightness = guided.ln_brightness.clone().exp();
-        mixture_log_likelihood(batch.spectra.clone(), logits, endmembers, Some(brightness), self.ln_noise.base())
+    /// A draw of the logarithm of the endmembers, from standard normal `own`, `[endmember, band]`, and `shared`, `[1, rank]`.
+    fn ln_endmembers(&self, guide: Guide, own: &Tensor<2>, shared: Tensor<2>) -> Tensor<2> {
+        let [count, bands] = own.dims();
+        let independent = self.ln_endmembers.base() + self.ln_deviations.base().exp() * own.clone();
+        match (guide, &self.factors) {
+            (Guide::LowRank, Some(factors)) => independent + shared.matmul(factors.base()).reshape([count, bands]),
+            (Guide::FullGlobals, Some(factors)) => {
+                let below = factors.base().tril(-1).transpose();
+                independent + own.clone().reshape([1, count * bands]).matmul(below).reshape([count, bands])
+            }
+            _ => independent,
+        }
     }
+
+    /// Entropy of the endmembers' guide, up to a constant.
+    fn entropy(&self, guide: Guide) -> Tensor<1> {
+        let ln_deviations = self.ln_deviations.base();
+        let independent = sum_fixed(ln_deviations.clone());
+        match (guide, &self.factors) {
+            (Guide::LowRank, Some(factors)) => {
+                let [_, globals] = factors.dims();
+                let scaled = factors.base() / ln_deviations.exp().reshape([1, globals]);
+                let none = Tensor::zeros([1, GUIDE_RANK], &scaled.device());
+                independent + eliminate(one_plus(scaled), none).0.mul_scalar(0.5)
+            }
+            _ => independent,
+        }
+    }
+
+    /// Log likelihood of the pixels of a batch with these logits, endmembers and light.
+    fn likelihood(
+        &self,
+        noise: NoiseModel,
+        batch: &Batch,
+        [logits, endmembers]: [Tensor<2>; 2],
+        ln_brightness: Tensor<1>,
+    ) -> Tensor<1> {
+        let (brightness, ln_noise) = (ln_brightness.exp(), self.ln_noise.base());
+        let (NoiseModel::LowRank | NoiseModel::Full, Some(factors)) = (noise, &self.noise_factors) else {
+            return mixture_log_likelihood(batch.spectra.clone(), logits, endmembers, Some(brightness), ln_noise);
+        };
+        let [pixels, bands] = batch.spectra.dims();
+        let mixed = activation::softmax(logits, 1).matmul(endmembers) * brightness.unsqueeze_dim(1);
+        let residuals = batch.spectra.clone() - mixed;
+        let scale = ln_noise.clone().neg().exp().unsqueeze_dim::<2>(0);
+        let constant = 0.5 * (pixels * bands) as f64 * std::f64::consts::TAU.ln();
+        let ln_noises = ln_noise.sum() * pixels as f64;
+        if noise == NoiseModel::Full {
+            // the factor of the precision, so that nothing has to be solved: one product a step
+            let white = residuals.clone() * scale + residuals.matmul(factors.base().tril(-1).transpose());
+            return sum_fixed(white.clone() * white).mul_scalar(-0.5) - ln_noises - constant;
+        }
+        // Woodbury: (D + F^T F)^-1, and the determinant, by a system of as many unknowns as factors
+        let (scaled, factors) = (residuals * scale.clone(), factors.base() * scale);
+        let along = scaled.clone().matmul(factors.clone().transpose());
+        let (ln_determinant, explained) = eliminate(one_plus(factors), along);
+        (explained - sum_fixed(scaled.clone() * scaled)).mul_scalar(0.5)
+            - ln_noises
+            - ln_determinant.mul_scalar(0.5 * pixels as f64)
+            - constant
+    }
+}
+
+/// `1 + F F^T`.
+fn one_plus(factors: Tensor<2>) -> Tensor<2> {
+    let [rank, _] = factors.dims();
+    let one = Tensor::eye(rank, &factors.device());
+    factors.clone().matmul(factors.transpose()) + one
+}
+
+/// `ln |M|` and `sum_n u_n^T M^-1 u_n` for rows `u_n`, by elimination; `M` is symmetric, positive definite and small.
+fn eliminate(mut matrix: Tensor<2>, mut rows: Tensor<2>) -> (Tensor<1>, Tensor<1>) {
+    let ([size, _], [count, _]) = (matrix.dims(), rows.dims());
+    let (mut ln_determinant, mut square) = (Tensor::zeros([1], &matrix.device()), Tensor::zeros([1], &matrix.device()));
+    for i in 0..size {
+        let pivot = matrix.clone().slice([i..i + 1, i..i + 1]);
+        let column = matrix.clone().slice([0..size, i..i + 1]);
+        let row = matrix.clone().slice([i..i + 1, 0..size]) / pivot.clone();
+        let along = rows.clone().slice([0..count, i..i + 1]);
+        ln_determinant = ln_determinant + pivot.clone().log().reshape([1]);
+        square = square + sum_fixed(along.clone() * along.clone()) / pivot.reshape([1]);
+        matrix = matrix - column * row.clone();
+        rows = rows - along * row;
+    }
+    (ln_determinant, square)
 }
 
 impl Fit for Variational {
@@ -498,7 +614,14 @@ impl Fit for Variational {
             // light that is the same everywhere is one, and not fitted
             Guided { ln_brightness: guided.ln_brightness.zeros_like(), ..guided }
         };
-        let likelihood = model.likelihood(&guided, &batch, Some((logits, endmembers)));
+        let (key, counter) = ctx.stream.child(3).philox();
+        let shared = philox_normal([1, GUIDE_RANK], key, counter, ctx.device);
+        let VariationalConfig { guide, noise, .. } = self.config;
+        let drawn = [
+            guided.means.clone() + guided.ln_deviations.clone().exp() * logits,
+            model.ln_endmembers(guide, &endmembers, shared).exp(),
+        ];
+        let likelihood = model.likelihood(noise, &batch, drawn, guided.ln_brightness.clone());
 
         let Guided { means, ln_deviations, ln_brightness } = guided;
         let alpha = model.ln_concentrations.base().exp();
@@ -520,7 +643,7 @@ impl Fit for Variational {
         let noise = model.ln_noise.base() + 4.0;
         let ln_c = model.ln_endmembers.base();
         let mut shared = (ln_total.clone() * ln_total).mul_scalar(0.5) + (noise.clone() * noise).mean().mul_scalar(0.5)
-            - sum_fixed(model.ln_deviations.base());
+            - model.entropy(self.config.guide);
         shared = shared
             + match batch.tied {
                 Some((at, precision)) => {
@@ -608,6 +731,21 @@ fn ln_gamma(x: Tensor<1>) -> Tensor<1> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn elimination_gives_determinant_and_solution() {
+        let device = Device::flex();
+        let matrix = Tensor::<2>::from_floats([[4.0, 1.0, 0.5], [1.0, 3.0, -0.2], [0.5, -0.2, 2.0]], &device);
+        let rows = Tensor::<2>::from_floats([[1.0, 2.0, 3.0], [-1.0, 0.5, 0.0]], &device);
+        let (ln_determinant, square) = eliminate(matrix.clone(), rows.clone());
+        let host: Vec<f64> = values(matrix).unwrap();
+        let (inverse, expected) = super::super::faces::inverse(&host, 3);
+        assert!((values(ln_determinant).unwrap()[0] - expected).abs() < 1e-6);
+        let rows = values(rows).unwrap();
+        let form = |u: &[f64]| (0..9).map(|at| u[at / 3] * inverse[at] * u[at % 3]).sum::<f64>();
+        let expected: f64 = rows.chunks_exact(3).map(form).sum();
+        assert!((values(square).unwrap()[0] - expected).abs() < 1e-5);
+    }
 
     #[test]
     fn the_gamma_function_has_its_values_and_slope() {

@@ -179,6 +179,8 @@ fn variational_inference_passes_the_checks_of_every_model() {
     for (name, guide, noise, batch_pixels) in [
         ("diagonal", Guide::Diagonal, NoiseModel::Scalar, None),
         ("minibatch", Guide::Diagonal, NoiseModel::Band, Some(40)),
+        ("low-rank", Guide::LowRank, NoiseModel::LowRank, Some(40)),
+        ("full", Guide::FullGlobals, NoiseModel::Full, None),
         ("amortised", Guide::Amortised, NoiseModel::Band, Some(40)),
     ] {
         let config = VariationalConfig { guide, noise, batch_pixels, steps: 20, learning_rate: 0.01 };
