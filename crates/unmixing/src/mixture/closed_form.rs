@@ -7,13 +7,15 @@ use super::{
     Regime,
     faces::{inverse, number_of_faces},
     plane::Plane,
-    posterior::{Certainty, Posterior, band_errors, pass, posterior},
+    posterior::{Certainty, Posterior, band_errors, first_misfit, pass, posterior},
     typical::Typical,
 };
 use crate::{Endmembers, Extracted, Pixels, Result, abundances::at_scene_brightness, metrics::spectral_angle};
 
 /// Most steps; both kinds of step have come to rest before, or creep by less than the errors of the endmembers.
-const MOST_STEPS: u64 = 60;
+const MOST_STEPS: u64 = 80;
+/// Variances fall by this factor a step at least, until they are those of the noise.
+const COOLING: f64 = 0.7;
 /// At rest, no endmember turns by more in one step.
 const AT_REST_RAD: f64 = 2e-5;
 /// Most pixels that the endmembers are fitted to: their errors are far below those of the abundances by then.
@@ -47,6 +49,9 @@ struct State {
     /// Positions among the points of the plane, or unit-norm spectra.
     endmembers: Vec<f64>,
     ln_faces: Vec<f64>,
+    /// What variances are multiplied by: endmembers that begin away from where they belong would be held there by pixels that are sure
+    /// of the wrong face.
+    inflation: f64,
 }
 
 impl Mixture {
@@ -59,15 +64,16 @@ impl Mixture {
         let count = start.count();
         let faces = number_of_faces(count);
         let ln_faces = vec![-(faces as f64).ln(); faces];
-        let (model, endmembers, chosen) = if extracted.materials_vary {
+        let (model, endmembers, chosen, inflation) = if extracted.materials_vary {
             let typical = Typical::new(pixels, &start)?;
-            (Model::Varied(typical), start.unit_norm().values().to_vec(), Vec::new())
+            (Model::Varied(typical), start.unit_norm().values().to_vec(), Vec::new(), 1.0)
         } else {
             let (plane, regime) = Plane::of_noise(pixels, count)?;
             let (positions, chosen) = (plane.place(&start).0, plane.indices(MOST_PIXELS));
-            (Model::Noise { plane, regime }, positions, chosen)
+            let inflation = first_misfit(&plane, &positions, count, &chosen).max(1.0);
+            (Model::Noise { plane, regime }, positions, chosen, inflation)
         };
-        let state = State { endmembers, ln_faces };
+        let state = State { endmembers, ln_faces, inflation };
         Ok(Self { pixels: pixels.clone(), start, model, state, chosen, name: format!("pmm-seed-{seed}") })
     }
 
@@ -125,7 +131,7 @@ impl Mixture {
         let count = self.count();
         let covariance = match self.marginal() {
             Some((plane, positions, ln_faces, chosen)) => {
-                let (sums, _) = pass(plane, positions, count, ln_faces, Some(chosen));
+                let (sums, _) = pass(plane, positions, count, ln_faces, Some(chosen), 1.0);
                 inverse(&regular(sums.weights, count), count).0
             }
             None => (0..count * count).map(|at| f64::from(u8::from(at / count == at % count))).collect(),
@@ -185,8 +191,9 @@ impl Mixture {
         match &self.model {
             Model::Noise { plane, .. } => {
                 let rank = plane.rank();
-                let (sums, _) = pass(plane, &self.state.endmembers, count, &self.state.ln_faces, Some(&self.chosen));
-                let solve = inverse(&regular(sums.weights, count), count).0;
+                let (State { endmembers, ln_faces, .. }, inflation) = (&self.state, self.state.inflation);
+                let (sums, _) = pass(plane, endmembers, count, ln_faces, Some(&self.chosen), inflation);
+                let solve = inverse(&regular(sums.weights.clone(), count), count).0;
                 let mut moved = vec![0.0; count * rank];
                 for (i, row) in moved.chunks_exact_mut(rank).enumerate() {
                     for j in 0..count {
@@ -194,6 +201,8 @@ impl Mixture {
                         row.iter_mut().zip(&sums.weighted[j * rank..]).for_each(|(m, w)| *m += factor * w);
                     }
                 }
+                let left = inflation * sums.misfit(&moved, self.chosen.len());
+                self.state.inflation = left.min(COOLING * inflation).max(1.0);
                 let number = self.chosen.len() as f64;
                 let faces = sums.faces.len() as f64;
                 self.state.ln_faces = sums.faces.iter().map(|p| ((p + 1.0) / (number + faces)).ln()).collect();
@@ -237,7 +246,7 @@ impl Mixture {
                 let mut ln_faces = self.state.ln_faces.clone();
                 let chosen = plane.indices(MOST_PIXELS);
                 for _ in 0..PRIOR_PASSES {
-                    let (sums, _) = pass(&plane, &positions, count, &ln_faces, Some(&chosen));
+                    let (sums, _) = pass(&plane, &positions, count, &ln_faces, Some(&chosen), 1.0);
                     let total = (chosen.len() + sums.faces.len()) as f64;
                     ln_faces = sums.faces.iter().map(|p| ((p + 1.0) / total).ln()).collect();
                 }
@@ -260,7 +269,7 @@ impl Advance for Mixture {
         if let Some(evidence) = evidence {
             metrics.push("ln_evidence", evidence);
         }
-        let done = if turn <= AT_REST_RAD {
+        let done = if turn <= AT_REST_RAD && self.state.inflation <= 1.0 {
             Some("the endmembers are at rest")
         } else {
             (at.update + 1 >= MOST_STEPS).then_some("all steps are made")

@@ -50,6 +50,8 @@ pub(crate) struct Sums {
     pub(crate) weights: Vec<f64>,
     /// `sum E[W] x^T / v`, `count x rank`.
     pub(crate) weighted: Vec<f64>,
+    /// `sum |x|^2 / v`.
+    pub(crate) squares: f64,
     /// Sum of the probabilities of each face.
     pub(crate) faces: Vec<f64>,
     /// Sum of the logarithm of the evidence.
@@ -61,6 +63,7 @@ impl Sums {
         Self {
             weights: vec![0.0; count * count],
             weighted: vec![0.0; count * rank],
+            squares: 0.0,
             faces: vec![0.0; faces],
             ln_evidence: 0.0,
         }
@@ -71,7 +74,22 @@ impl Sums {
         add(&mut self.weights, &other.weights);
         add(&mut self.weighted, &other.weighted);
         add(&mut self.faces, &other.faces);
+        self.squares += other.squares;
         self.ln_evidence += other.ln_evidence;
+    }
+}
+
+impl Sums {
+    /// Mean square of what these endmembers leave of a coordinate, in units of its variance.
+    pub(crate) fn misfit(&self, positions: &[f64], points: usize) -> f64 {
+        let cross: f64 = self.weighted.iter().zip(positions).map(|(w, p)| w * p).sum();
+        let size = self.weights.len().isqrt();
+        let rank = positions.len() / size;
+        let row = |k: usize| &positions[k * rank..(k + 1) * rank];
+        let quadratic: f64 = (0..size * size)
+            .map(|at| self.weights[at] * row(at / size).iter().zip(row(at % size)).map(|(a, b)| a * b).sum::<f64>())
+            .sum();
+        ((self.squares - 2.0 * cross + quadratic) / (points * rank) as f64).max(0.0)
     }
 }
 
@@ -161,6 +179,7 @@ impl Faces {
         let total: f64 = work.found.iter().map(|f| (f.ln_evidence - best).exp()).sum();
         let density = -0.5 * self.rank as f64 * (std::f64::consts::TAU * variance).ln();
         sums.ln_evidence += best + total.ln() + density;
+        sums.squares += x.iter().map(|x| x * x).sum::<f64>() / variance;
         mean.fill(0.0);
         let Work { found, shares, mean: within, second, .. } = work;
         for Found { face: index, ln_evidence, at } in found.iter() {

@@ -133,7 +133,7 @@ impl<'a> Nuts<'a> {
         let count = self.mixture.count();
         let rank = at.len() / count;
         let positions = self.positions(at);
-        let (sums, _) = pass(plane, &positions, count, ln_faces, Some(chosen));
+        let (sums, _) = pass(plane, &positions, count, ln_faces, Some(chosen), 1.0);
         let force: Vec<f64> = (0..at.len())
             .map(|i| {
                 let (k, j) = (i / rank, i % rank);

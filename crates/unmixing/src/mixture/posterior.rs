@@ -92,13 +92,14 @@ impl Posterior {
     }
 }
 
-/// One pass over some points: what they say together, and mean abundances of each.
+/// One pass over some points: what they say together, and mean abundances of each. All variances are multiplied by `inflation`.
 pub(crate) fn pass(
     plane: &Plane,
     positions: &[f64],
     count: usize,
     ln_faces: &[f64],
     chosen: Option<&[usize]>,
+    inflation: f64,
 ) -> (Sums, Vec<f64>) {
     let (rank, faces) = (plane.rank(), Faces::new(positions, count));
     let number = chosen.map_or(plane.count(), <[usize]>::len);
@@ -112,7 +113,7 @@ pub(crate) fn pass(
                 let place = block * BLOCK_PIXELS + i;
                 let n = chosen.map_or(place, |chosen| chosen[place]);
                 let point = &plane.points[n * rank..(n + 1) * rank];
-                faces.posterior(point, plane.variances[n], ln_faces, &mut work, &mut sums, mean);
+                faces.posterior(point, inflation * plane.variances[n], ln_faces, &mut work, &mut sums, mean);
             }
             sums
         })
@@ -120,6 +121,25 @@ pub(crate) fn pass(
     let mut total = Sums::new(count, rank, number_of_faces(count));
     parts.iter().for_each(|part| total.add(part));
     (total, means)
+}
+
+/// Mean square distance of some points from the simplex, per coordinate and in units of the variance, by shares that are cut off at
+/// nought: at least what the best shares leave.
+pub(crate) fn first_misfit(plane: &Plane, positions: &[f64], count: usize, chosen: &[usize]) -> f64 {
+    let (rank, whole) = (plane.rank(), Whole::new(positions, count));
+    let mut shares = vec![0.0; count];
+    let sum: f64 = chosen
+        .iter()
+        .map(|&n| {
+            let point = &plane.points[n * rank..(n + 1) * rank];
+            whole.shares(point, &mut shares);
+            shares.iter_mut().for_each(|w| *w = w.max(0.0));
+            close(&mut shares, &vec![1.0; count]);
+            let left = |j: usize| point[j] - (0..count).map(|k| shares[k] * positions[k * rank + j]).sum::<f64>();
+            (0..rank).map(|j| left(j).powi(2)).sum::<f64>() / plane.variances[n]
+        })
+        .sum();
+    sum / (chosen.len() * rank) as f64
 }
 
 /// How sure the positions of endmembers are: the covariance between them of their errors along any one direction.
@@ -140,7 +160,7 @@ pub(crate) fn posterior(
     endmember_errors: impl Fn(&[f64]) -> Vec<f64>,
 ) -> Result<Posterior> {
     let count = divisors.len();
-    let (sums, means) = pass(plane, positions, count, ln_faces, None);
+    let (sums, means) = pass(plane, positions, count, ln_faces, None, 1.0);
     let errors: Vec<f64> = match certainty {
         Certainty::OfFit => {
             // materials that no pixel holds have no information of their own
