@@ -3,6 +3,7 @@
 mod compare;
 mod evaluate;
 mod mixture;
+mod large;
 mod run;
 mod scene;
 mod simulate;

@@ -75,17 +75,7 @@ impl Abundances {
     /// # Errors
     /// [`Error::Shape`] when the bands differ; [`Error::Setting`] for [`Convention::Own`], which only a method gives.
     pub fn solve(pixels: &Pixels, endmembers: &Endmembers, convention: Convention) -> Result<Self> {
-        match convention {
-            Convention::Fcls => constrained(pixels, endmembers, true),
-            Convention::Nnls => constrained(pixels, endmembers, false),
-            Convention::UnitMax => Ok(constrained(pixels, &endmembers.unit_maximum(), false)?.closed()),
-            Convention::Rescaled => constrained(pixels, &rescaled(pixels, endmembers)?, true),
-            Convention::Own => Err(Error::Setting {
-                name: "abundance",
-                got: convention.name().into(),
-                expected: "fcls, nnls, unit-max or rescaled: endmembers alone have no abundances of their own",
-            }),
-        }
+        Solver::new(pixels, endmembers, convention)?.solve(pixels)
     }
 
     /// Number of pixels.
@@ -127,6 +117,48 @@ impl Abundances {
             row.iter_mut().for_each(|a| *a = if sum > 0.0 { *a / sum } else { even });
         }
         self
+    }
+}
+
+/// A convention made ready for pixels that come in parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Solver {
+    convention: Convention,
+    endmembers: Endmembers,
+}
+
+impl Solver {
+    /// For pixels like those of `sample`, which decide the brightness where the convention needs one.
+    pub(crate) fn new(sample: &Pixels, endmembers: &Endmembers, convention: Convention) -> Result<Self> {
+        let endmembers = match convention {
+            Convention::Fcls | Convention::Nnls => endmembers.clone(),
+            Convention::UnitMax => endmembers.unit_maximum(),
+            Convention::Rescaled => rescaled(sample, endmembers)?,
+            Convention::Own => return Err(no_own(convention)),
+        };
+        Ok(Self { convention, endmembers })
+    }
+
+    pub(crate) fn convention(&self) -> Convention {
+        self.convention
+    }
+
+    /// Solves all of `pixels`.
+    pub(crate) fn solve(&self, pixels: &Pixels) -> Result<Abundances> {
+        match self.convention {
+            Convention::Fcls | Convention::Rescaled => constrained(pixels, &self.endmembers, true),
+            Convention::Nnls => constrained(pixels, &self.endmembers, false),
+            Convention::UnitMax => Ok(constrained(pixels, &self.endmembers, false)?.closed()),
+            convention @ Convention::Own => Err(no_own(convention)),
+        }
+    }
+}
+
+fn no_own(convention: Convention) -> Error {
+    Error::Setting {
+        name: "abundance",
+        got: convention.name().into(),
+        expected: "fcls, nnls, unit-max or rescaled: endmembers alone have no abundances of their own",
     }
 }
 

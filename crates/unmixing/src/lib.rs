@@ -12,6 +12,7 @@ mod endmembers;
 mod error;
 mod extraction;
 mod image;
+mod large;
 mod method;
 mod metrics;
 mod mixture;
@@ -41,6 +42,7 @@ pub use endmembers::Endmembers;
 pub use error::{Error, Result};
 pub use extraction::{Evidence, Extracted, Extraction, ExtractionConfig};
 pub use image::Image;
+pub use large::{AbundancePass, LargeScene, Streamed, StreamedEnding, Survey};
 pub use method::{Method, Space};
 pub use metrics::{AbundanceErrors, Agreement, overall, reconstruction_errors, spectral_angle};
 pub use mixture::{

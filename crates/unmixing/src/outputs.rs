@@ -472,7 +472,7 @@ fn evidence_table(evidence: &[Evidence]) -> Result<Table> {
     Ok(table)
 }
 
-fn cite(story: Story) -> Story {
+pub(crate) fn cite(story: Story) -> Story {
     story
         .citation("A. Zouaoui et al., Entropic descent archetypal analysis for blind hyperspectral unmixing, IEEE TIP 32, 2023", "arXiv:2209.11002")
         .citation("J. M. P. Nascimento, J. M. Bioucas-Dias, Vertex component analysis, IEEE TGRS 43(4), 2005", "doi:10.1109/TGRS.2005.844293")

@@ -8,6 +8,7 @@ mod numerics {
     mod ensemble;
     mod extractors;
     mod hostile;
+    mod large;
     mod metrics;
     mod mixture;
     mod networks;

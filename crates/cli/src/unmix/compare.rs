@@ -56,7 +56,7 @@ impl Arguments {
             options: self.options,
         };
         let options = &settings.options;
-        let (device, casting) = select_device(&settings, &task, output)?;
+        let (device, casting) = select_device(&settings, task.scene.cube.values().len(), output)?;
         let dir = run_dir(options, &settings.scene.file, "compare")?;
         if options.dry_run {
             let names: Vec<&str> = settings.methods.iter().map(|m| cupel::unmixing::Method::from(*m).name()).collect();

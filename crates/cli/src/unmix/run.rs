@@ -12,12 +12,16 @@ use cupel::{
     burn::tensor::Device,
     train::{self, Casting, PerformanceMonitor, Policy, Precision, Run, Work, device},
     unmixing::{
-        AbundanceRmse, Agreement, Ending as Fitted, Method, Row, Summary, Unmixed, Unmixing, UnmixingConfig, save,
+        AbundanceRmse, Agreement, Ending as Fitted, LargeScene, Method, Row, Summary, Unmixed, Unmixing,
+        UnmixingConfig, save,
     },
 };
 use serde::Serialize;
 
-use super::scene::{Abundance, SceneArguments, Task};
+use super::{
+    large::run_large,
+    scene::{Abundance, SceneArguments, Task},
+};
 use crate::{Ending, options::Options, output::Output};
 
 /// Values in a scene from which on networks take fewer bits with `--precision auto`, where the device has them.
@@ -111,7 +115,11 @@ impl Arguments {
     pub fn run(self) -> Result<Ending> {
         self.options.apply()?;
         let output = Output::new(&self.options);
-        let task = self.scene.task(self.options.seed, output)?;
+        // Other methods than extractors need the whole scene at once.
+        let large = match Method::EXTRACTORS.contains(&self.method.into()) {
+            true => LargeScene::open(&self.scene.file)?,
+            false => None,
+        };
         let settings = Settings {
             command: "unmix run",
             scene: self.scene,
@@ -120,7 +128,14 @@ impl Arguments {
             profile: self.profile,
             options: self.options,
         };
-        match run_scene(&settings, &task, output)? {
+        let completed = match large {
+            Some(scene) => run_large(&settings, &scene, output)?,
+            None => {
+                let task = settings.scene.task(settings.options.seed, output)?;
+                run_scene(&settings, &task, output)?
+            }
+        };
+        match completed {
             None => Ok(Ending::Done),
             Some(Completed::Stopped { signal }) => Ok(Ending::Stopped { signal }),
             Some(Completed::Earlier(earlier)) => {
@@ -172,13 +187,20 @@ pub struct Printed {
     names: Vec<String>,
 }
 
+impl Printed {
+    /// Of a single run without names.
+    pub fn of(summary: Summary) -> Self {
+        Self { summary, runs: Vec::new(), names: Vec::new() }
+    }
+}
+
 /// Unmixes a scene in a run folder of its own; nothing with `--dry-run`.
 ///
 /// # Errors
 /// A device that is not there, a folder that may not be used, a run that fails.
 pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Option<Completed>> {
     let options = &settings.options;
-    let (device, casting) = select_device(settings, task, output)?;
+    let (device, casting) = select_device(settings, task.scene.cube.values().len(), output)?;
     let dir = run_dir(options, &settings.scene.file, "unmix")?;
     if options.dry_run {
         output.note(format_args!(
@@ -222,11 +244,11 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
     Ok(Some(Completed::Done(Box::new(Printed { summary, runs, names }))))
 }
 
-/// The device and the precision asked for, told to the user.
+/// The device and the precision asked for, for a scene of so many values, told to the user.
 ///
 /// # Errors
 /// A device that was named and is not there; a precision that no method here has; abundances that a method does not give.
-pub fn select_device(settings: &Settings, task: &Task, output: Output) -> Result<(device::Selected, Casting)> {
+pub fn select_device(settings: &Settings, values: usize, output: Output) -> Result<(device::Selected, Casting)> {
     let options = &settings.options;
     let methods = || settings.methods.iter().map(|method| Method::from(*method));
     if settings.scene.abundance == Abundance::Own
@@ -241,7 +263,7 @@ pub fn select_device(settings: &Settings, task: &Task, output: Output) -> Result
     let device = options.select_device()?;
     let asked = options.precision();
     if methods().any(Method::uses_device) {
-        let work = Work { elements: task.scene.cube.values().len(), reduced_precision_pays_from: FEWER_BITS_FROM };
+        let work = Work { elements: values, reduced_precision_pays_from: FEWER_BITS_FROM };
         let casting = asked.resolve(&device.device, work)?;
         output.note(format_args!(
             "device: {} ({}), {} ({})",

@@ -17,7 +17,7 @@ use crate::output::Output;
 /// Copies of the scene that extraction holds at once, in all its spaces.
 const COPIES_HELD: u64 = 8;
 /// Most endmembers that `auto` considers.
-const MOST_ENDMEMBERS: usize = 12;
+pub const MOST_ENDMEMBERS: usize = 12;
 
 /// What to unmix.
 #[derive(Args, Clone, Debug, Serialize)]

@@ -1,0 +1,76 @@
+//! Scenes larger than memory, in tiles.
+
+use anyhow::{Result, bail};
+use cupel::{
+    train::Policy,
+    unmixing::{LargeScene, StreamedEnding, Truth, UnmixingConfig},
+};
+
+use super::{
+    run::{Completed, Printed, Settings, earlier, note_stop, open_run, run_dir, select_device, write_json},
+    scene::{EndmemberCount, MOST_ENDMEMBERS},
+};
+use crate::output::Output;
+
+/// Tiles from one checkpoint to the next, unless the user says otherwise: some seconds of work.
+const TILES_PER_CHECKPOINT: u64 = 16;
+
+/// Unmixes a large scene in a run folder of its own; nothing with `--dry-run`.
+///
+/// # Errors
+/// Options that need the whole scene, a device that is not there, a folder that may not be used, a run that fails.
+pub fn run_large(settings: &Settings, scene: &LargeScene, output: Output) -> Result<Option<Completed>> {
+    let options = &settings.options;
+    if settings.runs > 1 {
+        bail!("--runs {}: a scene larger than memory is unmixed once; leave --runs out", settings.runs);
+    }
+    let (rows, columns) = scene.image_size();
+    let bands = scene.band_axis().len();
+    let truth = match settings.scene.truth.as_slice() {
+        [] => None,
+        // The spectra alone: abundances of the truth are as large as the scene.
+        paths => Some(Truth::open(paths, rows, columns, bands)?.endmembers),
+    };
+    let known = truth.as_ref().map(|truth| EndmemberCount::Fixed(truth.count()));
+    let asked = match settings.scene.endmembers.or(known).unwrap_or(EndmemberCount::Auto) {
+        EndmemberCount::Fixed(count) => Some(count),
+        EndmemberCount::Auto => None,
+    };
+    if let (Some(asked), Some(truth)) = (asked, &truth)
+        && asked < truth.count()
+    {
+        bail!("--endmembers {asked}: the truth has {}; ask for at least as many", truth.count());
+    }
+    let (device, casting) = select_device(settings, rows * columns * bands, output)?;
+    let dir = run_dir(options, &settings.scene.file, "unmix")?;
+    output.note(format_args!("{rows} x {columns} pixels in {bands} bands, read in {} tiles", scene.tiles()));
+    if options.dry_run {
+        output.note(format_args!("results would go to {}", dir.display()));
+        return Ok(None);
+    }
+    if let Some(earlier) = earlier(&dir, settings)? {
+        return Ok(Some(Completed::Earlier(earlier)));
+    }
+    let mut run = open_run(&dir, settings, output)?;
+    run.describe(&device, &casting, options.seed)?;
+    let config = UnmixingConfig {
+        method: settings.methods[0].into(),
+        abundance: settings.scene.abundance.into(),
+        restarts: settings.scene.restarts,
+        seed: options.seed,
+        ..UnmixingConfig::new(asked.unwrap_or(1))
+    };
+    let save_every = options.checkpoint_every.map_or(TILES_PER_CHECKPOINT, |every| every.get());
+    let policy = Policy { save_every, ..Policy::default() };
+    match scene.unmix(config, asked, MOST_ENDMEMBERS, truth.as_ref(), &mut run, &policy, &dir)? {
+        StreamedEnding::Stopped { signal } => {
+            note_stop(&dir, output);
+            Ok(Some(Completed::Stopped { signal }))
+        }
+        StreamedEnding::Done(streamed) => {
+            write_json(&dir.join("metrics.json"), &streamed.summary)?;
+            run.finish(&streamed.summary)?;
+            Ok(Some(Completed::Done(Box::new(Printed::of(streamed.summary)))))
+        }
+    }
+}

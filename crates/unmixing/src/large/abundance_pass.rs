@@ -1,0 +1,179 @@
+//! [`AbundancePass`]: the second pass over a large scene.
+//!
+//! Every advance solves the pixels of one tile and appends the results to files beside the checkpoints. A checkpoint
+//! counts the tiles; what a killed process wrote after it is cut off when the run is resumed.
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{BufWriter, Seek, SeekFrom, Write},
+    path::{Path, PathBuf},
+};
+
+use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
+use serde::{Deserialize, Serialize};
+
+use super::LargeScene;
+use crate::{
+    Abundances, Convention, Endmembers, Pixels, Result,
+    abundances::{Solver, at_scene_brightness},
+    metrics::reconstruction_errors,
+};
+
+/// The longer side of the reduced picture.
+const PICTURE_SIDE: usize = 512;
+
+/// What has been done.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Done {
+    tiles: usize,
+    pub(crate) pixels: usize,
+    /// Sum of the squared errors of the pixels, each a mean over its bands.
+    pub(crate) squared_error: f64,
+    /// Of every so many-th pixel of every so many-th row: abundances, brightness and error. As bytes, since it holds NaN.
+    #[serde(skip)]
+    pub(crate) picture: Vec<f32>,
+}
+
+/// The pass that solves every pixel.
+pub struct AbundancePass<'a> {
+    scene: &'a LargeScene,
+    scale: f64,
+    endmembers: &'a Endmembers,
+    solver: Solver,
+    bright: Endmembers,
+    path: PathBuf,
+    file: BufWriter<File>,
+    pub(crate) done: Done,
+    /// Distance of the pixels of the reduced picture.
+    pub(crate) step: usize,
+}
+
+impl<'a> AbundancePass<'a> {
+    /// A pass that writes to `path`; `sample` decides the brightness where a convention needs one.
+    ///
+    /// # Errors
+    /// A file that cannot be written, bands that differ.
+    pub fn new(
+        scene: &'a LargeScene,
+        scale: f64,
+        endmembers: &'a Endmembers,
+        convention: Convention,
+        sample: &Pixels,
+        path: &Path,
+    ) -> Result<Self> {
+        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
+        let file = file.map_err(cupel_data::Error::io("write", path))?;
+        let step = scene.rows.max(scene.columns).div_ceil(PICTURE_SIDE).max(1);
+        Ok(Self {
+            scene,
+            scale,
+            endmembers,
+            solver: Solver::new(sample, endmembers, convention)?,
+            bright: at_scene_brightness(sample, endmembers)?,
+            path: path.to_path_buf(),
+            file: BufWriter::new(file),
+            done: Done::default(),
+            step,
+        })
+    }
+
+    /// Numbers a pixel has in the file: its abundances, its brightness and its error.
+    pub(crate) fn width(&self) -> usize {
+        self.endmembers.count() + 2
+    }
+
+    /// Rows and columns of the reduced picture.
+    pub(crate) fn picture_size(&self) -> (usize, usize) {
+        (self.scene.rows.div_ceil(self.step), self.scene.columns.div_ceil(self.step))
+    }
+
+    fn solve(&mut self) -> Result<()> {
+        let number = self.done.tiles;
+        let tile = self.scene.tile(number)?;
+        let (count, width, columns) = (self.endmembers.count(), self.width(), self.scene.columns);
+        let mut results = vec![f32::NAN; tile.pixels * width];
+        if !tile.places.is_empty() {
+            let scaled = tile.values.iter().map(|v| (f64::from(*v) / self.scale) as f32).collect();
+            let pixels = Pixels::of_checked(scaled, self.scene.bands());
+            let own = self.solver.solve(&pixels)?;
+            let weights = Abundances::solve(&pixels, &self.bright, Convention::Nnls)?;
+            let errors = reconstruction_errors(&pixels, &self.bright, &weights)?;
+            let rows = own.rows().zip(weights.rows()).zip(&errors);
+            for (&place, ((own, weights), error)) in tile.places.iter().zip(rows) {
+                let result = &mut results[place * width..(place + 1) * width];
+                result.iter_mut().zip(own).for_each(|(to, a)| *to = *a as f32);
+                result[count] = weights.iter().sum::<f64>() as f32;
+                result[count + 1] = *error as f32;
+            }
+            self.done.pixels += tile.places.len();
+            self.done.squared_error += errors.iter().map(|e| e * e).sum::<f64>();
+        }
+        let first_row = number * self.scene.tile_rows();
+        for (row, line) in results.chunks_exact(columns * width).enumerate() {
+            if (first_row + row).is_multiple_of(self.step) {
+                self.done.picture.extend(line.chunks_exact(width).step_by(self.step).flatten());
+            }
+        }
+        let bytes: Vec<u8> = results.iter().flat_map(|v| v.to_le_bytes()).collect();
+        self.file.write_all(&bytes).map_err(cupel_data::Error::io("write", &self.path))?;
+        self.done.tiles += 1;
+        Ok(())
+    }
+
+    /// The results so far are on the disk.
+    pub(crate) fn flush(&mut self) -> Result<()> {
+        Ok(self.file.flush().map_err(cupel_data::Error::io("write", &self.path))?)
+    }
+
+    /// Goes to the end of the tiles that are done and cuts off what follows.
+    fn rewind(&mut self) -> Result<()> {
+        let rows = (self.done.tiles * self.scene.tile_rows()).min(self.scene.rows);
+        let end = (rows * self.scene.columns * self.width() * size_of::<f32>()) as u64;
+        let io = |error| cupel_data::Error::io("write", &self.path)(error);
+        self.file.seek(SeekFrom::Start(end)).map_err(io)?;
+        self.file.get_ref().set_len(end).map_err(io)?;
+        Ok(())
+    }
+}
+
+impl Advance for AbundancePass<'_> {
+    fn advance(&mut self, _: Position) -> cupel_train::Result<Progress> {
+        if self.done.tiles == 0 {
+            self.rewind().map_err(cupel_train::Error::work)?;
+        }
+        self.solve().map_err(cupel_train::Error::work)?;
+        // Before the state that counts them is saved.
+        self.flush().map_err(cupel_train::Error::work)?;
+        let done = (self.done.tiles >= self.scene.tiles()).then_some("all tiles solved");
+        let rmse = (self.done.squared_error / self.done.pixels.max(1) as f64).sqrt();
+        Ok(Progress { metrics: Metrics::from([("reconstruction_rmse", rmse)]), done })
+    }
+
+    fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
+        let synced = self.file.get_ref().sync_data().map_err(cupel_data::Error::io("write", &self.path));
+        synced.map_err(cupel_train::Error::work)?;
+        let picture: Vec<u8> = self.done.picture.iter().flat_map(|value| value.to_le_bytes()).collect();
+        set.bytes("picture", &picture)?;
+        set.json("abundances", &self.done)
+    }
+
+    fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
+        self.done = set.json("abundances")?;
+        self.done.picture =
+            set.bytes("picture")?.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        self.rewind().map_err(cupel_train::Error::work)
+    }
+
+    fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
+        let hash = self.scene.hash().map_err(cupel_train::Error::work)?;
+        fingerprint(&("abundances of a large scene", hash, self.endmembers.values(), self.solver.convention()))
+    }
+
+    fn name(&self) -> &str {
+        "abundances"
+    }
+
+    fn total(&self) -> Option<u64> {
+        Some(self.scene.tiles() as u64)
+    }
+}
