@@ -287,6 +287,46 @@ fn a_stopped_run_goes_on_to_the_same_bits() {
     }
 }
 
+#[cfg(unix)]
+#[test]
+fn a_stopped_run_of_a_large_scene_goes_on_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    json(folder, "unmix simulate --pixels 176400 --bands 200 --materials 3 --seed 1 --out large.img --json");
+    let run = "unmix run large.img --truth large.endmembers.npy --method vca --checkpoint-every 1";
+    let printed = json(folder, &format!("{run} --out whole --quiet --json"));
+    assert!(printed["mean_sad_rad"].as_f64().unwrap() < 0.1, "{printed}");
+
+    // Once in each pass, by a signal that it can answer; and once by one that it cannot.
+    for (work, signal, code) in
+        [("survey", "-INT", Some(130)), ("abundances", "-TERM", Some(143)), ("abundances", "-KILL", None)]
+    {
+        let resume = if folder.join("parts").exists() { "--resume" } else { "" };
+        let mut child = command(folder, &format!("{run} --out parts --quiet {resume}")).spawn().unwrap();
+        let started = Instant::now();
+        let sets = || {
+            let sets = fs::read_dir(folder.join("parts/checkpoints").join(work)).into_iter().flatten().flatten();
+            sets.filter_map(|set| set.file_name().to_str()?.parse::<u64>().ok()).max().unwrap_or(0)
+        };
+        let before = sets();
+        while sets() <= before && started.elapsed() < Duration::from_secs(60) {
+            sleep(Duration::from_millis(2));
+        }
+        assert!(Command::new("kill").args([signal, &child.id().to_string()]).status().unwrap().success());
+        assert_eq!(child.wait().unwrap().code(), code, "{work} {signal}");
+        assert!(!folder.join("parts/finished.json").exists() && !folder.join("parts/abundances.hdr").exists());
+    }
+    json(folder, &format!("{run} --out parts --resume --quiet --json"));
+    for name in ["endmembers.npy", "abundances.img", "brightness.img", "reconstruction_error.img", "abundances.hdr"] {
+        let bytes = |run: &str| fs::read(folder.join(run).join(name)).unwrap();
+        assert!(bytes("whole") == bytes("parts"), "{name}");
+    }
+    let again = json(folder, &format!("{run} --out parts --resume --quiet --json"));
+    assert_eq!(again["reconstruction_rmse"], printed["reconstruction_rmse"]);
+    let (code, _, stderr) = cupel(folder, &format!("{run} --runs 2 --out two"));
+    assert!(code == Some(1) && stderr.contains("leave --runs out"), "{stderr}");
+}
+
 #[test]
 fn an_envi_scene_has_the_size_its_header_says() {
     let folder = tempfile::tempdir().unwrap();

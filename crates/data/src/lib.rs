@@ -25,7 +25,7 @@ pub use error::{Error, Place, Result};
 pub use field::Field;
 pub use file::{
     Class, Dataset, EnviHeader, Format, Interleave, Limits, TextRow, TextRows, Tiles, Variable, convert, open,
-    open_with, write_csv, write_envi, write_envi_array, write_mat, write_npy, write_npz, write_png,
+    open_with, write_csv, write_envi, write_envi_array, write_envi_header, write_mat, write_npy, write_npz, write_png,
 };
 pub use loader::{Loader, LoaderConfig};
 pub use nearest::nearest_name;

@@ -108,6 +108,18 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
+    /// Results of a stopped run are no longer there.
+    #[error(
+        "{} has {got} bytes, and {expected} were written before the run stopped; start it again with --force", path.display()
+    )]
+    LostResults {
+        /// The file.
+        path: PathBuf,
+        /// Bytes that were written.
+        expected: u64,
+        /// Bytes there are.
+        got: u64,
+    },
     /// A setting that cannot be.
     #[error("{name} = {got}: expected {expected}")]
     Setting {

@@ -3,7 +3,9 @@
 //!
 //! Endmembers lie at the corners of the cloud of pixels, so that a few pixels carry all that extraction needs: those
 //! furthest along random directions (the idea of the pixel purity index: Boardman, Kruse & Green, JPL 95-1, 23, 1995), of
-//! the spectra as they are and at unit norm, and an even sample of all for what lies between the corners. Both passes and
+//! the spectra as they are and at unit norm, and an even sample of all for what lies between the corners. What extraction
+//! needs of the moments of all pixels, noise and subspace, it estimates from the sample: 2^20 values determine the moments of
+//! some hundred bands to a few percent. Both passes and
 //! the extraction are [`Advance`](cupel_train::Advance)s, which stop, save and resume. Memory does not depend on the
 //! number of rows: one tile, the sample and a reduced picture are held.
 
@@ -15,7 +17,11 @@ pub use abundance_pass::AbundancePass;
 pub use results::{Streamed, StreamedEnding};
 pub use survey::Survey;
 
-use std::path::{Path, PathBuf};
+use std::{
+    fs::File,
+    io::Read,
+    path::{Path, PathBuf},
+};
 
 use cupel_data::{Axis, AxisKind, Dataset, Format, Tiles};
 
@@ -25,6 +31,8 @@ use crate::{Error, Result};
 const VALUES_IN_MEMORY: usize = 1 << 25;
 /// Values of a tile: 8 MiB as f32.
 const TILE_VALUES: usize = 1 << 21;
+/// Tiles by which a scene is known again.
+const HASHED_TILES: usize = 16;
 
 /// An ENVI image that is read in tiles of rows.
 #[derive(Debug)]
@@ -55,7 +63,8 @@ impl LargeScene {
     /// # Errors
     /// What the reader reports.
     pub fn open(path: &Path) -> Result<Option<Self>> {
-        Self::open_from(path, VALUES_IN_MEMORY)
+        // Other formats are read whole, and opening a compressed one takes time that their readers would need again.
+        if may_be_large(path) { Self::open_from(path, VALUES_IN_MEMORY) } else { Ok(None) }
     }
 
     /// The same for images of at least so many values.
@@ -147,11 +156,12 @@ impl LargeScene {
         Ok(usable)
     }
 
-    /// A hash of what a saved state is bound to: the size, and the first and the last tile.
+    /// A hash of what a saved state is bound to: the size, and some tiles from the first to the last.
     pub(crate) fn hash(&self) -> Result<[u8; 32]> {
         let mut hasher = blake3::Hasher::new();
-        for number in [0, self.tiles() - 1] {
-            let tile = self.tile(number)?;
+        let hashed = HASHED_TILES.min(self.tiles());
+        for part in 0..hashed {
+            let tile = self.tile(part * (self.tiles() - 1) / (hashed - 1).max(1))?;
             for place in &tile.places {
                 hasher.update(&(*place as u64).to_le_bytes());
             }
@@ -164,4 +174,17 @@ impl LargeScene {
         }
         Ok(*hasher.finalize().as_bytes())
     }
+}
+
+/// Whether a file is a header of ENVI, or has a byte for each value of a large scene.
+fn may_be_large(path: &Path) -> bool {
+    let Ok(mut file) = path.metadata().and_then(|metadata| match metadata.is_file() {
+        true => File::open(path),
+        false => Err(std::io::ErrorKind::InvalidInput.into()),
+    }) else {
+        return false;
+    };
+    let mut start = [0; 4];
+    let is_header = file.read_exact(&mut start).is_ok() && &start == b"ENVI";
+    is_header || file.metadata().is_ok_and(|metadata| metadata.len() >= VALUES_IN_MEMORY as u64)
 }

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, bail};
 use cupel::{
-    train::Policy,
+    train::{PerformanceMonitor, Policy},
     unmixing::{LargeScene, StreamedEnding, Truth, UnmixingConfig},
 };
 
@@ -28,8 +28,13 @@ pub fn run_large(settings: &Settings, scene: &LargeScene, output: Output) -> Res
     let bands = scene.band_axis().len();
     let truth = match settings.scene.truth.as_slice() {
         [] => None,
-        // The spectra alone: abundances of the truth are as large as the scene.
-        paths => Some(Truth::open(paths, rows, columns, bands)?.endmembers),
+        paths => {
+            let truth = Truth::open(paths, rows, columns, bands)?;
+            if truth.abundances.is_some() {
+                output.note("true abundances are not compared: they are as large as the scene");
+            }
+            Some(truth.endmembers)
+        }
     };
     let known = truth.as_ref().map(|truth| EndmemberCount::Fixed(truth.count()));
     let asked = match settings.scene.endmembers.or(known).unwrap_or(EndmemberCount::Auto) {
@@ -52,6 +57,9 @@ pub fn run_large(settings: &Settings, scene: &LargeScene, output: Output) -> Res
         return Ok(Some(Completed::Earlier(earlier)));
     }
     let mut run = open_run(&dir, settings, output)?;
+    if settings.profile {
+        run.set_monitor(PerformanceMonitor::new(&device.device));
+    }
     run.describe(&device, &casting, options.seed)?;
     let config = UnmixingConfig {
         method: settings.methods[0].into(),
@@ -70,6 +78,9 @@ pub fn run_large(settings: &Settings, scene: &LargeScene, output: Output) -> Res
         StreamedEnding::Done(streamed) => {
             write_json(&dir.join("metrics.json"), &streamed.summary)?;
             run.finish(&streamed.summary)?;
+            if settings.profile {
+                output.note(run.monitor().log_summary().trim_end());
+            }
             Ok(Some(Completed::Done(Box::new(Printed::of(streamed.summary)))))
         }
     }

@@ -10,7 +10,7 @@ mod write;
 
 pub use header::{EnviHeader, Interleave};
 pub(crate) use write::interleave_of;
-pub use write::{write_envi, write_envi_array};
+pub use write::{write_envi, write_envi_array, write_envi_header};
 
 use crate::{
     array::Array,

@@ -1,22 +1,25 @@
 //! [`AbundancePass`]: the second pass over a large scene.
 //!
-//! Every advance solves the pixels of one tile and appends the results to files beside the checkpoints. A checkpoint
-//! counts the tiles; what a killed process wrote after it is cut off when the run is resumed.
+//! Every advance solves the pixels of one tile and appends the results to three images. A checkpoint counts the tiles; what
+//! a killed process wrote after it is cut off when the run is resumed. The images get their headers, without which they are
+//! none, when all tiles are done.
 
 use std::{
-    fs::{File, OpenOptions},
-    io::{BufWriter, Seek, SeekFrom, Write},
+    fs::{self, File, OpenOptions},
+    io::{ErrorKind, Seek, SeekFrom, Write},
     path::{Path, PathBuf},
 };
 
+use cupel_data::{ElementType, EnviHeader, write_envi_header};
 use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
 use serde::{Deserialize, Serialize};
 
 use super::LargeScene;
 use crate::{
-    Abundances, Convention, Endmembers, Pixels, Result,
+    Abundances, Convention, Endmembers, Error, Pixels, Result,
     abundances::{Solver, at_scene_brightness},
     metrics::reconstruction_errors,
+    scene::numbered,
 };
 
 /// The longer side of the reduced picture.
@@ -34,6 +37,51 @@ pub(crate) struct Done {
     pub(crate) picture: Vec<f32>,
 }
 
+/// An image that grows by tiles.
+struct Image {
+    path: PathBuf,
+    file: File,
+    bands: Vec<String>,
+    description: &'static str,
+}
+
+impl Image {
+    fn open(dir: &Path, name: &str, bands: Vec<String>, description: &'static str) -> Result<Self> {
+        let path = dir.join(format!("{name}.img"));
+        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
+        let file = file.map_err(cupel_data::Error::io("write", &path))?;
+        Ok(Self { path, file, bands, description })
+    }
+
+    /// Goes behind so many pixels and cuts off what follows; the image is then none until it is whole.
+    fn rewind(&mut self, pixels: usize) -> Result<()> {
+        let header = self.path.with_extension("hdr");
+        match fs::remove_file(&header) {
+            Err(error) if error.kind() != ErrorKind::NotFound => {
+                return Err(cupel_data::Error::io("remove", &header)(error).into());
+            }
+            _ => {}
+        }
+        let io = |error| cupel_data::Error::io("write", &self.path)(error);
+        let end = (pixels * self.bands.len() * size_of::<f32>()) as u64;
+        let len = self.file.metadata().map_err(io)?.len();
+        if len < end {
+            return Err(Error::LostResults { path: self.path.clone(), expected: end, got: len });
+        }
+        self.file.set_len(end).map_err(io)?;
+        self.file.seek(SeekFrom::Start(end)).map_err(io)?;
+        Ok(())
+    }
+
+    /// Appends pixels whose bands are at `range` of each of the `width` numbers of a result.
+    fn append(&mut self, results: &[f32], width: usize, first: usize) -> Result<()> {
+        let bands = first..first + self.bands.len();
+        let numbers = results.chunks_exact(width).flat_map(|result| &result[bands.clone()]);
+        let bytes: Vec<u8> = numbers.flat_map(|value| value.to_le_bytes()).collect();
+        Ok(self.file.write_all(&bytes).map_err(cupel_data::Error::io("write", &self.path))?)
+    }
+}
+
 /// The pass that solves every pixel.
 pub struct AbundancePass<'a> {
     scene: &'a LargeScene,
@@ -41,43 +89,54 @@ pub struct AbundancePass<'a> {
     endmembers: &'a Endmembers,
     solver: Solver,
     bright: Endmembers,
-    path: PathBuf,
-    file: BufWriter<File>,
+    images: [Image; 3],
     pub(crate) done: Done,
     /// Distance of the pixels of the reduced picture.
     pub(crate) step: usize,
 }
 
 impl<'a> AbundancePass<'a> {
-    /// A pass that writes to `path`; `sample` decides the brightness where a convention needs one.
+    /// A pass that writes images into the folder `dir`; `sample` decides the brightness where a convention needs one.
     ///
     /// # Errors
-    /// A file that cannot be written, bands that differ.
+    /// Files that cannot be written, bands that differ.
     pub fn new(
         scene: &'a LargeScene,
         scale: f64,
         endmembers: &'a Endmembers,
         convention: Convention,
         sample: &Pixels,
-        path: &Path,
+        dir: &Path,
     ) -> Result<Self> {
-        let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(path);
-        let file = file.map_err(cupel_data::Error::io("write", path))?;
+        let solver = Solver::new(sample, endmembers, convention)?;
+        let bright = at_scene_brightness(sample, endmembers)?;
+        let images = [
+            Image::open(dir, "abundances", numbered(endmembers.count()), "abundance of each endmember")?,
+            Image::open(dir, "brightness", vec!["brightness".into()], "brightness relative to the endmembers")?,
+            Image::open(dir, "reconstruction_error", vec!["error".into()], "root mean square over bands")?,
+        ];
         let step = scene.rows.max(scene.columns).div_ceil(PICTURE_SIDE).max(1);
-        Ok(Self {
-            scene,
-            scale,
-            endmembers,
-            solver: Solver::new(sample, endmembers, convention)?,
-            bright: at_scene_brightness(sample, endmembers)?,
-            path: path.to_path_buf(),
-            file: BufWriter::new(file),
-            done: Done::default(),
-            step,
-        })
+        Ok(Self { scene, scale, endmembers, solver, bright, images, done: Done::default(), step })
     }
 
-    /// Numbers a pixel has in the file: its abundances, its brightness and its error.
+    /// Gives the images their headers. All tiles must be done.
+    ///
+    /// # Errors
+    /// Files that cannot be written.
+    pub fn write_headers(&self) -> Result<()> {
+        for image in &self.images {
+            let header = EnviHeader {
+                element: ElementType::F32,
+                band_names: image.bands.clone(),
+                description: image.description.into(),
+                ..EnviHeader::new(self.scene.rows, self.scene.columns, image.bands.len())
+            };
+            write_envi_header(&image.path, &header)?;
+        }
+        Ok(())
+    }
+
+    /// Numbers of a pixel: its abundances, its brightness and its error.
     pub(crate) fn width(&self) -> usize {
         self.endmembers.count() + 2
     }
@@ -114,25 +173,19 @@ impl<'a> AbundancePass<'a> {
                 self.done.picture.extend(line.chunks_exact(width).step_by(self.step).flatten());
             }
         }
-        let bytes: Vec<u8> = results.iter().flat_map(|v| v.to_le_bytes()).collect();
-        self.file.write_all(&bytes).map_err(cupel_data::Error::io("write", &self.path))?;
+        let mut first = 0;
+        for image in &mut self.images {
+            image.append(&results, width, first)?;
+            first += image.bands.len();
+        }
         self.done.tiles += 1;
         Ok(())
     }
 
-    /// The results so far are on the disk.
-    pub(crate) fn flush(&mut self) -> Result<()> {
-        Ok(self.file.flush().map_err(cupel_data::Error::io("write", &self.path))?)
-    }
-
-    /// Goes to the end of the tiles that are done and cuts off what follows.
+    /// Goes to the end of the tiles that are done.
     fn rewind(&mut self) -> Result<()> {
         let rows = (self.done.tiles * self.scene.tile_rows()).min(self.scene.rows);
-        let end = (rows * self.scene.columns * self.width() * size_of::<f32>()) as u64;
-        let io = |error| cupel_data::Error::io("write", &self.path)(error);
-        self.file.seek(SeekFrom::Start(end)).map_err(io)?;
-        self.file.get_ref().set_len(end).map_err(io)?;
-        Ok(())
+        self.images.iter_mut().try_for_each(|image| image.rewind(rows * self.scene.columns))
     }
 }
 
@@ -142,16 +195,16 @@ impl Advance for AbundancePass<'_> {
             self.rewind().map_err(cupel_train::Error::work)?;
         }
         self.solve().map_err(cupel_train::Error::work)?;
-        // Before the state that counts them is saved.
-        self.flush().map_err(cupel_train::Error::work)?;
         let done = (self.done.tiles >= self.scene.tiles()).then_some("all tiles solved");
         let rmse = (self.done.squared_error / self.done.pixels.max(1) as f64).sqrt();
         Ok(Progress { metrics: Metrics::from([("reconstruction_rmse", rmse)]), done })
     }
 
     fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
-        let synced = self.file.get_ref().sync_data().map_err(cupel_data::Error::io("write", &self.path));
-        synced.map_err(cupel_train::Error::work)?;
+        // On the disk before the state that counts them.
+        for Image { path, file, .. } in &self.images {
+            file.sync_data().map_err(cupel_data::Error::io("write", path)).map_err(cupel_train::Error::work)?;
+        }
         let picture: Vec<u8> = self.done.picture.iter().flat_map(|value| value.to_le_bytes()).collect();
         set.bytes("picture", &picture)?;
         set.json("abundances", &self.done)

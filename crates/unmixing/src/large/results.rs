@@ -1,13 +1,8 @@
 //! What unmixing a large scene gives, and the files it leaves.
 
-use std::{
-    fs::{self, File},
-    io::{BufReader, Read},
-    path::Path,
-    time::Instant,
-};
+use std::{path::Path, time::Instant};
 
-use cupel_data::{Array, EnviHeader, Values, write_envi, write_npy};
+use cupel_data::{Array, Values, write_npy};
 use cupel_report::{Cell, ColorMap, HeatMap, LineChart, MapPanel, Story, Table, write_report};
 use cupel_train::{Outcome, Policy, Run};
 
@@ -16,9 +11,6 @@ use crate::{
     Abundances, Agreement, Convention, Endmembers, Extraction, ExtractionConfig, Result, Suggestion, Summary,
     UnmixingConfig, scene::numbered, suggest,
 };
-
-/// Where results lie until all are there.
-const PARTIAL: &str = "results.partial";
 
 /// A large scene unmixed.
 #[derive(Clone, Debug)]
@@ -79,7 +71,9 @@ impl LargeScene {
         let config = UnmixingConfig { endmembers: count, ..config };
         let UnmixingConfig { method, restarts, seed, .. } = config;
         let mut extraction = Extraction::new(&sample, ExtractionConfig { method, endmembers: count, restarts, seed })?;
-        if let Outcome::Stopped { signal } = run.drive(&mut extraction, policy)? {
+        // One candidate takes longer than many tiles.
+        let each = Policy { save_every: 1, ..*policy };
+        if let Outcome::Stopped { signal } = run.drive(&mut extraction, &each)? {
             return Ok(StreamedEnding::Stopped { signal });
         }
         let steps = extraction.made();
@@ -88,12 +82,10 @@ impl LargeScene {
         let order = self.order(&extracted.endmembers, truth, &sample)?;
         let endmembers = extracted.endmembers.reordered(&order);
 
-        let partial = dir.join(PARTIAL);
-        let mut pass = AbundancePass::new(self, scale, &endmembers, config.abundance, &sample, &partial)?;
+        let mut pass = AbundancePass::new(self, scale, &endmembers, config.abundance, &sample, dir)?;
         if let Outcome::Stopped { signal } = run.drive(&mut pass, policy)? {
             return Ok(StreamedEnding::Stopped { signal });
         }
-        pass.flush()?;
         let agreement = truth.map(|truth| Agreement::of(&endmembers, truth)).transpose()?;
         let summary = Summary {
             method: method.name().into(),
@@ -110,9 +102,8 @@ impl LargeScene {
         };
         let all = vec![scale; count];
         let streamed = Streamed { config, endmembers: endmembers.scaled(&all), summary, suggestion, pixels: usable };
-        self.write_images(&pass, &partial, dir)?;
+        pass.write_headers()?;
         self.write_report(&streamed, &endmembers, &pass, dir)?;
-        fs::remove_file(&partial).map_err(cupel_data::Error::io("remove", &partial))?;
         Ok(StreamedEnding::Done(Box::new(streamed)))
     }
 
@@ -129,36 +120,6 @@ impl LargeScene {
         let total = |k: usize| shares.rows().map(|row| row[k]).sum::<f64>();
         order.sort_by(|&a, &b| total(b).total_cmp(&total(a)));
         Ok(order)
-    }
-
-    /// The numbers of every pixel as three images; NaN where a pixel could not be unmixed.
-    fn write_images(&self, pass: &AbundancePass<'_>, partial: &Path, dir: &Path) -> Result<()> {
-        let (rows, columns) = self.image_size();
-        let (width, count) = (pass.width(), pass.width() - 2);
-        let images = [
-            ("abundances", 0..count, numbered(count), "abundance of each endmember"),
-            ("brightness", count..count + 1, vec!["brightness".into()], "brightness relative to the endmembers"),
-            ("reconstruction_error", count + 1..width, vec!["error".into()], "root mean square over bands"),
-        ];
-        for (name, range, band_names, description) in images {
-            let header = EnviHeader {
-                band_names,
-                description: description.into(),
-                ..EnviHeader::new(rows, columns, range.len())
-            };
-            let io = |error| cupel_data::Error::io("read", partial)(error);
-            let mut reader = BufReader::new(File::open(partial).map_err(io)?);
-            let mut bytes = vec![0; columns * width * size_of::<f32>()];
-            write_envi(&dir.join(format!("{name}.img")), &header, |_, values: &mut [f32]| {
-                reader.read_exact(&mut bytes).map_err(io)?;
-                let (numbers, _) = bytes.as_chunks::<4>();
-                for (pixel, to) in numbers.chunks_exact(width).zip(values.chunks_exact_mut(range.len())) {
-                    to.iter_mut().zip(&pixel[range.clone()]).for_each(|(to, from)| *to = f32::from_le_bytes(*from));
-                }
-                Ok(())
-            })?;
-        }
-        Ok(())
     }
 
     fn write_report(

@@ -61,9 +61,9 @@ impl<'a> Survey<'a> {
         Self { scene, seed, directions, chosen, found }
     }
 
-    /// The largest value of the usable spectra, by which spectra are divided.
+    /// The largest value of the usable spectra, by which spectra are divided; 1 where none is positive.
     pub fn scale(&self) -> f64 {
-        f64::from(self.found.maximum)
+        if self.found.maximum > 0.0 { f64::from(self.found.maximum) } else { 1.0 }
     }
 
     /// Pixels that can be unmixed.

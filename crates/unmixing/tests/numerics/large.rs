@@ -1,12 +1,12 @@
 //! Scenes read in tiles give what they give when read whole.
 
 use cupel_data::{Array, EnviHeader, Interleave, Stream, Values, open, write_envi_array};
-use cupel_train::{Policy, Run};
+use cupel_train::{Advance, Metrics, Policy, Position, Progress, Run, SetReader, SetWriter};
 use cupel_unmixing::{
-    Abundances, Agreement, Convention, Endmembers, LargeScene, Method, Pixels, Streamed, StreamedEnding,
-    UnmixingConfig, mix, patches, smooth_endmembers,
+    AbundancePass, Abundances, Agreement, Convention, Endmembers, Error, LargeScene, Method, Pixels, Streamed,
+    StreamedEnding, Survey, UnmixingConfig, mix, patches, smooth_endmembers,
 };
-use std::path::Path;
+use std::{fs, io::Write, path::Path};
 
 const ROWS: usize = 50;
 const COLUMNS: usize = 40;
@@ -44,13 +44,57 @@ fn scene(path: &Path) -> (Endmembers, Vec<f32>) {
 }
 
 fn unmix(path: &Path, tile_rows: usize, dir: &Path, truth: &Endmembers) -> Streamed {
-    let large = LargeScene::open_from(path, 0).unwrap().unwrap().with_tile_rows(tile_rows);
+    let large = large(path, tile_rows);
     assert_eq!(large.tiles(), ROWS.div_ceil(tile_rows));
-    let config = UnmixingConfig { method: Method::Vca, ..UnmixingConfig::new(COUNT) };
-    let mut run = Run::in_memory();
-    match large.unmix(config, Some(COUNT), 12, Some(truth), &mut run, &Policy::default(), dir).unwrap() {
-        StreamedEnding::Done(streamed) => *streamed,
+    unmix_within(&large, dir, truth, &mut Run::in_memory()).unwrap()
+}
+
+fn large(path: &Path, tile_rows: usize) -> LargeScene {
+    LargeScene::open_from(path, 0).unwrap().unwrap().with_tile_rows(tile_rows)
+}
+
+fn unmix_within(large: &LargeScene, dir: &Path, truth: &Endmembers, run: &mut Run) -> Result<Streamed, Error> {
+    let config = UnmixingConfig { method: Method::Vca, seed: SEED, ..UnmixingConfig::new(COUNT) };
+    match large.unmix(config, Some(COUNT), 12, Some(truth), run, &POLICY, dir)? {
+        StreamedEnding::Done(streamed) => Ok(*streamed),
         StreamedEnding::Stopped { .. } => panic!("nobody stopped it"),
+    }
+}
+
+const SEED: u64 = 5;
+
+/// Every third tile is lost by a kill.
+const POLICY: Policy = Policy { save_every: 3, keep: 2 };
+
+/// Work that fails after some advances, as if its process were killed.
+struct Dies<W> {
+    work: W,
+    left: usize,
+}
+
+impl<W: Advance> Advance for Dies<W> {
+    fn advance(&mut self, at: Position) -> cupel_train::Result<Progress> {
+        if self.left == 0 {
+            return Err(cupel_train::Error::work(std::io::Error::other("killed")));
+        }
+        self.left -= 1;
+        self.work.advance(at)
+    }
+
+    fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
+        self.work.save(set)
+    }
+
+    fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
+        self.work.load(set)
+    }
+
+    fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
+        self.work.fingerprint()
+    }
+
+    fn name(&self) -> &str {
+        self.work.name()
     }
 }
 
@@ -94,7 +138,101 @@ fn tiles_of_any_size_give_what_the_whole_gives() {
             assert!((f64::from(*a) - b).abs() < 1e-4, "pixel {number}: {a} {b}");
         }
     }
-    assert!(dirs[0].join("report.html").exists() && !dirs[0].join("results.partial").exists());
+    assert!(dirs[0].join("report.html").exists());
+}
+
+#[test]
+fn a_killed_run_goes_on_to_the_same_bits() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scene.img");
+    let (truth, _) = scene(&path);
+    let large = large(&path, 4);
+    let whole = folder.path().join("whole");
+    fs::create_dir(&whole).unwrap();
+    let expected = unmix_within(&large, &whole, &truth, &mut Run::in_memory()).unwrap();
+    let bytes = |dir: &Path, name: &str| fs::read(dir.join(name)).unwrap();
+    let images = ["abundances.img", "brightness.img", "reconstruction_error.img", "abundances.hdr", "endmembers.npy"];
+
+    // Killed in the first pass, and as a rule between two checkpoints.
+    let dir = folder.path().join("parts");
+    let config = Metrics::from([("tile_rows", 4.0)]);
+    let config =
+        config.iter().map(|(name, value)| (name.to_string(), value)).collect::<std::collections::BTreeMap<_, _>>();
+    let mut run = Run::create(&dir, &config, false).unwrap();
+    run.set_quiet(true);
+    let mut survey = Dies { work: Survey::new(&large, SEED), left: 5 };
+    assert!(run.drive(&mut survey, &POLICY).unwrap_err().to_string().contains("killed"));
+    drop(run);
+    let resumed = || {
+        let mut run = Run::resume(&dir, &config, false).unwrap();
+        run.set_quiet(true);
+        run
+    };
+    let mut run = resumed();
+    let mut survey = Survey::new(&large, SEED);
+    assert!(matches!(run.drive(&mut survey, &POLICY), Ok(cupel_train::Outcome::Finished { .. })));
+    let sample = survey.pixels().unwrap();
+    let scale = survey.scale();
+    assert_eq!(survey.usable(), expected.pixels);
+
+    // Killed in the second, with half a tile behind the last checkpoint.
+    let endmembers = expected.endmembers.scaled(&[1.0 / scale; COUNT]);
+    let pass = |dir: &Path| {
+        fs::create_dir_all(dir).unwrap();
+        AbundancePass::new(&large, scale, &endmembers, Convention::Rescaled, &sample, dir).unwrap()
+    };
+    let finished = |run: &mut Run, work: &mut dyn Advance| {
+        matches!(run.drive(work, &POLICY), Ok(cupel_train::Outcome::Finished { .. }))
+    };
+    let uninterrupted = folder.path().join("uninterrupted");
+    let mut work = pass(&uninterrupted);
+    assert!(finished(&mut Run::in_memory(), &mut work));
+    work.write_headers().unwrap();
+    let mut dying = Dies { work: pass(&dir), left: 8 };
+    assert!(run.drive(&mut dying, &POLICY).is_err());
+    drop((run, dying));
+    assert!(bytes(&dir, "abundances.img").len() < bytes(&uninterrupted, "abundances.img").len());
+    fs::OpenOptions::new().append(true).open(dir.join("abundances.img")).unwrap().write_all(&[7; 99]).unwrap();
+    let mut work = pass(&dir);
+    assert!(finished(&mut resumed(), &mut work));
+    assert!(!dir.join("abundances.hdr").exists());
+    work.write_headers().unwrap();
+    for name in &images[..4] {
+        assert_eq!(bytes(&uninterrupted, name), bytes(&dir, name), "{name}");
+    }
+
+    // The whole of it, killed after everything but the end; and once more, when nothing is left to do.
+    let dir = folder.path().join("end");
+    let mut run = Run::create(&dir, &config, false).unwrap();
+    run.set_quiet(true);
+    for _ in 0..2 {
+        unmix_within(&large, &dir, &truth, &mut run).unwrap();
+        images.iter().for_each(|name| assert_eq!(bytes(&whole, name), bytes(&dir, name), "{name}"));
+    }
+
+    // Results that are gone are not taken for zeros.
+    fs::OpenOptions::new().write(true).open(dir.join("brightness.img")).unwrap().set_len(100).unwrap();
+    let message = unmix_within(&large, &dir, &truth, &mut run).unwrap_err().to_string();
+    assert!(message.contains("brightness.img has 100 bytes, and 8000 were written"), "{message}");
+    // Another scene is not the one that was begun.
+    let mut values = fs::read(&path).unwrap();
+    values.chunks_exact_mut(4).for_each(|value| value.copy_from_slice(&3.0f32.to_le_bytes()));
+    fs::write(&path, values).unwrap();
+    let changed = self::large(&path, 4);
+    assert!(run.drive(&mut Survey::new(&changed, SEED), &POLICY).unwrap_err().to_string().contains("survey"));
+}
+
+#[test]
+fn a_scene_without_usable_pixels_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("scene.img");
+    let array = Array::new(vec![6, 5, 4], Values::F32(vec![-9999.0; 120])).unwrap();
+    let header = EnviHeader { ignore_value: Some(-9999.0), ..EnviHeader::new(6, 5, 4) };
+    write_envi_array(&path, &header, &array).unwrap();
+    let large = large(&path, 2);
+    let config = UnmixingConfig { method: Method::Vca, ..UnmixingConfig::new(2) };
+    let ending = large.unmix(config, Some(2), 12, None, &mut Run::in_memory(), &POLICY, folder.path());
+    assert!(ending.unwrap_err().to_string().contains("a scene needs at least one pixel"));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Writing ENVI images: whole arrays in any interleave, or row by row, so that a scene may exceed memory.
 
 use crate::{
-    array::Array,
+    array::{Array, value_count},
     atomic::write_atomic,
     cube::transpose,
     element::{Element, ElementType, Values, map_values},
@@ -114,6 +114,30 @@ pub fn write_envi_array(path: &Path, header: &EnviHeader, array: &Array) -> Resu
     })
 }
 
+/// Writes the header of numbers that are already at `path`, beside them, with the ending `.hdr`: for images that grow over
+/// more than one run of a program. Returns the path of the header.
+///
+/// The numbers are of `header.element`, in `header.interleave`, with the least significant byte first.
+///
+/// # Errors
+/// [`Error::CannotHold`] when there are not as many bytes at `path` as `header` says; otherwise those of [`write_envi`].
+pub fn write_envi_header(path: &Path, header: &EnviHeader) -> Result<PathBuf> {
+    let header = EnviHeader { big_endian: false, header_offset: 0, ..header.clone() };
+    let header_path = check(path, &header)?;
+    let len = fs::metadata(path).map_err(Error::io("read", path))?.len();
+    let count = value_count(&[header.rows, header.columns, header.bands]);
+    let expected = count.and_then(|count| count.checked_mul(header.element.size_bytes())).map(|bytes| bytes as u64);
+    if expected != Some(len) {
+        let EnviHeader { rows, columns, bands, element, .. } = header;
+        let problem = format!("{rows} x {columns} x {bands} {element} are not the {len} bytes there are");
+        return Err(cannot(path, problem, "write the numbers again"));
+    }
+    write_atomic(&header_path, |text| {
+        text.write_all(header.text().as_bytes()).map_err(Error::io("write", &header_path))
+    })?;
+    Ok(header_path)
+}
+
 /// The interleave that the ending of a name asks for, where it is one of ENVI's.
 pub(crate) fn interleave_of(ending: &str) -> Option<Interleave> {
     match ending {
@@ -129,6 +153,25 @@ fn write_set(
     element: ElementType,
     numbers: impl FnOnce(&mut dyn Write) -> Result<()>,
 ) -> Result<PathBuf> {
+    let header_path = check(path, header)?;
+    let header = EnviHeader { element, big_endian: false, header_offset: 0, ..header.clone() };
+    write_atomic(&header_path, |text| {
+        write_atomic(path, |file| {
+            numbers(file)?;
+            file.flush().map_err(Error::io("write", path))?;
+            // Of a link, what it leads to: that is what the new header replaces.
+            match fs::canonicalize(&header_path) {
+                Ok(old) => fs::remove_file(old).map_err(Error::io("replace", &header_path)),
+                Err(_) => Ok(()),
+            }
+        })?;
+        text.write_all(header.text().as_bytes()).map_err(Error::io("write", &header_path))
+    })?;
+    Ok(header_path)
+}
+
+/// The path of the header, if its lists fit the image.
+fn check(path: &Path, header: &EnviHeader) -> Result<PathBuf> {
     let lists = [
         ("wavelengths", header.wavelengths_nm.len(), header.spectral_len()),
         ("widths of bands", header.widths_nm.len(), header.spectral_len()),
@@ -143,19 +186,6 @@ fn write_set(
     if header_path == path {
         return Err(cannot(path, "it has the name of its own header".into(), "end the name in .img"));
     }
-    let header = EnviHeader { element, big_endian: false, header_offset: 0, ..header.clone() };
-    write_atomic(&header_path, |text| {
-        write_atomic(path, |file| {
-            numbers(file)?;
-            file.flush().map_err(Error::io("write", path))?;
-            // Of a link, what it leads to: that is what the new header replaces.
-            match fs::canonicalize(&header_path) {
-                Ok(old) => fs::remove_file(old).map_err(Error::io("replace", &header_path)),
-                Err(_) => Ok(()),
-            }
-        })?;
-        text.write_all(header.text().as_bytes()).map_err(Error::io("write", &header_path))
-    })?;
     Ok(header_path)
 }
 
@@ -220,6 +250,20 @@ mod tests {
         assert_eq!(names(folder.path()), ["scene.hdr", "scene.img"]);
         assert_eq!(fs::read(folder.path().join("scene.hdr")).unwrap(), old);
         assert_eq!(fs::read(&path).unwrap(), [0, 0, 1, 0]);
+    }
+
+    #[test]
+    fn a_header_joins_the_numbers_it_describes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("scene.img");
+        fs::write(&path, [1, 0, 2, 0, 3, 0, 4, 0]).unwrap();
+        let header = EnviHeader { element: ElementType::U16, ..EnviHeader::new(2, 2, 1) };
+        let written = write_envi_header(&path, &header).unwrap();
+        let array = crate::open(written).unwrap().array(None).unwrap();
+        assert_eq!(array.values(), &Values::U16(vec![1, 2, 3, 4]));
+        let other = EnviHeader { bands: 2, ..header };
+        let message = write_envi_header(&path, &other).unwrap_err().to_string();
+        assert!(message.contains("2 x 2 x 2 u16 are not the 8 bytes there are"), "{message}");
     }
 
     #[test]
