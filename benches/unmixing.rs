@@ -10,11 +10,11 @@ use std::{
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use cupel::{
-    data::Stream,
+    data::{EnviHeader, Stream, write_envi},
     train::{Advance, Casting, Position, Trainer, device},
     unmixing::{
-        Abundances, Cnnaeu, Convention, Deeptrans, Endmembers, Extraction, ExtractionConfig, Image, LinearAutoencoder,
-        Method, Misicnet, Mixture, MixtureConfig, Network, Pixels, Scene, SparseConfig, Start, Unmixing,
+        AbundancePass, Abundances, Cnnaeu, Convention, Deeptrans, Endmembers, Extraction, ExtractionConfig, Image, LargeScene,
+        LinearAutoencoder, Method, Misicnet, Mixture, MixtureConfig, Network, Pixels, Scene, SparseConfig, Start, Survey, Unmixing,
         UnmixingConfig, Variational, VariationalConfig, mix, patches, smooth_endmembers, sparse_regression,
     },
 };
@@ -111,6 +111,39 @@ fn end_to_end(criterion: &mut Criterion) {
     }
 }
 
+/// One tile, here the whole scene, of each pass over a scene larger than memory; throughput counts pixels.
+fn tile_passes(criterion: &mut Criterion) {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join("tile passes");
+    std::fs::create_dir_all(&folder).expect("a folder beside the build");
+    let (pixels, spectra) = simulated(5);
+    let path = folder.join("scene.img");
+    let written = write_envi(&path, &EnviHeader::new(SIDE, SIDE, BANDS), |row, values: &mut [u16]| {
+        let line = &pixels.values()[row * SIDE * BANDS..(row + 1) * SIDE * BANDS];
+        values.iter_mut().zip(line).for_each(|(to, value)| *to = (value * 1e4).clamp(0.0, 65535.0) as u16);
+        Ok(())
+    });
+    written.expect("room for the scene");
+    let scene = LargeScene::open_from(&path, 0).expect("a readable file").expect("an ENVI image").with_tile_rows(SIDE);
+    let advance = |work: &mut dyn Advance| work.advance(Position::default()).expect("a tile");
+    let mut group = criterion.benchmark_group("tile_pass");
+    group.sample_size(20).throughput(Throughput::Elements(pixels.count() as u64));
+    let id = |pass: &str| BenchmarkId::new(pass, format!("{}/u16/cpu", shape(&pixels, 5)));
+    group.bench_function(id("survey"), |bencher| {
+        bencher.iter_batched(|| Survey::new(&scene, 1), |mut survey| advance(&mut survey), BatchSize::PerIteration);
+    });
+    group.bench_function(id("abundances"), |bencher| {
+        bencher.iter_batched(
+            || {
+                let pass = AbundancePass::new(&scene, 1e4, &spectra, Convention::Rescaled, &pixels, &folder);
+                pass.expect("bands that agree")
+            },
+            |mut pass| advance(&mut pass),
+            BatchSize::PerIteration,
+        );
+    });
+    group.finish();
+}
+
 /// One update of each comparison network, as the loop of training makes it.
 fn network_steps(criterion: &mut Criterion) {
     let image = Image::new(simulated(3).0, SIDE, SIDE).expect("an image");
@@ -187,5 +220,5 @@ fn mixture_steps(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, abundances, archetypes, network_steps, mixture_steps, sparse, end_to_end);
+criterion_group!(benches, abundances, archetypes, network_steps, mixture_steps, sparse, end_to_end, tile_passes);
 criterion_main!(benches);

@@ -1,12 +1,12 @@
 //! Scenes read in tiles give what they give when read whole.
 
 use cupel_data::{Array, EnviHeader, Interleave, Stream, Values, open, write_envi_array};
-use cupel_train::{Advance, Metrics, Policy, Position, Progress, Run, SetReader, SetWriter};
+use cupel_train::{Advance, Policy, Position, Progress, Run, SetReader, SetWriter};
 use cupel_unmixing::{
     AbundancePass, Abundances, Agreement, Convention, Endmembers, Error, LargeScene, Method, Pixels, Streamed,
     StreamedEnding, Survey, UnmixingConfig, mix, patches, smooth_endmembers,
 };
-use std::{fs, io::Write, path::Path};
+use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
 const ROWS: usize = 50;
 const COLUMNS: usize = 40;
@@ -155,9 +155,7 @@ fn a_killed_run_goes_on_to_the_same_bits() {
 
     // Killed in the first pass, and as a rule between two checkpoints.
     let dir = folder.path().join("parts");
-    let config = Metrics::from([("tile_rows", 4.0)]);
-    let config =
-        config.iter().map(|(name, value)| (name.to_string(), value)).collect::<std::collections::BTreeMap<_, _>>();
+    let config = BTreeMap::from([("tile_rows", 4)]);
     let mut run = Run::create(&dir, &config, false).unwrap();
     run.set_quiet(true);
     let mut survey = Dies { work: Survey::new(&large, SEED), left: 5 };
