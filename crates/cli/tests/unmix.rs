@@ -295,7 +295,7 @@ fn a_stopped_run_of_a_large_scene_goes_on_to_the_same_bits() {
     json(folder, "unmix simulate --pixels 176400 --bands 200 --materials 3 --seed 1 --out large.img --json");
     let run = "unmix run large.img --truth large.endmembers.npy --method vca --checkpoint-every 1";
     let printed = json(folder, &format!("{run} --out whole --quiet --json"));
-    assert!(printed["mean_sad_rad"].as_f64().unwrap() < 0.1, "{printed}");
+    assert!(printed["mean_sad_rad"].as_f64().unwrap() < 0.2, "{printed}");
 
     // Once in each pass, by a signal that it can answer; and once by one that it cannot.
     for (work, signal, code) in
