@@ -13,9 +13,10 @@ use cupel::{
     data::{EnviHeader, Stream, write_envi},
     train::{Advance, Casting, Position, Trainer, device},
     unmixing::{
-        AbundancePass, Abundances, Cnnaeu, Convention, Deeptrans, Endmembers, Extraction, ExtractionConfig, Image, LargeScene,
-        LinearAutoencoder, Method, Misicnet, Mixture, MixtureConfig, Network, Pixels, Scene, SparseConfig, Start, Survey, Unmixing,
-        UnmixingConfig, Variational, VariationalConfig, mix, patches, smooth_endmembers, sparse_regression,
+        AbundancePass, Abundances, Cnnaeu, Convention, Deeptrans, Endmembers, Extraction, ExtractionConfig, Image,
+        LargeScene, LinearAutoencoder, Method, Misicnet, Mixture, MixtureConfig, Network, Pixels, Scene, SparseConfig,
+        Start, Survey, Unmixing, UnmixingConfig, Variational, VariationalConfig, mix, patches, smooth_endmembers,
+        sparse_regression,
     },
 };
 

@@ -2,8 +2,8 @@
 
 mod compare;
 mod evaluate;
-mod mixture;
 mod large;
+mod mixture;
 mod run;
 mod scene;
 mod simulate;

@@ -63,6 +63,7 @@ pub(crate) struct Found {
 }
 
 /// How a training ended.
+#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is moved twice")]
 pub(crate) enum Trained {
     Found(Found),
     Stopped { signal: i32 },

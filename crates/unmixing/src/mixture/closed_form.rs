@@ -42,6 +42,14 @@ enum Model {
     Varied(Typical),
 }
 
+/// What the marginal likelihood depends on.
+pub(crate) struct Marginal<'a> {
+    pub(crate) plane: &'a Plane,
+    pub(crate) positions: &'a [f64],
+    pub(crate) ln_faces: &'a [f64],
+    pub(crate) chosen: &'a [usize],
+}
+
 /// All that changes from step to step.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -119,9 +127,14 @@ impl Mixture {
     }
 
     /// Points, positions, prior of the faces and pixels of the marginal likelihood; none where materials vary.
-    pub(crate) fn marginal(&self) -> Option<(&Plane, &[f64], &[f64], &[usize])> {
+    pub(crate) fn marginal(&self) -> Option<Marginal<'_>> {
         match &self.model {
-            Model::Noise { plane, .. } => Some((plane, &self.state.endmembers, &self.state.ln_faces, &self.chosen)),
+            Model::Noise { plane, .. } => Some(Marginal {
+                plane,
+                positions: &self.state.endmembers,
+                ln_faces: &self.state.ln_faces,
+                chosen: &self.chosen,
+            }),
             Model::Varied(_) => None,
         }
     }
@@ -130,7 +143,7 @@ impl Mixture {
     pub(crate) fn covariance_root(&self) -> Vec<f64> {
         let count = self.count();
         let covariance = match self.marginal() {
-            Some((plane, positions, ln_faces, chosen)) => {
+            Some(Marginal { plane, positions, ln_faces, chosen }) => {
                 let (sums, _) = pass(plane, positions, count, ln_faces, Some(chosen), 1.0);
                 inverse(&regular(sums.weights, count), count).0
             }
@@ -161,7 +174,7 @@ impl Mixture {
         let mean: Vec<f64> = (0..width).map(|i| draws.iter().skip(i).step_by(width).sum::<f64>() / number).collect();
         let bands = self.start.bands();
         let mut of_draws = vec![0.0; self.count() * bands];
-        if let Some((plane, ..)) = self.marginal() {
+        if let Some(Marginal { plane, .. }) = self.marginal() {
             let middle = plane.lift(&mean, bands)?;
             for draw in draws.chunks_exact(width) {
                 let drawn = plane.lift(draw, bands)?;

@@ -11,7 +11,10 @@ use rand::RngExt;
 use rand_distr::{Distribution, StandardNormal};
 use serde::{Deserialize, Serialize};
 
-use super::{closed_form::Mixture, posterior::pass};
+use super::{
+    closed_form::{Marginal, Mixture},
+    posterior::pass,
+};
 use crate::{Error, Result};
 
 /// Steps that adapt the step size before draws are kept.
@@ -81,7 +84,7 @@ impl<'a> Nuts<'a> {
     /// # Errors
     /// [`Error::Setting`] where materials vary: their endmembers maximise no likelihood of the scene.
     pub fn new(mixture: &'a Mixture, samples: usize, seed: u64) -> Result<Self> {
-        let Some((_, centre, _, _)) = mixture.marginal() else {
+        let Some(Marginal { positions: centre, .. }) = mixture.marginal() else {
             return Err(Error::Setting {
                 name: "inference",
                 got: "nuts where materials vary".into(),
@@ -127,7 +130,7 @@ impl<'a> Nuts<'a> {
 
     /// Density and force in scaled coordinates.
     fn density(&self, at: &[f64]) -> (f64, Vec<f64>) {
-        let Some((plane, _, ln_faces, chosen)) = self.mixture.marginal() else {
+        let Some(Marginal { plane, ln_faces, chosen, .. }) = self.mixture.marginal() else {
             unreachable!("a sampler is only made where there is a marginal likelihood")
         };
         let count = self.mixture.count();

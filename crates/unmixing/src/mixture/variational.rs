@@ -633,7 +633,7 @@ impl Fit for Variational {
             sum_fixed(local) + (ln_gamma(alpha.clone()).sum() - constant * count as f64) * pixels as f64;
         if self.start.brightness.is_some() {
             let light = model.light.base();
-            let (mean, ln_tau) = (light.clone().slice([0..1]), light.slice([1..2]));
+            let (mean, ln_tau) = (light.clone().narrow(0, 0, 1), light.narrow(0, 1, 1));
             let off = (ln_brightness - mean) / ln_tau.clone().exp();
             divergence = divergence + sum_fixed(off.clone() * off).mul_scalar(0.5) + ln_tau * pixels as f64;
         }
