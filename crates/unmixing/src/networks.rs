@@ -39,11 +39,11 @@ pub trait Network: Fit {
     /// A device that cannot be read, numbers that are not finite.
     fn decode(&self, model: &Self::Model, casting: &Casting, device: &Device) -> Result<(Endmembers, Abundances)>;
 
-    /// The training of this seed, with at most `steps` updates, rounded up to whole epochs.
+    /// The training of this seed, with its own number of updates or `steps` of them, rounded up to whole epochs.
     fn training(&self, seed: u64, steps: Option<u64>) -> TrainerConfig {
         let mut stage = self.stage();
         if let Some(steps) = steps {
-            stage.epochs = stage.epochs.min(steps.div_ceil(self.steps_per_epoch())).max(1);
+            stage.epochs = steps.div_ceil(self.steps_per_epoch()).max(1);
         }
         TrainerConfig { name: format!("{}-seed-{seed}", self.name()), seed, stage, ..TrainerConfig::default() }
     }

@@ -33,7 +33,7 @@ pub struct UnmixingConfig {
     pub restarts: u32,
     /// Settings of [`Method::Pmm`].
     pub mixture: MixtureConfig,
-    /// Most updates of a network, rounded up to whole epochs; `None` for the method's own number.
+    /// Updates of a network, rounded up to whole epochs; `None` for the method's own number.
     pub steps: Option<u64>,
     /// Seed of all random draws.
     pub seed: u64,

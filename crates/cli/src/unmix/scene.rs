@@ -50,7 +50,7 @@ pub struct SceneArguments {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub restarts: u32,
 
-    /// Most updates of a network, rounded up to whole epochs [default: chosen by the method]
+    /// Updates of a network, rounded up to whole epochs [default: chosen by the method]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     pub steps: Option<u64>,
 

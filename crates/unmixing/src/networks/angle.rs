@@ -9,8 +9,8 @@
 use burn::tensor::{FloatDType, Tensor};
 use cupel_kernels::mean_fixed;
 
-/// Cosines are kept this far from -1 and 1, where the arc cosine has no derivative; 1.4e-3 rad.
-const LEAST_SINE_SQUARE: f64 = 1e-6;
+/// Cosines are kept this far from -1 and 1, where the arc cosine has no derivative: angles below 1.4e-3 rad count as that.
+const LEAST_GAP: f64 = 1e-6;
 /// Added to products of norms, so that a spectrum of zeros has an angle.
 const TINY: f64 = 1e-12;
 
@@ -56,5 +56,5 @@ impl Mixed {
 
 /// The arc cosine, kept off its ends.
 pub(super) fn angle<const D: usize>(cosine: Tensor<D>) -> Tensor<D> {
-    cosine.clamp(LEAST_SINE_SQUARE - 1.0, 1.0 - LEAST_SINE_SQUARE).acos()
+    cosine.clamp(LEAST_GAP - 1.0, 1.0 - LEAST_GAP).acos()
 }

@@ -152,7 +152,7 @@ fn a_stopped_run_goes_on_to_the_same_bits() {
     for library in [Some(&library), None] {
         let work = || Sunsal::new(&pixels, 3, library, 4).unwrap();
         let whole = complete(&mut work());
-        for stop in [1, 2, 4] {
+        for stop in [2, 4] {
             let folder = tempfile::tempdir().unwrap();
             let dir = folder.path().join("run");
             let mut cut = Until(work(), stop);
