@@ -2,7 +2,7 @@
 //!
 //! Each is an autoencoder whose decoder is the linear mixture: abundances, which are non-negative and sum to one by their making, times
 //! non-negative endmembers, which are the decoder's weights. They differ in how the abundances come about and in the loss. Settings are
-//! those of the papers or of their authors' programs unless the module says otherwise; none was tuned on a truth.
+//! those of the papers or of their authors' programs unless the module says otherwise; docs/unmixing.md says which of them were settled with a truth in sight.
 
 mod angle;
 mod cnnaeu;
