@@ -178,7 +178,7 @@ fn the_mixture_model_has_intervals_and_every_inference_runs() {
         }
         assert!(folder.join(name).join("figures/intervals.png").is_file(), "{name}");
     }
-    let samples = open(&folder.join("svi/abundance_samples.npy")).unwrap();
+    let samples = open(folder.join("svi/abundance_samples.npy")).unwrap();
     assert_eq!(samples.variables()[0].shape(), [20, 20, 20, 3]);
     for (line, expected) in [
         ("--method pmm --guide amortised", "say --inference svi too"),

@@ -64,8 +64,8 @@ pub(crate) fn shares(text: &str) -> Shares {
 }
 
 fn alleles(genotype: &str) -> Vec<&str> {
-    let base = |byte: &u8| matches!(byte, b'a' | b'c' | b'g' | b't');
-    if genotype.len() == 2 && genotype.as_bytes().iter().all(|byte| base(byte)) {
+    let bases = genotype.bytes().all(|byte| matches!(byte, b'a' | b'c' | b'g' | b't'));
+    if genotype.len() == 2 && bases {
         return vec![&genotype[..1], &genotype[1..]];
     }
     genotype.split('/').map(str::trim).filter(|allele| !allele.is_empty()).collect()

@@ -222,9 +222,9 @@ fn write_ids(encoder: &Encoder, places: &[Vec<u32>], drafts: &mut [Reading], row
         }
         for (field, coding) in encoder.codings().iter().enumerate() {
             let Coding::Category { back_off, .. } = coding else { continue };
-            for row in 0..block {
+            for (row, &position) in positions[field][..block].iter().enumerate() {
                 let fallback = fall_back(back_off.iter().map(|(other, first)| (positions[*other][row], *first)));
-                files[field].0.write(&id_of(positions[field][row], fallback).to_le_bytes())?;
+                files[field].0.write(&id_of(position, fallback).to_le_bytes())?;
             }
         }
         done += block as u64;

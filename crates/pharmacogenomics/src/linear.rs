@@ -76,7 +76,8 @@ impl Linear {
             let (got, expected) = (config.inverse_penalty.to_string(), "a number above 0".to_string());
             return Err(Error::Setting { name: "inverse_penalty", got, expected });
         }
-        if !(0.0..1.0).contains(&config.tokens.unknown) || !(config.copies >= 0.0 && config.copies.is_finite()) {
+        let copies = config.copies >= 0.0 && config.copies.is_finite();
+        if !(copies && (0.0..1.0).contains(&config.tokens.unknown)) {
             let got = format!("{}, {}", config.tokens.unknown, config.copies);
             let expected = "a share from 0 up to but not including 1, and a weight of at least 0".to_string();
             return Err(Error::Setting { name: "unknown, copies", got, expected });

@@ -46,7 +46,7 @@ impl WithSimd for Spread<'_> {
                             *line = enter(simd, *line);
                         }
                         for w in 0..4 {
-                            let column = enter(simd, [square[0][w], square[1][w], square[2][w], square[3][w]]);
+                            let column = enter(simd, square.map(|line| line[w]));
                             for (h, &value) in column.iter().enumerate() {
                                 target.add((h * 4 + w) * point_len).cast::<S::f32s>().write_unaligned(value);
                             }
@@ -63,7 +63,7 @@ impl WithSimd for Spread<'_> {
                         *line = enter(pulp::Scalar, *line);
                     }
                     for w in 0..4 {
-                        let column = enter(pulp::Scalar, [square[0][w], square[1][w], square[2][w], square[3][w]]);
+                        let column = enter(pulp::Scalar, square.map(|line| line[w]));
                         for (h, value) in column.into_iter().enumerate() {
                             self.transformed[(h * 4 + w) * point_len + to + channel] = value;
                         }
@@ -125,8 +125,7 @@ impl Collect<'_> {
                             *line = leave(simd, products);
                         }
                         for w in 0..OUTPUTS {
-                            let column: [S::f32s; OUTPUTS] =
-                                leave(simd, [square[0][w], square[1][w], square[2][w], square[3][w]]);
+                            let column: [S::f32s; OUTPUTS] = leave(simd, square.map(|line| line[w]));
                             for (h, &value) in column.iter().enumerate() {
                                 target.add(h * line + w * self.cell).cast::<S::f32s>().write_unaligned(value);
                             }
