@@ -10,7 +10,8 @@
 //! Exact zeros have a probability of their own, so that there is nothing to regularise: a simplex that is too large puts
 //! its pixels on none of its faces, and one of twice the volume halves the density within.
 //!
-//! `P(w >= 0)` is taken as the product over its coordinates, which is exact wherever only one border is near.
+//! `P(w >= 0)` is taken as the product over its coordinates, which is exact wherever only one border is near. The mean is that of every
+//! coordinate cut off alone, brought back to the sum of one: it is exact far from the borders, and within .005 near one.
 
 use super::normal::{hazard, ln_cdf};
 
@@ -404,7 +405,7 @@ mod tests {
             let tolerance = if *variance > 0.1 { 0.15 } else { 1e-3 };
             assert!((sums.ln_evidence - total.ln()).abs() < tolerance, "{x:?}: {} {}", sums.ln_evidence, total.ln());
             let expected = (parts[1] + 0.5 * first) / total;
-            assert!((mean[1] - expected).abs() < tolerance, "{x:?}: {mean:?} {expected}");
+            assert!((mean[1] - expected).abs() < tolerance.max(5e-3), "{x:?}: {mean:?} {expected}");
             assert!((mean[0] + mean[1] - 1.0).abs() < 1e-12);
             assert!((sums.faces.iter().sum::<f64>() - 1.0).abs() < 1e-12);
         }

@@ -310,7 +310,8 @@ impl Variational {
                     *square += (0..rows).map(|row| factors[row * globals + at].powi(2)).sum::<f64>();
                 }),
                 _ => squares.iter_mut().enumerate().for_each(|(at, square)| {
-                    *square += factors[at * globals..at * globals + at].iter().map(|f| f * f).sum::<f64>();
+                    let others: f64 = factors[at * globals..at * globals + at].iter().map(|f| f * f).sum();
+                    *square *= 1.0 + others / globals as f64;
                 }),
             }
         }
@@ -490,12 +491,17 @@ impl VariationalModel {
     /// A draw of the logarithm of the endmembers, from standard normal `own`, `[endmember, band]`, and `shared`, `[1, rank]`.
     fn ln_endmembers(&self, guide: Guide, own: &Tensor<2>, shared: Tensor<2>) -> Tensor<2> {
         let [count, bands] = own.dims();
-        let independent = self.ln_endmembers.base() + self.ln_deviations.base().exp() * own.clone();
+        let deviations = self.ln_deviations.base().exp();
+        let independent = self.ln_endmembers.base() + deviations.clone() * own.clone();
         match (guide, &self.factors) {
             (Guide::LowRank, Some(factors)) => independent + shared.matmul(factors.base()).reshape([count, bands]),
             (Guide::FullGlobals, Some(factors)) => {
+                // In units of the deviations, and of a size together that does not grow with their number: the optimiser's steps
+                // have one length for all.
+                let globals = count * bands;
                 let below = factors.base().tril(-1).transpose();
-                independent + own.clone().reshape([1, count * bands]).matmul(below).reshape([count, bands])
+                let others = own.clone().reshape([1, globals]).matmul(below).reshape([count, bands]);
+                independent + deviations * others.mul_scalar(1.0 / (globals as f64).sqrt())
             }
             _ => independent,
         }
