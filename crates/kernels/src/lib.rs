@@ -1,7 +1,7 @@
 //! Burn operations that are faster, or more exact, than the stock ones.
 //!
 //! Every operation is a free function on tensors. It runs a body of its own where it has one, which is on Burn's CPU backend
-//! flex, in training too; everywhere else it is its [`reference`]: the same function of tensor operations only. No operation
+//! flex, in training too; everywhere else it is its [`mod@reference`]: the same function of tensor operations only. No operation
 //! panics because a backend lacks it, and [`set_own_kernels`] turns all own bodies off.
 //!
 //! The crate knows nothing of the rest of cupel. How to add an operation is in `docs/kernels.md`.
