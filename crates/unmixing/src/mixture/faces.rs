@@ -377,7 +377,7 @@ mod tests {
         assert!((ln_determinant - f64::ln(by_hand)).abs() < 1e-13);
     }
 
-    /// Evidence and mean abundance on a segment, where the borders are exact, against numerical integration.
+    /// Evidence on a segment, where one border is exact, and the mean abundance, which is not quite, against numerical integration.
     #[test]
     fn two_materials_agree_with_numerical_integration() {
         let positions = [0.0, 0.0, 1.0, 0.5];
