@@ -1,5 +1,5 @@
 """Arrays pass between cupel and NumPy or SciPy in both directions without a changed number, images between it and Spectral
-Python, and images of astropy and tifffile are read.
+Python, and images of astropy and tifffile, HDF5 of h5py and MATLAB 7.3 of hdf5storage are read.
 
   exchange.py CUPEL FOLDER     the binary, and a folder that is emptied first
 """
@@ -9,6 +9,8 @@ import shutil
 import subprocess
 import sys
 
+import h5py
+import hdf5storage
 import numpy as np
 import scipy.io
 import spectral.io.envi
@@ -81,6 +83,8 @@ def main():
     images = envi() + others()
     versions = f"Spectral Python {spectral.__version__}, tifffile {tifffile.__version__} and astropy {astropy_version}"
     print(f"{images} images pass between cupel and {versions} with equal numbers")
+    print(f"{hdf5()} data sets of h5py {h5py.__version__} (HDF5 {h5py.version.hdf5_version}) are read with equal numbers")
+    print(f"{matlab()} arrays of hdf5storage {hdf5storage.__version__} are read as MATLAB 7.3 with equal numbers")
 
 
 WAVELENGTHS = [400.0, 550.25, 1000 / 1.5, 2500.0]
@@ -88,7 +92,7 @@ WAVELENGTHS = [400.0, 550.25, 1000 / 1.5, 2500.0]
 
 def image(kind):
     """Rows, columns and bands of different lengths."""
-    if np.dtype(kind).kind == "f":
+    if np.dtype(kind).kind in "fc":
         return random.normal(size=(6, 5, 4)).astype(kind)
     return random.integers(0, 100, size=(6, 5, 4)).astype(kind)
 
@@ -132,6 +136,50 @@ def others():
             np.testing.assert_array_equal(np.load(back), array, err_msg=f"TIFF, {kind}, {options}")
             count += 1
     return count
+
+
+KINDS = ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", "c8", "c16", "?")
+
+
+def hdf5():
+    count = 0
+    storages = [
+        {},
+        {"chunks": (4, 3, 2)},
+        {"chunks": (4, 3, 2), "compression": "gzip", "compression_opts": 9},
+        {"chunks": (5, 5, 4), "compression": "gzip", "shuffle": True, "fletcher32": True},
+        {"chunks": (2, 2, 2), "maxshape": (None, 5, None), "fletcher32": True},
+        {"chunks": (2, 2, 2), "maxshape": (None, None, None), "shuffle": True},
+    ]
+    for version in ("earliest", "latest"):
+        file, back = FOLDER / f"{version}.h5", FOLDER / "hdf5.npy"
+        given = {}
+        with h5py.File(file, "w", libver=version, userblock_size=512 if version == "latest" else 0) as target:
+            for order in "<>":
+                for kind in KINDS:
+                    name = f"group/{'big' if order == '>' else 'little'}_{kind.strip('?') or 'b1'}"
+                    given[name] = image(kind if kind[0] != "?" else "u1").astype(np.dtype(kind).newbyteorder(order))
+                    target.create_dataset(name, data=given[name], **storages[count % len(storages)])
+                    count += 1
+        for name, array in given.items():
+            convert(file, back, "--variable", name, "--force")
+            np.testing.assert_array_equal(np.load(back), array, err_msg=f"{file} {name}")
+    return count
+
+
+def matlab():
+    """Reversed axes, logicals, complex numbers and structs by the hands of others."""
+    given = {f"x{kind}": image(kind) for kind in KINDS if kind not in ("f2", "c8", "c16", "?")}
+    given |= {"z": image("f8") + 1j * image("f8"), "truth": image("u1") > 50, "s": {"Y": image("f4")[0]}}
+    hdf5storage.savemat(str(FOLDER / "storage.mat"), given, format="7.3", oned_as="row")
+    back = FOLDER / "matlab.npy"
+    for name, array in given.items():
+        name, array = ("s.Y", array["Y"]) if name == "s" else (name, array)
+        convert(FOLDER / "storage.mat", back, "--variable", name, "--force")
+        got = np.load(back)
+        assert got.dtype == array.dtype, f"{name}: {got.dtype} from {array.dtype}"
+        np.testing.assert_array_equal(got, array, err_msg=f"MATLAB 7.3, {name}")
+    return len(given)
 
 
 def header(path):

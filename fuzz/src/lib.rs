@@ -1,7 +1,7 @@
 //! Reads everything that a file of arbitrary bytes holds; errors are fine, panics and endless loops are findings.
 //!
 //! `cargo +nightly fuzz run npy fuzz/corpus/npy crates/data/tests/fixtures` from the root of the repository; the targets
-//! are `npy`, `npz`, `mat`, `delimited`, `png`, `envi`, `fits`, `tiff` and `jpeg`.
+//! are `npy`, `npz`, `mat`, `delimited`, `png`, `envi`, `fits`, `tiff`, `jpeg` and `hdf5`.
 
 use cupel_data::{Limits, open_with};
 use std::{io::Write, path::Path};

@@ -17,7 +17,7 @@ const LARGEST_READ_VALUES: usize = 1 << 27;
 /// Texts longer than this are cut in the listing (not in the JSON).
 const LONGEST_SHOWN: usize = 60;
 
-/// List and convert files: NPY, NPZ, MATLAB, ENVI, FITS, TIFF, PNG, JPEG, CSV and its kin
+/// List and convert files: NPY, NPZ, MATLAB, HDF5, ENVI, FITS, TIFF, PNG, JPEG, CSV and its kin
 #[derive(Subcommand)]
 pub enum Command {
     Info(Info),

@@ -287,6 +287,26 @@ fn a_stopped_run_goes_on_to_the_same_bits() {
     }
 }
 
+#[test]
+fn scenes_in_hdf5_and_matlab_7_3_are_unmixed() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/tests/fixtures");
+    for name in ["scene.h5", "scene_7_3.mat"] {
+        fs::copy(fixtures.join(name), folder.join(name)).unwrap();
+        let run = json(folder, &format!("unmix run {name} --method nfindr --seed 1 --quiet --json --out {name}-run"));
+        assert_eq!(run["endmembers"], 3);
+        assert!(run["mean_sad_rad"].as_f64().unwrap() < 1e-3, "{name}: {run}");
+        assert!(run["abundance_rmse"]["fcls"].as_f64().unwrap() < 1e-3, "{name}: {run}");
+        let listing = json(folder, &format!("data info {name} --json"));
+        assert!(["HDF5", "MATLAB 7.3"].contains(&listing["format"].as_str().unwrap()), "{listing}");
+    }
+    let maps = |run: &str| open(folder.join(run).join("abundances.npy")).unwrap().array(None).unwrap();
+    assert_eq!(maps("scene.h5-run"), maps("scene_7_3.mat-run"));
+    assert_eq!(cupel(folder, "data convert scene_7_3.mat Y.npy --variable Y").0, Some(0));
+    assert_eq!(open(folder.join("Y.npy")).unwrap().variables()[0].shape(), [20, 36]);
+}
+
 #[cfg(unix)]
 #[test]
 fn a_stopped_run_of_a_large_scene_goes_on_to_the_same_bits() {

@@ -4,6 +4,7 @@ mod formats {
     mod delimited;
     mod envi;
     mod fits;
+    mod hdf5;
     mod hostile;
     mod matlab;
     mod mutants;

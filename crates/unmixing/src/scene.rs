@@ -241,7 +241,7 @@ fn lookup<'a>(dataset: &'a Dataset, name: &str) -> Option<&'a Variable> {
 fn holds_one_array(dataset: &Dataset) -> bool {
     match dataset.format() {
         Format::Npy | Format::Delimited | Format::Envi => true,
-        Format::Fits | Format::Tiff => {
+        Format::Fits | Format::Tiff | Format::Hdf5 => {
             dataset.variables().iter().filter(|v| matches!(v.class(), Class::Number(_))).count() == 1
         }
         _ => false,

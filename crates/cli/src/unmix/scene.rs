@@ -22,7 +22,7 @@ pub const MOST_ENDMEMBERS: usize = 12;
 /// What to unmix.
 #[derive(Args, Clone, Debug, Serialize)]
 pub struct SceneArguments {
-    /// The scene: ENVI, MATLAB, NPY, NPZ, FITS, TIFF or CSV; its format is found by its content
+    /// The scene: ENVI, MATLAB, HDF5, NPY, NPZ, FITS, TIFF or CSV; its format is found by its content
     #[arg(value_name = "FILE")]
     pub file: PathBuf,
 

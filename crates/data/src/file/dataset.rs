@@ -11,7 +11,7 @@ use crate::{
         envi::{self, EnviHeader},
         fits,
         guard::guarded,
-        jpeg,
+        hdf5, jpeg,
         limits::Limits,
         mat, npy, npz,
         origin::Origin,
@@ -40,6 +40,10 @@ pub enum Format {
     Npz,
     /// MATLAB 5 to 7, compressed or not.
     Matlab,
+    /// MATLAB 7.3, which is HDF5 with conventions of its own.
+    Matlab73,
+    /// HDF5, and NetCDF 4, which is HDF5.
+    Hdf5,
     /// Text with one record per line and a delimiter between fields: CSV, TSV and their kin.
     Delimited,
     /// Portable network graphics.
@@ -61,6 +65,8 @@ impl Format {
             Self::Npy => "NPY",
             Self::Npz => "NPZ",
             Self::Matlab => "MATLAB",
+            Self::Matlab73 => "MATLAB 7.3",
+            Self::Hdf5 => "HDF5",
             Self::Delimited => "CSV/TSV",
             Self::Png => "PNG",
             Self::Envi => "ENVI",
@@ -173,6 +179,7 @@ pub(crate) enum Content {
     Npy(npy::Header),
     Npz(npz::Archive),
     Matlab(mat::Directory),
+    Hdf5(hdf5::Directory),
     Delimited(delimited::Layout),
     Png,
     Envi(envi::Envi),
@@ -187,6 +194,8 @@ impl Dataset {
             Content::Npy(_) => Format::Npy,
             Content::Npz(_) => Format::Npz,
             Content::Matlab(_) => Format::Matlab,
+            Content::Hdf5(directory) if directory.is_matlab() => Format::Matlab73,
+            Content::Hdf5(_) => Format::Hdf5,
             Content::Delimited(_) => Format::Delimited,
             Content::Png => Format::Png,
             Content::Envi(_) => Format::Envi,
@@ -293,8 +302,8 @@ impl Dataset {
     /// The array of this name, or the only one, in pieces of `len` positions along one of its [`axes`](Dataset::axes); the
     /// last piece may be shorter.
     ///
-    /// ENVI images, NPY and FITS are mapped: of these no more than one piece is in memory,
-    /// however large the file. Other formats are read whole first.
+    /// ENVI images, NPY and FITS are mapped, and of HDF5 (and MATLAB 7.3) only the chunks with the piece in them are decoded: of
+    /// these no more than one piece is in memory, however large the file. Other formats are read whole first.
     ///
     /// # Errors
     /// Those of [`Dataset::array`]; [`Error::MissingAxis`] when there is no such axis; [`Error::Setting`] when `len` is 0. The
@@ -327,6 +336,10 @@ impl Dataset {
                 Pieces::Raw(Arc::new(Raw::new(file, layout, &self.origin)?))
             }
             Content::Fits(fits) => Pieces::Raw(Arc::new(fits.raw(&self.file(), position, &self.origin)?)),
+            Content::Hdf5(directory) => match directory.pieces(position, &self.origin) {
+                Some(pieces) => Pieces::Hdf5(pieces),
+                None => Pieces::Whole(dressing.dress(self.read(position)?.into_cube()?)?),
+            },
             _ => Pieces::Whole(dressing.dress(self.read(position)?.into_cube()?)?),
         };
         Tiles::new(pieces, dressing, along, len)
@@ -369,6 +382,13 @@ impl Dataset {
                     None => Err(self.wrong_class(variable, "text", "not all its cells are text".into())),
                 }
             }
+            (Content::Hdf5(directory), Class::Text | Class::Cell) => {
+                let origin = &self.origin;
+                match guarded(origin, || directory.read_text(position, &self.limits, origin))? {
+                    Some(text) => Ok(text),
+                    None => Err(self.wrong_class(variable, "text", "not all its cells are text".into())),
+                }
+            }
             (Content::Envi(envi), Class::Text) => Ok(envi.text(position).unwrap_or_default()),
             _ => Err(self.wrong_class(variable, "text", "read it as an array".into())),
         }
@@ -397,6 +417,7 @@ impl Dataset {
             Content::Npy(header) => npy::read_array(&mut file, header, origin),
             Content::Npz(archive) => archive.read(&mut file, position, origin),
             Content::Matlab(directory) => directory.read_array(&mut file, position, &self.limits, origin),
+            Content::Hdf5(directory) => guarded(origin, || directory.read_array(position, &self.limits, origin)),
             Content::Delimited(layout) => layout.read_array(&mut file, origin),
             Content::Png => png::read_array(&mut file, &self.limits, origin),
             Content::Envi(envi) => envi.array(position),

@@ -9,6 +9,7 @@ mod elements;
 mod matrix;
 mod write;
 
+pub(crate) use matrix::lines;
 pub(crate) use write::{is_name, write};
 
 use crate::{

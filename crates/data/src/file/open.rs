@@ -6,7 +6,7 @@ use crate::{
         dataset::{Class, Content, Dataset, Variable},
         delimited, envi, fits,
         guard::guarded,
-        jpeg,
+        hdf5, jpeg,
         limits::Limits,
         mat,
         npy::{self, Dtype},
@@ -89,6 +89,12 @@ pub fn open_with(path: impl AsRef<Path>, limits: Limits) -> Result<Dataset> {
             let (directory, variables) = mat::read_directory(&mut file, len, &limits, &origin)?;
             (origin, Content::Matlab(directory), variables)
         }
+        Recognised::Hdf5 { matlab } => {
+            let origin = origin(if matlab { "MATLAB 7.3" } else { "HDF5" });
+            let (directory, variables) =
+                guarded(&origin, || hdf5::read_directory(&file, len, matlab, &limits, &origin))?;
+            (origin, Content::Hdf5(directory), variables)
+        }
         Recognised::Png => {
             let origin = origin("PNG");
             let (shape, element) = png::read_header(&mut file, &limits, &origin)?;
@@ -135,6 +141,10 @@ enum Recognised {
     Npy,
     Npz,
     Matlab,
+    /// Also MATLAB 7.3.
+    Hdf5 {
+        matlab: bool,
+    },
     Png,
     Fits,
     Tiff,
@@ -176,13 +186,14 @@ fn recognise(path: &Path, head: &[u8], file: &mut File, len: u64) -> Result<Reco
     if head.starts_with(envi::MAGIC) {
         return Ok(Recognised::Envi { header: path.into(), data: None });
     }
-    if head.starts_with(b"MATLAB 7.3 MAT-file") || mat::version(head) == Some(mat::VERSION_7_3) {
-        let (format, fix) = ("a MATLAB 7.3 file (HDF5)", "save it from MATLAB with `save -v7`");
-        return Err(Error::Unsupported { path: path.into(), format, fix });
-    }
+    let matlab = head.starts_with(hdf5::MATLAB_MAGIC) || mat::version(head) == Some(mat::VERSION_7_3);
     if is_hdf5(head, file, len).map_err(Error::io("read", path))? {
-        let (format, fix) = ("an HDF5 file", "export it as NPY, NPZ, MATLAB 7 or CSV");
-        return Err(Error::Unsupported { path: path.into(), format, fix });
+        return Ok(Recognised::Hdf5 { matlab });
+    }
+    if matlab {
+        let problem = "the part in HDF5, which follows its header, is missing";
+        let fix = "the file is truncated or damaged; copy it again";
+        return Err(Origin::new(path, "MATLAB 7.3").fault_with(Place::Byte(512), problem, fix));
     }
     if mat::recognises(head) {
         return Ok(Recognised::Matlab);
@@ -225,8 +236,7 @@ fn unread(head: &[u8]) -> Option<(&'static str, &'static str)> {
 
 /// HDF5 may begin after a block of the user's own, at 512 bytes or any doubling of that.
 fn is_hdf5(head: &[u8], file: &mut File, len: u64) -> io::Result<bool> {
-    const MAGIC: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
-    if head.starts_with(MAGIC) {
+    if head.starts_with(hdf5::MAGIC) {
         return Ok(true);
     }
     let mut offset = 512;
@@ -234,7 +244,7 @@ fn is_hdf5(head: &[u8], file: &mut File, len: u64) -> io::Result<bool> {
         let mut magic = [0; 8];
         file.seek(SeekFrom::Start(offset))?;
         file.read_exact(&mut magic)?;
-        if &magic == MAGIC {
+        if &magic == hdf5::MAGIC {
             return Ok(true);
         }
         offset *= 2;

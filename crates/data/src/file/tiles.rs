@@ -6,7 +6,7 @@ use crate::{
     cube::Cube,
     element::Element,
     error::{Error, Result},
-    file::raw::Raw,
+    file::{guard::guarded, hdf5, raw::Raw},
 };
 use std::{ops::Range, sync::Arc};
 
@@ -15,6 +15,8 @@ use std::{ops::Range, sync::Arc};
 pub(crate) enum Pieces<T> {
     /// A mapped array.
     Raw(Arc<Raw>),
+    /// A data set of which some chunks are decoded.
+    Hdf5(hdf5::Pieces),
     /// An array in memory.
     Whole(Cube<T>),
 }
@@ -86,6 +88,7 @@ impl<T: Element> Tiles<T> {
         };
         match &self.pieces {
             Pieces::Raw(raw) => convert(raw.part(self.axis, range.clone())?),
+            Pieces::Hdf5(data) => convert(guarded(data.origin(), || data.part(self.axis, range.clone()))?),
             Pieces::Whole(cube) => {
                 let kind = cube.axes().kinds()[self.axis];
                 cube.select(kind, &range.collect::<Vec<_>>())

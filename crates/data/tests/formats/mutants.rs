@@ -158,6 +158,21 @@ fn jpeg() {
 }
 
 #[test]
+fn hdf5() {
+    for name in ["plain.h5", "latest.h5", "chunked.h5"] {
+        try_copies(name, &bytes(name), Trust::Unchecked);
+    }
+    try_copies("checked.h5", &bytes("checked.h5"), Trust::Checked);
+}
+
+#[test]
+fn matlab_7_3() {
+    for name in ["version_7_3.mat", "storage_7_3.mat"] {
+        try_copies(name, &bytes(name), Trust::Unchecked);
+    }
+}
+
+#[test]
 fn envi() {
     for name in ["envi_bil", "envi_library"] {
         let numbers = if name == "envi_library" { "sli" } else { "img" };

@@ -4,8 +4,8 @@ use super::elements::{Elements, INT8, INT32, MATRIX, UINT16, UINT32, UTF8, UTF16
 use crate::{
     array::{Array, value_count},
     element::{Element, ElementType, Values},
-    error::{Error, Result},
-    file::limits::Limits,
+    error::Result,
+    file::{limits::Limits, sparse::Columns},
 };
 
 /// The most axes of a matrix.
@@ -270,59 +270,8 @@ impl Elements<'_> {
             Vec::new()
         };
 
-        let present = row_of.len().min(real.len()) as u64;
-        let whole = starts.first() == Some(&0) && starts.is_sorted() && starts.last() <= Some(&present);
-        if !whole || row_of.iter().any(|&row| row >= rows as u64) {
-            return Err(self.fault("the rows or columns of a sparse matrix do not fit its shape"));
-        }
         let element = matrix.element_type().unwrap_or(ElementType::F64);
-        let dense_bytes = (matrix.count() * element.size_bytes()) as u64;
-        if dense_bytes > limits.dense_bytes {
-            return Err(Error::FileLimit {
-                path: self.origin.path.clone(),
-                place: self.place.clone(),
-                what: "the size in bytes with all zeros",
-                size: dense_bytes,
-                limit: limits.dense_bytes,
-                name: "Limits::dense_bytes",
-            });
-        }
-        // Offset in the dense matrix and position in the lists, entry by entry.
-        let entries = || {
-            starts.windows(2).enumerate().flat_map(|(column, ends)| {
-                // All are below the length of a vector.
-                let entries = ends[0] as usize..ends[1] as usize;
-                entries.map({
-                    let row_of = &row_of;
-                    move |entry| (row_of[entry] as usize * columns + column, entry)
-                })
-            })
-        };
-        let values = match element {
-            ElementType::Bool => {
-                let mut dense = self.zeros(matrix.count(), false)?;
-                entries().for_each(|(offset, entry)| dense[offset] = real[entry] != 0.0);
-                Values::Bool(dense)
-            }
-            ElementType::Complex128 => {
-                let mut dense = self.zeros(matrix.count(), [0.0; 2])?;
-                entries().for_each(|(offset, entry)| dense[offset] = [real[entry], imaginary[entry]]);
-                Values::Complex128(dense)
-            }
-            _ => {
-                let mut dense = self.zeros(matrix.count(), 0.0)?;
-                entries().for_each(|(offset, entry)| dense[offset] = real[entry]);
-                Values::F64(dense)
-            }
-        };
-        Array::new(matrix.shape.clone(), values)
-    }
-
-    fn zeros<T: Clone>(&self, count: usize, zero: T) -> Result<Vec<T>> {
-        match Vec::<T>::new().try_reserve_exact(count) {
-            Ok(()) => Ok(vec![zero; count]),
-            Err(_) => Err(self.fault("there is not enough memory for all its zeros")),
-        }
+        Columns { rows, columns, row_of, starts, real, imaginary }.dense(element, limits, self.origin, &self.place)
     }
 
     /// The rows of a text, without the blanks that make them equally long.
@@ -341,24 +290,29 @@ impl Elements<'_> {
             let (got, expected) = (stored.len(), matrix.count());
             return Err(self.fault(&format!("there are {got} characters, expected {expected}")));
         }
-        let rows = match matrix.shape.first() {
-            Some(&rows) if !stored.is_empty() => rows,
-            _ => return Ok(vec![String::new()]),
-        };
-        let line = |row: usize| {
-            let characters = stored.iter().skip(row).step_by(rows).copied();
-            if matches!(kind, UINT16 | UTF16) {
-                let units = characters.map(|unit| unit as u16);
-                char::decode_utf16(units)
-                    .map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER))
-                    .collect::<String>()
-            } else {
-                characters.map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
-            }
-        };
-        let trimmed = |line: String| if rows > 1 { line.trim_end().to_string() } else { line };
-        Ok((0..rows).map(line).map(trimmed).collect())
+        let rows = matrix.shape.first().copied().unwrap_or(0);
+        Ok(lines(&stored, rows, matches!(kind, UINT16 | UTF16)))
     }
+}
+
+/// The rows of a text whose characters lie column by column, without the blanks that make them equally long.
+pub(crate) fn lines(characters: &[u32], rows: usize, utf16: bool) -> Vec<String> {
+    if rows == 0 || characters.is_empty() {
+        return vec![String::new()];
+    }
+    let line = |row: usize| {
+        let characters = characters.iter().skip(row).step_by(rows).copied();
+        if utf16 {
+            let units = characters.map(|unit| unit as u16);
+            char::decode_utf16(units)
+                .map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER))
+                .collect::<String>()
+        } else {
+            characters.map(|code| char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
+        }
+    };
+    let trimmed = |line: String| if rows > 1 { line.trim_end().to_string() } else { line };
+    (0..rows).map(line).map(trimmed).collect()
 }
 
 /// Complex numbers from their parts, which are equally many.

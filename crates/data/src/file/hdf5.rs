@@ -1,0 +1,554 @@
+//! HDF5 (also NetCDF 4) and MATLAB 7.3, which is HDF5 with conventions of its own: reading only.
+//!
+//! The HDF Group, "HDF5 File Format Specification, version 3.0". The structure is decoded by the crate `hdf5-reader`; what is
+//! decided here is what becomes a variable, and what a file may ask for. A data set is a variable named by its path,
+//! `group/data set`, with the axes in the order of the file, as h5py shows them. In a file of MATLAB the axes are reversed,
+//! structs are groups and cells are references: see `hdf5/matlab.rs`.
+//!
+//! Links into other files and data in other files are never followed: a file that has them is refused, or the variable is. A
+//! group that contains itself is an error of the file. Sums (of metadata in the newer versions of the format, and `fletcher32` of
+//! chunks) are checked where the file has them.
+
+mod datatype;
+mod matlab;
+mod pieces;
+
+pub(crate) use pieces::Pieces;
+
+use self::{
+    datatype::{Kind, kind},
+    matlab::Marks,
+};
+use crate::{
+    array::{Array, value_count},
+    element::{ElementType, Values},
+    error::{Error, Place, Result},
+    file::{
+        dataset::{Class, Variable},
+        limits::{Limits, deflate_capacity},
+        numbers::{ByteOrder, read_values},
+        origin::Origin,
+    },
+};
+use hdf5_reader::{
+    Attribute, ExternalLinkResolver, FileStorage, Hdf5File, OpenOptions, RawAttribute,
+    error::{Error as Hdf5Error, Result as Hdf5Result},
+    group::Group,
+};
+use std::{collections::HashSet, fmt, fs::File, sync::Arc};
+
+/// The first bytes of the format, at the beginning or behind a block of the user's own.
+pub(crate) const MAGIC: &[u8; 8] = b"\x89HDF\r\n\x1a\n";
+
+/// What a block of the user's own begins with where MATLAB wrote it.
+pub(crate) const MATLAB_MAGIC: &[u8] = b"MATLAB 7.3 MAT-file";
+
+/// The most bytes of the header of one object: thousands of attributes.
+const HEADER_BYTES: usize = 8 << 20;
+
+/// The least that a chunk may have, however small the file is: an array that was never written has chunks of some size, too.
+const CHUNK_BYTES: u64 = 1 << 20;
+
+/// Groups with at most so many members are looked through one by one where some of them cannot be opened.
+const MEMBERS_ONE_BY_ONE: usize = 1000;
+
+/// An open file and its variables.
+pub(crate) struct Directory {
+    /// Its objects are found by their addresses where cells refer to them.
+    root: Group,
+    matlab: bool,
+    /// The bytes of the file.
+    len: u64,
+    items: Vec<Item>,
+}
+
+impl fmt::Debug for Directory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Directory").field("matlab", &self.matlab).field("items", &self.items.len()).finish()
+    }
+}
+
+/// What a variable may ask for, and whom to blame.
+#[derive(Clone, Copy)]
+struct Bounds<'a> {
+    /// The bytes of the file.
+    len: u64,
+    limits: &'a Limits,
+    origin: &'a Origin,
+}
+
+/// What is kept of a variable to read it.
+enum Item {
+    Numbers(DataSet),
+    /// Of MATLAB: an array without numbers, of which the file holds the shape.
+    Empty(Vec<usize>, ElementType),
+    /// Of MATLAB: a text or a cell array without any, in these words.
+    Lines(Vec<String>),
+    /// Of MATLAB: a matrix in compressed columns.
+    Sparse(matlab::Sparse),
+    Text(DataSet),
+    /// Of MATLAB: a data set of references.
+    Cell(DataSet),
+    /// Listed only.
+    Other,
+}
+
+/// A data set with what was found out about it.
+#[derive(Clone)]
+struct DataSet {
+    inner: hdf5_reader::Dataset,
+    kind: Kind,
+    /// The shape that is shown.
+    shape: Vec<usize>,
+    /// Whether the axes in the file are the shown ones in reverse.
+    reversed: bool,
+    path: String,
+}
+
+/// Lists everything in the file.
+pub(crate) fn read_directory(
+    file: &File,
+    len: u64,
+    matlab: bool,
+    limits: &Limits,
+    origin: &Origin,
+) -> Result<(Directory, Vec<Variable>)> {
+    let storage = FileStorage::from_file(file.try_clone().map_err(Error::io("read", &origin.path))?);
+    // Nothing larger than what the bytes of the file can hold is ever decoded.
+    let chunk_bytes = deflate_capacity(len).max(CHUNK_BYTES).min(limits.decoded_bytes_for(len));
+    let options = OpenOptions::default()
+        .with_chunk_cache_bytes(0)
+        .with_max_chunk_bytes(usize::try_from(chunk_bytes).unwrap_or(usize::MAX))
+        .with_max_read_bytes(usize::try_from(limits.decoded_bytes_for(len)).unwrap_or(usize::MAX))
+        .with_max_object_header_bytes(HEADER_BYTES)
+        .with_external_link_resolver(Arc::new(NoLinks));
+    let opened = storage.and_then(|storage| Hdf5File::from_storage_with_options(Arc::new(storage), options));
+    let opened = opened.map_err(|error| fault(origin, Place::File, error))?;
+    let end = opened.superblock().eof_address;
+    if end != u64::MAX && end > len {
+        let problem = format!("expected {end} bytes, the file has {len}");
+        return Err(origin.fault_with(Place::File, problem, "the file is truncated; copy it again"));
+    }
+    let root = opened.root_group().map_err(|error| fault(origin, Place::File, error))?;
+    let mut walk = Walk {
+        directory: Directory { root: root.clone(), matlab, len, items: Vec::new() },
+        variables: Vec::new(),
+        ancestors: Vec::new(),
+        visited: HashSet::new(),
+        bounds: Bounds { len, limits, origin },
+        origin,
+    };
+    walk.group(&root, "")?;
+    let Walk { directory, variables, .. } = walk;
+    let mut names = HashSet::new();
+    if let Some(twice) = variables.iter().find(|variable| !names.insert(variable.name())) {
+        return Err(origin.fault(Place::Variable(twice.name().into()), "two variables have this name"));
+    }
+    Ok((directory, variables))
+}
+
+impl Directory {
+    pub(crate) fn is_matlab(&self) -> bool {
+        self.matlab
+    }
+
+    /// The numbers of the variable at `position`.
+    pub(crate) fn read_array(&self, position: usize, limits: &Limits, origin: &Origin) -> Result<Array> {
+        let bounds = &Bounds { len: self.len, limits, origin };
+        match &self.items[position] {
+            Item::Numbers(data) => data.array(bounds),
+            Item::Empty(shape, element) => matlab::empty(shape, *element, origin),
+            Item::Sparse(sparse) => sparse.array(bounds),
+            _ => Err(origin.fault(Place::File, "there are no numbers in it")),
+        }
+    }
+
+    /// The numbers of the variable at `position`, in pieces, where some can be read without the others.
+    pub(crate) fn pieces(&self, position: usize, origin: &Origin) -> Option<Pieces> {
+        match &self.items[position] {
+            Item::Numbers(data) => Pieces::of(data, origin),
+            _ => None,
+        }
+    }
+
+    /// The text of the variable at `position`; nothing for a cell array with other things in it.
+    pub(crate) fn read_text(&self, position: usize, limits: &Limits, origin: &Origin) -> Result<Option<Vec<String>>> {
+        let bounds = &Bounds { len: self.len, limits, origin };
+        match &self.items[position] {
+            Item::Text(data) => data.text(bounds).map(Some),
+            Item::Lines(lines) => Ok(Some(lines.clone())),
+            Item::Cell(data) => matlab::cell_text(&self.root, data, bounds),
+            _ => Ok(None),
+        }
+    }
+}
+
+/// One walk through all groups.
+struct Walk<'a> {
+    directory: Directory,
+    variables: Vec<Variable>,
+    /// The addresses of the groups that the current one is in.
+    ancestors: Vec<u64>,
+    /// Those of all that were visited: each is, by the first of its names, or links could multiply without end.
+    visited: HashSet<u64>,
+    bounds: Bounds<'a>,
+    origin: &'a Origin,
+}
+
+impl Walk<'_> {
+    /// Visits what is in `group`, whose name is `prefix`.
+    fn group(&mut self, group: &Group, prefix: &str) -> Result<()> {
+        let place = || if prefix.is_empty() { Place::File } else { Place::Variable(prefix.into()) };
+        if self.ancestors.contains(&group.address()) {
+            let fix = "remove the link that closes the circle";
+            return Err(self.origin.fault_with(place(), "the group contains itself", fix));
+        }
+        if self.ancestors.len() as u64 > self.bounds.limits.nesting {
+            return Err(Error::FileLimit {
+                path: self.origin.path.clone(),
+                place: place(),
+                what: "the depth of groups in groups",
+                size: self.ancestors.len() as u64,
+                limit: self.bounds.limits.nesting,
+                name: "Limits::nesting",
+            });
+        }
+        if !self.visited.insert(group.address()) {
+            return Ok(());
+        }
+        self.ancestors.push(group.address());
+        let (groups, data) = self.members(group, prefix)?;
+        for (name, data) in data {
+            let path = self.join(prefix, &name);
+            match data {
+                Ok(data) => self.data_set(data, path)?,
+                Err(problem) => self.push(&path, Vec::new(), Class::Other(problem), Item::Other)?,
+            }
+        }
+        for inner in &groups {
+            // Cells and objects of MATLAB lie in groups of their own, to which the variables refer.
+            if self.directory.matlab && prefix.is_empty() && inner.name().starts_with('#') {
+                continue;
+            }
+            let path = self.join(prefix, inner.name());
+            if self.directory.matlab { self.matlab_group(inner, &path)? } else { self.group(inner, &path)? }
+        }
+        self.ancestors.pop();
+        Ok(())
+    }
+
+    /// The groups and the data sets in a group; of the latter those that are of a kind not read with the reason.
+    #[allow(clippy::type_complexity)] // a list of names with what they name
+    fn members(
+        &self,
+        group: &Group,
+        prefix: &str,
+    ) -> Result<(Vec<Group>, Vec<(String, std::result::Result<hdf5_reader::Dataset, String>)>)> {
+        let place = || if prefix.is_empty() { Place::File } else { Place::Variable(prefix.into()) };
+        let failed = |error| fault(self.origin, place(), error);
+        let error = match group.members() {
+            Ok((groups, data)) => {
+                self.check_count(groups.len() + data.len())?;
+                let data = data.into_iter().map(|data| (data.name().to_string(), Ok(data))).collect();
+                return Ok((groups, data));
+            }
+            Err(error) => error,
+        };
+        // One member that cannot be opened must not hide the others, if all that is wrong is its kind.
+        let (group_names, data_names) = match group.member_names() {
+            Ok(names) if is_unsupported(&error) && names.0.len() + names.1.len() <= MEMBERS_ONE_BY_ONE => names,
+            _ => return Err(failed(error)),
+        };
+        let groups = group_names.iter().map(|name| group.group(name)).collect::<Hdf5Result<_>>().map_err(failed)?;
+        let mut data = Vec::new();
+        for name in data_names {
+            match group.dataset(&name) {
+                Ok(found) => data.push((name, Ok(found))),
+                Err(error) if is_unsupported(&error) => data.push((name, Err(innermost(&error).to_string()))),
+                Err(error) => return Err(failed(error)),
+            }
+        }
+        Ok((groups, data))
+    }
+
+    fn data_set(&mut self, inner: hdf5_reader::Dataset, path: String) -> Result<()> {
+        let data = DataSet::new(inner, self.directory.matlab, path, self.origin)?;
+        let path = data.path.clone();
+        if self.directory.matlab {
+            return self.matlab_data(data);
+        }
+        let shape = data.shape.clone();
+        let (class, item) = match &data.kind {
+            Kind::Number { element, .. } => (Class::Number(*element), Item::Numbers(data)),
+            Kind::Text => (Class::Text, Item::Text(data)),
+            Kind::Reference => (Class::Other("references".into()), Item::Other),
+            Kind::Other(what) => (Class::Other(what.clone()), Item::Other),
+        };
+        self.push(&path, shape, class, item)
+    }
+
+    /// A data set under the conventions of MATLAB.
+    fn matlab_data(&mut self, data: DataSet) -> Result<()> {
+        let (path, shape) = (data.path.clone(), data.shape.clone());
+        let marks = Marks::of(&data, self.origin)?;
+        let (shape, class, item) = marks.variable(data, shape, &self.bounds)?;
+        self.push(&path, shape, class, item)
+    }
+
+    /// A struct or a sparse matrix of MATLAB.
+    fn matlab_group(&mut self, group: &Group, path: &str) -> Result<()> {
+        if let Some(sparse) = matlab::Sparse::of(group, path, self.origin)? {
+            let (shape, class) = (sparse.shape(), Class::Sparse(sparse.element()));
+            return self.push(path, shape, class, Item::Sparse(sparse));
+        }
+        let (_, data) = self.members(group, path)?;
+        // An array of structs has in each field a reference for each struct.
+        let first = data.into_iter().find_map(|(_, data)| data.ok());
+        let shape = match first {
+            Some(first) => {
+                let data = DataSet::new(first, true, path.to_string(), self.origin)?;
+                let is_array = matches!(data.kind, Kind::Reference) && Marks::of(&data, self.origin)?.class.is_none();
+                is_array.then_some(data.shape)
+            }
+            None => None,
+        };
+        match shape {
+            Some(shape) => self.push(path, shape, Class::Struct, Item::Other),
+            None => {
+                self.push(path, vec![1, 1], Class::Struct, Item::Other)?;
+                self.group(group, path)
+            }
+        }
+    }
+
+    fn push(&mut self, name: &str, shape: Vec<usize>, class: Class, item: Item) -> Result<()> {
+        self.check_count(1)?;
+        self.variables.push(Variable::new(name, shape, class));
+        self.directory.items.push(item);
+        Ok(())
+    }
+
+    fn check_count(&self, more: usize) -> Result<()> {
+        let size = (self.variables.len() + more) as u64;
+        if size <= self.bounds.limits.variables {
+            return Ok(());
+        }
+        Err(Error::FileLimit {
+            path: self.origin.path.clone(),
+            place: Place::File,
+            what: "the number of variables",
+            size,
+            limit: self.bounds.limits.variables,
+            name: "Limits::variables",
+        })
+    }
+
+    fn join(&self, prefix: &str, name: &str) -> String {
+        match (prefix, self.directory.matlab) {
+            ("", _) => name.to_string(),
+            (_, true) => format!("{prefix}.{name}"),
+            (_, false) => format!("{prefix}/{name}"),
+        }
+    }
+}
+
+impl DataSet {
+    fn new(inner: hdf5_reader::Dataset, reversed: bool, path: String, origin: &Origin) -> Result<Self> {
+        let place = || Place::Variable(path.clone());
+        let count = inner.num_elements().map_err(|error| fault(origin, place(), error))?;
+        let lengths = inner.shape().iter().map(|&len| usize::try_from(len)).collect::<std::result::Result<Vec<_>, _>>();
+        let mut shape = lengths.map_err(|_| beyond(origin, place(), inner.shape()))?;
+        if shape.is_empty() && count == 0 {
+            // A data set that was declared to have no shape.
+            shape.push(0);
+        }
+        let (kind, inner_shape) = kind(&inner).map_err(|error| fault(origin, place(), error))?;
+        if reversed {
+            shape.reverse();
+        }
+        shape.extend(inner_shape);
+        // 16 bytes are the largest number.
+        match value_count(&shape).and_then(|count| count.checked_mul(16)) {
+            Some(_) => Ok(Self { inner, kind, shape, reversed, path }),
+            None => Err(beyond(origin, place(), inner.shape())),
+        }
+    }
+
+    fn place(&self) -> Place {
+        Place::Variable(self.path.clone())
+    }
+
+    /// The decoded bytes, in the order of the file.
+    fn bytes(&self, bounds: &Bounds<'_>) -> Result<Vec<u8>> {
+        let Bounds { len, limits, origin } = *bounds;
+        let failed = |error| fault(origin, self.place(), error);
+        let count = self.inner.raw_byte_len().map_err(failed)?;
+        let bytes = count as u64;
+        let limit = |what, limit, name| Error::FileLimit {
+            path: origin.path.clone(),
+            place: self.place(),
+            what,
+            size: bytes,
+            limit,
+            name,
+        };
+        let decoded = limits.decoded_bytes_for(len);
+        if bytes > decoded {
+            return Err(limit("the decoded size in bytes", decoded, "Limits::decoded_bytes"));
+        }
+        if bytes > deflate_capacity(len) && bytes > limits.dense_bytes {
+            // What was never written costs no bytes in the file, like the zeros of a sparse matrix.
+            return Err(limit(
+                "the size in bytes, most of them never written",
+                limits.dense_bytes,
+                "Limits::dense_bytes",
+            ));
+        }
+        if Vec::<u8>::new().try_reserve_exact(count).is_err() {
+            return Err(origin.fault(self.place(), "there is not enough memory for it"));
+        }
+        let mut bytes = vec![0; count];
+        self.inner.read_raw_bytes_into(&mut bytes).map_err(failed)?;
+        Ok(bytes)
+    }
+
+    /// Its numbers as they lie in the file.
+    fn values(&self, bounds: &Bounds<'_>) -> Result<Values> {
+        let origin = bounds.origin;
+        let Kind::Number { element, order } = self.kind else {
+            return Err(origin.fault(self.place(), "there are no numbers in it"));
+        };
+        let bytes = self.bytes(bounds)?;
+        let count = value_count(&self.shape).unwrap_or(0);
+        if bytes.len() != count * element.size_bytes() {
+            let problem = format!("there are {} bytes, {count} numbers of type {element} are expected", bytes.len());
+            return Err(origin.fault(self.place(), problem));
+        }
+        read_values(&mut bytes.as_slice(), element, count, order).map_err(origin.read(self.place()))
+    }
+
+    fn array(&self, bounds: &Bounds<'_>) -> Result<Array> {
+        let values = self.values(bounds)?;
+        if self.reversed {
+            return Array::from_column_major(self.shape.clone(), values);
+        }
+        Array::new(self.shape.clone(), values)
+    }
+
+    /// Its strings, or the lines of a text of MATLAB.
+    fn text(&self, bounds: &Bounds<'_>) -> Result<Vec<String>> {
+        match self.kind {
+            Kind::Number { .. } => matlab::lines(self, bounds),
+            _ => self.strings(bounds),
+        }
+    }
+
+    fn strings(&self, bounds: &Bounds<'_>) -> Result<Vec<String>> {
+        use hdf5_reader::{Datatype, StringPadding, StringSize};
+        let Bounds { len, origin, .. } = *bounds;
+        let bytes = self.bytes(bounds)?;
+        let text = |bytes: &[u8], padding: StringPadding| {
+            let end = match padding {
+                StringPadding::SpacePad => bytes.iter().rposition(|&byte| byte != b' ').map_or(0, |last| last + 1),
+                _ => bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len()),
+            };
+            // Names of other encodings are better half read than not at all.
+            String::from_utf8_lossy(&bytes[..end]).into_owned()
+        };
+        match *self.inner.dtype() {
+            Datatype::String { size: StringSize::Fixed(size), padding, .. } => {
+                Ok(bytes.chunks_exact(size.max(1) as usize).map(|bytes| text(bytes, padding)).collect())
+            }
+            Datatype::String { padding, .. } | Datatype::VarLen { padding, .. } => {
+                let size = self.inner.vlen_reference_size();
+                let mut total = 0_u64;
+                bytes
+                    .chunks_exact(size)
+                    .map(|reference| {
+                        let count = reference.first_chunk().map_or(0, |count| u32::from_le_bytes(*count));
+                        if count == 0 {
+                            return Ok(String::new());
+                        }
+                        // Texts that share their bytes would make a small file as large as it likes.
+                        total = total.saturating_add(count.into());
+                        if total > len {
+                            let problem = format!("its texts claim more bytes than the {len} of the file");
+                            return Err(origin.fault_with(self.place(), problem, "the file is damaged; copy it again"));
+                        }
+                        let bytes = self.inner.resolve_vlen_reference_bytes(reference, 1);
+                        Ok(text(&bytes.map_err(|error| fault(origin, self.place(), error))?, padding))
+                    })
+                    .collect()
+            }
+            _ => Err(origin.fault(self.place(), "there is no text in it")),
+        }
+    }
+}
+
+/// Attributes as they are stored. Decoding those of texts of any length would follow references that may share their bytes.
+fn attributes(raw: Hdf5Result<Vec<RawAttribute>>) -> Hdf5Result<Vec<Attribute>> {
+    Ok(raw?.into_iter().map(|attribute| Attribute::from_message(attribute.into_parts().0)).collect())
+}
+
+/// What a file that links to another one is told.
+struct NoLinks;
+
+impl ExternalLinkResolver for NoLinks {
+    fn resolve_external_link(&self, filename: &str) -> Hdf5Result<Option<Hdf5File>> {
+        Err(Hdf5Error::Other(format!("it has a link into the file {filename:?}, which is not followed")))
+    }
+}
+
+fn beyond(origin: &Origin, place: Place, shape: &[u64]) -> Error {
+    origin.fault(place, format!("shape {shape:?} is more than this machine can address"))
+}
+
+/// The error without the places in it, which are told in our way.
+fn innermost(error: &Hdf5Error) -> &Hdf5Error {
+    match error {
+        Hdf5Error::Context { source, .. } => innermost(source),
+        error => error,
+    }
+}
+
+/// Whether the file may well be right, and is of a kind that the decoder does not know.
+fn is_unsupported(error: &Hdf5Error) -> bool {
+    matches!(
+        innermost(error),
+        Hdf5Error::UnsupportedDatatypeClass(_)
+            | Hdf5Error::UnsupportedLayoutClass(_)
+            | Hdf5Error::UnsupportedLayoutVersion(_)
+            | Hdf5Error::UnsupportedFilter(_)
+            | Hdf5Error::UnsupportedEncoding(_)
+            | Hdf5Error::UnsupportedChunkIndexType(_)
+    )
+}
+
+fn fault(origin: &Origin, place: Place, error: Hdf5Error) -> Error {
+    let error = match error {
+        Hdf5Error::Context { source, .. } => return fault(origin, place, *source),
+        Hdf5Error::Io(error) => return origin.read(place)(error),
+        error => error,
+    };
+    let fix = match &error {
+        Hdf5Error::UnexpectedEof { .. } => "the file is truncated or damaged; copy it again",
+        Hdf5Error::UnsupportedFilter(_) => "write it without filters, or with deflate, as with `h5repack -f GZIP=4`",
+        Hdf5Error::Other(text) if text.contains("not followed") => {
+            "open that file, or copy what it links to into this one"
+        }
+        Hdf5Error::Other(text) if text.contains("external raw data") => {
+            "copy the data into the file, as with `h5repack`"
+        }
+        error if is_unsupported(error) => "rewrite it with `h5repack`",
+        _ => "the file is damaged; copy it again",
+    };
+    origin.fault_with(place, error.to_string(), fix)
+}
+
+/// The order of bytes as it is named here.
+fn order(order: hdf5_reader::ByteOrder) -> ByteOrder {
+    match order {
+        hdf5_reader::ByteOrder::LittleEndian => ByteOrder::Little,
+        hdf5_reader::ByteOrder::BigEndian => ByteOrder::Big,
+    }
+}
