@@ -252,3 +252,125 @@ fn eight_bits_say_nearly_the_same_in_a_quarter_of_the_memory() {
     let asked = "pgx predict --model model --query drug=drug01 --quantize int8 --json";
     assert!(json(folder, asked)["answers"][0]["targets"]["effect_type"]["answer"].is_array());
 }
+
+/// Two genes: one with alleles of one place each, one with an allele of two places, and the rules for a drug.
+fn tables(folder: &Path) {
+    let write = |name: &str, text: &str| {
+        fs::create_dir_all(folder.join("tables/raw")).unwrap();
+        fs::write(folder.join("tables").join(name), text.replace(' ', "\t").replace('~', " ")).unwrap();
+    };
+    write(
+        "raw/pypgx_allele-table.csv",
+        "Gene,StarAllele,GRCh37Core,GRCh38Core,SV\ngene01,*1,N/A,N/A,FALSE\ngene01,*2,1-100-C-T,1-200-C-T,FALSE\n\
+         gene01,*3,1-110-A-G,1-210-A-G,FALSE\ngene01,*4,N/A,N/A,TRUE\ngene02,*1,N/A,N/A,FALSE\n\
+         gene02,*2,2-50-G-A,2-60-G-A,FALSE\ngene02,*3,\"2-50-G-A,2-55-T-C\",\"2-60-G-A,2-65-T-C\",FALSE\n\
+         gene02,*5,2-55-T-C,2-65-T-C,FALSE\n",
+    );
+    write(
+        "diplotype_phenotype.tsv",
+        "gene hap1 hap2 phenotype activity_score\ngene01 *1 *1 Normal~Metabolizer 2.0\n\
+         gene01 *1 *2 Intermediate~Metabolizer 1.0\ngene01 *2 *3 Poor~Metabolizer 0.0\n\
+         gene02 *1 *1 Normal~Metabolizer \ngene02 *1 *3 Intermediate~Metabolizer \ngene02 *2 *5 Poor~Metabolizer \n",
+    );
+    write(
+        "guideline_recommendations.tsv",
+        "source guideline_id recommendation_id drugs lookup population classification implications recommendation\n\
+         DPWG P1 R1 drug01 gene01=0.0  N/A none avoid~it\n\
+         CPIC P2 R2 drug01 gene01=Poor~Metabolizer general Strong much avoid~drug01\n\
+         CPIC P3 R3 drug02 gene01=≥1.5 general Strong none usual~dose\n\
+         CPIC P4 R4 drug03 gene01=Poor~Metabolizer|gene02=No~Result general Optional some half~dose\n",
+    );
+}
+
+fn vcf(folder: &Path, name: &str, records: &[&str]) {
+    let head = "##fileformat=VCFv4.3\n##contig=<ID=chr1,length=248956422>\n\
+                ##FORMAT=<ID=GT,Number=1,Type=String,Description=\"Genotype\">\n\
+                ##FORMAT=<ID=PS,Number=1,Type=Integer,Description=\"Phase set\">\n\
+                ##INFO=<ID=END,Number=1,Type=Integer,Description=\"End\">\n\
+                #CHROM POS ID REF ALT QUAL FILTER INFO FORMAT S1\n";
+    let text = format!("{head}{}\n", records.join("\n"));
+    let tabbed: String = text
+        .lines()
+        .map(|line| if line.starts_with("##") { format!("{line}\n") } else { format!("{}\n", line.replace(' ', "\t")) })
+        .collect();
+    fs::write(folder.join(name), tabbed).unwrap();
+}
+
+#[test]
+fn a_patient_is_answered_by_guidelines_first_then_by_the_model_and_else_by_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    tables(folder);
+    json(folder, "pgx train --demo-data --models counts --out model --json --quiet");
+    let ask = |file: &str, more: &str| {
+        json(folder, &format!("pgx predict --model model --vcf {file} --tables tables --json --quiet {more}"))
+    };
+    let gene = |said: &Value, name: &str| {
+        said["genes"].as_array().unwrap().iter().find(|call| call["gene"] == name).unwrap().clone()
+    };
+    let poor = ["chr1 200 . C T . PASS . GT 0|1", "chr1 210 . A G . PASS . GT 1|0"];
+    vcf(folder, "poor.vcf", &poor);
+    let said = ask("poor.vcf", "");
+    assert_eq!(said["assembly"], "GRCh38");
+    let call = gene(&said, "gene01");
+    assert_eq!((&call["diplotypes"][0], &call["phenotype"]["name"]), (&"*2/*3".into(), &"Poor Metabolizer".into()));
+    assert_eq!(call["not_looked_for"][0], "*4");
+    // nothing was read of the other gene, and what was not read is not reference
+    assert_eq!(gene(&said, "gene02")["unknown_because"], "none of its places was read");
+    let answers = said["answers"].as_array().unwrap();
+    let drugs: Vec<&str> = answers.iter().map(|answer| answer["drug"].as_str().unwrap()).collect();
+    assert_eq!(drugs, ["drug01", "drug02", "drug03"]);
+    let sources: Vec<&str> = answers.iter().map(|answer| answer["answered_by"].as_str().unwrap()).collect();
+    assert_eq!(sources, ["guideline", "model", "guideline"]);
+    let rules: Vec<&str> =
+        answers[0]["recommendations"].as_array().unwrap().iter().map(|r| r["id"].as_str().unwrap()).collect();
+    assert_eq!(rules, ["R2", "R1"], "CPIC before DPWG");
+    assert!(answers[1]["model"]["gene01"]["targets"]["effect_type"]["probabilities"].is_array());
+    let other = ask("poor.vcf", "--drug aspirin");
+    assert_eq!(other["answers"][0]["answered_by"], "nobody");
+
+    // both variants on one haplotype are no known allele
+    vcf(folder, "cis.vcf", &["chr1 200 . C T . PASS . GT 0|1", "chr1 210 . A G . PASS . GT 0|1"]);
+    assert_eq!(
+        gene(&ask("cis.vcf", ""), "gene01")["unknown_because"],
+        "no pair of known alleles explains its genotypes"
+    );
+    // of two phase sets the order of one says nothing of the other
+    vcf(folder, "sets.vcf", &["chr1 200 . C T . PASS . GT:PS 0|1:1", "chr1 210 . A G . PASS . GT:PS 0|1:2"]);
+    assert_eq!(gene(&ask("sets.vcf", ""), "gene01")["diplotypes"][0], "*2/*3");
+    // unphased, two pairs of alleles explain the second gene and differ in what they do
+    let both = ["chr2 60 . G A . PASS . GT 0/1", "chr2 65 . T C . PASS . GT 0/1"];
+    vcf(folder, "both.vcf", &both);
+    let call = gene(&ask("both.vcf", ""), "gene02");
+    assert_eq!(call["diplotypes"].as_array().unwrap().len(), 2);
+    assert!(call["phenotype"].is_null() && call["unknown_because"].as_str().unwrap().contains("2 pairs"), "{call}");
+    vcf(folder, "phased.vcf", &both.map(|line| line.replace('/', "|")).each_ref().map(String::as_str));
+    assert_eq!(gene(&ask("phased.vcf", ""), "gene02")["phenotype"]["name"], "Intermediate Metabolizer");
+    // a place that was not read excludes nothing, unless told that it is reference; blocks of reference are read
+    vcf(folder, "half.vcf", &["chr1 200 . C T . PASS . GT 0/1"]);
+    assert!(gene(&ask("half.vcf", ""), "gene01")["phenotype"].is_null());
+    let call = gene(&ask("half.vcf", "--absent-is-reference"), "gene01");
+    assert_eq!(call["phenotype"]["name"], "Intermediate Metabolizer");
+    vcf(folder, "block.vcf", &["chr1 150 . A <NON_REF> . PASS END=400 GT 0/0"]);
+    let said = ask("block.vcf", "");
+    assert_eq!(gene(&said, "gene01")["diplotypes"][0], "*1/*1");
+    assert_eq!(said["answers"][1]["recommendations"][0]["id"], "R3", "an activity score of at least 1.5");
+    // a change that no allele is known by
+    vcf(folder, "other.vcf", &["chr1 200 . C G . PASS . GT 0/1"]);
+    assert!(
+        gene(&ask("other.vcf", ""), "gene01")["unknown_because"]
+            .as_str()
+            .unwrap()
+            .contains("no allele is known with G")
+    );
+
+    let refused = |line: &str, words: &str| {
+        let (code, _, stderr) = cupel(folder, &format!("pgx predict --model model --tables tables {line}"));
+        assert!(code == Some(1) && stderr.contains(words), "{line}: {stderr}");
+    };
+    refused("--vcf poor.vcf --assembly GRCh37", "as the lengths of the chromosomes in the file say");
+    refused("--vcf poor.vcf --sample S2", "it has S1");
+    refused("--vcf none.vcf", "none.vcf");
+    fs::write(folder.join("damaged.vcf"), "##fileformat=VCFv4.3\nchr1 x\n").unwrap();
+    refused("--vcf damaged.vcf", "damaged.vcf");
+}
