@@ -69,6 +69,14 @@ pub(crate) trait NormalizationOps: Backend {
 
 /// The gradients of the operations.
 pub(crate) trait NormalizationGradients: NormalizationOps {
+    /// The result, given the moments.
+    fn normalized(
+        x: FloatTensor<Self>,
+        moments: [FloatTensor<Self>; 2],
+        affine: [FloatTensor<Self>; 2],
+        how: Normalization,
+    ) -> FloatTensor<Self>;
+
     /// Gradients for `x`, `gamma` and `beta`, given `values`, which are `x` and the gradient for the result.
     fn normalization_gradient(
         values: [FloatTensor<Self>; 2],

@@ -49,9 +49,6 @@ const HEADER_BYTES: usize = 8 << 20;
 /// The least that a chunk may have, however small the file is: an array that was never written has chunks of some size, too.
 const CHUNK_BYTES: u64 = 1 << 20;
 
-/// Groups with at most so many members are looked through one by one where some of them cannot be opened.
-const MEMBERS_ONE_BY_ONE: usize = 1000;
-
 /// An open file and its variables.
 pub(crate) struct Directory {
     /// Its objects are found by their addresses where cells refer to them.
@@ -218,12 +215,9 @@ impl Walk<'_> {
         }
         self.ancestors.push(group.address());
         let (groups, data) = self.members(group, prefix)?;
-        for (name, data) in data {
-            let path = self.join(prefix, &name);
-            match data {
-                Ok(data) => self.data_set(data, path)?,
-                Err(problem) => self.push(&path, Vec::new(), Class::Other(problem), Item::Other)?,
-            }
+        for data in data {
+            let path = self.join(prefix, data.name());
+            self.data_set(data, path)?;
         }
         for inner in &groups {
             // Cells and objects of MATLAB lie in groups of their own, to which the variables refer.
@@ -237,37 +231,11 @@ impl Walk<'_> {
         Ok(())
     }
 
-    /// The groups and the data sets in a group; of the latter those that are of a kind not read with the reason.
-    #[allow(clippy::type_complexity)] // a list of names with what they name
-    fn members(
-        &self,
-        group: &Group,
-        prefix: &str,
-    ) -> Result<(Vec<Group>, Vec<(String, std::result::Result<hdf5_reader::Dataset, String>)>)> {
+    /// The groups and the data sets in a group.
+    fn members(&self, group: &Group, prefix: &str) -> Result<(Vec<Group>, Vec<hdf5_reader::Dataset>)> {
         let place = || if prefix.is_empty() { Place::File } else { Place::Variable(prefix.into()) };
-        let failed = |error| fault(self.origin, place(), error);
-        let error = match group.members() {
-            Ok((groups, data)) => {
-                self.check_count(groups.len() + data.len())?;
-                let data = data.into_iter().map(|data| (data.name().to_string(), Ok(data))).collect();
-                return Ok((groups, data));
-            }
-            Err(error) => error,
-        };
-        // One member that cannot be opened must not hide the others, if all that is wrong is its kind.
-        let (group_names, data_names) = match group.member_names() {
-            Ok(names) if is_unsupported(&error) && names.0.len() + names.1.len() <= MEMBERS_ONE_BY_ONE => names,
-            _ => return Err(failed(error)),
-        };
-        let groups = group_names.iter().map(|name| group.group(name)).collect::<Hdf5Result<_>>().map_err(failed)?;
-        let mut data = Vec::new();
-        for name in data_names {
-            match group.dataset(&name) {
-                Ok(found) => data.push((name, Ok(found))),
-                Err(error) if is_unsupported(&error) => data.push((name, Err(innermost(&error).to_string()))),
-                Err(error) => return Err(failed(error)),
-            }
-        }
+        let (groups, data) = group.members().map_err(|error| fault(self.origin, place(), error))?;
+        self.check_count(groups.len() + data.len())?;
         Ok((groups, data))
     }
 
@@ -303,8 +271,7 @@ impl Walk<'_> {
         }
         let (_, data) = self.members(group, path)?;
         // An array of structs has in each field a reference for each struct.
-        let first = data.into_iter().find_map(|(_, data)| data.ok());
-        let shape = match first {
+        let shape = match data.into_iter().next() {
             Some(first) => {
                 let data = DataSet::new(first, true, path.to_string(), self.origin)?;
                 let is_array = matches!(data.kind, Kind::Reference) && Marks::of(&data, self.origin)?.class.is_none();
@@ -503,22 +470,13 @@ fn beyond(origin: &Origin, place: Place, shape: &[u64]) -> Error {
     origin.fault(place, format!("shape {shape:?} is more than this machine can address"))
 }
 
-/// The error without the places in it, which are told in our way.
-fn innermost(error: &Hdf5Error) -> &Hdf5Error {
-    match error {
-        Hdf5Error::Context { source, .. } => innermost(source),
-        error => error,
-    }
-}
-
 /// Whether the file may well be right, and is of a kind that the decoder does not know.
 fn is_unsupported(error: &Hdf5Error) -> bool {
     matches!(
-        innermost(error),
+        error,
         Hdf5Error::UnsupportedDatatypeClass(_)
             | Hdf5Error::UnsupportedLayoutClass(_)
             | Hdf5Error::UnsupportedLayoutVersion(_)
-            | Hdf5Error::UnsupportedFilter(_)
             | Hdf5Error::UnsupportedEncoding(_)
             | Hdf5Error::UnsupportedChunkIndexType(_)
     )
@@ -526,6 +484,11 @@ fn is_unsupported(error: &Hdf5Error) -> bool {
 
 fn fault(origin: &Origin, place: Place, error: Hdf5Error) -> Error {
     let error = match error {
+        // A member of a kind that is not known: without its name nobody could remove it.
+        Hdf5Error::Context { path, source } if is_unsupported(&source) => {
+            let fix = "remove it from a copy of the file, or write its values into a plain data set";
+            return origin.fault_with(place, format!("{path}: {source}"), fix);
+        }
         Hdf5Error::Context { source, .. } => return fault(origin, place, *source),
         Hdf5Error::Io(error) => return origin.read(place)(error),
         error => error,

@@ -1,4 +1,8 @@
 //! Gradients of normalisation and activation: both keep their input, and recompute what came of it.
+//!
+//! The result of a normalisation is not kept for whoever reads it, mostly the next convolution, whose gradient for the weight needs it:
+//! it is made again from the input, to the same bits (Chen, Xu, Zhang and Guestrin 2016, arXiv:1604.06174). One pass over memory more,
+//! and one tensor of two less in memory.
 
 use super::{Normalization, NormalizationGradients, NormalizationOps};
 use crate::activation::Activation;
@@ -6,7 +10,12 @@ use burn::backend::{
     Autodiff, BackendTypes,
     autodiff::{
         NodeId,
-        checkpoint::{base::Checkpointer, strategy::CheckpointStrategy},
+        checkpoint::{
+            base::Checkpointer,
+            retro_forward::RetroForward,
+            state::BackwardStates,
+            strategy::{BalancedCheckpointing, CheckpointStrategy},
+        },
         grads::Gradients,
         ops::{Backward, Ops, OpsKind, unary},
     },
@@ -41,6 +50,22 @@ impl<B: NormalizationGradients> Backward<B, 3> for Normalize {
     }
 }
 
+/// How the result is made again.
+#[derive(Debug)]
+struct Again<B: BackendTypes> {
+    /// The places of the input, the scales and the shifts.
+    inputs: [NodeId; 3],
+    moments: [FloatTensor<B>; 2],
+    how: Normalization,
+}
+
+impl<B: NormalizationGradients> RetroForward for Again<B> {
+    fn forward(&self, states: &mut BackwardStates, out_node: NodeId) {
+        let [x, gamma, beta] = self.inputs.map(|input| states.get_state::<FloatTensor<B>>(&input));
+        states.save(out_node, B::normalized(x, self.moments.clone(), [gamma, beta], self.how));
+    }
+}
+
 #[derive(Debug)]
 struct Activate;
 
@@ -62,21 +87,24 @@ impl<B: NormalizationGradients, C: CheckpointStrategy> NormalizationOps for Auto
         how: Normalization,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let nodes = [x.node(), gamma.node(), beta.node()];
-        match Backward::<B, 3>::prepare::<C>(Normalize, nodes).compute_bound().stateful() {
+        let inputs = nodes.each_ref().map(|node| node.id());
+        let affine = [gamma.clone().into_primitive(), beta.clone().into_primitive()];
+        let (y, mean, variance) =
+            B::normalization(x.clone().into_primitive(), affine[0].clone(), affine[1].clone(), how);
+        let moments = [mean.clone(), variance.clone()];
+        // Made again whatever the strategy of the graph says: see the head of this file.
+        let prepared = Backward::<B, 3>::prepare::<BalancedCheckpointing>(Normalize, nodes)
+            .memory_bound()
+            .retro_forward(Again::<B> { inputs, moments: moments.clone(), how })
+            .parents([&x, &gamma, &beta]);
+        let y = match prepared.stateful() {
             OpsKind::Tracked(mut prep) => {
-                let kept = prep.checkpoint(&x);
-                let affine = [gamma.into_primitive(), beta.into_primitive()];
-                let (y, mean, variance) =
-                    B::normalization(x.into_primitive(), affine[0].clone(), affine[1].clone(), how);
-                let kept = Kept { x: kept, moments: [mean.clone(), variance.clone()], affine, how };
-                (prep.finish(kept, y), <FloatTensor<Self>>::new(mean), <FloatTensor<Self>>::new(variance))
+                let x = prep.checkpoint(&x);
+                prep.finish(Kept { x, moments, affine, how }, y)
             }
-            OpsKind::UnTracked(prep) => {
-                let (y, mean, variance) =
-                    B::normalization(x.into_primitive(), gamma.into_primitive(), beta.into_primitive(), how);
-                (prep.finish(y), <FloatTensor<Self>>::new(mean), <FloatTensor<Self>>::new(variance))
-            }
-        }
+            OpsKind::UnTracked(prep) => prep.finish(y),
+        };
+        (y, <FloatTensor<Self>>::new(mean), <FloatTensor<Self>>::new(variance))
     }
 
     fn activation(x: FloatTensor<Self>, kind: Activation) -> FloatTensor<Self> {

@@ -18,14 +18,8 @@ impl NormalizationOps for Flex {
         how: Normalization,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let planes = planes(&x);
-        let mut y = vec![0.0; x.shape().num_elements()];
-        let moments = with_view(&x, planes, |z| {
-            let moments = cpu::moments(z, planes, how.share);
-            with_affine(&gamma, &beta, |affine| {
-                cpu::forward(z, planes, how.share, &moments, affine, (how.epsilon as f32, how.activation), &mut y);
-            });
-            moments
-        });
+        let moments = with_view(&x, planes, |z| cpu::moments(z, planes, how.share));
+        let y = output(&x, &moments, [&gamma, &beta], how);
         let cells = moments.mean.len();
         (tensor(y, x.shape()), tensor(moments.mean, [cells]), tensor(moments.variance, [cells]))
     }
@@ -38,15 +32,24 @@ impl NormalizationOps for Flex {
 }
 
 impl NormalizationGradients for Flex {
+    fn normalized(
+        x: FloatTensor<Self>,
+        moments: [FloatTensor<Self>; 2],
+        [gamma, beta]: [FloatTensor<Self>; 2],
+        how: Normalization,
+    ) -> FloatTensor<Self> {
+        let y = output(&x, &own(&moments), [&gamma, &beta], how);
+        tensor(y, x.shape())
+    }
+
     fn normalization_gradient(
         [x, dy]: [FloatTensor<Self>; 2],
-        [mean, variance]: [FloatTensor<Self>; 2],
+        moments: [FloatTensor<Self>; 2],
         [gamma, beta]: [FloatTensor<Self>; 2],
         how: Normalization,
     ) -> [FloatTensor<Self>; 3] {
         let planes = planes(&x);
-        let moments =
-            Moments { mean: with_values(&mean, <[f32]>::to_vec), variance: with_values(&variance, <[f32]>::to_vec) };
+        let moments = own(&moments);
         let rule = (how.epsilon as f32, how.activation);
         let run = |dy: Option<View<'_>>, dz: &mut [f32]| {
             with_view(&x, planes, |z| {
@@ -73,6 +76,20 @@ impl NormalizationGradients for Flex {
         with_values(&x, |x: &[f32]| curve::backward(x, dx.storage_mut(), kind));
         dx
     }
+}
+
+/// `y`, given the moments.
+fn output(x: &FlexTensor, moments: &Moments, [gamma, beta]: [&FlexTensor; 2], how: Normalization) -> Vec<f32> {
+    let (planes, rule) = (planes(x), (how.epsilon as f32, how.activation));
+    let mut y = vec![0.0; x.shape().num_elements()];
+    with_view(x, planes, |z| {
+        with_affine(gamma, beta, |affine| cpu::forward(z, planes, how.share, moments, affine, rule, &mut y));
+    });
+    y
+}
+
+fn own([mean, variance]: &[FlexTensor; 2]) -> Moments {
+    Moments { mean: with_values(mean, <[f32]>::to_vec), variance: with_values(variance, <[f32]>::to_vec) }
 }
 
 fn planes(x: &FlexTensor) -> Planes {
