@@ -165,6 +165,11 @@ impl Outer<'_> {
             self.block::<S, ROWS, VECTORS>(simd, panel, row);
             row += ROWS;
         }
+        // What is left, in blocks as high as can be: a low one has too few sums in flight to hide the latency of an addition.
+        while row + 4 <= self.rows {
+            self.block::<S, 4, VECTORS>(simd, panel, row);
+            row += 4;
+        }
         while row + 2 <= self.rows {
             self.block::<S, 2, VECTORS>(simd, panel, row);
             row += 2;
