@@ -3,6 +3,10 @@
 //! For classes `argmax p_c / prior_c^tau`: with `tau` above 0 rare classes are decided for more readily than by the largest
 //! probability (logit adjustment, Menon et al. 2021, arXiv:2007.07314). For labels a threshold each. Both are chosen on
 //! validation rows and stored with the model.
+//!
+//! The F1 of a class with six rows is a matter of luck, and so is the threshold that makes it largest. Where probabilities are right a decision's F1 can be
+//! *expected* instead, with `sum_decided p` for its hits and `sum p` for the rows of the class (Lipton et al. 2014, arXiv:1402.1892),
+//! which every row has a part in. What is chosen by is in between: the fewer rows a class has, the more its probabilities stand for them.
 
 use crate::{
     metrics::{ClassScore, LabelScore},
@@ -15,8 +19,10 @@ use serde::{Deserialize, Serialize};
 /// Values of `tau` that are tried.
 const TAU_STEPS: usize = 12;
 const TAU_STEP: f64 = 0.05;
-/// Thresholds that are tried: multiples of 1 / 40.
-const THRESHOLD_STEPS: usize = 40;
+/// Thresholds that are tried: multiples of 1 / 80.
+const THRESHOLD_STEPS: usize = 80;
+/// Rows of a class for which its probabilities count.
+const BELIEF_ROWS: f64 = 50.0;
 /// Rounds of choosing one threshold after the other.
 const ROUNDS: usize = 3;
 
@@ -47,18 +53,20 @@ impl Decision {
         }
     }
 
-    /// The decision whose macro and weighted (of labels micro) F1 sum to most on `rows`.
+    /// The decision whose macro and weighted (of labels micro) F1 sum to most on `rows`, see [`believed`] for what is true there.
     pub fn choose(predictions: &Predictions, prior: &[f64], labels: &Labels, rows: &[usize]) -> Self {
         let plain = Self::plain(predictions.kind(), prior);
-        if rows.iter().all(|row| !labels.is_known(*row)) {
+        let known: Vec<usize> = (0..rows.len()).filter(|i| labels.is_known(rows[*i])).collect();
+        if known.is_empty() {
             return plain;
         }
+        let truths = believed(predictions, labels, rows, &known, BELIEF_ROWS);
         match plain {
             Self::Class { .. } => {
                 let of_step = |step: usize| Self::Class { tau: step as f64 * TAU_STEP, prior: prior.to_vec() };
                 let mut best = (f64::NEG_INFINITY, plain);
                 for candidate in (0..TAU_STEPS).map(of_step) {
-                    let score = candidate.score(predictions, labels, rows);
+                    let score = candidate.score(predictions, &known, &truths);
                     if score > best.0 {
                         best = (score, candidate);
                     }
@@ -73,7 +81,7 @@ impl Decision {
                         for step in 1..THRESHOLD_STEPS {
                             thresholds[label] = step as f64 / THRESHOLD_STEPS as f64;
                             let candidate = Self::Labels { thresholds: thresholds.clone() };
-                            let score = candidate.score(predictions, labels, rows);
+                            let score = candidate.score(predictions, &known, &truths);
                             if score > best {
                                 (best, kept) = (score, thresholds[label]);
                             }
@@ -99,25 +107,21 @@ impl Decision {
         Some(probabilities.iter().zip(thresholds).map(|(p, threshold)| p >= threshold).collect())
     }
 
-    /// F1 averaged both ways, for choosing.
-    fn score(&self, predictions: &Predictions, labels: &Labels, rows: &[usize]) -> f64 {
+    /// F1 averaged both ways, for choosing: of the rows `known` of the predictions, whose truths follow one another.
+    fn score(&self, predictions: &Predictions, known: &[usize], truths: &[f64]) -> f64 {
         let width = predictions.width();
         let f1 = |hit: f64, decided: f64, support: f64| {
             if decided + support > 0.0 { 2.0 * hit / (decided + support) } else { 0.0 }
         };
         // hits, decided, support
         let mut counts = vec![[0.0_f64; 3]; width];
-        let mut truth = vec![0.0; width];
-        let mut count = 0.0;
-        for (i, row) in rows.iter().enumerate().filter(|(_, row)| labels.is_known(**row)) {
-            labels.write_row(*row, &mut truth);
-            count += 1.0;
+        for (i, truth) in known.iter().zip(truths.chunks_exact(width)) {
             let mut add = |class: usize, decided: bool| {
                 counts[class][0] += if decided { truth[class] } else { 0.0 };
                 counts[class][1] += f64::from(u8::from(decided));
                 counts[class][2] += truth[class];
             };
-            match (self.class(predictions.row(i)), self.labels(predictions.row(i))) {
+            match (self.class(predictions.row(*i)), self.labels(predictions.row(*i))) {
                 (Some(decision), _) => (0..width).for_each(|class| add(class, class == decision)),
                 (None, Some(decisions)) => decisions.iter().enumerate().for_each(|(label, d)| add(label, *d)),
                 (None, None) => {}
@@ -128,7 +132,7 @@ impl Decision {
         let macro_f1 = present.iter().map(|class| each[*class]).sum::<f64>() / present.len().max(1) as f64;
         let total = |which: usize| counts.iter().map(|counts| counts[which]).sum::<f64>();
         let other = match self {
-            Self::Class { .. } => each.iter().zip(&counts).map(|(f1, counts)| f1 * counts[2]).sum::<f64>() / count,
+            Self::Class { .. } => each.iter().zip(&counts).map(|(f1, counts)| f1 * counts[2]).sum::<f64>() / total(2),
             Self::Labels { .. } => f1(total(0), total(1), total(2)),
         };
         macro_f1 + other
@@ -156,5 +160,58 @@ impl Decision {
             score.push(predictions.row(i), &self.labels(predictions.row(i))?, &truths);
         }
         Some(score)
+    }
+}
+
+/// What is true of the rows `known`, row after row: `(n y + belief p) / (n + belief)` of a class that `n` of them have.
+fn believed(predictions: &Predictions, labels: &Labels, rows: &[usize], known: &[usize], belief: f64) -> Vec<f64> {
+    let width = predictions.width();
+    let mut truths = vec![0.0; known.len() * width];
+    for (i, truth) in known.iter().zip(truths.chunks_exact_mut(width)) {
+        labels.write_row(rows[*i], truth);
+    }
+    let mut counts = vec![0.0; width];
+    truths.chunks_exact(width).for_each(|truth| counts.iter_mut().zip(truth).for_each(|(count, y)| *count += y));
+    for (i, truth) in known.iter().zip(truths.chunks_exact_mut(width)) {
+        for ((truth, p), count) in truth.iter_mut().zip(predictions.row(*i)).zip(&counts) {
+            *truth = (count * *truth + belief * p) / (count + belief);
+        }
+    }
+    truths
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two labels; the first is there in 300 rows of 600, the second in 2 of them though its probability says 20.
+    fn table() -> (Predictions, Labels, Vec<usize>) {
+        let said = |i: usize| [if i % 2 == 0 { 0.8 } else { 0.2 }, if i % 30 == 0 { 0.9 } else { 0.01 }];
+        let values = (0..600).flat_map(said).collect();
+        let there = (0..600).flat_map(|i| [i % 2 == 0, i == 31 || i == 62]).collect();
+        let labels = Labels::Labels { values: there, known: vec![true; 600] };
+        (Predictions::new(TargetKind::Labels, 2, values), labels, (0..600).collect())
+    }
+
+    #[test]
+    fn where_few_rows_speak_probabilities_do() {
+        let (said, labels, rows) = table();
+        let truths = believed(&said, &labels, &rows, &rows, 50.0);
+        // 300 rows of the first label: (300 + 50 * 0.8) / 350; 2 of the second: (50 * 0.9) / 52
+        assert!((truths[0] - 340.0 / 350.0).abs() < 1e-12 && (truths[1] - 45.0 / 52.0).abs() < 1e-12);
+        let Decision::Labels { thresholds } = Decision::choose(&said, &[0.5, 0.03], &labels, &rows) else { panic!() };
+        // by the two rows alone the second label would best be claimed for all rows or, missing both, for none
+        assert!(thresholds[1] > 0.01 && thresholds[1] <= 0.9, "{thresholds:?}");
+        assert!(thresholds[0] > 0.2 && thresholds[0] <= 0.8, "{thresholds:?}");
+    }
+
+    #[test]
+    fn nothing_known_is_decided_plainly() {
+        let (said, _, rows) = table();
+        let unknown = Labels::Labels { values: vec![false; 1200], known: vec![false; 600] };
+        assert_eq!(
+            Decision::choose(&said, &[0.5, 0.03], &unknown, &rows),
+            Decision::plain(TargetKind::Labels, &[0.5, 0.03])
+        );
     }
 }
