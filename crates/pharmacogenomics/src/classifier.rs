@@ -1,6 +1,7 @@
 //! [`Classifier`]: what every model here is, the baselines and the networks alike; [`Member`] is one that can be saved.
 
 use crate::{
+    boosting::{Boosting, BoostingConfig},
     counts::{Counts, CountsConfig},
     error::Result,
     examples::Examples,
@@ -84,6 +85,16 @@ impl Classifier for Neighbours {
     }
 }
 
+impl Classifier for Boosting {
+    fn name(&self) -> &'static str {
+        "boosting"
+    }
+
+    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+        Self::probabilities(self, examples, rows)
+    }
+}
+
 impl Classifier for Network {
     fn name(&self) -> &'static str {
         "network"
@@ -106,13 +117,15 @@ pub enum MemberConfig {
     Linear(LinearConfig),
     /// [`Neighbours`].
     Neighbours(NeighboursConfig),
+    /// [`Boosting`].
+    Boosting(BoostingConfig),
     /// [`Network`].
     Network(Box<NetworkConfig>),
 }
 
 impl MemberConfig {
     /// The settings of a model by its name: `majority`, `counts`, `sites` (counts by site, allele and comparison), `neighbours`, `linear`,
-    /// `linear-crosses` or `network`.
+    /// `linear-crosses`, `boosting` or `network`.
     pub fn named(name: &str) -> Option<Self> {
         Some(match name {
             "majority" => Self::Majority,
@@ -125,6 +138,7 @@ impl MemberConfig {
                 Self::Linear(config)
             }
             "linear-crosses" => Self::Linear(LinearConfig::default()),
+            "boosting" => Self::Boosting(BoostingConfig::default()),
             "network" => Self::Network(Box::default()),
             _ => return None,
         })
@@ -153,6 +167,9 @@ impl MemberConfig {
             Self::Neighbours(config) => {
                 Member::Neighbours(Box::new(Neighbours::fit(config, examples, rows, classes, labels)?))
             }
+            Self::Boosting(config) => {
+                Member::Boosting(Box::new(Boosting::fit(config, examples, rows, classes, labels, seed)?))
+            }
             Self::Network(config) => {
                 let network = Network::fit(config, examples, parts, classes, labels, seed, device)?;
                 Member::Network(Box::new(network))
@@ -172,6 +189,8 @@ pub enum Member {
     Linear(Box<Linear>),
     /// The training rows that are most alike.
     Neighbours(Box<Neighbours>),
+    /// Boosted trees.
+    Boosting(Box<Boosting>),
     /// A network over fields.
     Network(Box<Network>),
 }
@@ -183,6 +202,7 @@ impl Member {
             Self::Counts(model) => model,
             Self::Linear(model) => model.as_ref(),
             Self::Neighbours(model) => model.as_ref(),
+            Self::Boosting(model) => model.as_ref(),
             Self::Network(model) => model.as_ref(),
         }
     }

@@ -137,6 +137,11 @@ impl Counts {
         Ok(Self { config, tables })
     }
 
+    /// The key of each level of each row; `None` where a field of the level is missing.
+    pub(crate) fn keys(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Vec<Option<u64>>>> {
+        keys(&self.config, examples, rows)
+    }
+
     /// The probabilities of `rows`, target by target.
     ///
     /// # Errors

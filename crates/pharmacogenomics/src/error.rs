@@ -85,6 +85,16 @@ pub enum Error {
         /// What it has instead.
         classes: String,
     },
+    /// A booster that failed.
+    #[error("could not boost {class:?} of {target}: {problem}; leave boosting out of the models")]
+    Boosting {
+        /// The target.
+        target: String,
+        /// The class or label.
+        class: String,
+        /// What went wrong.
+        problem: String,
+    },
     /// Numbers that do not belong together.
     #[error("{what}: expected {expected}, got {got}")]
     Shape {

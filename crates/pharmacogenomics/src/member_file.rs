@@ -1,14 +1,17 @@
 //! A fitted [`Member`] as bytes: safetensors with the settings as JSON in the header, nothing that could run.
 
 use crate::{
+    boosting::{Boosting, BoostingConfig},
     classifier::{Majority, Member},
     counts::{CountTable, Counts, CountsConfig},
     encoder::{Encoder, FieldRecord},
     error::{Error, Result},
+    forest::{Forest, NODE_WORDS},
     linear::{Head, Linear, LinearConfig},
     neighbours::{NeighbourTarget, Neighbours, NeighboursConfig},
     network::{Network, NetworkConfig, widths},
     schema::{FieldKind, Schema},
+    target_statistics::Recipe,
     targets::Classes,
     tokens::Tokens,
 };
@@ -29,6 +32,7 @@ enum Settings {
     Counts { config: CountsConfig, tables: Vec<(Classes, Vec<f64>)> },
     Linear { config: LinearConfig, schema: Schema, targets: Vec<Classes> },
     Neighbours { config: NeighboursConfig, schema: Schema, targets: Vec<(Classes, Vec<f64>)> },
+    Boosting { config: BoostingConfig, schema: Schema, recipe: Recipe, tables: Vec<(Classes, Vec<f64>)> },
     Network { config: Box<NetworkConfig>, schema: Schema, fields: Vec<FieldRecord>, targets: Vec<Classes> },
 }
 
@@ -65,15 +69,8 @@ impl Member {
         let settings = match self {
             Self::Majority(model) => Settings::Majority(model.clone()),
             Self::Counts(model) => {
-                for (target, table) in model.tables.iter().enumerate() {
-                    let mut keys: Vec<u64> = table.cells.keys().copied().collect();
-                    keys.sort_unstable();
-                    let cells = keys.iter().flat_map(|key| &table.cells[key]);
-                    raw.push(Raw::numbers(format!("cells.{target}"), keys.len(), cells));
-                    raw.push(Raw::keys(format!("keys.{target}"), &keys));
-                }
-                let tables = model.tables.iter().map(|table| (table.classes.clone(), table.prior.clone())).collect();
-                Settings::Counts { config: model.config.clone(), tables }
+                raw.extend(raw_counts(model));
+                Settings::Counts { config: model.config.clone(), tables: priors(model) }
             }
             Self::Linear(model) => {
                 raw.push(Raw::keys("keys".into(), &model.tokens.keys()));
@@ -93,6 +90,23 @@ impl Member {
                 let targets = model.targets.iter().map(|target| (target.classes.clone(), target.prior.clone()));
                 let (config, schema) = (model.config.clone(), model.schema.clone());
                 Settings::Neighbours { config, schema, targets: targets.collect() }
+            }
+            Self::Boosting(model) => {
+                raw.extend(raw_counts(&model.counts));
+                for (target, forests) in model.forests.iter().enumerate() {
+                    let (mut heads, mut roots, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
+                    for forest in forests {
+                        let words = forest.words();
+                        heads.extend(words.0);
+                        roots.extend(words.1);
+                        nodes.extend(words.2);
+                    }
+                    for (name, words) in [("forests", heads), ("roots", roots), ("nodes", nodes)] {
+                        raw.push(Raw::keys(format!("{name}.{target}"), &words));
+                    }
+                }
+                let (config, schema, recipe) = (model.config.clone(), model.schema.clone(), model.recipe.clone());
+                Settings::Boosting { config, schema, recipe, tables: priors(&model.counts) }
             }
             Self::Network(model) => {
                 let bytes = export_safetensors_bytes(&model.net)?;
@@ -153,26 +167,23 @@ impl Member {
                 false => Err(fault(format!("{name} holds a number that is not finite"))),
             }
         };
+        let count_tables = |tables: Vec<(Classes, Vec<f64>)>| -> Result<Vec<CountTable>> {
+            let mut counts = Vec::new();
+            for (target, (classes, prior)) in tables.into_iter().enumerate() {
+                let keys = keys(&format!("keys.{target}"))?;
+                let width = classes.len() + 1;
+                let cells = numbers(&format!("cells.{target}"), [keys.len(), width])?;
+                if prior.len() + 1 != width {
+                    return Err(fault(format!("target {target} has {} classes and {} priors", width - 1, prior.len())));
+                }
+                let cells = keys.into_iter().zip(cells.chunks_exact(width).map(<[f32]>::to_vec)).collect();
+                counts.push(CountTable { classes, prior, cells });
+            }
+            Ok(counts)
+        };
         Ok(match settings {
             Settings::Majority(model) => Self::Majority(model),
-            Settings::Counts { config, tables } => {
-                let mut counts = Vec::new();
-                for (target, (classes, prior)) in tables.into_iter().enumerate() {
-                    let keys = keys(&format!("keys.{target}"))?;
-                    let width = classes.len() + 1;
-                    let cells = numbers(&format!("cells.{target}"), [keys.len(), width])?;
-                    if prior.len() + 1 != width {
-                        return Err(fault(format!(
-                            "target {target} has {} classes and {} priors",
-                            width - 1,
-                            prior.len()
-                        )));
-                    }
-                    let cells = keys.into_iter().zip(cells.chunks_exact(width).map(<[f32]>::to_vec)).collect();
-                    counts.push(CountTable { classes, prior, cells });
-                }
-                Self::Counts(Counts { config, tables: counts })
-            }
+            Settings::Counts { config, tables } => Self::Counts(Counts { config, tables: count_tables(tables)? }),
             Settings::Linear { config, schema, targets } => {
                 schema.check().map_err(|error| fault(error.to_string()))?;
                 let keys = keys("keys")?;
@@ -207,6 +218,22 @@ impl Member {
                 }
                 Self::Neighbours(Box::new(Neighbours::new(config, schema, keys, read)))
             }
+            Settings::Boosting { config, schema, recipe, tables } => {
+                schema.check().map_err(|error| fault(error.to_string()))?;
+                if !recipe.fits(&schema) || tables.iter().any(|(classes, _)| classes.is_empty()) {
+                    return Err(fault("its levels and classes are not those of a schema".into()));
+                }
+                let mut forests = Vec::new();
+                for (target, (classes, _)) in tables.iter().enumerate() {
+                    let words = ["forests", "roots", "nodes"].map(|name| keys(&format!("{name}.{target}")));
+                    let [heads, roots, nodes] = words;
+                    let read = read_forests(&heads?, &roots?, &nodes?, recipe.width());
+                    let read = read.filter(|forests| forests.len() == classes.len());
+                    forests.push(read.ok_or_else(|| fault(format!("target {target} has no whole forests")))?);
+                }
+                let counts = Counts { config: recipe.counts(), tables: count_tables(tables)? };
+                Self::Boosting(Box::new(Boosting { config, schema, recipe, counts, forests }))
+            }
             Settings::Network { config, schema, fields, targets } => {
                 schema.check().map_err(|error| fault(error.to_string()))?;
                 if config.net.embedding == 0 || config.net.embedding.max(config.net.hidden) > LARGEST_LAYER {
@@ -223,6 +250,37 @@ impl Member {
             }
         })
     }
+}
+
+fn priors(counts: &Counts) -> Vec<(Classes, Vec<f64>)> {
+    counts.tables.iter().map(|table| (table.classes.clone(), table.prior.clone())).collect()
+}
+
+fn raw_counts(counts: &Counts) -> Vec<Raw> {
+    let mut raw = Vec::new();
+    for (target, table) in counts.tables.iter().enumerate() {
+        let mut keys: Vec<u64> = table.cells.keys().copied().collect();
+        keys.sort_unstable();
+        let cells = keys.iter().flat_map(|key| &table.cells[key]);
+        raw.push(Raw::numbers(format!("cells.{target}"), keys.len(), cells));
+        raw.push(Raw::keys(format!("keys.{target}"), &keys));
+    }
+    raw
+}
+
+/// The forests of a target: of each base, number of trees and number of nodes, then all roots and all nodes; `None` where they do not fit.
+fn read_forests(heads: &[u64], roots: &[u64], nodes: &[u64], features: usize) -> Option<Vec<Forest>> {
+    let (mut roots, mut nodes) = (roots, nodes);
+    let mut forests = Vec::new();
+    for head in heads.chunks(3) {
+        let &[base, trees, count] = head else { return None };
+        let words = usize::try_from(count).ok()?.checked_mul(NODE_WORDS)?;
+        let (own_roots, other_roots) = roots.split_at_checked(usize::try_from(trees).ok()?)?;
+        let (own_nodes, other_nodes) = nodes.split_at_checked(words)?;
+        forests.push(Forest::of_words(base, own_roots, own_nodes, features)?);
+        (roots, nodes) = (other_roots, other_nodes);
+    }
+    (roots.is_empty() && nodes.is_empty()).then_some(forests)
 }
 
 /// As many bytes as there are: the caller cuts chunks of exactly that length.

@@ -36,7 +36,7 @@ pub struct TrainConfig {
 
 impl Default for TrainConfig {
     fn default() -> Self {
-        let members = ["counts", "sites", "neighbours", "linear", "linear-crosses"]
+        let members = ["counts", "sites", "neighbours", "linear", "linear-crosses", "boosting"]
             .into_iter()
             .filter_map(MemberConfig::named)
             .collect();
@@ -48,7 +48,8 @@ impl TrainConfig {
     pub(crate) fn check(&self, parts: &Parts) -> Result<()> {
         if self.members.is_empty() {
             let expected =
-                "at least one of majority, counts, sites, neighbours, linear, linear-crosses, network".to_string();
+                "at least one of majority, counts, sites, neighbours, linear, linear-crosses, boosting, network"
+                    .to_string();
             return Err(Error::Setting { name: "models", got: "none".into(), expected });
         }
         if !(self.coverage > 0.0 && self.coverage < 1.0) {

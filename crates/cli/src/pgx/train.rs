@@ -52,12 +52,12 @@ pub struct Arguments {
 /// Which models, and how they are fitted.
 #[derive(Args, Clone, Debug, Serialize)]
 pub struct ModelArguments {
-    /// Models that answer together: majority, counts, sites, neighbours, linear, linear-crosses, network
+    /// Models that answer together: majority, counts, sites, neighbours, linear, linear-crosses, boosting, network
     #[arg(
         long,
         value_name = "MODELS",
         value_delimiter = ',',
-        default_value = "counts,sites,neighbours,linear,linear-crosses,network"
+        default_value = "counts,sites,neighbours,linear,linear-crosses,boosting,network"
     )]
     pub models: Vec<String>,
 
@@ -99,7 +99,7 @@ pub struct ModelArguments {
     #[arg(long, value_name = "ROWS", default_value_t = 0.5)]
     pub copies: f64,
 
-    /// Rows that the coarser level counts for, of counts
+    /// Rows that the coarser level counts for, of counts and boosting
     #[arg(long, value_name = "ROWS", default_value_t = 3.0)]
     pub strength: f64,
 
@@ -110,6 +110,18 @@ pub struct ModelArguments {
     /// Rows without likeness that the prior counts for, of neighbours
     #[arg(long, value_name = "ROWS", default_value_t = 4.0)]
     pub belief: f64,
+
+    /// Most trees of a booster, of which there is one for each class
+    #[arg(long, value_name = "N", default_value_t = 300)]
+    pub trees: usize,
+
+    /// Most splits from the root of a tree to a leaf, of boosting
+    #[arg(long, value_name = "N", default_value_t = 4)]
+    pub depth: usize,
+
+    /// Share of a tree that is added, of boosting
+    #[arg(long, value_name = "SHARE", default_value_t = 0.1)]
+    pub shrinkage: f64,
 
     /// Share of truths that the sets of answers are to hold
     #[arg(long, value_name = "SHARE", default_value_t = 0.9)]
@@ -254,7 +266,7 @@ impl ModelArguments {
         for name in &self.models {
             let Some(mut member) = MemberConfig::named(name.trim()) else {
                 bail!(
-                    "--models: there is no model {name:?}; there are majority, counts, sites, neighbours, linear, linear-crosses and network"
+                    "--models: there is no model {name:?}; there are majority, counts, sites, neighbours, linear, linear-crosses, boosting and network"
                 );
             };
             match &mut member {
@@ -274,6 +286,10 @@ impl ModelArguments {
                 MemberConfig::Counts(counts) => counts.strength = self.strength,
                 MemberConfig::Neighbours(neighbours) => {
                     (neighbours.sharpness, neighbours.strength) = (self.sharpness, self.belief);
+                }
+                MemberConfig::Boosting(boosting) => {
+                    (boosting.trees, boosting.depth) = (self.trees, self.depth);
+                    (boosting.shrinkage, boosting.strength) = (self.shrinkage, self.strength);
                 }
                 MemberConfig::Network(network) => {
                     **network = NetworkConfig { attributes: attributes.clone(), ..self.network() };

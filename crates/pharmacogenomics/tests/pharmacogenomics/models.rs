@@ -3,10 +3,10 @@
 use burn::tensor::Device;
 use cupel_data::{Column, Fractions, Stream, Table};
 use cupel_pharmacogenomics::{
-    Classes, Classifier, Encoder, Error, Evaluation, EvaluationConfig, Evidence, Examples, Field, HeadLoss,
-    Interaction, Linear, LinearConfig, Member, MemberConfig, Model, Neighbours, NeighboursConfig, NetworkConfig,
-    Origin, PLANTED_PAIRS, Parts, Planted, Predictor, Schema, SplitKind, Target, TrainConfig, Training, metrics::auroc,
-    model_card, planted, question, save_report,
+    Boosting, BoostingConfig, Classes, Classifier, Encoder, Error, Evaluation, EvaluationConfig, Evidence, Examples,
+    Field, FieldKind, HeadLoss, Interaction, Labels, Linear, LinearConfig, Majority, Member, MemberConfig, Model,
+    Neighbours, NeighboursConfig, NetworkConfig, Origin, PLANTED_PAIRS, Parts, Planted, Predictor, Schema, SplitKind,
+    Target, TrainConfig, Training, metrics::auroc, model_card, planted, question, save_report,
 };
 use cupel_train::{Advance, Checkpoint, Outcome, Policy, Position, Run, Stamp};
 use std::{fs, path::Path};
@@ -103,7 +103,7 @@ fn together_is_no_worse_than_each_alone_and_better_than_nothing() {
 
 fn model(examples: &Examples, parts: &Parts) -> Model {
     let predictor = Predictor::train(
-        &config(&["majority", "counts", "linear-crosses", "sites", "neighbours"]),
+        &config(&["majority", "counts", "linear-crosses", "sites", "neighbours", "boosting"]),
         examples,
         parts,
         &device(),
@@ -154,7 +154,7 @@ fn a_saved_model_says_the_same_to_the_bit() {
     }
 
     // nothing of the folder can be changed unnoticed
-    for name in ["member-1.safetensors", "member-4.safetensors", "evidence.tsv", "model.json"] {
+    for name in ["member-1.safetensors", "member-5.safetensors", "evidence.tsv", "model.json"] {
         let path = folder.path().join(name);
         let bytes = fs::read(&path).unwrap();
         for keep in [0, bytes.len() / 2, bytes.len() - 1] {
@@ -394,4 +394,114 @@ fn rows_that_share_rare_names_speak_loudest_and_strangers_not_at_all() {
     assert!((said.row(1)[1] - 4.5 / 85.0).abs() < 1e-9, "a row that shares nothing is answered by the prior");
     let none = NeighboursConfig { rows: 0, ..config };
     assert!(matches!(Neighbours::fit(&none, &examples, &fitted, &classes, &labels), Err(Error::Setting { .. })));
+}
+
+/// Boosters of all targets, fitted to `rows`.
+fn boosting(examples: &Examples, rows: &[usize], seed: u64) -> (Boosting, Vec<Classes>, Vec<Labels>) {
+    let targets = examples.schema().targets.iter();
+    let classes: Vec<Classes> = targets.map(|target| Classes::fit(examples, target, rows).unwrap()).collect();
+    let labels: Vec<Labels> = classes.iter().map(|classes| classes.labels(examples).unwrap()).collect();
+    let model = Boosting::fit(&BoostingConfig::default(), examples, rows, &classes, &labels, seed).unwrap();
+    (model, classes, labels)
+}
+
+#[test]
+fn boosting_learns_and_depends_on_the_seed_but_not_on_threads() {
+    let examples = planted(3000, 11).unwrap().examples;
+    let parts = split(&examples);
+    let on = |threads: usize, seed: u64| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+        pool.install(|| boosting(&examples, &parts.train, seed).0.probabilities(&examples, &parts.test).unwrap())
+    };
+    let said = on(1, 5);
+    assert_eq!(said, on(3, 5));
+    assert_ne!(said, on(1, 6));
+    let (_, classes, labels) = boosting(&examples, &parts.train, 5);
+    for ((said, classes), labels) in said.iter().zip(&classes).zip(&labels) {
+        let majority = Majority::fit(&parts.train, std::slice::from_ref(classes), std::slice::from_ref(labels));
+        let guessed = majority.probabilities(&examples, &parts.test).unwrap()[0].log_loss(labels, &parts.test).unwrap();
+        let loss = said.log_loss(labels, &parts.test).unwrap();
+        assert!(loss < 0.97 * guessed, "{}: {loss}, guessing {guessed}", classes.target);
+    }
+}
+
+#[test]
+fn a_name_of_one_row_does_not_give_its_class_away_to_boosting() {
+    // with its own row counted, a name that only one row has would tell the class of that row for certain
+    let mut draws = Stream::new(4, "names of one row").rng();
+    let row = |i: usize| (vec![format!("own{i}"), format!("shared{}", i % 3)], draws.below(2) as u32);
+    let rows: Vec<(Vec<String>, u32)> = (0..1200).map(row).collect();
+    let examples = named(&["drug", "gene"], &rows);
+    let (fitted, asked): (Vec<usize>, Vec<usize>) = (0..1200).partition(|row| *row < 900);
+    let (model, _, labels) = boosting(&examples, &fitted, 0);
+    let loss = model.probabilities(&examples, &asked).unwrap()[0].log_loss(&labels[0], &asked).unwrap();
+    assert!(loss < std::f64::consts::LN_2 + 0.02, "{loss} where nothing can be known");
+}
+
+#[test]
+fn boosting_takes_what_there_is() {
+    // numbers that are missing, lists that are empty, a name that is everywhere, a class of one row, rows that count for nothing
+    let rows = 60;
+    let numbers = Column::Number {
+        values: (0..rows).map(|i| if i % 7 == 0 { 1e300 } else { i as f64 }).collect(),
+        present: (0..rows).map(|i| i % 3 != 0).collect(),
+    };
+    let nothing = Column::Number { values: vec![0.0; rows], present: vec![false; rows] };
+    let offsets: Vec<usize> = (0..=rows).map(|i| if i > 40 { 2 } else { 0 }).collect();
+    let lists = Column::Many { offsets, codes: vec![0, 1], names: vec!["a".into(), "b".into()] };
+    let same = Column::Category { codes: vec![0; rows], names: vec!["same".into()] };
+    let codes: Vec<u32> = (0..rows as u32).map(|i| if i == 9 { 2 } else { i % 2 }).collect();
+    let class = Column::Category { codes, names: ["x", "y", "z"].map(String::from).to_vec() };
+    let weight = Column::Number { values: (0..rows).map(|i| (i % 4) as f64).collect(), present: vec![true; rows] };
+    let group = Column::Category { codes: vec![0; rows], names: vec!["one".into()] };
+    let columns = [
+        ("dose", numbers),
+        ("nothing", nothing),
+        ("list", lists),
+        ("same", same),
+        ("class", class),
+        ("weight", weight),
+        ("group", group),
+    ];
+    let table = Table::new(columns.map(|(name, column)| (name.to_string(), column)).into()).unwrap();
+    let kind = |name: &str, kind: FieldKind| Field { kind, ..Field::category(name) };
+    let fields = vec![
+        kind("dose", FieldKind::Number),
+        kind("nothing", FieldKind::Number),
+        kind("list", FieldKind::Many),
+        Field::category("same"),
+    ];
+    for (group, weight) in [(None, None), (None, Some("weight")), (Some("group"), Some("weight"))] {
+        let schema = Schema {
+            group: group.map(String::from),
+            weight: weight.map(String::from),
+            time: None,
+            fields: fields.clone(),
+            targets: vec![Target::classes("class", 1)],
+        };
+        let examples = Examples::of_table(schema, table.clone(), "odd").unwrap();
+        let all: Vec<usize> = (0..rows).collect();
+        let (model, classes, _) = boosting(&examples, &all, 0);
+        let said = &model.probabilities(&examples, &all).unwrap()[0];
+        assert!(said.iter().all(|p| (p.iter().sum::<f64>() - 1.0).abs() < 1e-9), "{group:?} {weight:?}");
+        assert_eq!(said.width(), classes[0].len());
+        // a group of its own is all that there is: no row could be counted on others, and the answer is the share of each class
+        assert!(group.is_none() || said.iter().all(|p| p == said.row(0)));
+    }
+    let examples = planted(200, 1).unwrap().examples;
+    let all: Vec<usize> = (0..200).collect();
+    let (_, classes, labels) = boosting(&examples, &all, 0);
+    for wrong in [
+        BoostingConfig { trees: 0, ..BoostingConfig::default() },
+        BoostingConfig { depth: 13, ..BoostingConfig::default() },
+        BoostingConfig { shrinkage: f64::NAN, ..BoostingConfig::default() },
+        BoostingConfig { penalty: -1.0, ..BoostingConfig::default() },
+        BoostingConfig { rows: 0.0, ..BoostingConfig::default() },
+        BoostingConfig { columns: 1.5, ..BoostingConfig::default() },
+        BoostingConfig { strength: -1.0, ..BoostingConfig::default() },
+        BoostingConfig { folds: 1, ..BoostingConfig::default() },
+    ] {
+        let refused = Boosting::fit(&wrong, &examples, &all, &classes, &labels, 0);
+        assert!(matches!(refused, Err(Error::Setting { .. })), "{wrong:?}");
+    }
 }
