@@ -17,6 +17,7 @@ mod normal;
 mod nuts;
 mod plane;
 mod posterior;
+mod truncated;
 mod typical;
 mod variational;
 
