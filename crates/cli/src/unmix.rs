@@ -2,6 +2,7 @@
 
 mod compare;
 mod evaluate;
+mod folder;
 mod large;
 mod mixture;
 mod run;

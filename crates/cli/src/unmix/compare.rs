@@ -8,7 +8,8 @@ use cupel::unmixing::{Ending as Fitted, Row, Spread, Summary, save_comparison};
 use serde::Serialize;
 
 use super::{
-    run::{Extractor, Settings, earlier, fit, matched, note_stop, open_run, run_dir, seeds, select_device, write_json},
+    folder::{Opened, close_run, note_stop, open_run, run_dir, write_json},
+    run::{Extractor, Settings, fit, matched, seeds, select_device},
     scene::SceneArguments,
 };
 use crate::{Ending, options::Options, output::Output};
@@ -70,12 +71,13 @@ impl Arguments {
             ));
             return Ok(Ending::Done);
         }
-        if let Some(earlier) = earlier(&dir, &settings)? {
-            output.result(&earlier)?;
-            return Ok(Ending::Done);
-        }
-        let mut run = open_run(&dir, &settings, output)?;
-        run.describe(&device, &casting, options.seed)?;
+        let mut run = match open_run(&dir, &settings, (&device, &casting), output)? {
+            Opened::Earlier(earlier) => {
+                output.result(&earlier)?;
+                return Ok(Ending::Done);
+            }
+            Opened::Run(run) => run,
+        };
         let mut rows = Vec::new();
         for &method in &settings.methods {
             let mut summaries: Vec<Summary> = Vec::new();
@@ -94,7 +96,7 @@ impl Arguments {
         let printed = Printed { rows, run_dir: dir.display().to_string() };
         write_json(&dir.join("metrics.json"), &printed)?;
         save_comparison(&dir, &task.scene, &printed.rows)?;
-        run.finish(&printed)?;
+        close_run(&mut run, &settings, &printed, output)?;
         output.result(&printed)?;
         Ok(Ending::Done)
     }

@@ -2,12 +2,13 @@
 
 use anyhow::{Result, bail};
 use cupel::{
-    train::{PerformanceMonitor, Policy},
+    train::Policy,
     unmixing::{LargeScene, StreamedEnding, Truth, UnmixingConfig},
 };
 
 use super::{
-    run::{Completed, Printed, Settings, earlier, note_stop, open_run, run_dir, select_device, write_json},
+    folder::{Opened, close_run, note_stop, open_run, run_dir, write_json},
+    run::{Completed, Printed, Settings, select_device},
     scene::{EndmemberCount, MOST_ENDMEMBERS},
 };
 use crate::output::Output;
@@ -53,14 +54,10 @@ pub fn run_large(settings: &Settings, scene: &LargeScene, output: Output) -> Res
         output.note(format_args!("results would go to {}", dir.display()));
         return Ok(None);
     }
-    if let Some(earlier) = earlier(&dir, settings)? {
-        return Ok(Some(Completed::Earlier(earlier)));
-    }
-    let mut run = open_run(&dir, settings, output)?;
-    if settings.profile {
-        run.set_monitor(PerformanceMonitor::new(&device.device));
-    }
-    run.describe(&device, &casting, options.seed)?;
+    let mut run = match open_run(&dir, settings, (&device, &casting), output)? {
+        Opened::Earlier(earlier) => return Ok(Some(Completed::Earlier(earlier))),
+        Opened::Run(run) => run,
+    };
     let config = UnmixingConfig {
         method: settings.methods[0].into(),
         abundance: settings.scene.abundance.into(),
@@ -77,10 +74,7 @@ pub fn run_large(settings: &Settings, scene: &LargeScene, output: Output) -> Res
         }
         StreamedEnding::Done(streamed) => {
             write_json(&dir.join("metrics.json"), &streamed.summary)?;
-            run.finish(&streamed.summary)?;
-            if settings.profile {
-                output.note(run.monitor().log_summary().trim_end());
-            }
+            close_run(&mut run, settings, &streamed.summary, output)?;
             Ok(Some(Completed::Done(Box::new(Printed::of(streamed.summary)))))
         }
     }

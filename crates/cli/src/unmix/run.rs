@@ -1,16 +1,12 @@
 //! `cupel unmix run`: one method on one scene, with everything a scientist wants to see.
 
-use std::{
-    fmt,
-    num::NonZeroU64,
-    path::{Path, PathBuf},
-};
+use std::{fmt, num::NonZeroU64, path::Path};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use cupel::{
     burn::tensor::Device,
-    train::{self, Casting, PerformanceMonitor, Policy, Precision, Run, Work, device},
+    train::{Casting, Policy, Precision, Run, Work, device},
     unmixing::{
         AbundanceRmse, Agreement, Ending as Fitted, LargeScene, Method, Row, Summary, Unmixed, Unmixing,
         UnmixingConfig, save,
@@ -19,6 +15,7 @@ use cupel::{
 use serde::Serialize;
 
 use super::{
+    folder::{Earlier, Opened, close_run, note_stop, open_run, run_dir, write_json},
     large::run_large,
     scene::{Abundance, SceneArguments, Task},
 };
@@ -160,22 +157,6 @@ pub enum Completed {
     },
 }
 
-/// The summary of a run that was finished before.
-#[derive(Serialize)]
-pub struct Earlier {
-    #[serde(flatten)]
-    pub summary: serde_json::Value,
-    #[serde(skip)]
-    pub dir: PathBuf,
-}
-
-impl fmt::Display for Earlier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dir = self.dir.display();
-        write!(f, "the run in {dir} was already finished, and nothing was done; its report: {dir}/report.html")
-    }
-}
-
 /// What `run` prints: means over the runs, and each run where there are several.
 #[derive(Serialize)]
 pub struct Printed {
@@ -211,14 +192,10 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
         ));
         return Ok(None);
     }
-    if let Some(earlier) = earlier(&dir, settings)? {
-        return Ok(Some(Completed::Earlier(earlier)));
-    }
-    let mut run = open_run(&dir, settings, output)?;
-    if settings.profile {
-        run.set_monitor(PerformanceMonitor::new(&device.device));
-    }
-    run.describe(&device, &casting, options.seed)?;
+    let mut run = match open_run(&dir, settings, (&device, &casting), output)? {
+        Opened::Earlier(earlier) => return Ok(Some(Completed::Earlier(earlier))),
+        Opened::Run(run) => run,
+    };
     let mut results: Vec<(Unmixed, Summary)> = Vec::new();
     for seed in seeds(options.seed, settings.runs) {
         match fit(settings, task, settings.methods[0], seed, (&device.device, &casting), &mut run)? {
@@ -235,10 +212,7 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
     write_json(&dir.join("metrics.json"), &summary)?;
     let suggestion = task.suggestion.as_ref();
     run.monitor().phase("figures and tables", || save(&dir, first, &task.scene, &runs, suggestion))?;
-    run.finish(&summary)?;
-    if settings.profile {
-        output.note(run.monitor().log_summary().trim_end());
-    }
+    close_run(&mut run, settings, &summary, output)?;
     let names = task.scene.truth.as_ref().map_or_else(Vec::new, |t| t.names.clone());
     let runs = if runs.len() > 1 { runs } else { Vec::new() };
     Ok(Some(Completed::Done(Box::new(Printed { summary, runs, names }))))
@@ -336,63 +310,9 @@ pub fn matched(unmixed: Unmixed, task: &Task, dir: &Path) -> Result<(Unmixed, Su
     Ok((unmixed, summary))
 }
 
-/// Tells how to go on after a signal.
-pub fn note_stop(dir: &Path, output: Output) {
-    output.note(format_args!("stopped and saved; go on with --resume --out {}", dir.display()));
-}
-
-/// The folder asked for, or the first unused one under `runs`.
-pub fn run_dir(options: &Options, scene: &Path, command: &str) -> Result<PathBuf> {
-    if let Some(out) = &options.out {
-        return Ok(out.clone());
-    }
-    if options.resume {
-        bail!("--resume needs --out with the folder of the stopped run");
-    }
-    let stem = scene.file_stem().map_or_else(|| "scene".into(), |s| s.to_string_lossy());
-    let first = PathBuf::from("runs").join(format!("{command}-{stem}"));
-    let numbered = (2u32..).map(|n| PathBuf::from("runs").join(format!("{command}-{stem}-{n}")));
-    std::iter::once(first).chain(numbered).find(|dir| !dir.exists()).context("no folder is left under runs")
-}
-
-/// What an earlier process made of exactly this run, where it is to be resumed and nothing is left to do.
-pub fn earlier(dir: &Path, settings: &Settings) -> Result<Option<Earlier>> {
-    if !settings.options.resume {
-        return Ok(None);
-    }
-    Ok(Run::finished(dir, settings)?.map(|summary| Earlier { summary, dir: dir.to_path_buf() }))
-}
-
-/// Creates or resumes the run folder; where there is nothing to resume, the run starts at the beginning.
-pub fn open_run(dir: &Path, settings: &Settings, output: Output) -> Result<Run> {
-    let options = &settings.options;
-    let resumed = options.resume.then(|| Run::resume(dir, settings, options.strict));
-    let mut run = match resumed {
-        None => Run::create(dir, settings, options.force)?,
-        Some(Err(train::Error::NothingToResume { .. })) => {
-            output.note(format_args!("{}: nothing to resume, the run starts at the beginning", dir.display()));
-            Run::create(dir, settings, false)?
-        }
-        Some(resumed) => resumed?,
-    };
-    run.set_quiet(options.quiet);
-    #[cfg(feature = "tui")]
-    run.set_dashboard(options.tui);
-    Ok(run)
-}
-
 /// `count` seeds from the first.
 pub fn seeds(first: u64, count: u64) -> impl Iterator<Item = u64> {
     (0..count).map(move |i| first.wrapping_add(i))
-}
-
-/// Writes numbers as a file of the run.
-pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
-    let text = serde_json::to_string_pretty(value)?;
-    cupel::data::write_atomic(path, |file| {
-        file.write_all(text.as_bytes()).map_err(cupel::data::Error::io("write", path))
-    })?;
-    Ok(())
 }
 
 /// The runs as one: means of all numbers, the seed of the first.
