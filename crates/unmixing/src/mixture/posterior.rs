@@ -13,7 +13,7 @@ use crate::{Abundances, Endmembers, Error, Result};
 const BLOCK_PIXELS: usize = 256;
 /// Standard deviations on either side of a normal interval of 90 %.
 const NINETY: f64 = 1.644_853_626_951_472_2;
-/// What intervals are widened by so that they cover what they claim. On scenes simulated from Samson's endmembers at 20 dB, 91.6 % of
+/// What intervals are widened by so that they cover what they claim. On scenes simulated from Samson's endmembers at 20 dB, 91.5 % of
 /// the true abundances are in the intervals as they are, so that it is one; `docs/results.md` has the numbers.
 pub const CALIBRATION: f64 = 1.0;
 /// Where all weights of a pixel are next to nothing, its shares are taken from the posterior mean.
