@@ -13,6 +13,8 @@ pub(crate) struct Losses {
     pending: Vec<Pending>,
     reads: u64,
     recent: VecDeque<f64>,
+    /// The mean of the last look of the last epoch.
+    last: Option<f64>,
 }
 
 #[derive(Debug)]
@@ -107,7 +109,7 @@ impl Losses {
     /// Means over the epoch, which ends.
     pub(crate) fn end_epoch(&mut self) -> Result<Metrics> {
         self.keep();
-        self.read()?;
+        self.last = self.read()?.get("loss");
         let metrics = self
             .terms
             .iter()
@@ -116,6 +118,11 @@ impl Losses {
             .collect();
         self.terms.clear();
         Ok(metrics)
+    }
+
+    /// The mean loss of the updates since the last look before the end of the epoch; none where all were left out.
+    pub(crate) fn last(&self) -> Option<f64> {
+        self.last
     }
 
     /// How often the device was asked.

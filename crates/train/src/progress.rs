@@ -102,7 +102,11 @@ impl<W: Write> ProgressLine<W> {
         let seconds = now.saturating_duration_since(self.started).as_secs_f64();
         if made > 0.0 && seconds > 0.0 {
             let rate = made / seconds;
-            line += &if rate >= 1.0 { format!("  {rate:.1}/s") } else { format!("  {:.1} s each", 1.0 / rate) };
+            line += &if rate >= 1.0 {
+                format!("  {:.1} ms each", 1e3 / rate)
+            } else {
+                format!("  {:.1} s each", 1.0 / rate)
+            };
             if let Some(left) = total.map(|total| total.saturating_sub(*update)).filter(|left| *left > 0) {
                 line += &format!("  {} left", duration(left as f64 / rate));
             }
@@ -182,7 +186,7 @@ mod tests {
         let updates: Vec<_> = text.lines().map(|line| line.split("  ").nth(1).unwrap()).collect();
         assert_eq!(updates, ["1/100", "11/100", "21/100", "26/100"]);
         assert!(text.contains("11%") && text.contains("loss 0.2500") && text.ends_with("stopped\n"));
-        assert!(text.lines().nth(1).unwrap().contains("1.1/s  1 min 21 s left"), "{text}");
+        assert!(text.lines().nth(1).unwrap().contains("909.1 ms each  1 min 21 s left"), "{text}");
         assert!(!text.contains(['\r', '\u{1b}']));
     }
 

@@ -424,6 +424,10 @@ impl<F: Fit> Advance for Trainer<F> {
         self.progress.next = Position { update: at.update + 1, step: at.step + batches, ..at };
         if at.step + batches >= self.fit.steps_per_epoch() {
             let (mut metrics, done) = self.end_epoch(at, rate)?;
+            // the loss of the epoch is a mean: where every update's is wanted, that of its last one is logged too
+            if let Some(loss) = self.losses.last().filter(|_| self.config.log_every == 1) {
+                metrics.push("update_loss", loss);
+            }
             self.push_scaler(&mut metrics);
             self.push_costs(&mut metrics);
             return Ok(Progress { metrics, done });

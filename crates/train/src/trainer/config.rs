@@ -29,7 +29,8 @@ pub struct TrainerConfig {
     pub stage: StageConfig,
     /// What decides which epoch is the best. Default the training loss.
     pub watch: Watch,
-    /// Updates between two records of the loss, at least 1. Default 10.
+    /// Updates between two records of the loss, at least 1. Default 10. With 1, the last update of an epoch has a record of its own,
+    /// `update_loss`, beside the mean of the epoch.
     pub log_every: u64,
     /// What to do when a number is not finite. Default stop.
     pub not_finite: NotFinite,
