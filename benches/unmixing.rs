@@ -202,7 +202,8 @@ fn mixture_steps(criterion: &mut Criterion) {
         let abundances = Abundances::solve(&pixels, &extracted.endmembers, Convention::Fcls).expect("equal bands");
         let start = Start {
             endmembers: extracted.endmembers.clone(),
-            tied: None,
+            errors: None,
+            wavelengths: None,
             deviations: vec![0.05; abundances.values().len()],
             brightness: Some(vec![1.0; pixels.count()]),
             abundances,

@@ -10,6 +10,7 @@ pub struct Image {
     pixels: Pixels,
     rows: usize,
     columns: usize,
+    wavelengths: Option<Vec<f64>>,
 }
 
 impl Image {
@@ -25,7 +26,7 @@ impl Image {
                 got: pixels.count().to_string(),
             });
         }
-        Ok(Self { pixels, rows, columns })
+        Ok(Self { pixels, rows, columns, wavelengths: None })
     }
 
     /// The image of a cube with a wavelength axis and two others, rows and columns in their order; where the others are not two,
@@ -37,20 +38,27 @@ impl Image {
         let pixels = Pixels::of(cube)?;
         let wavelength = AxisKind::Wavelength;
         let sides: Vec<usize> = cube.axes().iter().filter(|axis| axis.kind() != wavelength).map(|a| a.len()).collect();
-        match *sides.as_slice() {
-            [rows, columns] => Self::new(pixels, rows, columns),
-            _ => Ok(Self::row(&pixels)),
-        }
+        let image = match *sides.as_slice() {
+            [rows, columns] => Self::new(pixels, rows, columns)?,
+            _ => Self::row(&pixels),
+        };
+        let wavelengths = cube.axes().axis(wavelength)?.coordinates().map(<[f64]>::to_vec);
+        Ok(Self { wavelengths, ..image })
     }
 
     /// Pixels without places, as a single row.
     pub fn row(pixels: &Pixels) -> Self {
-        Self { rows: 1, columns: pixels.count(), pixels: pixels.clone() }
+        Self { rows: 1, columns: pixels.count(), pixels: pixels.clone(), wavelengths: None }
     }
 
     /// The spectra.
     pub fn pixels(&self) -> &Pixels {
         &self.pixels
+    }
+
+    /// Centre of each band, where the cube had them.
+    pub fn wavelengths(&self) -> Option<&[f64]> {
+        self.wavelengths.as_deref()
     }
 
     /// Number of rows.

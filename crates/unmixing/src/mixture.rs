@@ -89,6 +89,12 @@ pub struct MixtureConfig {
     pub pixel_fraction: f64,
     /// Rate of Adam; the default of the inference without.
     pub learning_rate: Option<f64>,
+    /// Whether endmembers of variational inference are free, or tied to where they begin by their errors.
+    pub free_endmembers: bool,
+    /// Weight of the prior that free endmembers are smooth along wavelength; the default of the inference without.
+    pub smoothness: Option<f64>,
+    /// Weight a pixel of the prior that free endmembers span a small simplex; the default of the inference without.
+    pub minimum_volume: Option<f64>,
     /// Draws that stand for the posterior of variational inference.
     pub predictive_samples: usize,
     /// Whether these draws are written.
@@ -106,6 +112,9 @@ impl Default for MixtureConfig {
             batch_pixels: None,
             pixel_fraction: 1.0,
             learning_rate: None,
+            free_endmembers: false,
+            smoothness: None,
+            minimum_volume: None,
             predictive_samples: 50,
             save_samples: false,
             brief: false,
@@ -118,17 +127,29 @@ const BRIEF: (f64, usize, u64) = (5e-3, 500, 200);
 /// Rate of Adam and most steps otherwise.
 const RATE: f64 = 1e-2;
 const STEPS: u64 = 400;
+/// Weights of the priors of free endmembers, chosen on simulated scenes (`docs/results.md`).
+const SMOOTHNESS: f64 = 0.3;
+const MINIMUM_VOLUME: f64 = 0.0;
 
 impl MixtureConfig {
     /// The settings of variational inference that this stands for, with at most `steps` steps.
     pub fn variational(&self, steps: Option<u64>) -> VariationalConfig {
         let (rate, batch, most) = if self.brief { (BRIEF.0, Some(BRIEF.1), BRIEF.2) } else { (RATE, None, STEPS) };
+        // endmembers that are tied to a place have their prior, and the brief's have none
+        let weight = |given: Option<f64>, default| match given {
+            Some(given) => given,
+            None if self.free_endmembers && !self.brief => default,
+            None => 0.0,
+        };
         VariationalConfig {
             guide: self.guide,
             noise: self.noise,
             batch_pixels: self.batch_pixels.or(batch),
             steps: steps.unwrap_or(most),
             learning_rate: self.learning_rate.unwrap_or(rate),
+            free_endmembers: self.free_endmembers || self.brief,
+            smoothness: weight(self.smoothness, SMOOTHNESS),
+            minimum_volume: weight(self.minimum_volume, MINIMUM_VOLUME),
         }
     }
 
@@ -138,6 +159,13 @@ impl MixtureConfig {
         let wrong = |name, got: String, expected| Err(Error::Setting { name, got, expected });
         if !(self.pixel_fraction > 0.0 && self.pixel_fraction <= 1.0) {
             return wrong("pixel_fraction", self.pixel_fraction.to_string(), "a number above 0, at most 1");
+        }
+        for (name, weight) in [("smoothness", self.smoothness), ("minimum_volume", self.minimum_volume)] {
+            if let Some(weight) = weight
+                && !(weight >= 0.0 && weight.is_finite())
+            {
+                return wrong(name, weight.to_string(), "a number of at least 0");
+            }
         }
         if self.predictive_samples < 2 {
             return wrong("predictive_samples", self.predictive_samples.to_string(), "a number of at least 2");
@@ -159,6 +187,12 @@ pub struct VariationalConfig {
     pub steps: u64,
     /// Rate of Adam.
     pub learning_rate: f64,
+    /// Whether endmembers are free, or tied to where they begin by their errors.
+    pub free_endmembers: bool,
+    /// Weight of the prior that free endmembers are smooth along wavelength.
+    pub smoothness: f64,
+    /// Weight a pixel of the logarithm of the volume that free endmembers span.
+    pub minimum_volume: f64,
 }
 
 impl VariationalConfig {
@@ -172,6 +206,11 @@ impl VariationalConfig {
         }
         if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
             return wrong("learning_rate", self.learning_rate.to_string(), "a number above 0");
+        }
+        for (name, weight) in [("smoothness", self.smoothness), ("minimum_volume", self.minimum_volume)] {
+            if !(weight >= 0.0 && weight.is_finite()) {
+                return wrong(name, weight.to_string(), "a number of at least 0");
+            }
         }
         if pixels == 0 {
             return wrong("pixels", "0".into(), "a number of at least 1");

@@ -155,7 +155,7 @@ impl Unmixing {
             let Extracted { endmembers, evidence, .. } = extracted;
             Found { endmembers, abundances: None, posterior: None, samples: None, evidence, steps: extraction.made() }
         } else if self.config.method == Method::Pmm {
-            match self.mixture(image.pixels(), run, policy)? {
+            match self.mixture(image, run, policy)? {
                 Trained::Stopped { signal } => return Ok(Ending::Stopped { signal }),
                 Trained::Found(found) => found,
             }
@@ -186,7 +186,8 @@ impl Unmixing {
     }
 
     /// Fits the mixture model.
-    fn mixture(&self, pixels: &Pixels, run: &mut Run, policy: &Policy) -> Result<Trained> {
+    fn mixture(&self, image: &Image, run: &mut Run, policy: &Policy) -> Result<Trained> {
+        let pixels = image.pixels();
         let UnmixingConfig { mixture: settings, seed, .. } = self.config;
         settings.check()?;
         if settings.brief {
@@ -253,7 +254,8 @@ impl Unmixing {
             chosen.iter().flat_map(|&n| &values[n * count..(n + 1) * count]).copied().collect()
         };
         let start = Start {
-            tied: Some(posterior.endmember_errors.clone()),
+            errors: Some(posterior.endmember_errors.clone()),
+            wavelengths: image.wavelengths().map(<[f64]>::to_vec),
             abundances: Abundances::new(rows(posterior.abundances.values()), count)?,
             deviations: rows(&posterior.deviations),
             brightness: (posterior.regime != Regime::Even)
@@ -287,7 +289,15 @@ impl Unmixing {
         let shares = Abundances::solve(pixels, &endmembers, Convention::Fcls)?;
         let shares = Abundances::new(shares.values().iter().map(|w| w.max(LEAST)).collect(), count)?.closed();
         let deviations = shares.values().iter().map(|w| 0.1 * w).collect();
-        let start = Start { endmembers, tied: None, abundances: shares, deviations, brightness: None, noise: NOISE };
+        let start = Start {
+            endmembers,
+            errors: None,
+            wavelengths: None,
+            abundances: shares,
+            deviations,
+            brightness: None,
+            noise: NOISE,
+        };
         match self.variational(pixels, start, run, policy)? {
             Err(signal) => Ok(Trained::Stopped { signal }),
             Ok((fitted, samples)) => Ok(Trained::Found(Found {

@@ -36,6 +36,20 @@ pub struct MixtureArguments {
     #[arg(long, value_name = "RATE", value_parser = positive)]
     pub lr: Option<f64>,
 
+    /// With svi: endmembers are free, not tied to where they begin by their errors
+    #[arg(long)]
+    pub free_endmembers: bool,
+
+    /// With free endmembers: weight of the prior that they are smooth along wavelength [default: 0.3]
+    #[arg(long, value_name = "WEIGHT", value_parser = weight)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub smoothness: Option<f64>,
+
+    /// With free endmembers: weight a pixel of the prior that they span a small simplex [default: 0]
+    #[arg(long, value_name = "WEIGHT", value_parser = weight)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub minimum_volume: Option<f64>,
+
     /// With svi or nuts: draws that stand for the posterior
     #[arg(long, value_name = "S", default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..))]
     pub predictive_samples: u32,
@@ -115,9 +129,14 @@ impl MixtureArguments {
             ("--batch-pixels", self.batch_pixels.is_some()),
             ("--lr", self.lr.is_some()),
             ("--save-samples", self.save_samples),
+            ("--free-endmembers", self.free_endmembers),
         ];
         if let Some((name, _)) = variational.into_iter().find(|(_, given)| *given && !self.is_variational()) {
             bail!("{name}: only variational inference knows it; say --inference svi too");
+        }
+        let priors = [("--smoothness", self.smoothness), ("--minimum-volume", self.minimum_volume)];
+        if let Some((name, _)) = priors.into_iter().find(|(_, given)| given.is_some() && !self.free_endmembers) {
+            bail!("{name}: only free endmembers have this prior; say --free-endmembers too");
         }
         if self.is_variational() && !asked {
             bail!("--inference svi and --compat belong to --method pmm; say so, or leave them out");
@@ -135,6 +154,9 @@ impl Default for MixtureArguments {
             batch_pixels: None,
             pixel_fraction: 1.0,
             lr: None,
+            free_endmembers: false,
+            smoothness: None,
+            minimum_volume: None,
             predictive_samples: 50,
             save_samples: false,
             compat: None,
@@ -165,6 +187,9 @@ impl From<&MixtureArguments> for MixtureConfig {
             batch_pixels: arguments.batch_pixels.map(|pixels| usize::try_from(pixels).unwrap_or(usize::MAX)),
             pixel_fraction: arguments.pixel_fraction,
             learning_rate: arguments.lr,
+            free_endmembers: arguments.free_endmembers,
+            smoothness: arguments.smoothness,
+            minimum_volume: arguments.minimum_volume,
             predictive_samples: arguments.predictive_samples as usize,
             save_samples: arguments.save_samples,
             brief: arguments.compat == Some(Compat::Brief),
@@ -180,4 +205,9 @@ fn share(text: &str) -> std::result::Result<f64, String> {
 fn positive(text: &str) -> std::result::Result<f64, String> {
     let rate: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
     if rate > 0.0 && rate.is_finite() { Ok(rate) } else { Err("expected a number above 0".to_owned()) }
+}
+
+fn weight(text: &str) -> std::result::Result<f64, String> {
+    let weight: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
+    if weight >= 0.0 && weight.is_finite() { Ok(weight) } else { Err("expected a number of at least 0".to_owned()) }
 }

@@ -11,15 +11,17 @@
 //! KL_n = sum_k ln Gamma(alpha_k) - alpha_k m_k + exp(m_k + s_k^2/2) - ln s_k - 1/2 ln(2 pi e)
 //! ```
 //! The likelihood takes one draw a step, by the fused operation of `cupel_kernels`. A minibatch of `B` of `N` pixels carries `N/B` on
-//! the likelihood and on `KL_n` alike. Endmembers are `exp(theta)` with a normal guide; concentrations, noise and light are maximised.
+//! the likelihood and on `KL_n` alike. Endmembers are `exp(theta)` with a normal guide and the prior of [`EndmemberPrior`]; concentrations,
+//! noise and light are maximised.
 
+mod endmembers;
 mod guide;
 mod likelihood;
 mod model;
 mod prior;
 
 pub use guide::Batch;
-pub use model::{Encoder, Local, VariationalModel};
+pub use model::VariationalModel;
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use cupel_kernels::philox_normal;
@@ -30,6 +32,7 @@ use cupel_train::{
 use rayon::prelude::*;
 
 use self::{
+    endmembers::EndmemberPrior,
     guide::{Drawn, Guided, softmax},
     model::values,
 };
@@ -69,8 +72,11 @@ pub struct Variational {
 pub struct Start {
     /// In the scale of the scene.
     pub endmembers: Endmembers,
-    /// Standard deviation that ties each endmember in each band to where it begins; none where endmembers are free.
-    pub tied: Option<Vec<f64>>,
+    /// Standard error of each endmember in each band, which ties it to where it begins unless endmembers are free; none where it is not
+    /// known, which leaves them free too.
+    pub errors: Option<Vec<f64>>,
+    /// Centre of each band, where it is known: endmembers need not be smooth across gaps.
+    pub wavelengths: Option<Vec<f64>>,
     /// Abundances of all pixels.
     pub abundances: Abundances,
     /// Standard deviations of the abundances.
@@ -81,12 +87,19 @@ pub struct Start {
     pub noise: f64,
 }
 
+impl Start {
+    /// Whether nothing ties the endmembers to where they begin.
+    fn are_free(&self, config: &VariationalConfig) -> bool {
+        config.free_endmembers || self.errors.is_none()
+    }
+}
+
 #[derive(Clone, Debug)]
 struct Resident {
     spectra: Tensor<2>,
     /// Logarithm of the norm of each spectrum.
     ln_norms: Tensor<1>,
-    tied: Option<(Tensor<2>, Tensor<2>)>,
+    prior: EndmemberPrior,
 }
 
 /// What a variational fit gives.
@@ -124,6 +137,17 @@ impl Variational {
                 got: format!("{got:?}"),
             });
         }
+        let got = (
+            start.errors.as_ref().map_or(globals, Vec::len),
+            start.wavelengths.as_ref().map_or(pixels.bands(), Vec::len),
+        );
+        if got != (globals, pixels.bands()) {
+            return Err(Error::Shape {
+                what: "(errors, wavelengths) that a variational fit begins at",
+                expected: format!("{:?}", (globals, pixels.bands())),
+                got: format!("{got:?}"),
+            });
+        }
         Ok(Self { pixels: pixels.clone(), config, start, resident: None, before: None })
     }
 
@@ -136,7 +160,7 @@ impl Variational {
             weight_average: Some(AVERAGE),
             ..StageConfig::default()
         };
-        TrainerConfig { name, seed, stage, log_every: 10, ..TrainerConfig::default() }
+        TrainerConfig { name, seed, stage, log_every: 1, ..TrainerConfig::default() }
     }
 
     /// The model where it begins, on `device`, which has automatic differentiation.
@@ -151,26 +175,17 @@ impl Variational {
 
     fn resident(&mut self, device: &Device) -> &Resident {
         let (count, bands) = (self.pixels.count(), self.pixels.bands());
-        let Self { pixels, start, resident, .. } = self;
+        let Self { pixels, start, config, resident, .. } = self;
         resident.get_or_insert_with(|| {
             let plain = device.clone().inner();
             let ln_norms: Vec<f32> = pixels
                 .spectra()
                 .map(|s| s.iter().map(|&v| f64::from(v).powi(2)).sum::<f64>().sqrt().max(1e-12).ln() as f32)
                 .collect();
-            let matrix = |values: &mut dyn Iterator<Item = f64>| {
-                let values: Vec<f32> = values.map(|v| v as f32).collect();
-                let rows = values.len() / bands;
-                Tensor::<2>::from_data(TensorData::new(values, [rows, bands]), &plain)
-            };
-            let tied = start.tied.as_ref().map(|tied| {
-                let endmembers = start.endmembers.values().iter().copied();
-                (matrix(&mut endmembers.clone()), matrix(&mut tied.iter().map(|t| 1.0 / t.max(1e-12))))
-            });
             Resident {
                 spectra: Tensor::from_data(TensorData::new(pixels.values().to_vec(), [count, bands]), &plain),
                 ln_norms: Tensor::from_data(TensorData::new(ln_norms, [count]), &plain),
-                tied,
+                prior: EndmemberPrior::new(start, config, &plain),
             }
         })
     }
@@ -200,7 +215,7 @@ impl Variational {
         let errors = endmembers.iter().zip(&squares).map(|(e, s)| e * s.exp_m1().sqrt()).collect();
         let resident = self.resident(device);
         let all =
-            Batch { spectra: resident.spectra.clone(), ln_norms: resident.ln_norms.clone(), chosen: None, tied: None };
+            Batch { spectra: resident.spectra.clone(), ln_norms: resident.ln_norms.clone(), chosen: None, prior: None };
         let guided = model.guide(&all);
         let (means, deviations) = (values(guided.means)?, values(guided.ln_deviations)?);
         let brightness: Vec<f64> = match self.start.brightness {
@@ -240,7 +255,7 @@ impl Variational {
     pub fn draws(&mut self, model: &VariationalModel, device: &Device, samples: usize, seed: u64) -> Result<Vec<f32>> {
         let resident = self.resident(device);
         let (spectra, ln_norms) = (resident.spectra.clone(), resident.ln_norms.clone());
-        let guided = model.guide(&Batch { spectra, ln_norms, chosen: None, tied: None });
+        let guided = model.guide(&Batch { spectra, ln_norms, chosen: None, prior: None });
         let (means, deviations) = (values(guided.means)?, values(guided.ln_deviations)?);
         let count = self.start.endmembers.count();
         let mut all = vec![0.0f32; samples * means.len()];
@@ -278,9 +293,9 @@ impl Fit for Variational {
             ),
             None => (resident.spectra.clone(), resident.ln_norms.clone()),
         };
-        let tied = resident.tied.clone().map(|(at, precision)| (constant(at, ctx), constant(precision, ctx)));
+        let prior = Some(resident.prior.clone().map(|tensor| constant(tensor, ctx)));
         let chosen = chosen.map(|chosen| chosen.to_device(ctx.device));
-        Ok(Batch { spectra: constant(spectra, ctx), ln_norms: constant(ln_norms, ctx), chosen, tied })
+        Ok(Batch { spectra: constant(spectra, ctx), ln_norms: constant(ln_norms, ctx), chosen, prior })
     }
 
     fn loss(&self, model: &VariationalModel, batch: Batch, ctx: &Context<'_>) -> Loss {
@@ -292,7 +307,8 @@ impl Fit for Variational {
         let (key, counter) = ctx.stream.child(2).philox();
         let endmembers = philox_normal([count, bands], key, counter, ctx.device);
         let guided = model.guide(&batch);
-        let guided = if self.start.brightness.is_some() {
+        let light_varies = self.start.brightness.is_some();
+        let guided = if light_varies {
             guided
         } else {
             // light that is the same everywhere is one, and not fitted
@@ -300,14 +316,20 @@ impl Fit for Variational {
         };
         let (key, counter) = ctx.stream.child(3).philox();
         let shared = philox_normal([1, GUIDE_RANK], key, counter, ctx.device);
-        let VariationalConfig { guide, noise, .. } = self.config;
+        let VariationalConfig { guide, noise, minimum_volume: volume, .. } = self.config;
         let drawn = [
             guided.means.clone() + guided.ln_deviations.clone().exp() * logits,
             model.ln_endmembers(guide, &endmembers, shared).exp(),
         ];
         let likelihood = model.likelihood(noise, &batch, drawn, guided.ln_brightness.clone());
-        let divergence = model.divergence(guided, self.start.brightness.is_some());
-        let mean = (divergence - likelihood.clone()) / pixels as f64 + model.shared_divergence(guide, batch.tied) / all;
+        let divergence = model.divergence(guided, light_varies);
+        let mut mean = (divergence - likelihood.clone()) / pixels as f64;
+        if let Some(prior) = batch.prior {
+            mean = mean + model.shared_divergence(guide, prior) / all;
+        }
+        if volume > 0.0 && self.start.are_free(&self.config) {
+            mean = mean + model.ln_volume(light_varies).mul_scalar(volume);
+        }
         let terms = vec![("log_likelihood", likelihood / pixels as f64)];
         Loss { mean, weight: pixels as f64, terms }
     }

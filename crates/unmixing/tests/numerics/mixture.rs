@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use cupel_data::Stream;
 use cupel_train::{
-    Advance, Casting, Checkpoint, Policy, Position, Run, Stamp, TrainerConfig,
+    Advance, Casting, Checkpoint, Policy, Position, Run, Stamp, Trainer, TrainerConfig,
     checks::{self, Subject},
     device,
 };
@@ -142,7 +142,8 @@ fn start(pixels: &Pixels, truth: &Endmembers, brightness: bool) -> Start {
     let abundances = Abundances::solve(pixels, truth, Convention::Fcls).unwrap();
     Start {
         endmembers: truth.clone(),
-        tied: None,
+        errors: None,
+        wavelengths: None,
         deviations: vec![0.05; abundances.values().len()],
         brightness: brightness.then(|| (0..pixels.count()).map(|n| 0.8 + 0.05 * (n % 8) as f64).collect()),
         abundances,
@@ -183,7 +184,15 @@ fn variational_inference_passes_the_checks_of_every_model() {
         ("full", Guide::FullGlobals, NoiseModel::Full, None),
         ("amortised", Guide::Amortised, NoiseModel::Band, Some(40)),
     ] {
-        let config = VariationalConfig { guide, noise, batch_pixels, steps: 20, learning_rate: 0.01 };
+        let config = VariationalConfig {
+            guide,
+            noise,
+            batch_pixels,
+            steps: 20,
+            smoothness: if name == "full" { 0.0 } else { 1.0 },
+            minimum_volume: if name == "full" { 0.0 } else { 0.5 },
+            ..MixtureConfig::default().variational(None)
+        };
         let subject = Checked(Variational::new(&pixels, config, start(&pixels, &truth, true)).unwrap(), name);
         let _one = checks::exclusive();
         checks::every_parameter_gets_a_gradient(&subject, &cpu());
@@ -199,11 +208,10 @@ fn minibatches_estimate_the_bound_of_all_pixels() {
     let (pixels, truth, _) = scene(3, 20, 25.0, 9);
     let mean = |batch_pixels: Option<usize>, count: u64| {
         let config = VariationalConfig {
-            guide: Guide::Diagonal,
-            noise: NoiseModel::Scalar,
             batch_pixels,
             steps: 20,
             learning_rate: 1e-12,
+            ..MixtureConfig::default().variational(None)
         };
         let subject = Checked(Variational::new(&pixels, config, start(&pixels, &truth, true)).unwrap(), "bound");
         let _one = checks::exclusive();
@@ -289,4 +297,69 @@ fn draws_agree_with_the_closed_form() {
     );
     assert!(angle <= 2.0 * error.max(0.002), "{angle} {error}");
     assert!((0.7..3.0).contains(&ratio), "{ratio}");
+}
+
+/// A fit with free endmembers from where the closed form ends, under these weights of their priors.
+fn freed(pixels: &Pixels, extracted: &Mixture, smoothness: f64, minimum_volume: f64, steps: u64) -> Endmembers {
+    let (endmembers, posterior) = extracted.finish().unwrap();
+    let start = Start {
+        errors: Some(posterior.endmember_errors.clone()),
+        wavelengths: None,
+        abundances: posterior.abundances.clone(),
+        deviations: posterior.deviations.clone(),
+        brightness: None,
+        noise: extracted.noise(),
+        endmembers,
+    };
+    let settings = MixtureConfig {
+        free_endmembers: true,
+        smoothness: Some(smoothness),
+        minimum_volume: Some(minimum_volume),
+        ..MixtureConfig::default()
+    };
+    let fit = Variational::new(pixels, settings.variational(Some(steps)), start).unwrap();
+    let _one = checks::exclusive();
+    let (model, training) = (fit.model(&cpu().autodiff()), fit.training("free".into(), 1));
+    let mut trainer = Trainer::new(fit, model, training, Casting::f32(), &cpu()).unwrap();
+    assert_eq!(Run::in_memory().drive(&mut trainer, &Policy::default()).unwrap().exit_code(), 0);
+    let model = trainer.best();
+    trainer.into_fit().finish(&model, &cpu(), 50, 1).unwrap().endmembers
+}
+
+/// Mean angle to the truth over three scenes of 625 pixels, of free endmembers under each of these weights of smoothness and volume.
+fn angles_when_free(abundances: impl Fn(Stream) -> Abundances, snr_db: f64, weights: &[[f64; 2]]) -> Vec<f64> {
+    let mut sums = vec![0.0; weights.len()];
+    for seed in 1..=3 {
+        let stream = Stream::new(seed, "free endmembers");
+        let truth = smooth_endmembers(3, 60, stream.child(0)).unwrap();
+        let pixels = mix(&truth, &abundances(stream.child(1)), snr_db, stream.child(3)).unwrap();
+        let (_, mixture) = fitted(&pixels, 3, seed);
+        for (sum, [smoothness, volume]) in sums.iter_mut().zip(weights) {
+            let found = freed(&pixels, &mixture, *smoothness, *volume, 400);
+            *sum += Agreement::of(&found, &truth).unwrap().mean_sad_rad / 3.0;
+        }
+    }
+    for (weights, angle) in weights.iter().zip(&sums) {
+        println!("smoothness and volume {weights:?} at {snr_db} dB: {angle:.4} rad");
+    }
+    sums
+}
+
+/// Without a prior of the volume, a simplex that no pixel comes near the corners of may as well be larger.
+#[test]
+fn a_small_simplex_is_nearer_to_the_truth_where_no_pixel_is_pure() {
+    let impure = |stream| {
+        let all = dirichlet(6000, 3, 1.0, stream).unwrap();
+        let kept = all.rows().filter(|row| row.iter().all(|w| *w <= 0.7)).take(625);
+        Abundances::new(kept.flatten().copied().collect(), 3).unwrap()
+    };
+    let angles = angles_when_free(impure, 30.0, &[[0.0, 0.0], [0.0, 1.0]]);
+    assert!(angles[1] < angles[0], "{angles:?}");
+}
+
+#[test]
+fn smooth_endmembers_are_nearer_to_the_truth_in_noise() {
+    let mixed = |stream| dirichlet(625, 3, 1.0, stream).unwrap();
+    let angles = angles_when_free(mixed, 10.0, &[[0.0, 0.0], [0.3, 0.0]]);
+    assert!(angles[1] < angles[0], "{angles:?}");
 }

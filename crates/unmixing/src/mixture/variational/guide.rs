@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::{
     GUIDE_RANK, LEAST_SHARE,
+    endmembers::EndmemberPrior,
     likelihood::{eliminate, one_plus},
     model::VariationalModel,
 };
@@ -24,7 +25,7 @@ pub struct Batch {
     pub(super) spectra: Tensor<2>,
     pub(super) ln_norms: Tensor<1>,
     pub(super) chosen: Option<Tensor<1, Int>>,
-    pub(super) tied: Option<(Tensor<2>, Tensor<2>)>,
+    pub(super) prior: Option<EndmemberPrior>,
 }
 
 /// The guide of some pixels.

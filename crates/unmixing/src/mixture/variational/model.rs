@@ -65,8 +65,8 @@ impl VariationalModel {
         let largest = start.endmembers.values().iter().copied().fold(f64::MIN_POSITIVE, f64::max);
         let positive = |v: &f64| v.max(LEAST_REFLECTANCE * largest);
         let endmembers = start.endmembers.values();
-        let relative = |at: usize| match &start.tied {
-            Some(tied) => (tied[at] / positive(&endmembers[at])).clamp(1e-4, 0.1),
+        let relative = |at: usize| match &start.errors {
+            Some(errors) => (errors[at] / positive(&endmembers[at])).clamp(1e-4, 0.1),
             None => 0.05,
         };
         let noises = if config.noise == NoiseModel::Scalar { 1 } else { bands };

@@ -3,7 +3,7 @@
 use burn::tensor::Tensor;
 use cupel_kernels::sum_fixed;
 
-use super::{guide::Guided, model::VariationalModel};
+use super::{endmembers::EndmemberPrior, guide::Guided, model::VariationalModel};
 use crate::mixture::Guide;
 
 /// Where the logarithm of the gamma function follows Stirling's series to f32 rounding.
@@ -29,24 +29,15 @@ impl VariationalModel {
         divergence
     }
 
-    /// Divergence of what all pixels share from its prior, up to a constant; endmembers are tied to a place with a precision, or free.
-    pub(super) fn shared_divergence(&self, guide: Guide, tied: Option<(Tensor<2>, Tensor<2>)>) -> Tensor<1> {
+    /// Divergence of what all pixels share from its prior, up to a constant.
+    pub(super) fn shared_divergence(&self, guide: Guide, prior: EndmemberPrior) -> Tensor<1> {
         let [count, _] = self.ln_endmembers.dims();
         let alpha = self.ln_concentrations.base().exp();
         let ln_total = (alpha.sum().log() - (count as f64).ln()).mul_scalar(2.0);
         let noise = self.ln_noise.base() + 4.0;
-        let ln_c = self.ln_endmembers.base();
-        let shared = (ln_total.clone() * ln_total).mul_scalar(0.5) + (noise.clone() * noise).mean().mul_scalar(0.5)
-            - self.entropy(guide);
-        shared
-            + match tied {
-                Some((at, precision)) => {
-                    let off = (ln_c.exp() - at) * precision;
-                    sum_fixed(off.clone() * off).mul_scalar(0.5)
-                }
-                // half-normal of unit scale, with the volume of the logarithm
-                None => sum_fixed(ln_c.clone().mul_scalar(2.0).exp().mul_scalar(0.5) - ln_c),
-            }
+        (ln_total.clone() * ln_total).mul_scalar(0.5) + (noise.clone() * noise).mean().mul_scalar(0.5)
+            - self.entropy(guide)
+            + self.expected(prior)
     }
 }
 
