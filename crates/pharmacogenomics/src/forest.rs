@@ -121,7 +121,7 @@ impl Forest {
             }
             read.push(node);
         }
-        (base.is_finite() && nodes.len() % NODE_WORDS == 0).then_some(Self { base, roots, nodes: read })
+        (base.is_finite() && nodes.len().is_multiple_of(NODE_WORDS)).then_some(Self { base, roots, nodes: read })
     }
 }
 
