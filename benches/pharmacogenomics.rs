@@ -121,7 +121,7 @@ fn interactions(criterion: &mut Criterion) {
         };
         let net = net.init(&widths, &device);
         let name = format!("{interaction:?}").to_lowercase();
-        let inputs = || Inputs { ids: ids.clone(), lists: vec![], numbers: None };
+        let inputs = || Inputs { ids: ids.clone(), lists: vec![], numbers: None, dropout: None };
         group.bench_function(format!("{name}-forward/{BATCH}x4x128/cpu"), |bencher| {
             bencher.iter(|| black_box(net.forward(inputs()).into_data()));
         });

@@ -10,12 +10,14 @@ use crate::{
 };
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use cupel_data::Stream;
-use cupel_train::{Context, Error, Fit, History, Loss, Metrics, Next, Result, fingerprint};
+use cupel_train::{Context, Error, Fit, History, Loss, Metrics, Next, Result, device::is_cpu, fingerprint};
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
 
-/// Rows of one forward pass where nothing is learned.
-const INFERENCE_ROWS: usize = 4096;
+/// Rows of one forward pass where nothing is learned: on a processor a thread's share, whose layers stay in its caches, on other devices a
+/// load worth starting for.
+const INFERENCE_ROWS: [usize; 2] = [256, 4096];
 
 /// How a network is trained, beside its shape and the stage.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -53,6 +55,7 @@ impl Default for EffectConfig {
 pub(crate) struct Rows {
     pub(crate) encoded: Encoded,
     pub(crate) offsets: Vec<u32>,
+    pub(crate) widths: Widths,
 }
 
 impl Rows {
@@ -62,7 +65,7 @@ impl Rows {
         for width in widths.categories.iter().chain(&widths.lists) {
             offsets.push(offsets[offsets.len() - 1] + *width as u32);
         }
-        Self { encoded, offsets }
+        Self { encoded, offsets, widths: widths.clone() }
     }
 
     /// The rows on a device; with `unknown`, a share of the names is taken for unknown.
@@ -109,7 +112,8 @@ impl Rows {
             let values: Vec<f32> = rows.iter().flat_map(of_row).collect();
             Tensor::from_data(TensorData::new(values, [rows.len(), 2 * count]), device)
         });
-        Inputs { ids: Tensor::from_data(TensorData::new(ids, [rows.len(), fields]), device), lists, numbers }
+        let ids = Tensor::from_data(TensorData::new(ids, [rows.len(), fields]), device);
+        Inputs { ids, lists, numbers, dropout: None }
     }
 }
 
@@ -121,22 +125,30 @@ pub(crate) fn infer(
     rows: &[usize],
     device: &Device,
 ) -> Result<Vec<Predictions>> {
-    let mut values: Vec<Vec<f64>> = heads.iter().map(|(_, width)| Vec::with_capacity(rows.len() * width)).collect();
-    for chunk in rows.chunks(INFERENCE_ROWS) {
-        let logits = net.forward(data.inputs(chunk, None, device));
-        let logits: Vec<f32> = logits
-            .into_data()
+    let widths = &data.widths;
+    let outputs: usize = heads.iter().map(|(_, width)| width).sum();
+    // Worth it for more rows than names, each of which goes once through a share of the layer.
+    let names: usize = widths.categories.iter().sum();
+    let folded = if rows.len() * widths.categories.len() > 2 * names { net.folded(widths) } else { None };
+    let logits = |rows: &[usize]| -> Result<Vec<f32>> {
+        let logits = net.forward_folded(data.inputs(rows, None, device), folded.as_ref()).into_data();
+        logits
             .try_into_vec::<f32>()
-            .map_err(|error| Error::Device { action: "read the logits", problem: format!("{error:?}") })?;
-        let outputs: usize = heads.iter().map(|(_, width)| width).sum();
-        for row in logits.chunks_exact(outputs) {
-            let mut start = 0;
-            for ((kind, width), values) in heads.iter().zip(&mut values) {
-                let first = values.len();
-                values.extend(row[start..start + width].iter().map(|logit| f64::from(*logit)));
-                link(*kind, &mut values[first..]);
-                start += width;
-            }
+            .map_err(|error| Error::Device { action: "read the logits", problem: format!("{error:?}") })
+    };
+    let logits: Vec<Vec<f32>> = if is_cpu(device) {
+        rows.par_chunks(INFERENCE_ROWS[0]).map(logits).collect::<Result<_>>()?
+    } else {
+        rows.chunks(INFERENCE_ROWS[1]).map(logits).collect::<Result<_>>()?
+    };
+    let mut values: Vec<Vec<f64>> = heads.iter().map(|(_, width)| Vec::with_capacity(rows.len() * width)).collect();
+    for row in logits.iter().flat_map(|logits| logits.chunks_exact(outputs)) {
+        let mut start = 0;
+        for ((kind, width), values) in heads.iter().zip(&mut values) {
+            let first = values.len();
+            values.extend(row[start..start + width].iter().map(|logit| f64::from(*logit)));
+            link(*kind, &mut values[first..]);
+            start += width;
         }
     }
     let heads = heads.iter().zip(values);
@@ -215,7 +227,8 @@ impl Fit for EffectFit {
     fn batch(&mut self, ctx: &Context<'_>) -> Result<EffectBatch> {
         let rows = self.rows(ctx.at.stage, ctx.at.epoch, ctx.at.step);
         let unknown = (self.config.unknown_dropout, ctx.stream.child(0));
-        let inputs = self.data.inputs(&rows, Some(unknown), ctx.device);
+        let dropout = Some(ctx.stream.child(1));
+        let inputs = Inputs { dropout, ..self.data.inputs(&rows, Some(unknown), ctx.device) };
         let heads = (0..self.classes.len()).map(|target| self.head(target, &rows, ctx.device)).collect();
         Ok(EffectBatch { inputs, heads, weight: rows.iter().map(|row| self.row_weights[*row]).sum() })
     }

@@ -88,7 +88,7 @@ fn forward_and_gradients_are_those_of_pytorch() {
         let ids: Vec<i64> = case["ids"].as_array().unwrap().iter().flat_map(numbers).map(|id| id as i64).collect();
         let rows = ids.len() / widths.categories.len();
         let ids: Tensor<2, Int> = Tensor::from_data(TensorData::new(ids, [rows, widths.categories.len()]), &device);
-        let logits = net.forward(Inputs { ids, lists: Vec::new(), numbers: None });
+        let logits = net.forward(Inputs { ids, lists: Vec::new(), numbers: None, dropout: None });
         close(&format!("{name}, logits"), &values(logits.clone()), &numbers(&case["logits"]));
 
         let aim: Vec<f32> = numbers(&case["aim"]).into_iter().map(|x| x as f32).collect();
