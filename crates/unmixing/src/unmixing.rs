@@ -19,6 +19,8 @@ use crate::{
 
 /// Steps of the mixture model in closed form between two checkpoints: they are as fast as a checkpoint.
 const MIXTURE_SAVE_EVERY: u64 = 20;
+/// The same of variational inference, whose checkpoints hold numbers for every pixel.
+const VARIATIONAL_SAVE_EVERY: u64 = 50;
 
 /// How to unmix.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -327,7 +329,8 @@ impl Unmixing {
         let config = fit.training(format!("pmm-svi-seed-{seed}"), seed);
         let monitor = run.monitor().clone();
         let mut trainer = Trainer::new(fit, model, config, Casting::f32(), device)?.with_monitor(monitor.clone());
-        if let Outcome::Stopped { signal } = run.drive(&mut trainer, policy)? {
+        let policy = Policy { save_every: policy.save_every.max(VARIATIONAL_SAVE_EVERY), ..*policy };
+        if let Outcome::Stopped { signal } = run.drive(&mut trainer, &policy)? {
             return Ok(Err(signal));
         }
         let model = trainer.best();
