@@ -97,6 +97,59 @@ fn settings_are_searched_in_a_study_that_goes_on() {
 }
 
 #[test]
+fn a_study_covers_the_settings_of_a_network() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let space = r#"
+        [learning-rate]
+        type = "float"
+        low = 1e-3
+        high = 1e-2
+        log = true
+
+        [embedding]
+        type = "int"
+        low = 4
+        high = 8
+        step = 4
+
+        [interaction]
+        type = "categorical"
+        choices = ["bi", "none"]
+
+        [no_first_order]
+        type = "categorical"
+        choices = [true, false]
+    "#;
+    fs::write(folder.join("space.toml"), space).unwrap();
+    let line = "pgx tune --demo-data --models network --epochs 1 --hidden 16 --trials 3 --json --quiet --device flex";
+    let found = json(folder, &format!("{line} --space space.toml --out study"));
+    assert_eq!(found["trials"], 3);
+    assert!(found["best_value"].as_f64().unwrap().is_finite(), "{found}");
+    let best = found["best"].as_object().unwrap();
+    assert_eq!(best.len(), 4);
+    assert!(best["learning-rate"].as_f64().unwrap() >= 1e-3 && best["no_first_order"].is_boolean(), "{found}");
+    // three settings, three results
+    let journal = fs::read_to_string(folder.join("study/study.journal")).unwrap();
+    let values: std::collections::BTreeSet<String> = journal
+        .lines()
+        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
+        .filter_map(|entry| entry.get("values").filter(|values| values.is_array()).map(Value::to_string))
+        .collect();
+    assert_eq!(values.len(), 3, "{journal}");
+
+    let refused = |space: &str, words: &str| {
+        fs::write(folder.join("wrong.toml"), space).unwrap();
+        let (code, _, stderr) = cupel(folder, &format!("{line} --space wrong.toml --out other"));
+        assert!(code == Some(1) && stderr.contains(words), "{stderr}");
+        assert!(!folder.join("other").exists(), "a space that cannot be leaves nothing behind");
+    };
+    let float = "type = \"float\"\nlow = 0.1\nhigh = 0.5";
+    refused(&format!("[drop_out]\n{float}"), "did you mean \"dropout\"?");
+    refused(&format!("[embedding]\n{float}"), "--embedding");
+}
+
+#[test]
 fn a_table_becomes_files_of_ids() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

@@ -14,9 +14,10 @@ use crate::{
     normalise::normalise,
     recent_cells::{NAMELESS, Recent},
     schema::{Field, FieldKind, Schema},
+    table_rows::TableRows,
     vocabulary::{UNKNOWN_ID, Vocabulary},
 };
-use cupel_data::{MISSING, TextRows};
+use cupel_data::MISSING;
 use std::{fs, path::Path};
 
 /// Encodes the table at `path` into the folder `out`; vocabularies come from the rows whose cell in `split_column` is
@@ -59,9 +60,10 @@ pub fn encode_file(path: &Path, schema: &Schema, split_column: Option<&str>, out
 /// [`Error::Data`] when the table cannot be read.
 pub fn fit_file(path: &Path, schema: &Schema, split_column: Option<&str>) -> Result<Encoder> {
     schema.check()?;
-    let mut rows = TextRows::open(path)?;
+    let mut rows = TableRows::open(path)?;
     let of_cell = field_of_cell(&rows, schema)?;
     let split = split_column.map(|name| rows.position(name)).transpose()?;
+    rows.choose(|position| of_cell[position].is_some() || split == Some(position))?;
     let mut learning: Vec<Learning> = schema.fields.iter().map(|_| Learning::default()).collect();
     let mut text = String::new();
     loop {
@@ -94,8 +96,9 @@ pub fn fit_file(path: &Path, schema: &Schema, split_column: Option<&str>) -> Res
 /// [`Error::Data`] when the table cannot be read.
 pub fn encode_rows(path: &Path, encoder: &Encoder, mut row: impl FnMut(&[u32])) -> Result<u64> {
     let schema = encoder.schema();
-    let mut rows = TextRows::open(path)?;
+    let mut rows = TableRows::open(path)?;
     let of_cell = field_of_cell(&rows, schema)?;
+    rows.choose(|position| of_cell[position].is_some())?;
     let mut positions: Vec<Option<u32>> = vec![None; schema.fields.len()];
     let (mut text, mut ids, mut count) = (String::new(), Vec::new(), 0);
     loop {
@@ -141,9 +144,10 @@ pub fn encode_rows(path: &Path, encoder: &Encoder, mut row: impl FnMut(&[u32])) 
 
 /// Writes the numbers of all names, and what is no name, to the drafts; learns from the training rows. Gives the number of rows.
 fn draft(path: &Path, schema: &Schema, split_column: Option<&str>, columns: &mut [Draft]) -> Result<u64> {
-    let mut rows = TextRows::open(path)?;
+    let mut rows = TableRows::open(path)?;
     let of_cell = field_of_cell(&rows, schema)?;
     let split = split_column.map(|name| rows.position(name)).transpose()?;
+    rows.choose(|position| of_cell[position].is_some() || split == Some(position))?;
     let mut count = 0;
     loop {
         let mut fault = None;
@@ -374,7 +378,7 @@ impl Learning {
 }
 
 /// The field of the schema that each cell of a row belongs to.
-fn field_of_cell(rows: &TextRows, schema: &Schema) -> Result<Vec<Option<usize>>> {
+fn field_of_cell(rows: &TableRows, schema: &Schema) -> Result<Vec<Option<usize>>> {
     let mut of_cell = vec![None; rows.names().len()];
     for (field, settings) in schema.fields.iter().enumerate() {
         of_cell[rows.position(&settings.name)?] = Some(field);
@@ -382,6 +386,6 @@ fn field_of_cell(rows: &TextRows, schema: &Schema) -> Result<Vec<Option<usize>>>
     Ok(of_cell)
 }
 
-fn cell_error(rows: &TextRows, position: usize, problem: String) -> Error {
+fn cell_error(rows: &TableRows, position: usize, problem: String) -> Error {
     rows.cell_error(position, problem, "write NA where it is not known, or make the field a category").into()
 }

@@ -5,13 +5,10 @@ use crate::{
     names::Names,
     normalise::normalise,
     schema::{Field, FieldKind, Schema, TargetKind},
+    table_rows::TableRows,
 };
-use cupel_data::{Column, MISSING, Table, TextRows};
-use std::{
-    fs::File,
-    io::Read,
-    path::{Path, PathBuf},
-};
+use cupel_data::{Column, MISSING, Table};
+use std::{fs::File, io::Read, path::Path};
 
 /// Cells that mean "not known".
 pub(crate) fn is_missing(cell: &str) -> bool {
@@ -81,14 +78,14 @@ enum Kind {
 }
 
 impl Examples {
-    /// Reads a table: TSV, CSV and their kin, with a header. The columns `also` are read as they are written, for
+    /// Reads a table: TSV, CSV and their kin with a header, or with the feature `parquet` Parquet. The columns `also` are read as they are written, for
     /// splits that stand in the table.
     ///
     /// # Errors
     /// [`Error::Data`] when it cannot be read, when a column of the schema is missing, or when a cell of a number is none.
     pub fn read(path: &Path, schema: &Schema, also: &[&str], purpose: Purpose) -> Result<Self> {
         schema.check()?;
-        let mut rows = TextRows::open(path)?;
+        let mut rows = TableRows::open(path)?;
         let mut plan: Vec<(usize, String, Kind)> = Vec::new();
         for (name, kind, needed) in wanted(schema, also, purpose) {
             if plan.iter().any(|(_, known, _)| *known == name) {
@@ -97,7 +94,7 @@ impl Examples {
             match rows.position(&name) {
                 Ok(position) => plan.push((position, name, kind)),
                 Err(_) if !needed => {}
-                Err(error) => return Err(error.into()),
+                Err(error) => return Err(error),
             }
         }
         let mut readers: Vec<Reader> = plan.iter().map(|(_, _, kind)| Reader::new(*kind)).collect();
@@ -106,6 +103,7 @@ impl Examples {
         for (reader, (position, _, _)) in plan.iter().enumerate() {
             of_cell[*position] = Some(reader);
         }
+        rows.choose(|position| of_cell[position].is_some())?;
         let mut text = String::new();
         loop {
             let fault = {
@@ -365,5 +363,5 @@ fn hash_file(path: &Path) -> Result<String> {
 /// # Errors
 /// [`Error::Data`] when it cannot be read.
 pub fn column_names(path: &Path) -> Result<Vec<String>> {
-    Ok(TextRows::open(&PathBuf::from(path))?.names().to_vec())
+    Ok(TableRows::open(path)?.names().to_vec())
 }

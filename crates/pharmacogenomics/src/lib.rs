@@ -36,6 +36,8 @@ mod neighbours;
 mod network;
 mod normalise;
 mod outputs;
+#[cfg(feature = "parquet")]
+mod parquet_rows;
 mod patient;
 mod planted;
 mod predictions;
@@ -44,6 +46,7 @@ mod recent_cells;
 mod schema;
 mod sparse;
 mod splits;
+mod table_rows;
 mod target_statistics;
 mod targets;
 mod tokens;

@@ -13,5 +13,8 @@ mod golden;
 mod golden_net;
 #[path = "pharmacogenomics/models.rs"]
 mod models;
+#[cfg(feature = "parquet")]
+#[path = "pharmacogenomics/parquet.rs"]
+mod parquet;
 #[path = "pharmacogenomics/splitting.rs"]
 mod splitting;

@@ -6,13 +6,14 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
-use clap::Args;
+use anyhow::{Context, Result, anyhow, bail};
+use clap::{Args, Command, FromArgMatches};
 use cupel::{
     burn::tensor::Device,
+    data::nearest_name,
     pharmacogenomics::{Examples, Parts, Predictor, TargetKind},
     train::device,
-    tune::{Objective, Outcome, Parameter, Space, Study, StudyConfig, Value},
+    tune::{Distribution, Objective, Outcome, Parameter, Space, Study, StudyConfig, Value},
 };
 use serde::Serialize;
 
@@ -36,7 +37,7 @@ pub struct Arguments {
     #[arg(long, value_name = "K")]
     folds: Option<usize>,
 
-    /// TOML file with the search space [default: the penalty, the values of parts, stems and crosses, the strength of counts]
+    /// TOML file with the search space, each parameter named as a flag of the models [default: what matters most for each of the models]
     #[arg(long, value_name = "FILE")]
     space: Option<PathBuf>,
 
@@ -68,14 +69,11 @@ impl Arguments {
                 let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
                 toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?
             }
-            None => Space::new([
-                Parameter::float("inverse_penalty", 0.03, 3.0).log(),
-                Parameter::float("parts", 0.0, 1.0),
-                Parameter::float("stems", 0.0, 1.0),
-                Parameter::float("crosses", 0.1, 1.0),
-                Parameter::float("strength", 0.5, 20.0).log(),
-            ])?,
+            None => default_space(&self.models.models)?,
         };
+        for parameter in space.parameters() {
+            with(&self.models, &BTreeMap::from([(parameter.name.clone(), a_value(parameter))]))?;
+        }
         let folds = match self.folds {
             Some(folds) => Parts::folds(&loaded.examples, &loaded.parts.train, folds, self.table.split_seed)?,
             None => vec![loaded.parts.clone()],
@@ -97,37 +95,10 @@ impl Arguments {
         }
         let study = Study::open(&journal, StudyConfig::new("pgx", [Objective::minimize("validation_loss")]))?;
         study.optimize(&space, self.trials, |trial| {
-            let mut models = self.models.clone();
-            let set = |name: &str, slot: &mut f64| {
-                if let Some(value) = trial.values().get(name).and_then(Value::as_f64) {
-                    *slot = value;
-                }
+            let models = match with(&self.models, &trial.values()) {
+                Ok(models) => models,
+                Err(error) => return Ok(Outcome::Failed(format!("{error:#}"))),
             };
-            set("inverse_penalty", &mut models.inverse_penalty);
-            set("parts", &mut models.parts);
-            set("stems", &mut models.stems);
-            set("crosses", &mut models.crosses);
-            set("contrasts", &mut models.contrasts);
-            set("hidden_names", &mut models.hidden_names);
-            set("copies", &mut models.copies);
-            set("strength", &mut models.strength);
-            set("learning_rate", &mut models.learning_rate);
-            set("weight_decay", &mut models.weight_decay);
-            set("dropout", &mut models.dropout);
-            set("unknown_dropout", &mut models.unknown_dropout);
-            set("smoothing", &mut models.smoothing);
-            let whole = |name: &str, slot: &mut usize| {
-                if let Some(value) = trial.values().get(name).and_then(Value::as_f64) {
-                    *slot = value as usize;
-                }
-            };
-            whole("embedding", &mut models.embedding);
-            whole("hidden", &mut models.hidden);
-            whole("layers", &mut models.layers);
-            whole("batch", &mut models.batch);
-            whole("attention", &mut models.attention);
-            whole("cross", &mut models.cross);
-            whole("interacting", &mut models.interacting);
             match loss(&models, self.table.table.as_deref(), &loaded.examples, &folds, self.options.seed, &device) {
                 Ok(loss) => {
                     output.note(format_args!("trial {}: {loss:.5}", trial.number()));
@@ -144,6 +115,95 @@ impl Arguments {
         output.result(&Printed { study: journal, trials, best_value, best })?;
         Ok(Ending::Done)
     }
+}
+
+/// What matters most for each of the models.
+fn default_space(models: &[String]) -> Result<Space> {
+    let has = |names: &[&str]| models.iter().any(|model| names.contains(&model.trim()));
+    let mut parameters = Vec::new();
+    if has(&["linear", "linear-crosses"]) {
+        parameters.extend([
+            Parameter::float("inverse_penalty", 0.03, 3.0).log(),
+            Parameter::float("parts", 0.0, 1.0),
+            Parameter::float("stems", 0.0, 1.0),
+        ]);
+    }
+    if has(&["linear-crosses"]) {
+        parameters.push(Parameter::float("crosses", 0.1, 1.0));
+    }
+    if has(&["counts", "sites", "boosting"]) {
+        parameters.push(Parameter::float("strength", 0.5, 20.0).log());
+    }
+    if has(&["neighbours"]) {
+        parameters.push(Parameter::float("sharpness", 0.05, 0.5).log());
+        parameters.push(Parameter::float("belief", 1.0, 20.0).log());
+    }
+    if has(&["boosting"]) {
+        parameters.push(Parameter::int("depth", 2, 7));
+        parameters.push(Parameter::float("shrinkage", 0.03, 0.3).log());
+    }
+    if has(&["network"]) {
+        parameters.extend([
+            Parameter::float("learning_rate", 3e-4, 1e-2).log(),
+            Parameter::float("weight_decay", 1e-4, 1e-1).log(),
+            Parameter::float("dropout", 0.0, 0.7),
+            Parameter::float("unknown_dropout", 0.0, 0.3),
+            Parameter::float("smoothing", 0.0, 0.2),
+            Parameter::int("embedding", 8, 64).step(8.0),
+            Parameter::int("hidden", 64, 512).step(64.0),
+            Parameter::int("layers", 0, 3),
+            Parameter::categorical("interaction", ["pairs", "matrices", "bi", "none"]),
+        ]);
+    }
+    if parameters.is_empty() {
+        bail!("--models {}: they have nothing to search; name a space with --space", models.join(","));
+    }
+    Ok(Space::new(parameters)?)
+}
+
+/// A value that a parameter can have.
+fn a_value(parameter: &Parameter) -> Value {
+    match &parameter.distribution {
+        Distribution::Int { low, .. } => Value::Int(*low),
+        Distribution::Float { low, .. } => Value::Float(*low),
+        Distribution::Categorical { choices } => choices.first().cloned().unwrap_or(Value::Null),
+    }
+}
+
+/// The settings with those of a trial in the place of their own, checked as flags are.
+fn with(models: &ModelArguments, values: &BTreeMap<String, Value>) -> Result<ModelArguments> {
+    let serde_json::Value::Object(mut settings) = serde_json::to_value(models)? else {
+        bail!("the settings of the models are no table");
+    };
+    for (name, value) in values {
+        let key = name.replace('-', "_");
+        if !settings.contains_key(&key) {
+            let known: Vec<&str> = settings.keys().map(String::as_str).collect();
+            let near = nearest_name(&key, known.iter().copied()).map(|name| format!("did you mean {name:?}? "));
+            bail!(
+                "the search space: there is no setting {name:?} of the models; {}there are {}",
+                near.unwrap_or_default(),
+                known.join(", ")
+            );
+        }
+        settings.insert(key, serde_json::to_value(value)?);
+    }
+    let mut line = vec!["--space".to_owned()];
+    for (key, value) in &settings {
+        let flag = format!("--{}", key.replace('_', "-"));
+        let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        match value {
+            serde_json::Value::Null | serde_json::Value::Bool(false) => {}
+            serde_json::Value::Bool(true) => line.push(flag),
+            serde_json::Value::Array(all) => {
+                line.push(format!("{flag}={}", all.iter().map(text).collect::<Vec<_>>().join(",")));
+            }
+            other => line.push(format!("{flag}={}", text(other))),
+        }
+    }
+    let command = ModelArguments::augment_args(Command::new("--space"));
+    let matches = command.try_get_matches_from(line).map_err(|error| anyhow!("the search space: {error}"))?;
+    Ok(ModelArguments::from_arg_matches(&matches)?)
 }
 
 /// The mean over targets and splits of the log-loss relative to that of guessing: of classes `ln C`, of a label `ln 2`.

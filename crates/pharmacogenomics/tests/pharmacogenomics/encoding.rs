@@ -148,3 +148,12 @@ fn a_question_knows_the_fields_it_was_not_given() {
     let error = question(&schema(), &[("durg".into(), "x".into())]).unwrap_err();
     assert!(matches!(&error, Error::UnknownField { suggestion: Some(name), .. } if name == "drug"), "{error}");
 }
+
+#[cfg(not(feature = "parquet"))]
+#[test]
+fn parquet_is_recognised_and_the_feature_named() {
+    let (_folder, path) = written("PAR1 and what not");
+    let error = Examples::read(&path, &schema(), &[], Purpose::Learning).unwrap_err().to_string();
+    assert!(error.contains("a Parquet table") && error.contains("--features parquet"), "{error}");
+    assert!(encode_file(&path, &schema(), None, &path.with_extension("out")).is_err());
+}
