@@ -337,7 +337,7 @@ impl Dataset {
             }
             Content::Fits(fits) => Pieces::Raw(Arc::new(fits.raw(&self.file(), position, &self.origin)?)),
             Content::Hdf5(directory) => match directory.pieces(position, &self.origin) {
-                Some(pieces) => Pieces::Hdf5(pieces),
+                Some(pieces) => Pieces::Hdf5(Box::new(pieces)),
                 None => Pieces::Whole(dressing.dress(self.read(position)?.into_cube()?)?),
             },
             _ => Pieces::Whole(dressing.dress(self.read(position)?.into_cube()?)?),

@@ -76,16 +76,16 @@ struct Bounds<'a> {
 
 /// What is kept of a variable to read it.
 enum Item {
-    Numbers(DataSet),
+    Numbers(Box<DataSet>),
     /// Of MATLAB: an array without numbers, of which the file holds the shape.
     Empty(Vec<usize>, ElementType),
     /// Of MATLAB: a text or a cell array without any, in these words.
     Lines(Vec<String>),
     /// Of MATLAB: a matrix in compressed columns.
-    Sparse(matlab::Sparse),
-    Text(DataSet),
+    Sparse(Box<matlab::Sparse>),
+    Text(Box<DataSet>),
     /// Of MATLAB: a data set of references.
-    Cell(DataSet),
+    Cell(Box<DataSet>),
     /// Listed only.
     Other,
 }
@@ -247,8 +247,8 @@ impl Walk<'_> {
         }
         let shape = data.shape.clone();
         let (class, item) = match &data.kind {
-            Kind::Number { element, .. } => (Class::Number(*element), Item::Numbers(data)),
-            Kind::Text => (Class::Text, Item::Text(data)),
+            Kind::Number { element, .. } => (Class::Number(*element), Item::Numbers(Box::new(data))),
+            Kind::Text => (Class::Text, Item::Text(Box::new(data))),
             Kind::Reference => (Class::Other("references".into()), Item::Other),
             Kind::Other(what) => (Class::Other(what.clone()), Item::Other),
         };
@@ -267,7 +267,7 @@ impl Walk<'_> {
     fn matlab_group(&mut self, group: &Group, path: &str) -> Result<()> {
         if let Some(sparse) = matlab::Sparse::of(group, path, self.origin)? {
             let (shape, class) = (sparse.shape(), Class::Sparse(sparse.element()));
-            return self.push(path, shape, class, Item::Sparse(sparse));
+            return self.push(path, shape, class, Item::Sparse(Box::new(sparse)));
         }
         let (_, data) = self.members(group, path)?;
         // An array of structs has in each field a reference for each struct.

@@ -16,7 +16,7 @@ pub(crate) enum Pieces<T> {
     /// A mapped array.
     Raw(Arc<Raw>),
     /// A data set of which some chunks are decoded.
-    Hdf5(hdf5::Pieces),
+    Hdf5(Box<hdf5::Pieces>),
     /// An array in memory.
     Whole(Cube<T>),
 }

@@ -85,17 +85,17 @@ impl Marks {
             return Ok((shape, class, item));
         }
         let (class, item) = match (class, &mut data.kind) {
-            (Some("cell"), Kind::Reference) => (Class::Cell, Item::Cell(data)),
-            (Some("char"), Kind::Number { .. }) => (Class::Text, Item::Text(data)),
+            (Some("cell"), Kind::Reference) => (Class::Cell, Item::Cell(Box::new(data))),
+            (Some("char"), Kind::Number { .. }) => (Class::Text, Item::Text(Box::new(data))),
             (Some("logical"), Kind::Number { element, .. }) if element.size_bytes() == 1 => {
                 *element = ElementType::Bool;
-                (Class::Number(ElementType::Bool), Item::Numbers(data))
+                (Class::Number(ElementType::Bool), Item::Numbers(Box::new(data)))
             }
             (Some("function_handle"), _) => other("a function handle"),
             (class, Kind::Number { element, .. }) if class.is_none_or(|class| self::element(Some(class)).is_some()) => {
-                (Class::Number(*element), Item::Numbers(data))
+                (Class::Number(*element), Item::Numbers(Box::new(data)))
             }
-            (None, Kind::Text) => (Class::Text, Item::Text(data)),
+            (None, Kind::Text) => (Class::Text, Item::Text(Box::new(data))),
             (None, Kind::Reference) => other("references"),
             (_, Kind::Other(what)) => (Class::Other(what.clone()), Item::Other),
             (_, _) => other("an object"),
