@@ -23,8 +23,8 @@ fn row(i: usize) -> [String; 8] {
         format!("{}", (i % 9) as f32 / 4.0),
         missing(3, format!("a|b{}", i % 4)),
         missing(11, format!("{}", u32::MAX - i as u32)),
-        missing(2, (i % 3 == 0).to_string()),
-        if i % 2 == 0 { "up".into() } else { "down".into() },
+        missing(2, (i.is_multiple_of(3)).to_string()),
+        if i.is_multiple_of(2) { "up".into() } else { "down".into() },
         i.to_string(),
     ]
 }
@@ -79,7 +79,7 @@ fn parquet(path: &Path, packed: Compression, message: &str) {
                 "count" => put::<Int32Type>(&mut open, &own, |cell| cell.parse::<u32>().unwrap() as i32),
                 "when" => put::<Int64Type>(&mut open, &own, |cell| cell.parse().unwrap()),
                 "smoker" => put::<BoolType>(&mut open, &own, |cell| cell.parse().unwrap()),
-                _ => put::<ByteArrayType>(&mut open, &own, ByteArray::from),
+                _ => put::<ByteArrayType>(&mut open, &own, |text: &str| ByteArray::from(text.as_bytes().to_vec())),
             }
             open.close().unwrap();
             column += 1;
