@@ -5,6 +5,7 @@ mod config_file;
 mod data;
 mod demo;
 mod doctor;
+mod folder;
 mod options;
 mod output;
 mod pgx;

@@ -2,7 +2,6 @@
 
 mod compare;
 mod evaluate;
-mod folder;
 mod large;
 mod mixture;
 mod run;

@@ -5,7 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use cupel::{
     pharmacogenomics::{
@@ -14,7 +14,7 @@ use cupel::{
         atc_levels, model_card, save_report,
     },
     report::write_report,
-    train::{self, Casting, Clip, EarlyStopping, Optimizer, Outcome, Policy, Run, StageConfig, Trainer, Work, device},
+    train::{Casting, Clip, EarlyStopping, Optimizer, Outcome, Policy, StageConfig, Trainer, Work, device},
 };
 use serde::Serialize;
 
@@ -22,7 +22,12 @@ use super::{
     evaluate::{STRATA, Shown},
     table::{Loaded, TableArguments},
 };
-use crate::{Ending, options::Options, output::Output};
+use crate::{
+    Ending,
+    folder::{Opened, close_run, note_stop, open_run, run_dir},
+    options::Options,
+    output::Output,
+};
 
 /// Fit models to a table, calibrate them on its validation part, and save them
 #[derive(Args)]
@@ -381,15 +386,6 @@ struct Printed {
     evaluation: Evaluation,
 }
 
-/// The summary of a run that was finished before.
-#[derive(Serialize)]
-struct Earlier {
-    #[serde(flatten)]
-    summary: serde_json::Value,
-    #[serde(skip)]
-    dir: PathBuf,
-}
-
 impl Arguments {
     /// Trains.
     ///
@@ -410,7 +406,7 @@ impl Arguments {
         let device = device::select(&self.options.device)?;
         let work = Work { elements: self.models.batch * self.models.hidden, reduced_precision_pays_from: LARGE_WORK };
         let casting = self.options.precision().resolve(&device.device, work)?;
-        let dir = run_dir(&self.options, self.table.stem())?;
+        let dir = run_dir(&self.options, self.table.stem(), "pgx")?;
         let mut training = Training::new(&config, &loaded.examples, &loaded.parts, &device.device)?;
         let mut trainer = self.trainer(&config, &loaded, &training, casting.clone(), &device)?;
         if self.overfit_one_batch.is_some() || self.learning_rate_range.is_some() {
@@ -436,21 +432,20 @@ impl Arguments {
             return Ok(Ending::Done);
         }
         let settings = Settings { command: "pgx train", table: self.table, models: self.models, options: self.options };
-        if settings.options.resume
-            && let Some(summary) = Run::finished(&dir, &settings)?
-        {
-            output.result(&Earlier { summary, dir })?;
-            return Ok(Ending::Done);
-        }
-        let mut run = open_run(&dir, &settings, output)?;
-        run.describe(&device, &casting, settings.options.seed)?;
+        let mut run = match open_run(&dir, &settings, (&settings.options, false), (&device, &casting), output)? {
+            Opened::Earlier(earlier) => {
+                output.result(&earlier)?;
+                return Ok(Ending::Done);
+            }
+            Opened::Run(run) => run,
+        };
         let policy = match settings.options.checkpoint_every {
             Some(every) => Policy { save_every: every.get(), ..Policy::default() },
             None => Policy::default(),
         };
         if let Some((index, mut trainer)) = trainer {
             if let Outcome::Stopped { signal } = run.drive(&mut trainer, &policy)? {
-                output.note(format_args!("stopped and saved; go on with --resume --out {}", dir.display()));
+                note_stop(&dir, output);
                 return Ok(Ending::Stopped { signal });
             }
             let MemberConfig::Network(network) = &config.members[index] else { bail!("no network at {index}") };
@@ -459,12 +454,12 @@ impl Arguments {
         }
         let policy = Policy { save_every: 1, ..policy };
         if let Outcome::Stopped { signal } = run.drive(&mut training, &policy)? {
-            output.note(format_args!("stopped and saved; go on with --resume --out {}", dir.display()));
+            note_stop(&dir, output);
             return Ok(Ending::Stopped { signal });
         }
         let evaluation = save_model(training, &loaded, &leakage, &dir, settings.options.seed)?;
         let printed = Printed { run_dir: dir.display().to_string(), part: "val", leakage, evaluation };
-        run.finish(&printed)?;
+        close_run(&mut run, false, &printed, output)?;
         write_report(&dir)?;
         output.result(&printed)?;
         Ok(Ending::Done)
@@ -569,49 +564,10 @@ fn save_model(training: Training<'_>, loaded: &Loaded, leakage: &Leakage, dir: &
     Ok(evaluation)
 }
 
-/// The folder asked for, or the first unused one under `runs`.
-fn run_dir(options: &Options, table: &Path) -> Result<PathBuf> {
-    if let Some(out) = &options.out {
-        return Ok(out.clone());
-    }
-    if options.resume {
-        bail!("--resume needs --out with the folder of the stopped run");
-    }
-    let stem = table.file_stem().map_or_else(|| "table".into(), |stem| stem.to_string_lossy());
-    let first = PathBuf::from("runs").join(format!("pgx-{stem}"));
-    let numbered = (2u32..).map(|n| PathBuf::from("runs").join(format!("pgx-{stem}-{n}")));
-    std::iter::once(first).chain(numbered).find(|dir| !dir.exists()).context("no folder is left under runs")
-}
-
-/// Creates or resumes the run folder; where there is nothing to resume, the run starts at the beginning.
-fn open_run(dir: &Path, settings: &Settings, output: Output) -> Result<Run> {
-    let options = &settings.options;
-    let resumed = options.resume.then(|| Run::resume(dir, settings, options.strict));
-    let mut run = match resumed {
-        None => Run::create(dir, settings, options.force)?,
-        Some(Err(train::Error::NothingToResume { .. })) => {
-            output.note(format_args!("{}: nothing to resume, the run starts at the beginning", dir.display()));
-            Run::create(dir, settings, false)?
-        }
-        Some(resumed) => resumed?,
-    };
-    run.set_quiet(options.quiet);
-    #[cfg(feature = "tui")]
-    run.set_dashboard(options.tui);
-    Ok(run)
-}
-
 impl fmt::Display for Printed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "on the {} part, on which thresholds and calibration were chosen:", self.part)?;
         write!(f, "{}", Shown(&self.evaluation))?;
         writeln!(f, "model and report in {}", self.run_dir)
-    }
-}
-
-impl fmt::Display for Earlier {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let dir = self.dir.display();
-        write!(f, "the run in {dir} was already finished, and nothing was done; its report: {dir}/report.html")
     }
 }

@@ -8,11 +8,15 @@ use cupel::unmixing::{Ending as Fitted, Row, Spread, Summary, save_comparison};
 use serde::Serialize;
 
 use super::{
-    folder::{Opened, close_run, note_stop, open_run, run_dir, write_json},
     run::{Extractor, Settings, fit, matched, seeds, select_device},
     scene::SceneArguments,
 };
-use crate::{Ending, options::Options, output::Output};
+use crate::{
+    Ending,
+    folder::{Opened, close_run, note_stop, open_run, run_dir, write_json},
+    options::Options,
+    output::Output,
+};
 
 /// Compare methods on one scene
 #[derive(Args)]
@@ -71,7 +75,7 @@ impl Arguments {
             ));
             return Ok(Ending::Done);
         }
-        let mut run = match open_run(&dir, &settings, (&device, &casting), output)? {
+        let mut run = match open_run(&dir, &settings, (options, settings.profile), (&device, &casting), output)? {
             Opened::Earlier(earlier) => {
                 output.result(&earlier)?;
                 return Ok(Ending::Done);
@@ -96,7 +100,7 @@ impl Arguments {
         let printed = Printed { rows, run_dir: dir.display().to_string() };
         write_json(&dir.join("metrics.json"), &printed)?;
         save_comparison(&dir, &task.scene, &printed.rows)?;
-        close_run(&mut run, &settings, &printed, output)?;
+        close_run(&mut run, settings.profile, &printed, output)?;
         output.result(&printed)?;
         Ok(Ending::Done)
     }

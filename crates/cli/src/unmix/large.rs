@@ -7,11 +7,13 @@ use cupel::{
 };
 
 use super::{
-    folder::{Opened, close_run, note_stop, open_run, run_dir, write_json},
     run::{Completed, Printed, Settings, select_device},
     scene::{EndmemberCount, MOST_ENDMEMBERS},
 };
-use crate::output::Output;
+use crate::{
+    folder::{Opened, close_run, note_stop, open_run, run_dir, write_json},
+    output::Output,
+};
 
 /// Tiles from one checkpoint to the next, unless the user says otherwise: some seconds of work.
 const TILES_PER_CHECKPOINT: u64 = 16;
@@ -54,7 +56,7 @@ pub fn run_large(settings: &Settings, scene: &LargeScene, output: Output) -> Res
         output.note(format_args!("results would go to {}", dir.display()));
         return Ok(None);
     }
-    let mut run = match open_run(&dir, settings, (&device, &casting), output)? {
+    let mut run = match open_run(&dir, settings, (options, settings.profile), (&device, &casting), output)? {
         Opened::Earlier(earlier) => return Ok(Some(Completed::Earlier(earlier))),
         Opened::Run(run) => run,
     };
@@ -74,7 +76,7 @@ pub fn run_large(settings: &Settings, scene: &LargeScene, output: Output) -> Res
         }
         StreamedEnding::Done(streamed) => {
             write_json(&dir.join("metrics.json"), &streamed.summary)?;
-            close_run(&mut run, settings, &streamed.summary, output)?;
+            close_run(&mut run, settings.profile, &streamed.summary, output)?;
             Ok(Some(Completed::Done(Box::new(Printed::of(streamed.summary)))))
         }
     }

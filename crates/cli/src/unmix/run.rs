@@ -15,11 +15,15 @@ use cupel::{
 use serde::Serialize;
 
 use super::{
-    folder::{Earlier, Opened, close_run, note_stop, open_run, run_dir, write_json},
     large::run_large,
     scene::{Abundance, SceneArguments, Task},
 };
-use crate::{Ending, options::Options, output::Output};
+use crate::{
+    Ending,
+    folder::{Earlier, Opened, close_run, note_stop, open_run, run_dir, write_json},
+    options::Options,
+    output::Output,
+};
 
 /// Values in a scene from which on networks take fewer bits with `--precision auto`, where the device has them.
 const FEWER_BITS_FROM: usize = 1 << 26;
@@ -192,7 +196,7 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
         ));
         return Ok(None);
     }
-    let mut run = match open_run(&dir, settings, (&device, &casting), output)? {
+    let mut run = match open_run(&dir, settings, (options, settings.profile), (&device, &casting), output)? {
         Opened::Earlier(earlier) => return Ok(Some(Completed::Earlier(earlier))),
         Opened::Run(run) => run,
     };
@@ -212,7 +216,7 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
     write_json(&dir.join("metrics.json"), &summary)?;
     let suggestion = task.suggestion.as_ref();
     run.monitor().phase("figures and tables", || save(&dir, first, &task.scene, &runs, suggestion))?;
-    close_run(&mut run, settings, &summary, output)?;
+    close_run(&mut run, settings.profile, &summary, output)?;
     let names = task.scene.truth.as_ref().map_or_else(Vec::new, |t| t.names.clone());
     let runs = if runs.len() > 1 { runs } else { Vec::new() };
     Ok(Some(Completed::Done(Box::new(Printed { summary, runs, names }))))

@@ -1,4 +1,4 @@
-//! The folder of an unmixing run: found, opened, resumed and closed.
+//! The folder of a run: found, opened, resumed and closed.
 
 use std::{
     fmt,
@@ -9,7 +9,6 @@ use anyhow::{Context, Result, bail};
 use cupel::train::{self, Casting, PerformanceMonitor, Run, device::Selected};
 use serde::Serialize;
 
-use super::run::Settings;
 use crate::{options::Options, output::Output};
 
 /// The summary of a run that was finished before.
@@ -29,14 +28,14 @@ impl fmt::Display for Earlier {
 }
 
 /// The folder asked for, or the first unused one under `runs`.
-pub fn run_dir(options: &Options, scene: &Path, command: &str) -> Result<PathBuf> {
+pub fn run_dir(options: &Options, input: &Path, command: &str) -> Result<PathBuf> {
     if let Some(out) = &options.out {
         return Ok(out.clone());
     }
     if options.resume {
         bail!("--resume needs --out with the folder of the stopped run");
     }
-    let stem = scene.file_stem().map_or_else(|| "scene".into(), |s| s.to_string_lossy());
+    let stem = input.file_stem().map_or_else(|| "input".into(), |stem| stem.to_string_lossy());
     let first = PathBuf::from("runs").join(format!("{command}-{stem}"));
     let numbered = (2u32..).map(|n| PathBuf::from("runs").join(format!("{command}-{stem}-{n}")));
     std::iter::once(first).chain(numbered).find(|dir| !dir.exists()).context("no folder is left under runs")
@@ -55,11 +54,11 @@ pub enum Opened {
 /// A folder that may not be used, or that holds another run.
 pub fn open_run(
     dir: &Path,
-    settings: &Settings,
+    settings: &impl Serialize,
+    (options, profile): (&Options, bool),
     (device, casting): (&Selected, &Casting),
     output: Output,
 ) -> Result<Opened> {
-    let options = &settings.options;
     if options.resume
         && let Some(summary) = Run::finished(dir, settings)?
     {
@@ -77,7 +76,7 @@ pub fn open_run(
     run.set_quiet(options.quiet);
     #[cfg(feature = "tui")]
     run.set_dashboard(options.tui);
-    if settings.profile {
+    if profile {
         run.set_monitor(PerformanceMonitor::new(&device.device));
     }
     run.describe(device, casting, options.seed)?;
@@ -85,9 +84,9 @@ pub fn open_run(
 }
 
 /// Ends a run with its summary, and tells where the time went where that was asked for.
-pub fn close_run(run: &mut Run, settings: &Settings, summary: &impl Serialize, output: Output) -> Result<()> {
+pub fn close_run(run: &mut Run, profile: bool, summary: &impl Serialize, output: Output) -> Result<()> {
     run.finish(summary)?;
-    if settings.profile {
+    if profile {
         output.note(run.monitor().log_summary().trim_end());
     }
     Ok(())
