@@ -1,7 +1,7 @@
 //! Tensors of the backend flex as slices and back.
 
 use burn::{
-    backend::flex::FlexTensor,
+    backend::{TensorMetadata, flex::FlexTensor},
     tensor::{Element, Shape, TensorData},
 };
 
@@ -41,4 +41,16 @@ pub(crate) fn with_values<T: Value, R>(x: &FlexTensor, f: impl FnOnce(&[T]) -> R
 /// A tensor that takes over `values`.
 pub(crate) fn tensor<T: Value>(values: Vec<T>, shape: impl Into<Shape>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+/// Whether the storage of `x` holds its values in row-major order and nothing else.
+pub(crate) fn is_compact(x: &FlexTensor) -> bool {
+    x.is_contiguous()
+        && x.layout().start_offset() == 0
+        && x.bytes().len() == x.shape().num_elements() * size_of::<f32>()
+}
+
+/// `x` with its values in row-major order and nothing else in its storage.
+pub(crate) fn compact(x: FlexTensor) -> FlexTensor {
+    if is_compact(&x) { x } else { x.to_contiguous() }
 }

@@ -18,14 +18,20 @@
 #![cfg_attr(not(feature = "flex"), allow(dead_code, unused_variables))]
 
 mod activation;
+mod adamw;
 mod aperture;
 mod conv;
+mod dropout;
+mod embedding;
 mod fft;
 #[cfg(feature = "flex")]
 mod flex;
 mod gradient;
 mod interactions;
+mod linear;
 mod memory;
+#[cfg(feature = "flex")]
+mod micro;
 mod mixture;
 pub mod nn;
 mod normalization;
@@ -35,12 +41,17 @@ mod project;
 mod row_table;
 mod ssim;
 mod sum;
+mod vectorized;
 
 pub use activation::Activation;
+pub use adamw::{AdamWStep, adamw};
 pub use aperture::{SubApertures, sub_aperture_amplitudes, sub_apertures};
 pub use conv::{ConvSpec, ConvTransposeSpec, Pad, conv_transpose2d, conv_transpose3d, conv2d, conv3d};
+pub use dropout::dropout;
+pub use embedding::embedding;
 pub use fft::{fft, fft2, ifft, ifft2, irfft, irfft2, rfft, rfft2};
 pub use interactions::{bi_interaction, gram_pairs};
+pub use linear::linear;
 pub use memory::Recycling;
 pub use mixture::mixture_log_likelihood;
 pub use normalization::{Normalization, Normalized, Share, activate, normalize};
@@ -49,17 +60,21 @@ pub use philox::{philox_normal, philox_uniform};
 pub use project::{Noise, Projection, project_out};
 pub use row_table::{RowTable, RowTableConfig, RowTableError};
 pub use ssim::{ms_ssim, ssim, ssim_map};
-pub use sum::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed};
+pub use sum::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed, sum_squares_fixed};
 
 /// Every operation as tensor operations only: what the own bodies are tested against and replaced by.
 pub mod reference {
+    pub use crate::adamw::reference::adamw;
     pub use crate::aperture::reference::{sub_aperture_amplitudes, sub_apertures};
     pub use crate::conv::reference::{conv_transpose2d, conv_transpose3d, conv2d, conv3d};
+    pub use crate::dropout::reference::dropout;
+    pub use crate::embedding::reference::embedding;
     pub use crate::fft::reference::{fft, fft2, ifft, ifft2, irfft, irfft2, rfft, rfft2};
     pub use crate::interactions::reference::{bi_interaction, gram_pairs};
+    pub use crate::linear::reference::linear;
     pub use crate::mixture::reference::mixture_log_likelihood;
     pub use crate::normalization::reference::{activate, normalize};
     pub use crate::project::reference::project_out;
     pub use crate::ssim::reference::{ms_ssim, ssim, ssim_map};
-    pub use crate::sum::reference::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed};
+    pub use crate::sum::reference::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed, sum_squares_fixed};
 }

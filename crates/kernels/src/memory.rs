@@ -3,7 +3,8 @@
 //! Results of tensor operations are blocks of many megabytes that live for a moment. The system's allocator gives each back to the
 //! kernel, which hands out the next one page by page, cleared: in the training of a convolutional network that is a quarter of the time.
 //! [`Recycling`] keeps freed blocks of a megabyte or more for the next request of about their size. Blocks in use and blocks kept never
-//! exceed together what was in use at once before: a program needs no more memory than without it.
+//! exceed together what was in use at once before by more than 32 MB: a program needs hardly more memory than without it, and a small one
+//! keeps what it uses.
 //!
 //! Every block is asked for and given back with the same layout, the rounded one of the caller's layout, so that the contract of the
 //! system's allocator is the contract of the caller. That is all that the `unsafe` here rests on.
@@ -19,6 +20,9 @@ use std::{
 const LARGE: usize = 1 << 20;
 /// Sizes are rounded up to one of so many per power of two, so that nearly equal requests share blocks.
 const SIZES: usize = 8;
+/// Bytes that may be kept beyond what was in use at once: sizes alternate within a step, and without room for all of them each
+/// pushes another one out.
+const SPARE: usize = 32 << 20;
 /// Blocks that can be kept at once.
 const SLOTS: usize = 64;
 
@@ -189,11 +193,11 @@ impl Blocks {
         Some(block.start)
     }
 
-    /// Counts a block in use that becomes one of another size, and lets go of the oldest kept where there would be more than ever before.
+    /// Counts a block in use that becomes one of another size, and lets go of the oldest kept where there would be too much.
     fn exchange(&mut self, before: usize, after: usize) {
         self.used = self.used - before + after;
         self.peak = self.peak.max(self.used);
-        while self.used + self.idle > self.peak && self.release_oldest() {}
+        while self.used + self.idle > self.peak + SPARE && self.release_oldest() {}
     }
 
     /// Keeps a block that was in use.
@@ -285,20 +289,20 @@ mod tests {
     }
 
     #[test]
-    fn no_more_is_held_than_was_once_in_use() {
+    fn hardly_more_is_held_than_was_once_in_use() {
         let memory = Recycling::new();
-        for size in [4, 5, 6, 7, 8, 10].map(|size| size * MEGABYTE) {
+        for size in [40, 50, 60, 70, 80, 100].map(|size| size * MEGABYTE) {
             let block = marked(&memory, size, 1);
             {
                 let blocks = memory.blocks();
-                assert!(blocks.used + blocks.idle <= size, "{blocks:?}");
+                assert!(blocks.used + blocks.idle <= size + SPARE, "{blocks:?}");
             }
             free(&memory, block, size);
         }
-        assert_eq!(idle(&memory), 10 * MEGABYTE);
-        let small = marked(&memory, 4 * MEGABYTE, 1);
-        assert_eq!(idle(&memory), 0, "ten and four are more than ten");
-        free(&memory, small, 4 * MEGABYTE);
+        assert_eq!(idle(&memory), 100 * MEGABYTE);
+        let small = marked(&memory, 40 * MEGABYTE, 1);
+        assert_eq!(idle(&memory), 0, "100 and 40 are more than 100 and what may be spared");
+        free(&memory, small, 40 * MEGABYTE);
     }
 
     #[test]

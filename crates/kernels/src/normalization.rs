@@ -14,6 +14,8 @@ mod cpu;
 #[cfg(feature = "flex")]
 mod flex;
 pub(crate) mod reference;
+#[cfg(feature = "flex")]
+mod rows;
 
 use crate::{activation::Activation, own};
 use burn::{
@@ -39,6 +41,13 @@ pub struct Normalization {
     pub epsilon: f64,
     /// What follows.
     pub activation: Activation,
+}
+
+impl Normalization {
+    /// Whether tensors with `places` values per channel and sample are rows, each normalised by itself.
+    fn is_by_rows(&self, places: usize) -> bool {
+        places == 1 && self.share == Share::Group(1)
+    }
 }
 
 /// A normalised tensor with the moments that it was normalised by.

@@ -5,16 +5,19 @@
 //! device. The numbers are made on the host, on flex in the memory of the tensor itself.
 
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use pulp::{Arch, Scalar, Simd, WithSimd};
 use rayon::prelude::*;
 use std::f64::consts::TAU;
 
 /// Multipliers of the two halves (section 3.3 of the paper).
-pub(crate) const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
+const MULTIPLIERS: [u32; 2] = [0xD251_1F53, 0xCD9E_8D57];
 /// What is added to the key after each round: the golden ratio and the square root of three minus one, times 2^32.
-pub(crate) const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
-pub(crate) const ROUNDS: usize = 10;
+const WEYL: [u32; 2] = [0x9E37_79B9, 0xBB67_AE85];
+const ROUNDS: usize = 10;
 /// Values per task: long enough to outweigh starting it.
 const TASK: usize = 1 << 14;
+/// Blocks that are enciphered side by side.
+pub(crate) const LANES: usize = 16;
 
 /// Uniform f32 values in [0, 1), multiples of 2^-24.
 ///
@@ -26,7 +29,45 @@ pub fn philox_uniform<const D: usize>(
     counter: [u32; 2],
     device: &Device,
 ) -> Tensor<D> {
-    tensor(shape, device, |index| block(index, key, counter).map(|word| (word >> 8) as f32 / (1_u32 << 24) as f32))
+    let mut out = vec![0.0; shape.iter().product()];
+    fill(&mut out, key, counter);
+    Tensor::from_data(TensorData::new(out, shape), (device, DType::F32))
+}
+
+/// A uniform value of 24 bits.
+#[inline(always)]
+fn uniform(word: u32) -> f32 {
+    (word >> 8) as f32 / (1_u32 << 24) as f32
+}
+
+/// Fills `out` with uniform values.
+fn fill(out: &mut [f32], key: [u32; 2], counter: [u32; 2]) {
+    let arch = Arch::new();
+    out.par_chunks_mut(TASK).enumerate().for_each(|(task, out)| {
+        arch.dispatch(Uniform { out, first: (task * TASK / 4) as u64, key, counter });
+    });
+}
+
+/// Uniform values from the block `first` on.
+struct Uniform<'a> {
+    out: &'a mut [f32],
+    first: u64,
+    key: [u32; 2],
+    counter: [u32; 2],
+}
+
+impl WithSimd for Uniform<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        for (index, out) in (self.first..).step_by(LANES).zip(self.out.chunks_mut(4 * LANES)) {
+            let words = cipher(simd, index, self.key, self.counter);
+            for (lane, out) in out.chunks_mut(4).enumerate() {
+                out.iter_mut().zip(words).for_each(|(out, words)| *out = uniform(words[lane]));
+            }
+        }
+    }
 }
 
 /// Standard normal f32 values (Box and Muller 1958, doi:10.1214/aoms/1177706645), at most 6.8 from 0.
@@ -64,21 +105,32 @@ fn tensor<const D: usize>(shape: [usize; D], device: &Device, values: impl Fn(u6
 }
 
 fn block(index: u64, key: [u32; 2], counter: [u32; 2]) -> [u32; 4] {
-    let ([mut a, mut b, mut c, mut d], [mut left, mut right]) =
-        ([index as u32, (index >> 32) as u32, counter[0], counter[1]], key);
-    for _ in 0..ROUNDS {
-        let (first, second) = (product(MULTIPLIERS[0], a), product(MULTIPLIERS[1], c));
-        (a, b, c, d) = (second.0 ^ b ^ left, second.1, first.0 ^ d ^ right, first.1);
-        left = left.wrapping_add(WEYL[0]);
-        right = right.wrapping_add(WEYL[1]);
-    }
-    [a, b, c, d]
+    cipher(Scalar, index, key, counter).map(|words| words[0])
 }
 
-/// High and low half of the 64-bit product.
-fn product(a: u32, b: u32) -> (u32, u32) {
-    let wide = u64::from(a) * u64::from(b);
-    ((wide >> 32) as u32, wide as u32)
+/// The words of [`LANES`] blocks from `index` on: the first words of all next to each other, then the second.
+#[inline(always)]
+pub(crate) fn cipher<S: Simd>(simd: S, index: u64, key: [u32; 2], counter: [u32; 2]) -> [[u32; LANES]; 4] {
+    let mut words = [[0; LANES], [0; LANES], [counter[0]; LANES], [counter[1]; LANES]];
+    for lane in 0..LANES {
+        let index = index.wrapping_add(lane as u64);
+        (words[0][lane], words[1][lane]) = (index as u32, (index >> 32) as u32);
+    }
+    let [a, b, c, d] = words.each_mut().map(|words| S::as_mut_simd_u32s(words).0);
+    let [first, second] = MULTIPLIERS.map(|multiplier| simd.splat_u32s(multiplier));
+    for (((a, b), c), d) in a.iter_mut().zip(b).zip(c).zip(d) {
+        let [mut left, mut right] = key;
+        for _ in 0..ROUNDS {
+            let (low, high) = simd.widening_mul_u32s(first, *a);
+            let (other_low, other_high) = simd.widening_mul_u32s(second, *c);
+            *a = simd.xor_u32s(simd.xor_u32s(other_high, *b), simd.splat_u32s(left));
+            *c = simd.xor_u32s(simd.xor_u32s(high, *d), simd.splat_u32s(right));
+            (*b, *d) = (other_low, low);
+            left = left.wrapping_add(WEYL[0]);
+            right = right.wrapping_add(WEYL[1]);
+        }
+    }
+    words
 }
 
 #[cfg(test)]

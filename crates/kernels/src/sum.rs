@@ -26,6 +26,9 @@ pub(crate) trait SumOps: Backend {
     /// The sum of all values divided by `divisor`, of shape `[1]`.
     fn sum_over(x: FloatTensor<Self>, divisor: f64) -> FloatTensor<Self>;
 
+    /// The sum of the squares of all values, of shape `[1]`.
+    fn sum_squares(x: FloatTensor<Self>) -> FloatTensor<Self>;
+
     /// The sums along `dim`, which becomes 1 long, divided by `divisor`.
     fn sum_dim_over(x: FloatTensor<Self>, dim: usize, divisor: f64) -> FloatTensor<Self>;
 }
@@ -40,6 +43,16 @@ pub fn sum_fixed<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     own::at_least_f32(x, |x| match own::takes(&x, DTYPES) {
         true => Tensor::from_dispatch(Dispatch::sum_over(x.into_dispatch(), 1.0)),
         false => reference::sum_fixed(x),
+    })
+}
+
+/// The sum of the squares of all values, the same bits at any number of threads.
+///
+/// Those of f16 and bf16 are summed in f32.
+pub fn sum_squares_fixed<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    own::at_least_f32(x, |x| match own::takes(&x, &[DType::F32]) {
+        true => Tensor::from_dispatch(Dispatch::sum_squares(x.into_dispatch())),
+        false => reference::sum_squares_fixed(x),
     })
 }
 

@@ -1,12 +1,12 @@
 //! An activation of slices, and its gradient.
 
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::{
     Activation,
     curve::{Curve, WithCurve},
 };
+use crate::vectorized::vectorized;
 
 /// Values that one task handles.
 const BLOCK: usize = 1 << 15;
@@ -17,9 +17,8 @@ impl WithCurve for Forward<'_> {
     type Output = ();
 
     fn with<C: Curve>(self, curve: C) {
-        let arch = Arch::new();
         self.0.par_chunks_mut(BLOCK).for_each(|x| {
-            arch.dispatch(
+            vectorized(
                 #[inline(always)]
                 || x.iter_mut().for_each(|x| *x = curve.value(*x)),
             );
@@ -41,9 +40,8 @@ impl WithCurve for Backward<'_> {
     type Output = ();
 
     fn with<C: Curve>(self, curve: C) {
-        let arch = Arch::new();
         self.gradient.par_chunks_mut(BLOCK).zip(self.x.par_chunks(BLOCK)).for_each(|(gradient, x)| {
-            arch.dispatch(
+            vectorized(
                 #[inline(always)]
                 || gradient.iter_mut().zip(x).for_each(|(gradient, &x)| *gradient *= curve.slope(x)),
             );

@@ -1,13 +1,12 @@
 //! Convolutions of `f32` slices on the CPU.
 //!
 //! The tensors stay channel-first; each task turns a strip of the source into channel-last tiles that fit the second cache, and
-//! the micro-kernels of [`micro`] do the rest. Kernels of 3 x 3 (in the last two axes) with stride 1 go through
+//! the micro-kernels of [`crate::micro`] do the rest. Kernels of 3 x 3 (in the last two axes) with stride 1 go through
 //! [`winograd`], all others through [`direct`]. Which values are added in which order follows from the extents
 //! alone: the number of threads changes nothing.
 
 mod correlation;
 mod direct;
-mod micro;
 mod scratch;
 mod strips;
 mod tile;

@@ -1,7 +1,10 @@
 //! Convolutions on flex.
 
 use super::{ConvGradients, ConvOps, Geometry, cpu};
-use crate::flex::{tensor, with_values};
+use crate::{
+    flex::{tensor, with_values},
+    vectorized::vectorized,
+};
 use burn::backend::{Flex, TensorMetadata, tensor::FloatTensor};
 use rayon::prelude::*;
 
@@ -74,11 +77,10 @@ fn add_bias(y: &mut [f32], bias: &[f32], len: usize) {
 /// The sum of each channel over samples and places, in `f64` and in one order for any number of threads.
 fn channel_sums(dy: &[f32], channels: usize, len: usize) -> Vec<f32> {
     const LANES: usize = 16;
-    let arch = pulp::Arch::new();
     let planes: Vec<f64> = dy
         .par_chunks(len.max(1))
         .map(|plane| {
-            arch.dispatch(
+            vectorized(
                 #[inline(always)]
                 || {
                     let mut sums = [0.0; LANES];

@@ -1,5 +1,6 @@
 //! Interactions of the fields of samples as slices of f32; see the [module above](super).
 
+use crate::vectorized::vectorized;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -34,7 +35,7 @@ impl<'a> Embeddings<'a> {
     /// The sums over pairs of elementwise products, `[sample, dimension]`.
     pub(crate) fn bi_interaction(self) -> Vec<f32> {
         self.in_blocks(&[], 0, self.dimension, |samples, _, out| {
-            Arch::new().dispatch(
+            vectorized(
                 #[inline(always)]
                 || samples.sum_of_products(out),
             );
@@ -44,7 +45,7 @@ impl<'a> Embeddings<'a> {
     /// The gradient of the embeddings from that of the sums, `[sample, dimension]`.
     pub(crate) fn bi_interaction_gradient(self, gradient: &[f32]) -> Vec<f32> {
         self.in_blocks(gradient, self.dimension, self.fields * self.dimension, |samples, gradient, out| {
-            Arch::new().dispatch(
+            vectorized(
                 #[inline(always)]
                 || samples.sum_of_products_gradient(gradient, out),
             );

@@ -5,13 +5,15 @@
 //! `v = (z - mean) / sd`, and `m1`, `m2` the means of `gamma g` and `gamma g v` over the values that share a mean,
 //! `dz = (gamma g - m1 - v m2) / sd` (Ioffe and Szegedy 2015, arXiv:1502.03167).
 
-use pulp::Arch;
 use rayon::prelude::*;
 
 use super::Share;
-use crate::activation::{
-    Activation,
-    curve::{Curve, WithCurve},
+use crate::{
+    activation::{
+        Activation,
+        curve::{Curve, WithCurve},
+    },
+    vectorized::vectorized,
 };
 
 /// Values that one task handles: large against the cost of a task, small against a second-level cache.
@@ -101,10 +103,12 @@ fn plane_sums(planes: Planes, f: impl Fn(usize, usize) -> [f64; 2] + Sync) -> Ve
 
 /// Mean and variance of each cell of `z`.
 pub(crate) fn moments(z: View<'_>, planes: Planes, share: Share) -> Moments {
-    let arch = Arch::new();
     let sums = plane_sums(planes, |plane, block| {
         let z = z.block(planes, plane, block);
-        arch.dispatch(|| sums_of(z, |z| [f64::from(z), f64::from(z) * f64::from(z)]))
+        vectorized(
+            #[inline(always)]
+            || sums_of(z, |z| [f64::from(z), f64::from(z) * f64::from(z)]),
+        )
     });
     let (cells, count) = cells(planes, share);
     let mut total = vec![[0.0; 2]; cells];
@@ -126,7 +130,7 @@ pub(crate) fn moments(z: View<'_>, planes: Planes, share: Share) -> Moments {
 
 /// The sums of both numbers that `f` makes of each value, in a fixed order.
 #[inline(always)]
-fn sums_of(values: &[f32], f: impl Fn(f32) -> [f64; 2]) -> [f64; 2] {
+pub(super) fn sums_of(values: &[f32], f: impl Fn(f32) -> [f64; 2]) -> [f64; 2] {
     let (mut first, mut second) = ([0.0; LANES], [0.0; LANES]);
     let (chunks, rest) = values.as_chunks::<LANES>();
     for chunk in chunks {
@@ -160,7 +164,7 @@ impl Line {
 }
 
 /// One over the standard deviation.
-fn inverse_deviation(variance: f32, epsilon: f32) -> f32 {
+pub(super) fn inverse_deviation(variance: f32, epsilon: f32) -> f32 {
     1.0 / (variance + epsilon).sqrt()
 }
 
@@ -207,10 +211,9 @@ impl WithCurve for Forward<'_> {
     type Output = ();
 
     fn with<C: Curve>(self, curve: C) {
-        let arch = Arch::new();
         blocks_mut(self.y, self.planes).for_each(|(plane, block, y)| {
             let (z, line) = (self.z.block(self.planes, plane, block), self.lines[plane]);
-            arch.dispatch(
+            vectorized(
                 #[inline(always)]
                 || y.iter_mut().zip(z).for_each(|(y, &z)| *y = curve.value(line.at(z))),
             );
@@ -256,13 +259,12 @@ impl WithCurve for Backward<'_> {
 
     fn with<C: Curve>(self, curve: C) -> Gradients {
         let Self { z, dy, dz, planes, share, moments, affine, epsilon } = self;
-        let arch = Arch::new();
         let lines = lines(planes, share, moments, affine, epsilon);
         // Per plane: the sums of g and of g (z - mean).
         let source = dy.unwrap_or(View::whole(dz, planes));
         let sums = plane_sums(planes, |plane, block| {
             let (z, dy, line) = (z.block(planes, plane, block), source.block(planes, plane, block), lines[plane]);
-            arch.dispatch(
+            vectorized(
                 #[inline(always)]
                 || {
                     pair_sums(z, dy, |z, dy| {
@@ -293,7 +295,7 @@ impl WithCurve for Backward<'_> {
             let inverse = inverse(cell);
             let [m1, m2] = means[cell];
             let (constant, slope) = ((-m1 * inverse) as f32, (-m2 * inverse * inverse) as f32);
-            arch.dispatch(
+            vectorized(
                 #[inline(always)]
                 || {
                     dz.iter_mut().zip(z).for_each(|(dz, &z)| {
@@ -310,7 +312,7 @@ impl WithCurve for Backward<'_> {
 
 /// As [`sums_of`], over pairs.
 #[inline(always)]
-fn pair_sums(left: &[f32], right: &[f32], f: impl Fn(f32, f32) -> [f64; 2]) -> [f64; 2] {
+pub(super) fn pair_sums(left: &[f32], right: &[f32], f: impl Fn(f32, f32) -> [f64; 2]) -> [f64; 2] {
     let (mut first, mut second) = ([0.0; LANES], [0.0; LANES]);
     let ((left, left_rest), (right, right_rest)) = (left.as_chunks::<LANES>(), right.as_chunks::<LANES>());
     for (left, right) in left.iter().zip(right) {

@@ -3,10 +3,11 @@
 use super::{
     Normalization, NormalizationGradients, NormalizationOps,
     cpu::{self, Affine, Moments, Planes, View},
+    rows,
 };
 use crate::{
     activation::{Activation, cpu as curve},
-    flex::{tensor, with_values},
+    flex::{compact, is_compact, tensor, with_values},
 };
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 
@@ -18,7 +19,10 @@ impl NormalizationOps for Flex {
         how: Normalization,
     ) -> (FloatTensor<Self>, FloatTensor<Self>, FloatTensor<Self>) {
         let planes = planes(&x);
-        let moments = with_view(&x, planes, |z| cpu::moments(z, planes, how.share));
+        let moments = match how.is_by_rows(planes.len) {
+            true => with_values(&x, |z| rows::moments(z, planes.channels)),
+            false => with_view(&x, planes, |z| cpu::moments(z, planes, how.share)),
+        };
         let y = output(&x, &moments, [&gamma, &beta], how);
         let cells = moments.mean.len();
         (tensor(y, x.shape()), tensor(moments.mean, [cells]), tensor(moments.variance, [cells]))
@@ -51,6 +55,14 @@ impl NormalizationGradients for Flex {
         let planes = planes(&x);
         let moments = own(&moments);
         let rule = (how.epsilon as f32, how.activation);
+        let channels = planes.channels;
+        if how.is_by_rows(planes.len) {
+            let mut dz = compact(dy);
+            let gradients = with_values(&x, |z| {
+                with_affine(&gamma, &beta, |affine| rows::backward(z, dz.storage_mut(), &moments, affine, rule))
+            });
+            return [dz, tensor(gradients.gamma, [channels]), tensor(gradients.beta, [channels])];
+        }
         let run = |dy: Option<View<'_>>, dz: &mut [f32]| {
             with_view(&x, planes, |z| {
                 with_affine(&gamma, &beta, |affine| {
@@ -67,7 +79,6 @@ impl NormalizationGradients for Flex {
             let gradients = with_view(&dy, planes, |dy| run(Some(dy), &mut dz));
             (tensor(dz, x.shape()), gradients)
         };
-        let channels = planes.channels;
         [dz, tensor(gradients.gamma, [channels]), tensor(gradients.beta, [channels])]
     }
 
@@ -82,6 +93,10 @@ impl NormalizationGradients for Flex {
 fn output(x: &FlexTensor, moments: &Moments, [gamma, beta]: [&FlexTensor; 2], how: Normalization) -> Vec<f32> {
     let (planes, rule) = (planes(x), (how.epsilon as f32, how.activation));
     let mut y = vec![0.0; x.shape().num_elements()];
+    if how.is_by_rows(planes.len) {
+        with_values(x, |z| with_affine(gamma, beta, |affine| rows::forward(z, moments, affine, rule, &mut y)));
+        return y;
+    }
     with_view(x, planes, |z| {
         with_affine(gamma, beta, |affine| cpu::forward(z, planes, how.share, moments, affine, rule, &mut y));
     });
@@ -95,18 +110,6 @@ fn own([mean, variance]: &[FlexTensor; 2]) -> Moments {
 fn planes(x: &FlexTensor) -> Planes {
     let shape = x.shape();
     Planes { batch: shape[0], channels: shape[1], len: shape[2..].iter().product() }
-}
-
-/// Whether the storage of `x` holds its values in order, and nothing else.
-fn is_compact(x: &FlexTensor) -> bool {
-    x.is_contiguous()
-        && x.layout().start_offset() == 0
-        && x.bytes().len() == x.shape().num_elements() * size_of::<f32>()
-}
-
-/// `x` with its values in order and nothing else in its storage.
-fn compact(x: FlexTensor) -> FlexTensor {
-    if is_compact(&x) { x } else { x.to_contiguous() }
 }
 
 /// Calls `f` with the planes of `x`, which are copied only where they are not contiguous themselves: a slice along batch or channels

@@ -4,11 +4,8 @@
 //! logarithm, the sine and the cosine of Box and Muller are polynomials in f32 here, which compile to vectors and take a
 //! tenth of the time. Uniform numbers above 1/2 are held as their distance from 1, so that no digits are lost there.
 
-use crate::philox::{MULTIPLIERS, ROUNDS, WEYL};
-use pulp::Arch;
-
-/// Blocks of four numbers that are made together.
-const BLOCKS: usize = 16;
+use crate::philox::{LANES, cipher};
+use pulp::{Arch, Simd, WithSimd};
 
 /// A stream of normal numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,59 +19,49 @@ pub(crate) struct Normals {
 impl Normals {
     /// The numbers from place `first` on.
     pub(crate) fn fill(&self, first: usize, out: &mut [f32]) {
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                let mut numbers = [0.0; 4 * BLOCKS];
-                let mut place = first;
-                let mut rest = out;
-                while !rest.is_empty() {
-                    let block = place / 4;
-                    self.blocks(block as u64, &mut numbers);
-                    let skipped = place - block * 4;
-                    let taken = rest.len().min(numbers.len() - skipped);
-                    let (head, tail) = rest.split_at_mut(taken);
-                    head.copy_from_slice(&numbers[skipped..skipped + taken]);
-                    rest = tail;
-                    place += taken;
-                }
-            },
-        );
+        Arch::new().dispatch(Fill { normals: *self, first, out });
     }
 
-    /// The numbers of [`BLOCKS`] blocks.
+    /// The numbers of [`LANES`] blocks.
     #[inline(always)]
-    fn blocks(&self, first: u64, numbers: &mut [f32; 4 * BLOCKS]) {
-        let (mut a, mut b) = ([0u32; BLOCKS], [0u32; BLOCKS]);
-        let (mut c, mut d) = ([self.counter[0]; BLOCKS], [self.counter[1]; BLOCKS]);
-        for i in 0..BLOCKS {
-            let index = first.wrapping_add(i as u64);
-            (a[i], b[i]) = (index as u32, (index >> 32) as u32);
-        }
-        let [mut left, mut right] = self.key;
-        for _ in 0..ROUNDS {
-            for i in 0..BLOCKS {
-                let first = u64::from(MULTIPLIERS[0]) * u64::from(a[i]);
-                let second = u64::from(MULTIPLIERS[1]) * u64::from(c[i]);
-                (a[i], b[i], c[i], d[i]) = (
-                    (second >> 32) as u32 ^ b[i] ^ left,
-                    second as u32,
-                    (first >> 32) as u32 ^ d[i] ^ right,
-                    first as u32,
-                );
-            }
-            left = left.wrapping_add(WEYL[0]);
-            right = right.wrapping_add(WEYL[1]);
-        }
-        let [mut w, mut x, mut y, mut z] = [[0.0f32; BLOCKS]; 4];
-        for i in 0..BLOCKS {
+    fn blocks<S: Simd>(&self, simd: S, first: u64, numbers: &mut [f32; 4 * LANES]) {
+        let [a, b, c, d] = cipher(simd, first, self.key, self.counter);
+        let [mut w, mut x, mut y, mut z] = [[0.0f32; LANES]; 4];
+        for i in 0..LANES {
             (w[i], x[i]) = pair(a[i], b[i], self.amplitude);
         }
-        for i in 0..BLOCKS {
+        for i in 0..LANES {
             (y[i], z[i]) = pair(c[i], d[i], self.amplitude);
         }
-        for i in 0..BLOCKS {
+        for i in 0..LANES {
             numbers[4 * i..4 * i + 4].copy_from_slice(&[w[i], x[i], y[i], z[i]]);
+        }
+    }
+}
+
+/// Numbers from place `first` on.
+struct Fill<'a> {
+    normals: Normals,
+    first: usize,
+    out: &'a mut [f32],
+}
+
+impl WithSimd for Fill<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, simd: S) {
+        let mut numbers = [0.0; 4 * LANES];
+        let (mut place, mut rest) = (self.first, self.out);
+        while !rest.is_empty() {
+            let block = place / 4;
+            self.normals.blocks(simd, block as u64, &mut numbers);
+            let skipped = place - block * 4;
+            let taken = rest.len().min(numbers.len() - skipped);
+            let (head, tail) = rest.split_at_mut(taken);
+            head.copy_from_slice(&numbers[skipped..skipped + taken]);
+            rest = tail;
+            place += taken;
         }
     }
 }

@@ -13,6 +13,7 @@
 //! Variances do not change when a constant is taken off an image, so its mean is: `F xx - (F x)^2` would lose the
 //! digits that a large mean takes.
 
+use crate::vectorized::vectorized;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -123,7 +124,15 @@ fn take<'a>(rest: &mut &'a mut [f32], length: usize, wanted: bool) -> &'a mut [f
 
 /// The mean of an image, or nought where that is no number.
 fn shift(image: &[f32]) -> f32 {
-    let sum: f64 = image.chunks(1024).map(|part| f64::from(Arch::new().dispatch(|| lane_sum(part)))).sum();
+    let sum: f64 = image
+        .chunks(1024)
+        .map(|part| {
+            f64::from(vectorized(
+                #[inline(always)]
+                || lane_sum(part),
+            ))
+        })
+        .sum();
     let mean = (sum / image.len() as f64) as f32;
     if mean.is_finite() { mean } else { 0.0 }
 }

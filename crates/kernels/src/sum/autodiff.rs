@@ -1,6 +1,7 @@
-//! The gradient of a sum: the incoming gradient, over the divisor, for every value.
+//! The gradient of a sum: the incoming gradient, over the divisor, for every value; of squares times twice the value.
 
 use super::SumOps;
+use crate::gradient::{Gradient, record};
 use burn::{
     backend::{
         Autodiff, Backend, TensorMetadata,
@@ -35,6 +36,19 @@ impl<B: Backend> Backward<B, 1> for Broadcast {
     }
 }
 
+/// Keeps the values.
+#[derive(Clone, Debug)]
+struct Squares<B: Backend>(FloatTensor<B>);
+
+impl<B: Backend> Gradient<B, 1, 1> for Squares<B> {
+    fn gradients(self, [gradient]: [Option<FloatTensor<B>>; 1], _: [bool; 1]) -> [Option<FloatTensor<B>>; 1] {
+        [gradient.map(|gradient| {
+            let gradient = B::float_reshape(gradient, Shape::from(vec![1; self.0.rank()]));
+            B::float_mul(self.0, B::float_mul_scalar(gradient, 2.0.into()))
+        })]
+    }
+}
+
 impl<B: SumOps, C: CheckpointStrategy> SumOps for Autodiff<B, C> {
     fn sum_over(x: FloatTensor<Self>, divisor: f64) -> FloatTensor<Self> {
         let (x, node) = x.into_parts();
@@ -43,6 +57,12 @@ impl<B: SumOps, C: CheckpointStrategy> SumOps for Autodiff<B, C> {
             OpsKind::Tracked(prep) => prep.finish(state, B::sum_over(x, divisor)),
             OpsKind::UnTracked(prep) => prep.finish(B::sum_over(x, divisor)),
         }
+    }
+
+    fn sum_squares(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        let (x, node) = x.into_parts();
+        let [sum] = record::<B, C, _, 1, 1>([node], Squares::<B>(x.clone()), [B::sum_squares(x)]);
+        sum
     }
 
     fn sum_dim_over(x: FloatTensor<Self>, dim: usize, divisor: f64) -> FloatTensor<Self> {

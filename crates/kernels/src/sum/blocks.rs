@@ -1,5 +1,6 @@
 //! Sums of slices in blocks of a fixed size; see the [module above](super).
 
+use crate::vectorized::vectorized;
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -90,6 +91,28 @@ fn add_columns<V: Copy, const N: usize>(add: impl Fn(V, V) -> V, zero: V, rows: 
     }
 }
 
+/// The sum of the squares of `values`.
+pub(crate) fn squares(values: &[f32]) -> f64 {
+    let of_block = |block: &[f32]| {
+        vectorized(
+            #[inline(always)]
+            || block.chunks(LANES * STEPS).map(squares_of_lanes).sum::<f64>(),
+        )
+    };
+    let sums: Vec<f64> = values.par_chunks(BLOCK).map(of_block).collect();
+    sums.into_iter().sum()
+}
+
+/// The sum of the squares of at most [`STEPS`] rows of lanes.
+#[inline(always)]
+fn squares_of_lanes(values: &[f32]) -> f64 {
+    let mut lanes = [0.0_f32; LANES];
+    for row in values.chunks(LANES) {
+        lanes.iter_mut().zip(row).for_each(|(lane, value)| *lane += value * value);
+    }
+    lanes.into_iter().map(f64::from).sum()
+}
+
 /// The sum of `values`.
 pub(crate) fn sum<T: Summand>(values: &[T]) -> f64 {
     if values.len() <= BLOCK {
@@ -163,7 +186,7 @@ impl<T: Summand> WithSimd for Block<'_, T> {
 
 /// Adds to `sums` the columns from `first` of `rows`, which are `width` long.
 fn columns<T: Summand>(rows: &[T], width: usize, first: usize, sums: &mut [f64]) {
-    Arch::new().dispatch(
+    vectorized(
         #[inline(always)]
         || {
             let mut lanes = [T::default(); TILE];

@@ -18,6 +18,10 @@ impl SumOps for Flex {
         }
     }
 
+    fn sum_squares(x: FloatTensor<Self>) -> FloatTensor<Self> {
+        tensor(vec![with_values(&x, blocks::squares) as f32], [1])
+    }
+
     fn sum_dim_over(x: FloatTensor<Self>, dim: usize, divisor: f64) -> FloatTensor<Self> {
         match x.dtype() {
             DType::F64 => sum_dim_over::<f64>(&x, dim, divisor),

@@ -14,6 +14,11 @@ pub fn sum_fixed<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     along(x.reshape([1, count, 1])).reshape([1])
 }
 
+/// See [`sum_squares_fixed`](crate::sum_squares_fixed).
+pub fn sum_squares_fixed<const D: usize>(x: Tensor<D>) -> Tensor<1> {
+    sum_fixed(x.clone() * x)
+}
+
 /// See [`mean_fixed`](crate::mean_fixed).
 pub fn mean_fixed<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     let count = x.dims().iter().product::<usize>();

@@ -3,11 +3,15 @@
 //! The checks run on every device that is compiled in and works.
 #![cfg(feature = "flex")]
 
+mod adamw;
 mod aperture;
 mod checks;
 mod convolution;
+mod dropout;
+mod embedding;
 mod fft;
 mod interactions;
+mod linear;
 mod mixture;
 mod modules;
 mod normalization;

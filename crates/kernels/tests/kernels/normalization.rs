@@ -57,6 +57,9 @@ fn operations() -> Vec<Operation> {
         normalization([3, 6, 4, 2, 5], Share::Group(6), Activation::Relu),
         normalization([1, 3, 200, 190], Share::Batch, Activation::SmoothLeaky), // several blocks
         normalization([2, 2, 33_000], Share::Group(1), Activation::Tanh),
+        normalization([1, 1], Share::Group(1), Activation::Identity),
+        normalization([70, 37], Share::Group(1), Activation::Gelu), // rows, in several blocks
+        normalization([3, 500, 1], Share::Group(1), Activation::Silu),
     ]);
     operations
 }

@@ -3,7 +3,7 @@
 use crate::checks::{Operation, close, cpu, own_kernels_stay, panics, values};
 use burn::tensor::{DType, Tensor, TensorData};
 use cupel_data::Stream;
-use cupel_kernels::{mean_dim_fixed, mean_fixed, reference, sum_dim_fixed, sum_fixed};
+use cupel_kernels::{mean_dim_fixed, mean_fixed, reference, sum_dim_fixed, sum_fixed, sum_squares_fixed};
 
 fn whole<const D: usize>(shape: [usize; D]) -> Operation {
     let name = format!("sum_fixed and mean_fixed of {shape:?}");
@@ -12,11 +12,11 @@ fn whole<const D: usize>(shape: [usize; D]) -> Operation {
         &[shape.iter().product()],
         move |x| {
             let x = x[0].clone().reshape(shape);
-            vec![sum_fixed(x.clone()), mean_fixed(x)]
+            vec![sum_fixed(x.clone()), sum_squares_fixed(x.clone()), mean_fixed(x)]
         },
         move |x| {
             let x = x[0].clone().reshape(shape);
-            vec![reference::sum_fixed(x.clone()), reference::mean_fixed(x)]
+            vec![reference::sum_fixed(x.clone()), reference::sum_squares_fixed(x.clone()), reference::mean_fixed(x)]
         },
     )
 }

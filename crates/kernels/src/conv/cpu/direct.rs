@@ -1,10 +1,10 @@
 //! Convolution as it is defined, on channel-last tiles.
 
 use super::correlation::{Axis, Correlation, Tap};
-use super::micro::{Gather, PANEL};
 use super::scratch::Scratch;
 use super::strips::{Patch, Strip, padded};
 use super::tile::{Pack, Window};
+use crate::micro::{Gather, PANEL};
 use pulp::Arch;
 use rayon::prelude::*;
 

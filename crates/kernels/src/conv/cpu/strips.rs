@@ -1,9 +1,9 @@
 //! Runs a correlation in strips: a few rows of the target, over a run of depth slices, for one sample and group.
 
 use super::correlation::{Axis, Correlation};
-use super::micro::PANEL;
 use super::tile::Unpack;
 use super::{direct, winograd};
+use crate::micro::PANEL;
 use pulp::Arch;
 use rayon::prelude::*;
 

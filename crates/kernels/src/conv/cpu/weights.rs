@@ -5,11 +5,11 @@
 
 use super::correlation::{Axis, Correlation};
 use super::direct::{self, Reach, Slices};
-use super::micro::{Disperse, Outer, PANEL, POINTS};
 use super::scratch::Scratch;
 use super::strips::{LEAST_DEPTH, padded};
 use super::tile::{Pack, Window};
 use super::winograd::{self, Scene, Tiling};
+use crate::micro::{Disperse, Outer, PANEL, POINTS};
 use pulp::Arch;
 use rayon::prelude::*;
 

@@ -7,10 +7,10 @@
 
 use super::correlation::{Axis, Correlation};
 use super::direct::{Reach, Slices};
-use super::micro::{Collect, Gather, PANEL, POINTS, Spread};
 use super::scratch::Scratch;
 use super::strips::{Patch, Strip, padded};
 use super::tile::{Pack, Window};
+use crate::micro::{Collect, Gather, PANEL, POINTS, Spread};
 use pulp::Arch;
 use rayon::prelude::*;
 

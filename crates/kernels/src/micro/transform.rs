@@ -4,10 +4,10 @@
 use pulp::{Simd, WithSimd};
 
 /// Products of a tile.
-pub(in super::super) const POINTS: usize = 16;
+pub(crate) const POINTS: usize = 16;
 
 /// `B' d B` for every tile: `[row][column][channel]` becomes `[point][tile][channel]`. Tiles begin `outputs` apart.
-pub(in super::super) struct Spread<'a> {
+pub(crate) struct Spread<'a> {
     pub values: &'a [f32],
     /// Columns of `values`.
     pub line: usize,
@@ -76,7 +76,7 @@ impl WithSimd for Spread<'_> {
 
 /// `A' m A` for every tile: `[point][tile][stride]` becomes `[row][column][cell]`, of which `stride` values are written. The
 /// stride is whole panels.
-pub(in super::super) struct Collect<'a> {
+pub(crate) struct Collect<'a> {
     pub products: &'a [f32],
     pub tiles: [usize; 2],
     /// 2 or 3, along each axis.
@@ -138,7 +138,7 @@ impl Collect<'_> {
 }
 
 /// `A y A'` for every tile, the adjoint of [`Collect`]: `[row][column][stride]` becomes `[point][tile][stride]`.
-pub(in super::super) struct Disperse<'a> {
+pub(crate) struct Disperse<'a> {
     pub block: &'a [f32],
     pub tiles: [usize; 2],
     /// 2 or 3, along each axis.

@@ -1,4 +1,4 @@
-//! The two micro-kernels that all convolutions of the CPU are made of, on channel-last tiles.
+//! The two micro-kernels that all convolutions and layers of the CPU are made of, on channel-last tiles.
 //!
 //! [`gather`] multiplies rows of channels, found by their offsets, with panels of weights; [`outer`] sums outer products of
 //! channels over positions. Both keep a block of the result in registers, load one operand as vectors of
@@ -8,13 +8,13 @@
 use pulp::{Simd, WithSimd};
 
 /// Channels in a panel: as many vectors as that is, on any instruction set.
-pub(in super::super) const PANEL: usize = 16;
+pub(crate) const PANEL: usize = 16;
 
 /// Half of one.
 const HALF: usize = PANEL / 2;
 
 /// `target[row, panel of 16] (+)= sum over offsets and channels of source[base[row] + offset + channel] * weights[..]`.
-pub(in super::super) struct Gather<'a> {
+pub(crate) struct Gather<'a> {
     /// Channel-last values.
     pub source: &'a [f32],
     /// Where the rows begin in `source`.
@@ -115,7 +115,7 @@ impl Gather<'_> {
 }
 
 /// `target[panel][row][PANEL] += sum over positions of source[bases[position] + row] * right[position * right_stride + panel * PANEL + lane]`.
-pub(in super::super) struct Outer<'a> {
+pub(crate) struct Outer<'a> {
     /// Channel-last values, of which a row of `rows` is taken at every base.
     pub source: &'a [f32],
     pub bases: &'a [usize],

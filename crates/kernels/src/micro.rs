@@ -5,5 +5,5 @@
 mod gemm;
 mod transform;
 
-pub(super) use gemm::{Gather, Outer, PANEL};
-pub(super) use transform::{Collect, Disperse, POINTS, Spread};
+pub(crate) use gemm::{Gather, Outer, PANEL};
+pub(crate) use transform::{Collect, Disperse, POINTS, Spread};
