@@ -2,27 +2,13 @@
 //!
 //! Parameters are taken in the order of the module's fields, never by their ids, which differ from process to process.
 
+use crate::device::is_cpu;
 use burn::{
     module::{Module, ModuleVisitor, Param},
     optim::GradientsParams,
     tensor::Tensor,
 };
-
-/// From this many values on, Burn's CPU sum splits the work as threads are free, so that its rounding varies.
-const FIXED_ORDER_FROM: usize = 1 << 20;
-const ROW: usize = 1024;
-
-/// The sum of all values, in an order that does not depend on threads.
-pub fn fixed_order_sum<const D: usize>(x: Tensor<D>) -> Tensor<1> {
-    let count = x.shape().num_elements();
-    if count < FIXED_ORDER_FROM {
-        return x.sum();
-    }
-    let flat = x.reshape([count]);
-    let rows = count / ROW;
-    let sum = fixed_order_sum(flat.clone().narrow(0, 0, rows * ROW).reshape([rows, ROW]).sum_dim(1));
-    if rows * ROW == count { sum } else { sum + flat.narrow(0, rows * ROW, count - rows * ROW).sum() }
-}
+use cupel_kernels::{sum_fixed, sum_squares_fixed};
 
 /// What [`measure`] computes of each gradient.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,11 +81,10 @@ impl ModuleVisitor for Measuring<'_> {
         let Some(gradient) = self.gradients.get::<D>(param.id) else {
             return;
         };
-        let values = match self.measure {
-            Measure::Sum => gradient,
-            Measure::Squares => gradient.clone() * gradient,
-        };
-        self.values.push(fixed_order_sum(values));
+        self.values.push(match self.measure {
+            Measure::Sum => sum_fixed(gradient),
+            Measure::Squares => sum_squares_fixed(gradient),
+        });
         self.paths.push(self.path.join("."));
     }
 }
@@ -137,7 +122,11 @@ pub(crate) fn clip_norm<M: Module>(
     most: f64,
 ) -> GradientsParams {
     let factor = squares.sqrt().div_scalar(most).clamp_min(1.0).recip();
-    scale_by(module, gradients, factor)
+    if !is_cpu(&factor.device()) {
+        return scale_by(module, gradients, factor);
+    }
+    // reading a number costs nothing here, and mostly there is nothing to do
+    scale(module, gradients, factor.into_scalar::<f64>())
 }
 
 enum Map {
@@ -162,25 +151,5 @@ impl ModuleVisitor for Mapping {
             Map::Clamp(most) => gradient.clamp(-most, *most),
         };
         self.gradients.register(param.id, gradient);
-    }
-}
-
-#[cfg(all(test, feature = "flex"))]
-mod tests {
-    use super::*;
-    use burn::tensor::{Device, TensorData};
-
-    #[test]
-    fn long_sums_are_the_same_every_time_and_right() {
-        let count = (1 << 22) + 1234;
-        let mut values = vec![0.0f32; count];
-        cupel_data::Stream::new(1, "sum").fill_uniform(&mut values);
-        let exact: f64 = values.iter().map(|v| f64::from(*v)).sum();
-        let x = Tensor::<1>::from_data(TensorData::new(values, [count]), &Device::flex());
-        let sums: Vec<f32> = (0..20).map(|_| fixed_order_sum(x.clone()).into_scalar()).collect();
-        assert!(sums.iter().all(|sum| sum.to_bits() == sums[0].to_bits()), "{sums:?}");
-        assert!((f64::from(sums[0]) / exact - 1.0).abs() < 1e-5);
-        let square = x.clone().narrow(0, 0, 1 << 22).reshape([1 << 11, 1 << 11]);
-        assert!((fixed_order_sum(square).into_scalar::<f64>() - exact).abs() < 1000.0);
     }
 }

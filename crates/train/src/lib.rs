@@ -3,6 +3,7 @@
 //! [`device::select`] finds a device that really computes. A [`Run`] is the folder of one run; [`Run::drive`] advances
 //! any [`Advance`] in it, saves [`Checkpoint`]s, and stops cleanly at a signal.
 
+mod adamw;
 mod advance;
 mod average;
 mod batch_size;
@@ -52,7 +53,6 @@ pub use early_stopping::{EarlyStopping, Goal, Watch};
 pub use environment::Environment;
 pub use error::{Error, Result};
 pub use fit::{Context, Fit, Loss, Next};
-pub use gradients::fixed_order_sum;
 pub use history::{Epoch, History};
 pub use lbfgs::{Lbfgs, LbfgsSettings};
 pub use loss_scaler::LossScaler;

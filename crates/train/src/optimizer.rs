@@ -1,13 +1,17 @@
 //! The optimisers that a stage can choose by name.
 
-use crate::{Error, Result};
-use burn::optim::{
-    AdaGradConfig, AdafactorConfig, AdamConfig, AdamWConfig, AdanConfig, LambConfig, LionConfig, ModuleOptimizer,
-    RmsPropConfig, SgdConfig, decay::WeightDecayConfig, momentum::MomentumConfig,
+use crate::{Error, Result, adamw::AdamW};
+use burn::{
+    module::ParamGroup,
+    optim::{
+        AdaGradConfig, AdafactorConfig, AdamConfig, AdanConfig, LambConfig, LionConfig, ModuleOptimizer, RmsPropConfig,
+        SgdConfig, decay::WeightDecayConfig, momentum::MomentumConfig,
+    },
 };
 use serde::{Deserialize, Serialize};
 
-/// An optimiser of Burn with the settings that matter; the others keep Burn's defaults.
+/// An optimiser with the settings that matter. AdamW is ours, in one pass over memory; the others are Burn's and keep its defaults beside
+/// these.
 ///
 /// For anything else, such as Muon on matrices and AdamW on the rest, see [`Fit::optimizer`](crate::Fit::optimizer).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -73,18 +77,15 @@ impl Optimizer {
         Self::Sgd { momentum: 0.0, nesterov: false, weight_decay: 0.0 }
     }
 
-    /// Burn's optimiser.
+    /// The optimiser itself.
     pub fn init(&self) -> ModuleOptimizer {
         match *self {
             Self::Adam { betas: [b1, b2], epsilon } => {
                 AdamConfig::new().with_beta_1(b1 as f32).with_beta_2(b2 as f32).with_epsilon(epsilon as f32).init()
             }
-            Self::AdamW { betas: [b1, b2], epsilon, weight_decay } => AdamWConfig::new()
-                .with_beta_1(b1 as f32)
-                .with_beta_2(b2 as f32)
-                .with_epsilon(epsilon as f32)
-                .with_weight_decay(weight_decay as f32)
-                .init(),
+            Self::AdamW { betas, epsilon, weight_decay } => {
+                AdamW { betas, epsilon, weight_decay, by_rows: false }.into()
+            }
             Self::Sgd { momentum, nesterov, weight_decay } => {
                 let momentum =
                     MomentumConfig::new().with_momentum(momentum).with_dampening(0.0).with_nesterov(nesterov);
@@ -100,6 +101,20 @@ impl Optimizer {
             Self::Adan => AdanConfig::new().init(),
             Self::Lamb => LambConfig::new().init(),
             Self::Lion { weight_decay } => LionConfig::new().with_weight_decay(weight_decay as f32).init(),
+        }
+    }
+
+    /// As [`init`](Self::init), but of the parameters `tables`, named by their paths in the module, AdamW leaves rows alone that have no
+    /// gradient: rare names neither shrink nor drift where they do not occur, and cost nothing. Their moments decay when they are
+    /// next touched, by one step. The other optimisers know no rows and are as they were.
+    pub fn init_by_rows(&self, tables: &[&str]) -> ModuleOptimizer {
+        match *self {
+            Self::AdamW { betas, epsilon, weight_decay } => self.init().with_group(
+                ParamGroup::from_paths(tables.to_vec()),
+                AdamW { betas, epsilon, weight_decay, by_rows: true },
+                None,
+            ),
+            _ => self.init(),
         }
     }
 

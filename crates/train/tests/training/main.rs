@@ -9,6 +9,7 @@ mod laws;
 mod remote;
 mod stand_ins;
 mod stored;
+mod tables;
 
 use burn::tensor::Device;
 use cupel_train::{
