@@ -18,6 +18,9 @@ use cupel::{
     train::{Advance, Casting, Position, device},
 };
 
+#[global_allocator]
+static MEMORY: cupel::kernels::Recycling = cupel::kernels::Recycling::new();
+
 /// Rows, and names of drug, genalle, gene and allele.
 const ROWS: usize = 24_000;
 const NAMES: [(&str, u64); 4] = [("drug", 997), ("genalle", 6885), ("gene", 1467), ("allele", 525)];

@@ -2,15 +2,20 @@
 
 use crate::{
     encoder::Encoded,
-    field_net::{FieldNet, Inputs, Widths},
+    field_net::{FieldNet, Inputs, TABLES, Widths},
     head_loss::HeadLoss,
     predictions::{Predictions, link},
     schema::TargetKind,
     targets::{Classes, Labels},
 };
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::{
+    optim::ModuleOptimizer,
+    tensor::{Device, Int, Tensor, TensorData},
+};
 use cupel_data::Stream;
-use cupel_train::{Context, Error, Fit, History, Loss, Metrics, Next, Result, device::is_cpu, fingerprint};
+use cupel_train::{
+    Context, Error, Fit, History, Loss, Metrics, Next, Result, StageConfig, device::is_cpu, fingerprint,
+};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::f64::consts::LN_2;
@@ -33,6 +38,8 @@ pub struct EffectConfig {
     pub loss: HeadLoss,
     /// Classes weigh `1 / ln(rows + 2)`, scaled to a mean of 1.
     pub class_weights: bool,
+    /// A step leaves the embeddings alone of names that it does not see, with AdamW.
+    pub sparse: bool,
     /// Targets weigh `exp(-s)` with a learned s (Kendall, Gal and Cipolla 2018, arXiv:1705.07115), plus s.
     pub uncertainty: bool,
 }
@@ -45,6 +52,7 @@ impl Default for EffectConfig {
             smoothing: 0.05,
             loss: HeadLoss::CrossEntropy,
             class_weights: false,
+            sparse: true,
             uncertainty: false,
         }
     }
@@ -261,6 +269,10 @@ impl Fit for EffectFit {
 
     fn next(&mut self, _: &History) -> Result<Next> {
         Ok(Next::Continue)
+    }
+
+    fn optimizer(&self, stage: &StageConfig) -> ModuleOptimizer {
+        if self.config.sparse { stage.optimizer.init_by_rows(&TABLES) } else { stage.optimizer.init() }
     }
 
     fn steps_per_epoch(&self) -> u64 {

@@ -24,12 +24,13 @@ use burn::{
     tensor::{
         DType, Device, FloatDType, Int, Tensor, TensorData,
         activation::{relu, softmax},
-        module::embedding,
         quantization::{QuantScheme, QuantValue},
     },
 };
 use cupel_data::Stream;
-use cupel_kernels::{Activation, Normalization, Share, activate, bi_interaction, gram_pairs, normalize};
+use cupel_kernels::{
+    Activation, Normalization, Share, activate, bi_interaction, dropout, embedding, gram_pairs, linear, normalize,
+};
 use cupel_train::full;
 use serde::{Deserialize, Serialize};
 
@@ -131,6 +132,8 @@ pub struct Inputs {
 const HEADS: [usize; 4] = [8, 4, 2, 1];
 /// Added to the variance by layer norms, as Burn's and PyTorch's do.
 const EPSILON: f64 = 1e-5;
+/// Where a row belongs to a name.
+pub(crate) const TABLES: [&str; 2] = ["embedding.weight", "first_order.weight"];
 /// Standard deviation of new embeddings.
 const EMBEDDING_DEVIATION: f64 = 0.05;
 
@@ -273,7 +276,7 @@ impl FieldNet {
         let of_field = |(field, width): (usize, &usize)| {
             let names = table.clone().narrow(0, first, *width);
             first += width;
-            names.matmul(weights.clone().narrow(0, field * k, k))
+            linear(names, weights.clone().narrow(0, field * k, k), None)
         };
         let parts: Vec<Tensor<2>> = widths.categories.iter().enumerate().map(of_field).collect();
         (!parts.is_empty()).then(|| Tensor::cat(parts, 0))
@@ -316,11 +319,11 @@ impl FieldNet {
         for (depth, layer) in self.tower.iter().enumerate() {
             let x = match &names {
                 Some(names) if depth == 0 => beside(&layer.linear, names.clone(), h, categories * k),
-                _ => layer.linear.forward(h),
+                _ => through(&layer.linear, h),
             };
-            let x = full(x, |x| activate(layer_norm(&layer.norm, x), Activation::Gelu));
-            h = match &inputs.dropout {
-                Some(draws) => dropped(x, self.config.dropout, &draws.child(depth as u64)),
+            let x = full(x, |x| normalized(&layer.norm, x));
+            h = match inputs.dropout.map(|draws| draws.child(depth as u64).philox()) {
+                Some((key, counter)) => dropout(x, self.config.dropout, key, counter),
                 None => x,
             };
         }
@@ -355,7 +358,7 @@ impl FieldNet {
             DType::QFloat(_) => joined,
             weights => joined.cast(weights),
         };
-        let logits = self.head.forward(joined).cast(FloatDType::F32);
+        let logits = through(&self.head, joined).cast(FloatDType::F32);
         match first {
             Some(first) => {
                 let [_, _, outputs] = first.dims();
@@ -368,8 +371,13 @@ impl FieldNet {
 
 /// Rows of a table, in numbers whatever it is kept in.
 fn looked_up(table: &Embedding, ids: Tensor<2, Int>) -> Tensor<3> {
-    let rows = table.forward(ids);
+    let rows = embedding(table.weight.val(), ids);
     if matches!(rows.dtype(), DType::QFloat(_)) { rows.dequantize() } else { rows }
+}
+
+/// Burn's linear layer by our kernel.
+fn through(layer: &Linear, x: Tensor<2>) -> Tensor<2> {
+    linear(x, layer.weight.val(), layer.bias.as_ref().map(Param::val))
 }
 
 /// A linear layer of which `names`, `[row, 1, output]`, is what the first `inputs` of its inputs amount to.
@@ -378,7 +386,7 @@ fn beside(layer: &Linear, names: Tensor<3>, flat: Tensor<2>, inputs: usize) -> T
     let mut x = names.reshape([rows, outputs]);
     if inputs < width {
         let weights = layer.weight.val().narrow(0, inputs, width - inputs);
-        x = x + flat.narrow(1, inputs, width - inputs).matmul(weights);
+        x = x + linear(flat.narrow(1, inputs, width - inputs), weights, None);
     }
     match &layer.bias {
         Some(bias) => x + bias.val().unsqueeze(),
@@ -386,30 +394,11 @@ fn beside(layer: &Linear, names: Tensor<3>, flat: Tensor<2>, inputs: usize) -> T
     }
 }
 
-/// Burn's layer norm; in training by a kernel of two passes in place of a dozen operations.
-fn layer_norm(norm: &LayerNorm, x: Tensor<2>) -> Tensor<2> {
-    let [rows, width] = x.dims();
-    let device = x.device();
-    let Some(beta) = norm.beta.as_ref().filter(|_| device.is_autodiff()) else { return norm.forward(x) };
-    let how = Normalization { share: Share::Group(1), epsilon: EPSILON, activation: Activation::Identity };
-    let (one, zero) = (Tensor::ones([1], &device), Tensor::zeros([1], &device));
-    let standard = normalize(x.reshape([rows, 1, width]), one, zero, how).output.reshape([rows, width]);
-    standard * norm.gamma.val().unsqueeze() + beta.val().unsqueeze()
-}
-
-/// A share of the values set to nought, and the others raised for it (Srivastava et al., JMLR 15, 1929 (2014)).
-fn dropped(x: Tensor<2>, share: f64, draws: &Stream) -> Tensor<2> {
-    if share == 0.0 {
-        return x;
-    }
-    let shape = x.dims();
-    let (share, raised) = (share as f32, (1.0 / (1.0 - share)) as f32);
-    let mut mask = vec![0.0; shape[0] * shape[1]];
-    draws.fill_uniform(&mut mask);
-    mask.iter_mut().for_each(|draw| *draw = if *draw < share { 0.0 } else { raised });
-    let mask: Tensor<2> = Tensor::from_data(TensorData::new(mask, shape), &x.device());
-    let mask = mask.cast(x.dtype());
-    x * mask
+/// Burn's layer norm with GELU behind it, by our kernel.
+fn normalized(norm: &LayerNorm, x: Tensor<2>) -> Tensor<2> {
+    let Some(beta) = &norm.beta else { return activate(norm.forward(x), Activation::Gelu) };
+    let how = Normalization { share: Share::Group(1), epsilon: EPSILON, activation: Activation::Gelu };
+    normalize(x, norm.gamma.val(), beta.val(), how).output
 }
 
 impl FieldNet {

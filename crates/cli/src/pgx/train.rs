@@ -220,6 +220,10 @@ pub struct ModelArguments {
     #[arg(long)]
     pub class_weights: bool,
 
+    /// Every step updates the embeddings of all names, and not only of those in its batch
+    #[arg(long)]
+    pub dense_tables: bool,
+
     /// Targets weigh by a learned uncertainty
     #[arg(long)]
     pub uncertainty: bool,
@@ -358,6 +362,7 @@ impl ModelArguments {
                 smoothing: self.smoothing,
                 loss,
                 class_weights: self.class_weights,
+                sparse: !self.dense_tables,
                 uncertainty: self.uncertainty,
             },
             stage,
