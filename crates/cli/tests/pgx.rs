@@ -29,8 +29,7 @@ fn json(folder: &Path, line: &str) -> Value {
 fn a_model_is_trained_measured_and_asked() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
-    let train =
-        "pgx train --demo-data --models counts,linear-crosses,network --epochs 1 --seed 1 --out model --json --quiet";
+    let train = "pgx train --demo-data --models counts,linear-crosses,network --epochs 1 --cross-fit 2 --seed 1 --out model --json --quiet";
     let trained = json(folder, train);
     for file in ["model.json", "card.md", "report.html", "best/model.safetensors", "evidence.tsv", "finished.json"] {
         assert!(folder.join("model").join(file).is_file(), "{file}");
@@ -173,8 +172,7 @@ fn a_table_becomes_files_of_ids() {
 }
 
 /// A network that a test can train; the rest of the table's rows is held out.
-const SMALL: &str =
-    "pgx train --demo-data --fractions 0.2,0.1,0.7 --models network --embedding 8 --hidden 32 --json --quiet";
+const SMALL: &str = "pgx train --demo-data --fractions 0.2,0.1,0.7 --models network --cross-fit 0 --embedding 8 --hidden 32 --json --quiet";
 
 fn weights(folder: &Path, run: &str) -> Vec<u8> {
     fs::read(folder.join(run).join("best/model.safetensors")).unwrap()
@@ -354,7 +352,7 @@ fn a_patient_is_answered_by_guidelines_first_then_by_the_model_and_else_by_nobod
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     tables(folder);
-    json(folder, "pgx train --demo-data --models counts --out model --json --quiet");
+    json(folder, "pgx train --demo-data --models counts --cross-fit 0 --out model --json --quiet");
     let ask = |file: &str, more: &str| {
         json(folder, &format!("pgx predict --model model --vcf {file} --tables tables --json --quiet {more}"))
     };

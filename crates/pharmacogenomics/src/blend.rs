@@ -36,8 +36,8 @@ impl Blend {
         Self { kind, weights: vec![1.0 / models as f64; count], shifts: vec![0.0; width] }
     }
 
-    /// Fits the blend of `models` to the labels of `rows`, for which the models gave their probabilities.
-    pub fn fit(models: &[&Predictions], labels: &Labels, rows: &[usize]) -> Self {
+    /// Fits the blend of `models` to the labels of `rows`, for which the models gave their probabilities and of which each counts for its weight.
+    pub fn fit(models: &[&Predictions], labels: &Labels, rows: &[usize], weights: &[f64]) -> Self {
         let Some(first) = models.first() else { return Self::mean(TargetKind::Class, 1, 1) };
         let (kind, width, count) = (first.kind(), first.width(), models.len());
         let mut blend = Self::mean(kind, width, count);
@@ -63,10 +63,10 @@ impl Blend {
                 let range = i * width..(i + 1) * width;
                 combine(kind, &x[..split], &x[split..], logits.iter().map(|l| &l[range.clone()]), &mut z);
                 labels.write_row(rows[*i], &mut truth);
-                loss += cross_entropy(kind, &z, &truth);
+                loss += weights[*i] * cross_entropy(kind, &z, &truth);
                 link(kind, &mut z);
                 for (class, (p, y)) in z.iter().zip(&truth).enumerate() {
-                    let residual = p - y;
+                    let residual = weights[*i] * (p - y);
                     gradient[split + class] += residual;
                     for (model, logits) in logits.iter().enumerate() {
                         gradient[weight_at(kind, model, class, width)] += residual * logits[range.start + class];

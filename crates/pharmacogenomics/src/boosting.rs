@@ -84,19 +84,20 @@ pub struct Boosting {
 }
 
 impl Boosting {
-    /// Trains the boosters on the training `rows`; folds and samples of columns follow from `seed`.
+    /// Trains the boosters on the training rows; folds, which are as the split is, and samples of columns follow from `seed`.
     ///
     /// # Errors
     /// [`Error::Setting`] for settings that are none; [`Error::Boosting`] when a booster fails.
     pub fn fit(
         config: &BoostingConfig,
         examples: &Examples,
-        rows: &[usize],
+        parts: &Parts,
         classes: &[Classes],
         labels: &[Labels],
         seed: u64,
     ) -> Result<Self> {
         config.check()?;
+        let rows = &parts.train;
         let recipe = Recipe::fit(examples, rows, config.strength)?;
         let counts = Counts::fit(&recipe.counts(), examples, rows, classes, labels)?;
         let groups = examples.groups_or_rows();
@@ -112,7 +113,7 @@ impl Boosting {
         // with one group nothing can be counted on others
         let folds = config.folds.min(groups);
         if folds >= 2 {
-            let folds = Parts::folds(examples, rows, folds, seed)?;
+            let folds = parts.folds_alike(examples, rows, folds, seed)?;
             let statistics = recipe.cross_fitted(examples, rows, classes, labels, &folds)?;
             let watched: BTreeSet<usize> = folds.iter().take(1).flat_map(|fold| fold.validation.clone()).collect();
             let watched: Vec<bool> = rows.iter().map(|row| watched.contains(row)).collect();

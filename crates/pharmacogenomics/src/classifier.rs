@@ -168,7 +168,7 @@ impl MemberConfig {
                 Member::Neighbours(Box::new(Neighbours::fit(config, examples, rows, classes, labels)?))
             }
             Self::Boosting(config) => {
-                Member::Boosting(Box::new(Boosting::fit(config, examples, rows, classes, labels, seed)?))
+                Member::Boosting(Box::new(Boosting::fit(config, examples, parts, classes, labels, seed)?))
             }
             Self::Network(config) => {
                 let network = Network::fit(config, examples, parts, classes, labels, seed, device)?;

@@ -29,29 +29,32 @@ pub struct Conformal {
 }
 
 impl Conformal {
-    /// Calibrates on the predictions of `rows`, none of which a model was trained on.
-    pub fn fit(predictions: &Predictions, labels: &Labels, rows: &[usize], coverage: f64) -> Self {
+    /// Calibrates on the predictions of `rows`, none of which a model was trained on and each of which counts for its weight.
+    pub fn fit(predictions: &Predictions, labels: &Labels, rows: &[usize], weights: &[f64], coverage: f64) -> Self {
         let width = predictions.width();
         let classes = predictions.kind() == TargetKind::Class;
         let cells = if classes { width } else { 2 * width };
-        // cell by cell the probability that it has in each row, and whether it is true there
-        let mut said: Vec<Vec<(f64, f64)>> = vec![Vec::new(); cells];
+        // cell by cell the probability that it has in each row, whether it is true there, and what the row counts for
+        let mut said: Vec<Vec<(f64, f64, f64)>> = vec![Vec::new(); cells];
         let mut truth = vec![0.0; width];
         for (i, row) in rows.iter().enumerate().filter(|(_, row)| labels.is_known(**row)) {
             labels.write_row(*row, &mut truth);
             for (class, (p, y)) in predictions.row(i).iter().zip(&truth).enumerate() {
                 if classes {
-                    said[class].push((*p, *y));
+                    said[class].push((*p, *y, weights[i]));
                 } else {
-                    said[2 * class].push((1.0 - p, 1.0 - y));
-                    said[2 * class + 1].push((*p, *y));
+                    said[2 * class].push((1.0 - p, 1.0 - y, weights[i]));
+                    said[2 * class + 1].push((*p, *y, weights[i]));
                 }
             }
         }
-        let counts: Vec<f64> = said.iter().map(|own| own.iter().map(|(_, y)| y).sum()).collect();
-        for (own, count) in said.iter_mut().zip(&counts) {
-            own.iter_mut().for_each(|(p, y)| *y = (count * *y + BELIEF_ROWS * *p) / (count + BELIEF_ROWS));
-        }
+        let counts: Vec<f64> = said.iter().map(|own| own.iter().map(|(_, y, weight)| weight * y).sum()).collect();
+        let believed = |(own, count): (&Vec<(f64, f64, f64)>, &f64)| -> Vec<(f64, f64)> {
+            let of_row =
+                |(p, y, weight): &(f64, f64, f64)| (*p, weight * (count * y + BELIEF_ROWS * p) / (count + BELIEF_ROWS));
+            own.iter().map(of_row).collect()
+        };
+        let said: Vec<Vec<(f64, f64)>> = said.iter().zip(&counts).map(believed).collect();
         let rare = |cell: &usize| counts[*cell] < OWN_ROWS;
         let of_rare = threshold((0..cells).filter(rare).flat_map(|cell| said[cell].clone()).collect(), coverage);
         let of_cell = |cell: usize| if rare(&cell) { of_rare } else { threshold(said[cell].clone(), coverage) };
@@ -133,9 +136,9 @@ mod tests {
         let values = (0..200).flat_map(|i| if i % 10 == 0 { [0.5, 0.5] } else { [0.995, 0.005] }).collect();
         let said = Predictions::new(TargetKind::Class, 2, values);
         let rows: Vec<usize> = (0..200).collect();
-        let conformal = Conformal::fit(&said, &Labels::Class(vec![0; 200]), &rows, 0.9);
+        let conformal = Conformal::fit(&said, &Labels::Class(vec![0; 200]), &rows, &[1.0; 200], 0.9);
         assert_eq!(conformal.thresholds, [0.995, 0.005]);
-        let stricter = Conformal::fit(&said, &Labels::Class(vec![0; 200]), &rows, 0.7);
+        let stricter = Conformal::fit(&said, &Labels::Class(vec![0; 200]), &rows, &[1.0; 200], 0.7);
         assert_eq!(stricter.thresholds[1], 0.5);
     }
 }

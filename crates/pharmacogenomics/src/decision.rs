@@ -1,8 +1,8 @@
 //! [`Decision`]: from probabilities to one answer, the same in training, evaluation and prediction.
 //!
 //! For classes `argmax p_c / prior_c^tau`: with `tau` above 0 rare classes are decided for more readily than by the largest
-//! probability (logit adjustment, Menon et al. 2021, arXiv:2007.07314). For labels a threshold each. Both are chosen on
-//! validation rows and stored with the model.
+//! probability (logit adjustment, Menon et al. 2021, arXiv:2007.07314). For labels a threshold each; where every row has a label, the one that
+//! comes nearest to its threshold is decided for when none reaches it. Both are chosen on rows that no model was fitted to, and stored with the model.
 //!
 //! The F1 of a class with six rows is a matter of luck, and so is the threshold that makes it largest. Where probabilities are right a decision's F1 can be
 //! *expected* instead, with `sum_decided p` for its hits and `sum p` for the rows of the class (Lipton et al. 2014, arXiv:1402.1892),
@@ -41,6 +41,9 @@ pub enum Decision {
     Labels {
         /// One per label.
         thresholds: Vec<f64>,
+        /// Whether there is always a label: where none reaches its threshold, the one with the largest share of it.
+        #[serde(default)]
+        always: bool,
     },
 }
 
@@ -49,40 +52,42 @@ impl Decision {
     pub fn plain(kind: TargetKind, prior: &[f64]) -> Self {
         match kind {
             TargetKind::Class => Self::Class { tau: 0.0, prior: prior.to_vec() },
-            TargetKind::Labels => Self::Labels { thresholds: vec![0.5; prior.len()] },
+            TargetKind::Labels => Self::Labels { thresholds: vec![0.5; prior.len()], always: false },
         }
     }
 
     /// The decision whose macro and weighted (of labels micro) F1 sum to most on `rows`; where a class has few rows, its calibrated
     /// probabilities are believed beside them.
-    pub fn choose(predictions: &Predictions, prior: &[f64], labels: &Labels, rows: &[usize]) -> Self {
+    ///
+    /// Each row counts for its weight.
+    pub fn choose(predictions: &Predictions, prior: &[f64], labels: &Labels, rows: &[usize], weights: &[f64]) -> Self {
         let plain = Self::plain(predictions.kind(), prior);
         let known: Vec<usize> = (0..rows.len()).filter(|i| labels.is_known(rows[*i])).collect();
         if known.is_empty() {
             return plain;
         }
-        let truths = believed(predictions, labels, rows, &known, BELIEF_ROWS);
+        let truths = believed(predictions, labels, rows, weights, &known);
         match plain {
             Self::Class { .. } => {
                 let of_step = |step: usize| Self::Class { tau: step as f64 * TAU_STEP, prior: prior.to_vec() };
                 let mut best = (f64::NEG_INFINITY, plain);
                 for candidate in (0..TAU_STEPS).map(of_step) {
-                    let score = candidate.score(predictions, &known, &truths);
+                    let score = candidate.score(predictions, weights, &known, &truths);
                     if score > best.0 {
                         best = (score, candidate);
                     }
                 }
                 best.1
             }
-            Self::Labels { mut thresholds } => {
+            Self::Labels { mut thresholds, .. } => {
                 let mut best = f64::NEG_INFINITY;
                 for _ in 0..ROUNDS {
                     for label in 0..thresholds.len() {
                         let mut kept = thresholds[label];
                         for step in 1..THRESHOLD_STEPS {
                             thresholds[label] = step as f64 / THRESHOLD_STEPS as f64;
-                            let candidate = Self::Labels { thresholds: thresholds.clone() };
-                            let score = candidate.score(predictions, &known, &truths);
+                            let candidate = Self::Labels { thresholds: thresholds.clone(), always: false };
+                            let score = candidate.score(predictions, weights, &known, &truths);
                             if score > best {
                                 (best, kept) = (score, thresholds[label]);
                             }
@@ -90,7 +95,9 @@ impl Decision {
                         thresholds[label] = kept;
                     }
                 }
-                Self::Labels { thresholds }
+                // thresholds chosen with this in mind are chosen worse: rare labels would get low ones for what is decided anyway
+                let always = known.iter().all(|i| labels.has_any(rows[*i]));
+                Self::Labels { thresholds, always }
             }
         }
     }
@@ -104,12 +111,18 @@ impl Decision {
 
     /// Which labels are decided for; `None` for classes.
     pub fn labels(&self, probabilities: &[f64]) -> Option<Vec<bool>> {
-        let Self::Labels { thresholds } = self else { return None };
-        Some(probabilities.iter().zip(thresholds).map(|(p, threshold)| p >= threshold).collect())
+        let Self::Labels { thresholds, always } = self else { return None };
+        let shares: Vec<f64> = probabilities.iter().zip(thresholds).map(|(p, threshold)| p / threshold).collect();
+        let mut decided: Vec<bool> =
+            probabilities.iter().zip(thresholds).map(|(p, threshold)| p >= threshold).collect();
+        if *always && !decided.contains(&true) {
+            decided[crate::metrics::argmax(&shares)] = true;
+        }
+        Some(decided)
     }
 
     /// F1 averaged both ways, for choosing: of the rows `known` of the predictions, whose truths follow one another.
-    fn score(&self, predictions: &Predictions, known: &[usize], truths: &[f64]) -> f64 {
+    fn score(&self, predictions: &Predictions, weights: &[f64], known: &[usize], truths: &[f64]) -> f64 {
         let width = predictions.width();
         let f1 = |hit: f64, decided: f64, support: f64| {
             if decided + support > 0.0 { 2.0 * hit / (decided + support) } else { 0.0 }
@@ -118,9 +131,9 @@ impl Decision {
         let mut counts = vec![[0.0_f64; 3]; width];
         for (i, truth) in known.iter().zip(truths.chunks_exact(width)) {
             let mut add = |class: usize, decided: bool| {
-                counts[class][0] += if decided { truth[class] } else { 0.0 };
-                counts[class][1] += f64::from(u8::from(decided));
-                counts[class][2] += truth[class];
+                counts[class][0] += if decided { weights[*i] * truth[class] } else { 0.0 };
+                counts[class][1] += if decided { weights[*i] } else { 0.0 };
+                counts[class][2] += weights[*i] * truth[class];
             };
             match (self.class(predictions.row(*i)), self.labels(predictions.row(*i))) {
                 (Some(decision), _) => (0..width).for_each(|class| add(class, class == decision)),
@@ -164,18 +177,20 @@ impl Decision {
     }
 }
 
-/// What is true of the rows `known`, row after row: `(n y + belief p) / (n + belief)` of a class that `n` of them have.
-fn believed(predictions: &Predictions, labels: &Labels, rows: &[usize], known: &[usize], belief: f64) -> Vec<f64> {
+/// What is true of the rows `known`, row after row: `(n y + belief p) / (n + belief)` of a class that `n` of them have, counted by weight.
+fn believed(predictions: &Predictions, labels: &Labels, rows: &[usize], weights: &[f64], known: &[usize]) -> Vec<f64> {
     let width = predictions.width();
     let mut truths = vec![0.0; known.len() * width];
     for (i, truth) in known.iter().zip(truths.chunks_exact_mut(width)) {
         labels.write_row(rows[*i], truth);
     }
     let mut counts = vec![0.0; width];
-    truths.chunks_exact(width).for_each(|truth| counts.iter_mut().zip(truth).for_each(|(count, y)| *count += y));
+    for (i, truth) in known.iter().zip(truths.chunks_exact(width)) {
+        counts.iter_mut().zip(truth).for_each(|(count, y)| *count += weights[*i] * y);
+    }
     for (i, truth) in known.iter().zip(truths.chunks_exact_mut(width)) {
         for ((truth, p), count) in truth.iter_mut().zip(predictions.row(*i)).zip(&counts) {
-            *truth = (count * *truth + belief * p) / (count + belief);
+            *truth = (count * *truth + BELIEF_ROWS * p) / (count + BELIEF_ROWS);
         }
     }
     truths
@@ -198,13 +213,46 @@ mod tests {
     #[test]
     fn where_few_rows_speak_probabilities_do() {
         let (said, labels, rows) = table();
-        let truths = believed(&said, &labels, &rows, &rows, 50.0);
+        let truths = believed(&said, &labels, &rows, &[1.0; 600], &rows);
         // 300 rows of the first label: (300 + 50 * 0.8) / 350; 2 of the second: (50 * 0.9) / 52
         assert!((truths[0] - 340.0 / 350.0).abs() < 1e-12 && (truths[1] - 45.0 / 52.0).abs() < 1e-12);
-        let Decision::Labels { thresholds } = Decision::choose(&said, &[0.5, 0.03], &labels, &rows) else { panic!() };
+        let Decision::Labels { thresholds, .. } = Decision::choose(&said, &[0.5, 0.03], &labels, &rows, &[1.0; 600])
+        else {
+            panic!()
+        };
         // by the two rows alone the second label would best be claimed for all rows or, missing both, for none
         assert!(thresholds[1] > 0.01 && thresholds[1] <= 0.9, "{thresholds:?}");
         assert!(thresholds[0] > 0.2 && thresholds[0] <= 0.8, "{thresholds:?}");
+    }
+
+    #[test]
+    fn where_every_row_has_a_label_one_is_decided_for() {
+        let (said, labels, rows) = table();
+        let Labels::Labels { mut values, known } = labels else { panic!() };
+        let chosen = |values: &[bool]| {
+            let labels = Labels::Labels { values: values.to_vec(), known: known.clone() };
+            Decision::choose(&said, &[0.5, 0.03], &labels, &rows, &[1.0; 600])
+        };
+        let some = chosen(&values);
+        assert_eq!(some.labels(&[0.0, 0.0]), Some(vec![false, false]));
+        (0..600).for_each(|row| values[2 * row] |= !values[2 * row + 1]);
+        let every = chosen(&values);
+        let Decision::Labels { thresholds, always: true } = &every else { panic!("{every:?}") };
+        let low = [0.5 * thresholds[0], 0.9 * thresholds[1]];
+        assert_eq!(every.labels(&low), Some(vec![false, true]));
+        assert_eq!(every.labels(&[1.0, 1.0]), Some(vec![true, true]));
+    }
+
+    #[test]
+    fn a_row_that_counts_twice_is_two_rows() {
+        let (said, labels, rows) = table();
+        let twice: Vec<usize> = rows.iter().chain(&rows).copied().collect();
+        let doubled =
+            Predictions::new(TargetKind::Labels, 2, said.iter().chain(said.iter()).flatten().copied().collect());
+        assert_eq!(
+            Decision::choose(&said, &[0.5, 0.03], &labels, &rows, &[2.0; 600]),
+            Decision::choose(&doubled, &[0.5, 0.03], &labels, &twice, &[1.0; 1200])
+        );
     }
 
     #[test]
@@ -212,7 +260,7 @@ mod tests {
         let (said, _, rows) = table();
         let unknown = Labels::Labels { values: vec![false; 1200], known: vec![false; 600] };
         assert_eq!(
-            Decision::choose(&said, &[0.5, 0.03], &unknown, &rows),
+            Decision::choose(&said, &[0.5, 0.03], &unknown, &rows, &[1.0; 600]),
             Decision::plain(TargetKind::Labels, &[0.5, 0.03])
         );
     }

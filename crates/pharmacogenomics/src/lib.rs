@@ -8,6 +8,7 @@ mod answer;
 mod atc;
 mod blend;
 mod boosting;
+mod calibration;
 mod classifier;
 mod conformal;
 mod contrast;

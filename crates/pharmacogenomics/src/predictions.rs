@@ -55,6 +55,16 @@ impl Predictions {
         self.values.chunks_exact(self.width)
     }
 
+    /// Adds the rows of others of the same target.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.values.extend_from_slice(&other.values);
+    }
+
+    /// The probabilities row after row, in single precision.
+    pub(crate) fn to_f32(&self) -> Vec<f32> {
+        self.values.iter().map(|p| *p as f32).collect()
+    }
+
     pub(crate) fn values_mut(&mut self) -> &mut [f64] {
         &mut self.values
     }

@@ -2,25 +2,27 @@
 
 use crate::{
     blend::Blend,
+    calibration::Calibration,
     classifier::{Classifier, Member, MemberConfig},
     conformal::Conformal,
     decision::Decision,
     error::{Error, Result},
     examples::Examples,
-    predictions::{Predictions, prior},
+    predictions::Predictions,
     schema::Schema,
     splits::Parts,
-    targets::{Classes, Labels},
+    targets::Classes,
     training::Training,
 };
 use burn::tensor::Device;
 use cupel_train::{Outcome, Policy, Run};
 use serde::{Deserialize, Serialize};
 
-/// Folds by which the validation rows are blended for choosing thresholds, so that none is judged by itself.
-const BLEND_FOLDS: usize = 5;
 /// Validation rows below which nothing is calibrated on them.
 const CALIBRATION_ROWS: usize = 20;
+
+/// Validation rows from which on they calibrate alone: more would change little, and cost as many trainings as there are folds.
+pub const ENOUGH_ROWS: usize = 10_000;
 
 /// How a [`Predictor`] is trained.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -30,6 +32,9 @@ pub struct TrainConfig {
     pub members: Vec<MemberConfig>,
     /// The share of truths that conformal sets hold.
     pub coverage: f64,
+    /// Folds of the training part by which every model is fitted again, so that training rows too can choose blend, calibration and
+    /// thresholds; 0 leaves these to the validation part alone, as does a validation part of at least [`ENOUGH_ROWS`].
+    pub cross_fit: usize,
     /// Every random draw follows from this.
     pub seed: u64,
 }
@@ -40,7 +45,7 @@ impl Default for TrainConfig {
             .into_iter()
             .filter_map(MemberConfig::named)
             .collect();
-        Self { members, coverage: 0.9, seed: 0 }
+        Self { members, coverage: 0.9, cross_fit: 5, seed: 0 }
     }
 }
 
@@ -89,7 +94,8 @@ pub struct Predictor {
 }
 
 impl Predictor {
-    /// Fits the models on the train part, networks on `device`; blends, calibrates and chooses thresholds on the validation part.
+    /// Fits the models on the train part, networks on `device`; blends, calibrates and chooses thresholds on the validation part and on
+    /// training rows that are held out of a second fit.
     ///
     /// # Errors
     /// [`Error::EmptyPart`] without validation rows, [`Error::Setting`] for settings that a model refuses,
@@ -102,42 +108,15 @@ impl Predictor {
         }
     }
 
-    pub(crate) fn assemble(
-        config: &TrainConfig,
-        examples: &Examples,
-        parts: &Parts,
-        classes: Vec<Classes>,
-        labels: &[Labels],
-        members: Vec<Member>,
-    ) -> Result<Self> {
-        let validation = &parts.validation;
-        let said = said(&members, examples, validation)?;
-        let mut answering = Vec::new();
-        for (target, (classes, labels)) in classes.iter().zip(labels).enumerate() {
-            let of_target: Vec<&Predictions> = said.iter().map(|member| &member[target]).collect();
-            let prior = prior(classes, labels.known(&parts.train).len());
-            let cross_fitted = cross_fitted(&of_target, labels, examples, validation, config.seed)?;
-            answering.push(Answering {
-                blend: Blend::fit(&of_target, labels, validation),
-                decision: Decision::choose(&cross_fitted, &prior, labels, validation),
-                conformal: Conformal::fit(&cross_fitted, labels, validation, config.coverage),
-            });
-        }
-        Ok(Self { schema: examples.schema().clone(), classes, members, answering })
-    }
-
     /// The blended probabilities of the validation part, each row blended with weights that were fitted on other groups: what
     /// to judge settings by.
     ///
     /// # Errors
     /// [`Error::Data`] when the examples lack a field.
     pub fn cross_fitted(&self, examples: &Examples, parts: &Parts, seed: u64) -> Result<Vec<Predictions>> {
-        let rows = &parts.validation;
-        let said = said(&self.members, examples, rows)?;
-        let of_target = |(target, classes): (usize, &Classes)| {
-            let of_target: Vec<&Predictions> = said.iter().map(|member| &member[target]).collect();
-            cross_fitted(&of_target, &classes.labels(examples)?, examples, rows, seed)
-        };
+        let calibration = Calibration::of_validation(&self.members, examples, parts)?;
+        let of_target =
+            |(target, classes): (usize, &Classes)| Ok(calibration.weighed(target, &classes.labels(examples)?, seed)?.1);
         self.classes.iter().enumerate().map(of_target).collect()
     }
 
@@ -199,30 +178,4 @@ impl Classifier for Predictor {
 
 fn said(members: &[Member], examples: &Examples, rows: &[usize]) -> Result<Vec<Vec<Predictions>>> {
     members.iter().map(|member| member.probabilities(examples, rows)).collect()
-}
-
-/// The blend of each validation row, fitted on the folds that the row's group is not in.
-fn cross_fitted(
-    models: &[&Predictions],
-    labels: &Labels,
-    examples: &Examples,
-    rows: &[usize],
-    seed: u64,
-) -> Result<Predictions> {
-    let (kind, width) = (models[0].kind(), models[0].width());
-    let position: std::collections::HashMap<usize, usize> = rows.iter().enumerate().map(|(i, row)| (*row, i)).collect();
-    let pick = |chosen: &[usize]| -> Vec<Predictions> {
-        let rows = |model: &&Predictions| chosen.iter().flat_map(|row| model.row(position[row]).to_vec()).collect();
-        models.iter().map(|model| Predictions::new(kind, width, rows(model))).collect()
-    };
-    let mut values = vec![0.0; rows.len() * width];
-    for fold in Parts::folds(examples, rows, BLEND_FOLDS, seed)? {
-        let (train, held_out) = (pick(&fold.train), pick(&fold.validation));
-        let blend = Blend::fit(&train.iter().collect::<Vec<_>>(), labels, &fold.train);
-        let blended = blend.apply(&held_out.iter().collect::<Vec<_>>());
-        for (row, p) in fold.validation.iter().zip(blended.iter()) {
-            values[position[row] * width..][..width].copy_from_slice(p);
-        }
-    }
-    Ok(Predictions::new(kind, width, values))
 }

@@ -16,7 +16,7 @@
 use crate::{
     error::{Error, Result},
     examples::Examples,
-    schema::TargetKind,
+    schema::{FieldKind, TargetKind},
 };
 use cupel_data::{Fractions, MISSING, Split, Stream};
 use serde::{Deserialize, Serialize};
@@ -91,6 +91,9 @@ impl fmt::Display for SplitKind {
     }
 }
 
+/// Names of which fewer validation rows than this share one with training are a cold start.
+const COLD_SHARE: f64 = 0.05;
+
 impl Parts {
     /// The parts that a column of the table names: `train`, `val` (or `validation`, `valid`), `test`; `drop` and empty
     /// cells are in none.
@@ -153,21 +156,44 @@ impl Parts {
     /// # Errors
     /// [`Error::Setting`] for fewer than 2 folds.
     pub fn folds(examples: &Examples, rows: &[usize], folds: usize, seed: u64) -> Result<Vec<Self>> {
-        if folds < 2 {
-            return Err(Error::Setting { name: "folds", got: folds.to_string(), expected: "at least 2".into() });
+        folds_by(examples, &[&examples.groups_or_rows()], rows, folds, seed)
+    }
+
+    /// `folds` splits of `rows` that are as this one is: a fold knows no group of the others where the validation part knows none of training,
+    /// and no drug (or other name) where the validation part is a cold start for it.
+    ///
+    /// # Errors
+    /// [`Error::Setting`] for fewer than 2 folds, [`Error::Data`] when a field is missing.
+    pub fn folds_alike(&self, examples: &Examples, rows: &[usize], folds: usize, seed: u64) -> Result<Vec<Self>> {
+        let groups = examples.groups_or_rows();
+        let cold = self.cold_fields(examples)?;
+        let mut apart: Vec<&[u32]> = Vec::new();
+        if cold_share(&groups, self).is_none_or(|share| share < COLD_SHARE) {
+            apart.push(&groups);
         }
-        let stream = Stream::new(seed, "pharmacogenomic folds");
-        let shares = vec![1.0 / folds as f64; folds];
-        let dealt = deal_rows(examples, rows, &shares, stream)?;
-        let inside: HashSet<usize> = rows.iter().copied().collect();
-        let outside: Vec<usize> = (0..examples.len()).filter(|row| !inside.contains(row)).collect();
-        let fold = |k: usize| {
-            let mut train: Vec<usize> =
-                dealt.iter().enumerate().filter(|(i, _)| *i != k).flat_map(|(_, r)| r.clone()).collect();
-            train.sort_unstable();
-            Self { train, validation: dealt[k].clone(), test: Vec::new(), dropped: outside.clone() }
-        };
-        Ok((0..folds).map(fold).collect())
+        for field in &cold {
+            let (codes, _) = examples.table().category(field)?;
+            // of fewer names than folds none can be held out of each
+            if distinct(codes, rows) >= folds {
+                apart.push(codes);
+            }
+        }
+        folds_by(examples, &apart, rows, folds, seed)
+    }
+
+    /// The fields of whose names the validation part shares hardly any with training.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when a field is missing.
+    pub fn cold_fields(&self, examples: &Examples) -> Result<Vec<String>> {
+        let mut cold = Vec::new();
+        for field in examples.schema().fields.iter().filter(|field| field.kind == FieldKind::Category) {
+            let (codes, _) = examples.table().category(&field.name)?;
+            if cold_share(codes, self).is_some_and(|share| share < COLD_SHARE) {
+                cold.push(field.name.clone());
+            }
+        }
+        Ok(cold)
     }
 
     /// The parts with their names.
@@ -302,16 +328,65 @@ fn classes(examples: &Examples) -> Result<Vec<u32>> {
     }
 }
 
+/// The share of the validation rows whose code some training row has, of those that have one; `None` where most have none.
+fn cold_share(codes: &[u32], parts: &Parts) -> Option<f64> {
+    let known: HashSet<u32> = parts.train.iter().map(|row| codes[*row]).collect();
+    let named: Vec<u32> = parts.validation.iter().map(|row| codes[*row]).filter(|code| *code != MISSING).collect();
+    let shared = named.iter().filter(|code| known.contains(code)).count();
+    (2 * named.len() > parts.validation.len()).then(|| shared as f64 / named.len() as f64)
+}
+
+fn distinct(codes: &[u32], rows: &[usize]) -> usize {
+    rows.iter().map(|row| codes[*row]).collect::<HashSet<u32>>().len()
+}
+
+/// Folds that share no code of `apart`: whole codes of the coarsest of these are dealt, and of the rows that train those are dropped that share another
+/// with the held-out ones. Without any, rows are dealt.
+fn folds_by(examples: &Examples, apart: &[&[u32]], rows: &[usize], folds: usize, seed: u64) -> Result<Vec<Parts>> {
+    if folds < 2 {
+        return Err(Error::Setting { name: "folds", got: folds.to_string(), expected: "at least 2".into() });
+    }
+    let stream = Stream::new(seed, "pharmacogenomic folds");
+    let shares = vec![1.0 / folds as f64; folds];
+    let each: Vec<u32> = (0..examples.len() as u32).collect();
+    let units = apart.iter().copied().min_by_key(|codes| distinct(codes, rows)).unwrap_or(&each);
+    let dealt = deal_rows(examples, units, rows, &shares, stream)?;
+    let inside: HashSet<usize> = rows.iter().copied().collect();
+    let outside: Vec<usize> = (0..examples.len()).filter(|row| !inside.contains(row)).collect();
+    let fold = |k: usize| {
+        let held_out = &dealt[k];
+        let of_held_out = |codes: &&[u32]| held_out.iter().map(|row| codes[*row]).collect::<HashSet<u32>>();
+        let taken: Vec<HashSet<u32>> = apart.iter().map(of_held_out).collect();
+        let shares_one = |row: &usize| {
+            let shared =
+                |(codes, taken): (&&[u32], &HashSet<u32>)| codes[*row] != MISSING && taken.contains(&codes[*row]);
+            apart.iter().zip(&taken).any(shared)
+        };
+        let others = dealt.iter().enumerate().filter(|(i, _)| *i != k).flat_map(|(_, rows)| rows.iter().copied());
+        let (mut dropped, mut train): (Vec<usize>, Vec<usize>) = others.partition(shares_one);
+        train.sort_unstable();
+        dropped.extend(&outside);
+        dropped.sort_unstable();
+        Parts { train, validation: held_out.clone(), test: Vec::new(), dropped }
+    };
+    Ok((0..folds).map(fold).collect())
+}
+
 fn deal(examples: &Examples, shares: &[f64], stream: Stream) -> Result<Vec<Vec<usize>>> {
     let rows: Vec<usize> = (0..examples.len()).collect();
-    deal_rows(examples, &rows, shares, stream)
+    deal_rows(examples, &examples.groups_or_rows(), &rows, shares, stream)
 }
 
 /// Whole groups into parts: from the largest group to the smallest, those of one size in random order, each to the part
 /// whose missing rows of the group's classes are the most.
-fn deal_rows(examples: &Examples, rows: &[usize], shares: &[f64], stream: Stream) -> Result<Vec<Vec<usize>>> {
+fn deal_rows(
+    examples: &Examples,
+    groups: &[u32],
+    rows: &[usize],
+    shares: &[f64],
+    stream: Stream,
+) -> Result<Vec<Vec<usize>>> {
     let classes = classes(examples)?;
-    let groups = examples.groups_or_rows();
     let mut members: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
     let mut totals: BTreeMap<u32, f64> = BTreeMap::new();
     for row in rows {

@@ -141,6 +141,17 @@ impl Labels {
         }
     }
 
+    /// Whether a row has a class, or at least one of the labels.
+    pub fn has_any(&self, row: usize) -> bool {
+        match self {
+            Self::Class(_) => self.is_known(row),
+            Self::Labels { values, known } => {
+                let width = values.len() / known.len().max(1);
+                values[row * width..(row + 1) * width].contains(&true)
+            }
+        }
+    }
+
     /// Those of `rows` in which the target is known.
     pub fn known(&self, rows: &[usize]) -> Vec<usize> {
         rows.iter().copied().filter(|row| self.is_known(*row)).collect()

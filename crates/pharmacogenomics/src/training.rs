@@ -1,18 +1,26 @@
 //! [`Training`]: the models of a [`Predictor`] fitted one after the other, in a run that stops, saves and resumes.
+//!
+//! Then each is fitted again, fold by fold, to the training rows outside the fold; of these only what they say of the rows of the fold is kept.
 
 use crate::{
+    calibration::Calibration,
     classifier::{Classifier, Member},
-    error::Result,
+    error::{Error, Result},
     examples::Examples,
-    predictor::{Predictor, TrainConfig},
+    predictions::Predictions,
+    predictor::{ENOUGH_ROWS, Predictor, TrainConfig},
+    schema::TargetKind,
     splits::Parts,
     targets::{Classes, Labels},
 };
 use burn::tensor::Device;
 use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
-use std::{collections::BTreeMap, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
-/// Fits one model per advance.
+/// Fits one model per advance: those that answer, then those that speak for each fold.
 #[derive(Debug)]
 pub struct Training<'a> {
     config: TrainConfig,
@@ -22,6 +30,10 @@ pub struct Training<'a> {
     labels: Vec<Labels>,
     members: Vec<Member>,
     fitted: BTreeMap<usize, Member>,
+    /// The parts of the training part.
+    folds: Vec<Parts>,
+    /// What the models of the folds say of the rows held out of them: fold by fold, model by model, target by target.
+    held_out: Vec<Vec<Predictions>>,
     device: Device,
 }
 
@@ -35,8 +47,10 @@ impl<'a> Training<'a> {
         let fit = |target| Classes::fit(examples, target, &parts.train);
         let classes: Vec<Classes> = examples.schema().targets.iter().map(fit).collect::<Result<_>>()?;
         let labels: Vec<Labels> = classes.iter().map(|classes| classes.labels(examples)).collect::<Result<_>>()?;
+        let folds = folds(config, examples, parts, &labels)?;
         let (config, device) = (config.clone(), device.clone());
-        Ok(Self { config, examples, parts, classes, labels, members: Vec::new(), fitted: BTreeMap::new(), device })
+        let (members, fitted, held_out) = (Vec::new(), BTreeMap::new(), Vec::new());
+        Ok(Self { config, examples, parts, classes, labels, members, fitted, folds, held_out, device })
     }
 
     /// Takes a model that was fitted elsewhere for the one at `index` of the settings.
@@ -56,7 +70,7 @@ impl<'a> Training<'a> {
         &self.labels
     }
 
-    /// The predictor of the models, blended and calibrated on the validation part.
+    /// The predictor of the models, blended and calibrated on the validation part and on what was held out of the folds.
     ///
     /// # Errors
     /// [`Error::Data`](crate::Error::Data) when the examples lack a field.
@@ -64,29 +78,57 @@ impl<'a> Training<'a> {
     /// # Panics
     /// Before every model is fitted: "1 of 3 models are fitted".
     pub fn finish(self) -> Result<Predictor> {
-        let (fitted, all) = (self.members.len(), self.config.members.len());
+        let (fitted, all) = (self.done(), self.all());
         assert!(fitted == all, "{fitted} of {all} models are fitted");
-        Predictor::assemble(&self.config, self.examples, self.parts, self.classes, &self.labels, self.members)
+        let mut calibration = Calibration::of_validation(&self.members, self.examples, self.parts)?;
+        for (fold, said) in self.folds.iter().zip(self.held_out.chunks(self.config.members.len())) {
+            calibration.join(&fold.validation, said);
+        }
+        let (coverage, seed) = (self.config.coverage, self.config.seed);
+        let targets = self.classes.iter().zip(&self.labels).enumerate();
+        let answering =
+            targets.map(|(target, (classes, labels))| calibration.answering(target, classes, labels, coverage, seed));
+        let answering = answering.collect::<Result<_>>()?;
+        let schema = self.examples.schema().clone();
+        Ok(Predictor { schema, classes: self.classes, members: self.members, answering })
+    }
+
+    /// Models fitted so far.
+    fn done(&self) -> usize {
+        self.members.len() + self.held_out.len()
+    }
+
+    /// Models to fit.
+    fn all(&self) -> usize {
+        self.config.members.len() * (1 + self.folds.len())
     }
 
     fn step(&mut self) -> Result<Metrics> {
-        let index = self.members.len();
-        let settings = &self.config.members[index];
-        let member = match self.fitted.remove(&index) {
+        let (count, done) = (self.config.members.len(), self.done());
+        let index = done % count;
+        let parts = if done < count { self.parts } else { &self.folds[done / count - 1] };
+        let fitted = if done < count { self.fitted.remove(&index) } else { None };
+        let member = match fitted {
             Some(member) => member,
             None => {
-                let seed = self.config.seed;
-                settings.fit(self.examples, self.parts, &self.classes, &self.labels, seed, &self.device)?
+                let (settings, seed) = (&self.config.members[index], self.config.seed);
+                settings.fit(self.examples, parts, &self.classes, &self.labels, seed, &self.device)?
             }
         };
-        let said = member.probabilities(self.examples, &self.parts.validation)?;
+        let said = member.probabilities(self.examples, &parts.validation)?;
         let mut metrics = Metrics::new();
-        for ((classes, labels), said) in self.classes.iter().zip(&self.labels).zip(said) {
-            if let Some(loss) = said.log_loss(labels, &self.parts.validation) {
+        for ((classes, labels), said) in self.classes.iter().zip(&self.labels).zip(&said) {
+            if let Some(loss) = said.log_loss(labels, &parts.validation) {
                 metrics.push(format!("{}_log_loss", classes.target), loss);
             }
         }
-        self.members.push(member);
+        if done < count {
+            self.members.push(member);
+        } else {
+            // as they are saved, so that a resumed run goes on from the same bits
+            let rounded = |said: &Predictions| of_f32(said.kind(), said.width(), &said.to_f32());
+            self.held_out.push(said.iter().map(rounded).collect());
+        }
         Ok(metrics)
     }
 }
@@ -94,7 +136,7 @@ impl<'a> Training<'a> {
 impl Advance for Training<'_> {
     fn advance(&mut self, _: Position) -> cupel_train::Result<Progress> {
         let metrics = self.step().map_err(cupel_train::Error::work)?;
-        let done = (self.members.len() == self.config.members.len()).then_some("all models are fitted");
+        let done = (self.done() == self.all()).then_some("all models are fitted");
         Ok(Progress { metrics, done })
     }
 
@@ -103,6 +145,11 @@ impl Advance for Training<'_> {
         for (index, member) in self.members.iter().enumerate() {
             let bytes = member.to_bytes(&self.classes).map_err(cupel_train::Error::work)?;
             set.bytes(&format!("member-{index}.safetensors"), &bytes)?;
+        }
+        set.json("held-out.json", &self.held_out.len())?;
+        for (index, said) in self.held_out.iter().enumerate() {
+            let values = said.iter().flat_map(Predictions::to_f32);
+            set.bytes(&format!("held-out-{index}.f32"), &values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>())?;
         }
         Ok(())
     }
@@ -115,6 +162,13 @@ impl Advance for Training<'_> {
             let member = Member::from_bytes(&set.bytes(&name)?, Path::new(&name), &self.device);
             let member = member.map_err(cupel_train::Error::work)?;
             self.members.push(member);
+        }
+        let (count, fitted) = (self.config.members.len(), set.json::<usize>("held-out.json")?);
+        self.held_out.clear();
+        for index in 0..fitted.min(self.all() - count) {
+            let bytes = set.bytes(&format!("held-out-{index}.f32"))?;
+            let rows = self.folds[index / count].validation.len();
+            self.held_out.push(held_out(&bytes, rows, &self.classes).map_err(cupel_train::Error::work)?);
         }
         Ok(())
     }
@@ -129,6 +183,82 @@ impl Advance for Training<'_> {
     }
 
     fn total(&self) -> Option<u64> {
-        Some(self.config.members.len() as u64)
+        Some(self.all() as u64)
+    }
+}
+
+/// The folds of the training part that every target can be learned in; none where they are not wanted or the training part has too few groups.
+fn folds(config: &TrainConfig, examples: &Examples, parts: &Parts, labels: &[Labels]) -> Result<Vec<Parts>> {
+    let groups = examples.groups_or_rows();
+    let groups = parts.train.iter().map(|row| groups[*row]).collect::<BTreeSet<u32>>().len();
+    if config.cross_fit == 0 || config.cross_fit > groups || parts.validation.len() >= ENOUGH_ROWS {
+        return Ok(Vec::new());
+    }
+    let mut folds = parts.folds_alike(examples, &parts.train, config.cross_fit, config.seed)?;
+    folds.retain(|fold| labels.iter().all(|labels| fold.train.iter().any(|row| labels.is_known(*row))));
+    Ok(folds)
+}
+
+/// What was saved of a fold, target by target.
+fn held_out(bytes: &[u8], rows: usize, classes: &[Classes]) -> Result<Vec<Predictions>> {
+    let wanted = 4 * rows * classes.iter().map(Classes::len).sum::<usize>();
+    if bytes.len() != wanted {
+        let (got, expected) = (format!("{} bytes", bytes.len()), format!("{wanted} bytes of {rows} rows"));
+        return Err(Error::Setting { name: "held-out", got, expected });
+    }
+    let values: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
+    let mut rest = values.as_slice();
+    let of_target = |classes: &Classes| {
+        let (own, others) = rest.split_at(rows * classes.len());
+        rest = others;
+        of_f32(classes.kind, classes.len(), own)
+    };
+    Ok(classes.iter().map(of_target).collect())
+}
+
+fn of_f32(kind: TargetKind, width: usize, values: &[f32]) -> Predictions {
+    Predictions::new(kind, width, values.iter().map(|p| f64::from(*p)).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{classifier::MemberConfig, planted::planted, splits::SplitKind};
+    use cupel_data::Fractions;
+
+    #[test]
+    fn what_is_said_of_held_out_rows_does_not_know_their_group() {
+        let examples = planted(900, 3).unwrap().examples;
+        let shares = Fractions { train: 0.7, validation: 0.15, test: 0.15 };
+        let parts = Parts::make(&examples, &SplitKind::Group, shares, 1).unwrap();
+        let members = ["counts", "linear"].into_iter().filter_map(MemberConfig::named).collect();
+        let config = TrainConfig { members, cross_fit: 3, ..TrainConfig::default() };
+        let train = |change: &dyn Fn(&mut [Labels])| {
+            let mut training = Training::new(&config, &examples, &parts, &Device::flex()).unwrap();
+            change(&mut training.labels);
+            (0..8).for_each(|_| drop(training.step().unwrap()));
+            (training.folds, training.held_out)
+        };
+        let (folds, before) = train(&|_| ());
+        let groups = examples.groups().unwrap();
+        let class = |row: usize| examples.table().category("effect_direction").unwrap().0[row];
+        // two training rows of one group exchange their classes, which leaves every count of classes as it was
+        let twins = parts.train.windows(2).map(|rows| [rows[0], rows[1]]);
+        let [a, b] = twins.into_iter().find(|[a, b]| groups[*a] == groups[*b] && class(*a) != class(*b)).unwrap();
+        let (_, after) = train(&|labels| {
+            let Labels::Class(classes) = &mut labels[1] else { panic!("effect_direction is a class") };
+            classes.swap(a, b);
+        });
+        let mut moved = 0;
+        for (fold, (before, after)) in folds.iter().zip(before.chunks(2).zip(after.chunks(2))) {
+            for (i, row) in fold.validation.iter().enumerate() {
+                for (before, after) in before.iter().zip(after) {
+                    let same = before[1].row(i) == after[1].row(i);
+                    assert!(same || groups[*row] != groups[a], "row {row}");
+                    moved += usize::from(!same);
+                }
+            }
+        }
+        assert!(moved > 0, "the classes of the two rows change nothing at all");
     }
 }

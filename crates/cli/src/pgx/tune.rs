@@ -11,7 +11,7 @@ use clap::{Args, Command, FromArgMatches};
 use cupel::{
     burn::tensor::Device,
     data::nearest_name,
-    pharmacogenomics::{Examples, Parts, Predictor, TargetKind},
+    pharmacogenomics::{Examples, Parts, Predictor, TargetKind, TrainConfig},
     train::device,
     tune::{Distribution, Objective, Outcome, Parameter, Space, Study, StudyConfig, Value},
 };
@@ -215,7 +215,8 @@ fn loss(
     seed: u64,
     device: &Device,
 ) -> Result<f64> {
-    let config = models.config(table, seed)?;
+    // settings are judged by the validation part, of which the models themselves speak
+    let config = TrainConfig { cross_fit: 0, ..models.config(table, seed)? };
     let (mut sum, mut count) = (0.0, 0);
     for parts in splits {
         let predictor = Predictor::train(&config, examples, parts, device)?;

@@ -23,6 +23,7 @@ fn split(examples: &Examples) -> Parts {
 fn config(names: &[&str]) -> TrainConfig {
     TrainConfig {
         members: names.iter().map(|name| MemberConfig::named(name).unwrap()).collect(),
+        cross_fit: 0,
         ..TrainConfig::default()
     }
 }
@@ -190,30 +191,35 @@ fn damaged_weights_are_refused_and_never_a_fault() {
 fn stopped_and_resumed_is_uninterrupted() {
     let examples = planted(800, 9).unwrap().examples;
     let parts = split(&examples);
-    let config = config(&["majority", "counts", "linear"]);
-    let folder = tempfile::tempdir().unwrap();
-    let mut first = Training::new(&config, &examples, &parts, &device()).unwrap();
-    let mut at = Position::default();
-    for _ in 0..2 {
-        first.advance(at).unwrap();
-        at = at.following();
-    }
-    let stamp = Stamp { at, fingerprint: String::new(), done: None };
-    Checkpoint::write(folder.path(), stamp, |set| first.save(set)).unwrap();
-    let mut second = Training::new(&config, &examples, &parts, &device()).unwrap();
-    let newest = Checkpoint::newest(folder.path(), true).unwrap().unwrap();
-    second.load(newest.reader()).unwrap();
-    assert_eq!(second.advance(at).unwrap().done, Some("all models are fitted"));
-    let resumed = second.finish().unwrap();
-
+    let config = TrainConfig { cross_fit: 2, ..config(&["majority", "counts", "linear"]) };
     let mut whole = Training::new(&config, &examples, &parts, &device()).unwrap();
+    assert_eq!(whole.total(), Some(9));
     let outcome = Run::in_memory().drive(&mut whole, &Policy::default()).unwrap();
     assert!(matches!(outcome, Outcome::Finished { .. }));
     let whole = whole.finish().unwrap();
-    assert_eq!(
-        resumed.probabilities(&examples, &parts.test).unwrap(),
-        whole.probabilities(&examples, &parts.test).unwrap()
-    );
+    // among the models, between them and the folds, within a fold, before the last
+    for stop in [2, 3, 5, 8] {
+        let folder = tempfile::tempdir().unwrap();
+        let mut first = Training::new(&config, &examples, &parts, &device()).unwrap();
+        let mut at = Position::default();
+        for _ in 0..stop {
+            assert_eq!(first.advance(at).unwrap().done, None);
+            at = at.following();
+        }
+        let stamp = Stamp { at, fingerprint: String::new(), done: None };
+        Checkpoint::write(folder.path(), stamp, |set| first.save(set)).unwrap();
+        let mut second = Training::new(&config, &examples, &parts, &device()).unwrap();
+        let newest = Checkpoint::newest(folder.path(), true).unwrap().unwrap();
+        second.load(newest.reader()).unwrap();
+        let done = (stop..9).map(|_| second.advance(at).unwrap().done).last().unwrap();
+        assert_eq!(done, Some("all models are fitted"));
+        let resumed = second.finish().unwrap();
+        assert_eq!(resumed.answering(), whole.answering(), "stopped after {stop}");
+        assert_eq!(
+            resumed.probabilities(&examples, &parts.test).unwrap(),
+            whole.probabilities(&examples, &parts.test).unwrap()
+        );
+    }
 }
 
 #[test]
@@ -235,7 +241,7 @@ fn small_network(change: impl FnOnce(&mut NetworkConfig)) -> TrainConfig {
     let mut network = NetworkConfig::default();
     (network.net.embedding, network.net.hidden, network.effect.batch, network.stage.epochs) = (8, 16, 128, 3);
     change(&mut network);
-    TrainConfig { members: vec![MemberConfig::Network(Box::new(network))], ..TrainConfig::default() }
+    TrainConfig { members: vec![MemberConfig::Network(Box::new(network))], cross_fit: 0, ..TrainConfig::default() }
 }
 
 #[test]
@@ -396,12 +402,18 @@ fn rows_that_share_rare_names_speak_loudest_and_strangers_not_at_all() {
     assert!(matches!(Neighbours::fit(&none, &examples, &fitted, &classes, &labels), Err(Error::Setting { .. })));
 }
 
-/// Boosters of all targets, fitted to `rows`.
+/// Boosters of all targets, fitted to `rows`; nothing says what is held out.
 fn boosting(examples: &Examples, rows: &[usize], seed: u64) -> (Boosting, Vec<Classes>, Vec<Labels>) {
+    let parts = Parts { train: rows.to_vec(), validation: vec![], test: vec![], dropped: vec![] };
+    boosting_of(examples, &parts, seed)
+}
+
+/// Boosters of all targets, fitted to the train part.
+fn boosting_of(examples: &Examples, parts: &Parts, seed: u64) -> (Boosting, Vec<Classes>, Vec<Labels>) {
     let targets = examples.schema().targets.iter();
-    let classes: Vec<Classes> = targets.map(|target| Classes::fit(examples, target, rows).unwrap()).collect();
+    let classes: Vec<Classes> = targets.map(|target| Classes::fit(examples, target, &parts.train).unwrap()).collect();
     let labels: Vec<Labels> = classes.iter().map(|classes| classes.labels(examples).unwrap()).collect();
-    let model = Boosting::fit(&BoostingConfig::default(), examples, rows, &classes, &labels, seed).unwrap();
+    let model = Boosting::fit(&BoostingConfig::default(), examples, parts, &classes, &labels, seed).unwrap();
     (model, classes, labels)
 }
 
@@ -423,6 +435,28 @@ fn boosting_learns_and_depends_on_the_seed_but_not_on_threads() {
         let loss = said.log_loss(labels, &parts.test).unwrap();
         assert!(loss < 0.97 * guessed, "{}: {loss}, guessing {guessed}", classes.target);
     }
+}
+
+#[test]
+fn boosting_does_not_lean_on_names_that_a_cold_start_will_not_know() {
+    // the drug says most of a row, and the gene a little; of a drug that was never seen the gene is all that is known
+    let mut draws = Stream::new(8, "drugs that are never seen again").rng();
+    let row = |i: usize| {
+        let (drug, gene) = (i % 120, draws.below(6) as usize);
+        let of_drug = (drug * 7919) % 2;
+        let class = if draws.below(4) == 0 { gene % 2 } else { of_drug };
+        (vec![format!("drug{drug}"), format!("gene{gene}")], class as u32)
+    };
+    let rows: Vec<(Vec<String>, u32)> = (0..4800).map(row).collect();
+    let examples = named(&["drug", "gene"], &rows);
+    let shares = Fractions { train: 0.6, validation: 0.2, test: 0.2 };
+    let cold = Parts::make(&examples, &SplitKind::Cold("drug".into()), shares, 3).unwrap();
+    let loss = |parts: &Parts| {
+        let (model, _, labels) = boosting_of(&examples, parts, 0);
+        model.probabilities(&examples, &cold.test).unwrap()[0].log_loss(&labels[0], &cold.test).unwrap()
+    };
+    let (aware, blind) = (loss(&cold), loss(&Parts { validation: vec![], ..cold.clone() }));
+    assert!(aware < blind - 0.01, "{aware}, without knowing that drugs are held out {blind}");
 }
 
 #[test]
@@ -501,7 +535,8 @@ fn boosting_takes_what_there_is() {
         BoostingConfig { strength: -1.0, ..BoostingConfig::default() },
         BoostingConfig { folds: 1, ..BoostingConfig::default() },
     ] {
-        let refused = Boosting::fit(&wrong, &examples, &all, &classes, &labels, 0);
+        let parts = Parts { train: all.clone(), validation: vec![], test: vec![], dropped: vec![] };
+        let refused = Boosting::fit(&wrong, &examples, &parts, &classes, &labels, 0);
         assert!(matches!(refused, Err(Error::Setting { .. })), "{wrong:?}");
     }
 }

@@ -90,6 +90,34 @@ fn folds_test_every_row_once_and_divide_no_group() {
 }
 
 #[test]
+fn folds_are_as_cold_as_the_split() {
+    let examples = planted(3000, 4).unwrap().examples;
+    let groups = examples.groups().unwrap();
+    let codes = |field: &str| examples.table().category(field).unwrap().0;
+    for (kind, cold) in
+        [("drug", vec!["drug"]), ("gene", vec!["gene"]), ("stratified-group", vec![]), ("random", vec![])]
+    {
+        let parts = Parts::make(&examples, &kind.parse().unwrap(), SHARES, 2).unwrap();
+        assert_eq!(parts.cold_fields(&examples).unwrap(), cold, "{kind}");
+        let folds = parts.folds_alike(&examples, &parts.train, 4, 7).unwrap();
+        let mut tested: Vec<usize> = folds.iter().flat_map(|fold| fold.validation.clone()).collect();
+        tested.sort_unstable();
+        assert_eq!(tested, parts.train, "{kind}");
+        for fold in &folds {
+            let shares = |codes: &[u32]| {
+                !set(&fold.validation, |row| codes[row]).is_disjoint(&set(&fold.train, |row| codes[row]))
+            };
+            assert!(cold.iter().all(|field| !shares(codes(field))), "{kind}");
+            assert_eq!(shares(groups), kind == "random", "{kind}");
+            assert!(fold.train.len() > parts.train.len() / 8, "{kind}: {}", fold.train.len());
+            let mut all = [fold.train.clone(), fold.validation.clone(), fold.dropped.clone()].concat();
+            all.sort_unstable();
+            assert_eq!(all, (0..3000).collect::<Vec<_>>(), "{kind}");
+        }
+    }
+}
+
+#[test]
 fn a_leak_is_measured_and_refused() {
     let column = |codes: Vec<u32>, names: &[&str]| Column::Category {
         codes,
