@@ -162,7 +162,8 @@ impl MemberConfig {
             Self::Majority => Member::Majority(Majority::fit(rows, classes, labels)),
             Self::Counts(config) => Member::Counts(Counts::fit(config, examples, rows, classes, labels)?),
             Self::Linear(config) => {
-                Member::Linear(Box::new(Linear::fit(config, examples, rows, classes, labels, seed)?))
+                let config = config.for_split(examples, parts)?;
+                Member::Linear(Box::new(Linear::fit(&config, examples, rows, classes, labels, seed)?))
             }
             Self::Neighbours(config) => {
                 Member::Neighbours(Box::new(Neighbours::fit(config, examples, rows, classes, labels)?))

@@ -10,6 +10,7 @@ use crate::{
     predictions::{Predictions, cross_entropy, link},
     schema::TargetKind,
     sparse::Sparse,
+    splits::Parts,
     targets::{Classes, Labels},
     tokens::{Masks, TokenConfig, Tokens},
 };
@@ -34,6 +35,22 @@ pub struct LinearConfig {
 impl Default for LinearConfig {
     fn default() -> Self {
         Self { tokens: TokenConfig::default(), inverse_penalty: 0.3, iterations: 100, copies: 0.5 }
+    }
+}
+
+impl LinearConfig {
+    /// As a split asks for: where the names of a field with stems are a cold start, crosses are learned of what the names have in common and not of
+    /// the names themselves.
+    ///
+    /// # Errors
+    /// [`Error::Data`] when a field is missing.
+    pub(crate) fn for_split(&self, examples: &Examples, parts: &Parts) -> Result<Self> {
+        let mut config = self.clone();
+        if config.tokens.crosses > 0.0 {
+            let cold = parts.cold_fields(examples)?.into_iter();
+            config.tokens.nameless = cold.filter(|field| config.tokens.stem_fields.contains(field)).collect();
+        }
+        Ok(config)
     }
 }
 

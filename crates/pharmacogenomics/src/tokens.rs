@@ -43,6 +43,8 @@ pub struct TokenConfig {
     pub min_count: u32,
     /// Share of the names that are taken for unknown in the second copy of the training rows; 0 for no copy.
     pub unknown: f64,
+    /// Fields whose names are not read: their parts, stems and attributes stand for them, in crosses too.
+    pub nameless: Vec<String>,
     /// How genotypes are held against what they are compared with.
     pub contrast: ContrastConfig,
 }
@@ -58,6 +60,7 @@ impl Default for TokenConfig {
             crosses: 0.5,
             min_count: 2,
             unknown: 0.0,
+            nameless: Vec::new(),
             contrast: ContrastConfig::default(),
         }
     }
@@ -118,6 +121,8 @@ struct Said {
     wholes: Vec<u64>,
     absent: u64,
     unknown: u64,
+    /// No name is read; what it says stands for it in crosses.
+    nameless: bool,
 }
 
 /// The alleles of the codes of the two columns of a contrast, and the positions of the fields it is told by.
@@ -253,13 +258,15 @@ impl Tokens {
                 wholes: Vec::with_capacity(names.len()),
                 absent: key(index, About::Absent, ""),
                 unknown,
+                nameless: self.config.nameless.contains(&field.name),
             };
             for name in names {
                 let whole = key(index, About::Whole, name);
                 let mut own = self.of_name(index, name, stems);
                 let mut rest = own.clone();
                 rest[0] = (unknown, 1.0);
-                let known = !self.fitted || self.config.unknown <= 0.0 || self.columns.contains_key(&whole);
+                let known =
+                    !said.nameless && (!self.fitted || self.config.unknown <= 0.0 || self.columns.contains_key(&whole));
                 if !known {
                     own.clone_from(&rest);
                 }
@@ -306,7 +313,7 @@ impl Tokens {
         let columns: Vec<&Column> =
             self.schema.fields.iter().map(|field| table.column(&field.name)).collect::<std::result::Result<_, _>>()?;
         let mut tokens: Vec<Token> = Vec::new();
-        // the name of each field of categories, by the position of the field
+        // the name of each field of categories, or what stands for it, by the position of the field
         let mut wholes: Vec<(usize, u64)> = Vec::new();
         for row in rows {
             tokens.clear();
@@ -324,6 +331,10 @@ impl Tokens {
                         } else {
                             tokens.extend_from_slice(&said.tokens[code as usize]);
                             wholes.push((index, said.wholes[code as usize]));
+                            if said.nameless {
+                                // the first is that the name is unknown
+                                wholes.extend(said.rest[code as usize][1..].iter().map(|(key, _)| (index, *key)));
+                            }
                         }
                     }
                     (Column::Many { offsets, codes, .. }, Some(said)) => {
@@ -346,8 +357,8 @@ impl Tokens {
                 }
             }
             if self.config.crosses > 0.0 {
-                for (i, (_, a)) in wholes.iter().enumerate() {
-                    let others = wholes[i + 1..].iter();
+                for (i, (field, a)) in wholes.iter().enumerate() {
+                    let others = wholes[i + 1..].iter().filter(|(other, _)| other != field);
                     tokens.extend(others.map(|(_, b)| (crossed(*a, *b), self.config.crosses as f32)));
                 }
             }

@@ -460,6 +460,34 @@ fn boosting_does_not_lean_on_names_that_a_cold_start_will_not_know() {
 }
 
 #[test]
+fn on_a_cold_start_classes_of_drugs_are_crossed_and_not_their_names() {
+    // what a drug does turns with the gene, one way for the -pril and the other for the -statin
+    let row = |i: usize| {
+        let (drug, gene) = (i % 150, (i / 150) % 2);
+        let ending = ["pril", "statin"][drug % 2];
+        (vec![format!("{}{ending}", drug * 7919), format!("gene{gene}")], ((drug + gene) % 2) as u32)
+    };
+    let examples = named(&["drug", "gene"], &(0..3000).map(row).collect::<Vec<_>>());
+    let shares = Fractions { train: 0.6, validation: 0.2, test: 0.2 };
+    let loss = |kind: SplitKind| {
+        let parts = Parts::make(&examples, &kind, shares, 3).unwrap();
+        let cold = Parts::make(&examples, &SplitKind::Cold("drug".into()), shares, 3).unwrap();
+        let held_out = if kind == SplitKind::Random { parts.validation } else { cold.validation.clone() };
+        let parts = Parts { train: cold.train, validation: held_out, test: vec![], dropped: vec![] };
+        let targets = examples.schema().targets.iter();
+        let classes: Vec<Classes> =
+            targets.map(|target| Classes::fit(&examples, target, &parts.train).unwrap()).collect();
+        let labels: Vec<Labels> = classes.iter().map(|classes| classes.labels(&examples).unwrap()).collect();
+        let member = MemberConfig::named("linear-crosses").unwrap();
+        let member = member.fit(&examples, &parts, &classes, &labels, 0, &device()).unwrap();
+        member.probabilities(&examples, &cold.test).unwrap()[0].log_loss(&labels[0], &cold.test).unwrap()
+    };
+    // the same rows train; what is held out says whether names will be known
+    let (cold, known) = (loss(SplitKind::Cold("drug".into())), loss(SplitKind::Random));
+    assert!(cold < 0.2 && known > 0.6, "{cold}, where the names of drugs are read {known}");
+}
+
+#[test]
 fn a_name_of_one_row_does_not_give_its_class_away_to_boosting() {
     // with its own row counted, a name that only one row has would tell the class of that row for certain
     let mut draws = Stream::new(4, "names of one row").rng();
