@@ -183,7 +183,8 @@ fn prediction(criterion: &mut Criterion) {
             }
             other => other,
         };
-        let config = TrainConfig { members: members.iter().map(member).collect(), ..TrainConfig::default() };
+        let config =
+            TrainConfig { members: members.iter().map(member).collect(), cross_fit: 0, ..TrainConfig::default() };
         let predictor = Predictor::train(&config, &examples, &parts, &cpu()).expect("a table that trains");
         group.throughput(Throughput::Elements(rows.len() as u64));
         group.sample_size(10);

@@ -12,6 +12,9 @@ use burn::{
 };
 use std::sync::Arc;
 
+/// Samples below which Burn's own lookup is faster.
+const LEAST_SAMPLES: usize = 8;
+
 #[backend_extension(Flex: cfg(feature = "flex"), Autodiff)]
 pub(crate) trait EmbeddingOps: Backend {
     /// `[row, component]` of the table to `[sample, field, component]`.
@@ -33,11 +36,12 @@ pub(crate) trait EmbeddingGradients: Backend {
 /// # Panics
 /// "embedding: row 7 of a table of 5"; other backends have words of their own, or none.
 pub fn embedding(table: Tensor<2>, ids: Tensor<2, Int>) -> Tensor<3> {
-    if !own::takes(&table, &[DType::F32]) {
+    let ([rows, _], shape) = (table.dims(), ids.dims());
+    if !own::takes(&table, &[DType::F32]) || shape[0] < LEAST_SAMPLES {
         return reference::embedding(table, ids);
     }
-    let ([rows, _], shape) = (table.dims(), ids.dims());
-    let ids: Vec<usize> = ids.into_data().iter::<i64>().map(|id| usize::try_from(id).unwrap_or(usize::MAX)).collect();
+    let ids = ids.into_data().convert::<i64>().try_into_vec::<i64>().unwrap_or_default();
+    let ids: Vec<usize> = ids.into_iter().map(|id| usize::try_from(id).unwrap_or(usize::MAX)).collect();
     if let Some(id) = ids.iter().find(|id| **id >= rows) {
         panic!("embedding: row {id} of a table of {rows}");
     }

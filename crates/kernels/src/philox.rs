@@ -111,11 +111,9 @@ fn block(index: u64, key: [u32; 2], counter: [u32; 2]) -> [u32; 4] {
 /// The words of [`LANES`] blocks from `index` on: the first words of all next to each other, then the second.
 #[inline(always)]
 pub(crate) fn cipher<S: Simd>(simd: S, index: u64, key: [u32; 2], counter: [u32; 2]) -> [[u32; LANES]; 4] {
-    let mut words = [[0; LANES], [0; LANES], [counter[0]; LANES], [counter[1]; LANES]];
-    for lane in 0..LANES {
-        let index = index.wrapping_add(lane as u64);
-        (words[0][lane], words[1][lane]) = (index as u32, (index >> 32) as u32);
-    }
+    let index: [u64; LANES] = std::array::from_fn(|lane| index.wrapping_add(lane as u64));
+    let (low, high) = (index.map(|index| index as u32), index.map(|index| (index >> 32) as u32));
+    let mut words = [low, high, [counter[0]; LANES], [counter[1]; LANES]];
     let [a, b, c, d] = words.each_mut().map(|words| S::as_mut_simd_u32s(words).0);
     let [first, second] = MULTIPLIERS.map(|multiplier| simd.splat_u32s(multiplier));
     for (((a, b), c), d) in a.iter_mut().zip(b).zip(c).zip(d) {

@@ -46,14 +46,13 @@ pub fn sum_fixed<const D: usize>(x: Tensor<D>) -> Tensor<1> {
     })
 }
 
-/// The sum of the squares of all values, the same bits at any number of threads.
-///
-/// Those of f16 and bf16 are summed in f32.
+/// The sum of the squares of all values, the same bits at any number of threads, in f32 or wider: squares leave the range of f16.
 pub fn sum_squares_fixed<const D: usize>(x: Tensor<D>) -> Tensor<1> {
-    own::at_least_f32(x, |x| match own::takes(&x, &[DType::F32]) {
+    let x = if matches!(x.dtype(), DType::F16 | DType::BF16) { x.cast(DType::F32) } else { x };
+    match own::takes(&x, &[DType::F32]) {
         true => Tensor::from_dispatch(Dispatch::sum_squares(x.into_dispatch())),
         false => reference::sum_squares_fixed(x),
-    })
+    }
 }
 
 /// The mean of all values, the same bits at any number of threads.

@@ -151,7 +151,17 @@ impl Examples {
             columns.push((field.name.clone(), column));
             schema.fields.push(field);
         }
-        Ok(Self { schema, table: Table::new(columns)?, ..self.clone() })
+        let Self { groups, group_names, weights, times, source, hash, .. } = self;
+        Ok(Self {
+            schema,
+            table: Table::new(columns)?,
+            groups: groups.clone(),
+            group_names: group_names.clone(),
+            weights: weights.clone(),
+            times: times.clone(),
+            source: source.clone(),
+            hash: hash.clone(),
+        })
     }
 
     fn new(schema: Schema, table: Table, source: String, hash: String) -> Result<Self> {

@@ -6,7 +6,7 @@ use crate::{
     error::Result,
     examples::Examples,
     field_net::{FieldNet, FieldNetConfig, Widths},
-    name_parts::{Attributes, shared, with_parts},
+    name_parts::{Attributes, PARTS, STEMS, shared, with_parts},
     predictions::Predictions,
     schema::{FieldKind, TargetKind},
     splits::Parts,
@@ -214,9 +214,13 @@ impl Network {
             false => self.encoder.encode(examples)?,
             true => {
                 let fields = &self.encoder.schema().fields;
-                let known = |list: &str, text: &str| {
+                let vocabulary = |list: &str| {
                     let field = fields.iter().position(|field| field.name == list);
-                    let vocabulary = field.and_then(|field| self.encoder.vocabulary(field));
+                    field.and_then(|field| self.encoder.vocabulary(field))
+                };
+                let [parts, stems] = [PARTS, STEMS].map(vocabulary);
+                let known = |list: &str, text: &str| {
+                    let vocabulary = if list == PARTS { parts } else { stems };
                     vocabulary.is_some_and(|vocabulary| vocabulary.position(text).is_some())
                 };
                 self.encoder.encode(&with_parts(examples, &self.config.attributes, known)?)?
