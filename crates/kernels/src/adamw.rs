@@ -58,7 +58,7 @@ pub(crate) trait AdamWOps: Backend {
 /// The weights and their moments after a step; written in place where nobody else holds them. Nothing is differentiated.
 ///
 /// # Panics
-/// "adamw: shapes [3, 4], [4, 3], [3, 4], [3, 4]"
+/// `adamw: shapes [3, 4], [4, 3], [3, 4], [3, 4]`
 pub fn adamw<const D: usize>(
     x: Tensor<D>,
     gradient: Tensor<D>,

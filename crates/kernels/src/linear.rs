@@ -43,7 +43,7 @@ pub(crate) trait LinearGradients: Backend {
 /// - result: `[row, output]`
 ///
 /// # Panics
-/// "linear: 3 values a row for a weight of [4, 5] and a bias of [5]"
+/// `linear: 3 values a row for a weight of [4, 5] and a bias of [5]`
 pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
     let ([rows, width], [inputs, outputs]) = (x.dims(), weight.dims());
     let shifts = bias.as_ref().map_or(outputs, |bias| bias.dims()[0]);

@@ -33,7 +33,7 @@ pub struct TrainConfig {
     /// The share of truths that conformal sets hold.
     pub coverage: f64,
     /// Folds of the training part by which every model is fitted again, so that training rows too can choose blend, calibration and
-    /// thresholds; 0 leaves these to the validation part alone, as does a validation part of at least [`ENOUGH_ROWS`].
+    /// thresholds; 0 leaves these to the validation part alone, as does a validation part of at least 10 000 rows.
     pub cross_fit: usize,
     /// Every random draw follows from this.
     pub seed: u64,
