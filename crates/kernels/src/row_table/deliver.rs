@@ -36,6 +36,7 @@ pub(crate) trait DeliverOps: Backend {
     fn deliver(x: FloatTensor<Self>, to: Slot) -> FloatTensor<Self>;
 }
 
+#[allow(unused_macros)] // there are builds without any device
 macro_rules! deliver_on {
     ($backend:ident) => {
         impl DeliverOps for burn::backend::$backend {
