@@ -172,7 +172,7 @@ fn checkpoint(criterion: &mut Criterion) {
     trainer.advance(Position::default()).expect("finite losses");
     let root = std::env::temp_dir().join(format!("cupel-bench-{}", std::process::id()));
     let write = |root: &Path, trainer: &Trainer<Regression>| {
-        let stamp = Stamp { at: Position::default(), fingerprint: String::new(), done: None };
+        let stamp = Stamp { at: Position::default(), fingerprint: String::new(), done: None, seconds: 0.0 };
         let _ = std::fs::remove_dir_all(root);
         Checkpoint::write(root, stamp, |set| trainer.save(set)).expect("there is room")
     };

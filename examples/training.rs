@@ -54,7 +54,7 @@ fn main() -> Result<()> {
     let config = TrainerConfig { stage, ..TrainerConfig::default() };
     let model = Line { slope: Param::from_tensor(slope) };
     let mut trainer = Trainer::new(Points, model, config, Casting::f32(), &device)?;
-    let _ = Run::in_memory().drive(&mut trainer, &Policy::default())?;
+    Run::in_memory().drive(&mut trainer, &Policy::default())?;
     println!("slope {:.3}", trainer.into_best().slope.val().into_scalar::<f32>());
     Ok(())
 }

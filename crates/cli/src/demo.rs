@@ -84,7 +84,6 @@ impl Arguments {
         let task = settings.scene.task_of(simulate(settings.options.seed)?, settings.options.seed, output)?;
         let found = match run_scene(&settings, &task, output)? {
             None => return Ok(Ending::Done),
-            Some(Completed::Stopped { signal }) => return Ok(Ending::Stopped { signal }),
             Some(Completed::Earlier(earlier)) => {
                 output.result(&earlier)?;
                 return Ok(Ending::Done);

@@ -92,11 +92,6 @@ pub fn close_run(run: &mut Run, profile: bool, summary: &impl Serialize, output:
     Ok(())
 }
 
-/// Tells how to go on after a signal.
-pub fn note_stop(dir: &Path, output: Output) {
-    output.note(format_args!("stopped and saved; go on with --resume --out {}", dir.display()));
-}
-
 /// Writes numbers as a file of the run.
 pub fn write_json(path: &Path, value: &impl Serialize) -> Result<()> {
     let text = serde_json::to_string_pretty(value)?;

@@ -19,6 +19,7 @@ use std::{
     env,
     error::Error,
     panic::{self, PanicHookInfo},
+    path::PathBuf,
     process::ExitCode,
     sync::Mutex,
 };
@@ -73,11 +74,6 @@ impl Command {
 pub enum Ending {
     /// Everything asked for is done.
     Done,
-    /// A signal stopped it after the state was saved.
-    Stopped {
-        /// Number of the signal.
-        signal: i32,
-    },
 }
 
 const FAILED: u8 = 1;
@@ -93,6 +89,12 @@ fn main() -> ExitCode {
     match panic::catch_unwind(run) {
         Ok(Ok(code)) => code,
         Ok(Err(error)) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Ok(Err(error)) if let Some((signal, dir)) = stopped(&error) => {
+            if let Some(dir) = dir {
+                output::complain(format_args!("stopped and saved; go on with --resume --out {}", dir.display()));
+            }
+            u8::try_from(STOPPED + signal).map_or(ExitCode::FAILURE, ExitCode::from)
+        }
         Ok(Err(error)) => {
             output::complain(format_args!("error: {}", sentence(&error)));
             ExitCode::from(FAILED)
@@ -117,9 +119,15 @@ fn run() -> Result<ExitCode> {
             return Ok(if error.use_stderr() { ExitCode::from(USAGE) } else { ExitCode::SUCCESS });
         }
     };
-    Ok(match cli.command.run()? {
-        Ending::Done => ExitCode::SUCCESS,
-        Ending::Stopped { signal } => u8::try_from(STOPPED + signal).map_or(ExitCode::FAILURE, ExitCode::from),
+    let Ending::Done = cli.command.run()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The signal that ended a command, and the folder of the run.
+fn stopped(error: &anyhow::Error) -> Option<(i32, Option<PathBuf>)> {
+    error.chain().find_map(|cause| match cause.downcast_ref()? {
+        cupel::train::Error::Stopped { signal, dir } => Some((*signal, dir.clone())),
+        _ => None,
     })
 }
 

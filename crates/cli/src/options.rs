@@ -7,7 +7,7 @@ use clap::{
     Args,
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser},
 };
-use cupel::train::{MatmulPrecision, Precision, device};
+use cupel::train::{MatmulPrecision, Policy, Precision, device};
 use serde::Serialize;
 
 /// The heading under which `--help` lists them.
@@ -71,7 +71,7 @@ pub struct Options {
     #[serde(skip)]
     pub dry_run: bool,
 
-    /// Save the state of the run every N steps [default: chosen by the method]
+    /// Save the state of the run every N steps [default: after 30 s of work, later where that costs more than 3 %]
     #[arg(long, value_name = "N")]
     pub checkpoint_every: Option<NonZeroU64>,
 
@@ -118,6 +118,11 @@ impl Options {
         let device = device::select(&self.device)?;
         self.matmul_precision.check(&device)?;
         Ok(device)
+    }
+
+    /// How often to save.
+    pub fn saving(&self) -> Policy {
+        Policy { save_every: self.checkpoint_every.map(NonZeroU64::get), ..Policy::default() }
     }
 
     /// The precision asked for, by either name.

@@ -8,7 +8,7 @@ pub enum Error {
     #[error(transparent)]
     Data(#[from] cupel_data::Error),
     /// The run folder, its checkpoints, the device or a training failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Train(#[from] cupel_train::Error),
     /// A figure or the report failed.
     #[error(transparent)]

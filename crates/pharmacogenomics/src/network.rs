@@ -14,8 +14,7 @@ use crate::{
 };
 use burn::tensor::Device;
 use cupel_train::{
-    Casting, Clip, EarlyStopping, Goal, Optimizer, Outcome, Policy, Run, Schedule, StageConfig, Trainer, TrainerConfig,
-    Watch,
+    Casting, Clip, EarlyStopping, Goal, Optimizer, Policy, Run, Schedule, StageConfig, Trainer, TrainerConfig, Watch,
 };
 use serde::{Deserialize, Serialize};
 
@@ -187,10 +186,8 @@ impl Network {
         device: &Device,
     ) -> Result<Self> {
         let mut trainer = Self::trainer(config, examples, parts, classes, labels, seed, Casting::f32(), device)?;
-        match Run::in_memory().drive(&mut trainer, &Policy::default())? {
-            Outcome::Finished { .. } => Self::of_trainer(config, trainer, examples, parts, device),
-            Outcome::Stopped { .. } => unreachable!("a run in memory leaves signals to the system"),
-        }
+        Run::in_memory().drive(&mut trainer, &Policy::default())?;
+        Self::of_trainer(config, trainer, examples, parts, device)
     }
 
     /// The same network with its weights in 8 bits, for prediction only.

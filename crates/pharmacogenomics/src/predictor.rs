@@ -15,7 +15,7 @@ use crate::{
     training::Training,
 };
 use burn::tensor::Device;
-use cupel_train::{Outcome, Policy, Run};
+use cupel_train::{Policy, Run};
 use serde::{Deserialize, Serialize};
 
 /// Validation rows below which nothing is calibrated on them.
@@ -102,10 +102,8 @@ impl Predictor {
     /// [`Error::DegenerateTarget`] for a target without two classes.
     pub fn train(config: &TrainConfig, examples: &Examples, parts: &Parts, device: &Device) -> Result<Self> {
         let mut training = Training::new(config, examples, parts, device)?;
-        match Run::in_memory().drive(&mut training, &Policy::default())? {
-            Outcome::Finished { .. } => training.finish(),
-            Outcome::Stopped { .. } => unreachable!("a run in memory leaves signals to the system"),
-        }
+        Run::in_memory().drive(&mut training, &Policy::default())?;
+        training.finish()
     }
 
     /// The blended probabilities of the validation part, each row blended with weights that were fitted on other groups: what

@@ -46,7 +46,7 @@ pub struct Progress {
 ///
 /// # Example
 /// ```
-/// use cupel_train::{Advance, Metrics, Outcome, Policy, Position, Progress, Result, Run, SetReader, SetWriter, fingerprint};
+/// use cupel_train::{Advance, Metrics, Policy, Position, Progress, Result, Run, SetReader, SetWriter, fingerprint};
 ///
 /// /// Newton's iteration for the square root.
 /// struct SquareRoot { of: f64, guess: f64 }
@@ -64,8 +64,8 @@ pub struct Progress {
 /// }
 ///
 /// let mut root = SquareRoot { of: 2.0, guess: 1.0 };
-/// let outcome = Run::in_memory().drive(&mut root, &Policy::default())?;
-/// assert_eq!(outcome, Outcome::Finished { reason: "converged".into() });
+/// let driven = Run::in_memory().drive(&mut root, &Policy::default())?;
+/// assert_eq!(driven.reason, "converged");
 /// assert!((root.guess - 2f64.sqrt()).abs() < 1e-15);
 /// # Ok::<(), cupel_train::Error>(())
 /// ```

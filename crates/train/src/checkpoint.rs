@@ -161,7 +161,7 @@ mod tests {
 
     fn write(root: &Path, update: u64) -> Result<Checkpoint> {
         let at = Position { update, ..Position::default() };
-        let stamp = Stamp { at, fingerprint: "ab".into(), done: None };
+        let stamp = Stamp { at, fingerprint: "ab".into(), done: None, seconds: 0.0 };
         Checkpoint::write(root, stamp, |set| {
             set.bytes("weights.bin", &update.to_le_bytes().repeat(9))?;
             set.bytes("moments.bin", &[])?;
@@ -257,7 +257,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         write(folder.path(), 1).unwrap();
         let at = Position { update: 2, ..Position::default() };
-        let stamp = Stamp { at, fingerprint: "ab".into(), done: None };
+        let stamp = Stamp { at, fingerprint: "ab".into(), done: None, seconds: 0.0 };
         let result = Checkpoint::write(folder.path(), stamp, |set| {
             set.bytes("weights.bin", &[0; 1000])?;
             Err(Error::work(io::Error::from(io::ErrorKind::StorageFull)))

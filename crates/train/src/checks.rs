@@ -253,7 +253,7 @@ pub fn resumes_exactly<S: Subject>(subject: &S, device: &Device, scratch: &Path)
 
 fn drive<S: Subject>(subject: &S, run: &mut Run, work: &mut dyn Advance) {
     run.set_quiet(true);
-    let error = run.drive(work, &Policy { save_every: 1, keep: 2 }).err().map(|error| error.to_string());
+    let error = run.drive(work, &Policy { save_every: Some(1), keep: 2 }).err().map(|error| error.to_string());
     assert_eq!(error.as_deref(), Some(CUT_OFF), "{}: the run ended otherwise", subject.name());
 }
 

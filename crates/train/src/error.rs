@@ -1,6 +1,9 @@
 //! What can go wrong with devices, run folders, checkpoints and the loop.
 
-use std::{io, path::PathBuf};
+use std::{
+    io,
+    path::{Path, PathBuf},
+};
 
 /// `std::result::Result` with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
@@ -34,6 +37,15 @@ pub enum Error {
         what: String,
         /// What the encoder found.
         source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A signal ended the work after its state was saved.
+    #[error("stopped by signal {signal}{}", saved_in(dir.as_deref()))]
+    Stopped {
+        /// Its number.
+        signal: i32,
+        /// Where the run can be resumed; `None` for work that is in no folder.
+        dir: Option<PathBuf>,
     },
 
     /// A device request that is none of the known forms.
@@ -297,9 +309,21 @@ pub enum Error {
 }
 
 impl Error {
-    /// An error of the work being driven, kept as the source.
+    /// An error of the work being driven, kept as the source; a stop somewhere in its chain of sources stays a stop.
     pub fn work(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
-        Self::Work(source.into())
+        let source = source.into();
+        match stopped(&*source) {
+            Some(Self::Stopped { signal, dir }) => Self::Stopped { signal: *signal, dir: dir.clone() },
+            _ => Self::Work(source),
+        }
+    }
+
+    /// The signal, where this is a stop.
+    pub fn stopped(&self) -> Option<i32> {
+        match stopped(self) {
+            Some(Self::Stopped { signal, .. }) => Some(*signal),
+            _ => None,
+        }
     }
 
     /// For `map_err` on file operations.
@@ -329,5 +353,37 @@ impl Error {
     ) -> impl FnOnce(E) -> Self {
         let what = what.into();
         move |source| Self::Encoding { action, what, source: Box::new(source) }
+    }
+}
+
+/// The stop in a chain of sources.
+fn stopped<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Error> {
+    std::iter::successors(Some(error), |error| error.source())
+        .filter_map(|error| error.downcast_ref::<Error>())
+        .find(|error| matches!(error, Error::Stopped { .. }))
+}
+
+fn saved_in(dir: Option<&Path>) -> String {
+    dir.map_or_else(String::new, |dir| format!(", saved in {}", dir.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    enum Domain {
+        #[error("{0}")]
+        Train(#[from] Error),
+    }
+
+    #[test]
+    fn a_stop_is_found_through_the_errors_of_a_domain() {
+        let stop = || Error::Stopped { signal: 15, dir: Some("run".into()) };
+        assert_eq!(stop().to_string(), "stopped by signal 15, saved in run");
+        let within = Error::work(Domain::from(Error::work(Domain::from(stop()))));
+        assert!(matches!(&within, Error::Stopped { signal: 15, dir: Some(_) }));
+        assert_eq!(within.stopped(), Some(15));
+        assert_eq!(Error::work("something else").stopped(), None);
     }
 }

@@ -17,7 +17,7 @@ const FORMAT: u32 = 1;
 const LARGEST_MANIFEST_BYTES: u64 = 16 << 20;
 
 /// What a set says about itself.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stamp {
     /// Where the work stood.
@@ -26,6 +26,15 @@ pub struct Stamp {
     pub fingerprint: String,
     /// Why nothing was left to do, where that was so.
     pub done: Option<String>,
+    /// Time taken so far, in seconds; sets of before this was kept have none.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub seconds: f64,
+}
+
+/// So that the seal of a set without times still fits.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_zero(seconds: &f64) -> bool {
+    *seconds == 0.0
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -240,7 +249,7 @@ mod tests {
     use super::*;
 
     fn stamp() -> Stamp {
-        Stamp { at: Position::default(), fingerprint: "00ff".into(), done: None }
+        Stamp { at: Position::default(), fingerprint: "00ff".into(), done: None, seconds: 0.0 }
     }
 
     fn written(dir: &Path) -> SetReader {

@@ -2,7 +2,7 @@
 
 use cupel_data::Stream;
 use cupel_train::{
-    Advance, Error, Metrics, Outcome, Policy, Position, Progress, Result, Run, SetReader, SetWriter, fingerprint,
+    Advance, Error, Metrics, Policy, Position, Progress, Result, Run, SetReader, SetWriter, fingerprint,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -53,8 +53,8 @@ impl Chaos {
     /// What `steps` advances without any interruption lead to.
     fn uninterrupted(settings: &Settings) -> Map {
         let mut work = Self::new(settings);
-        let outcome = Run::in_memory().drive(&mut work, &Policy::default()).unwrap();
-        assert_eq!(outcome, Outcome::Finished { reason: "all steps made".into() });
+        let driven = Run::in_memory().drive(&mut work, &Policy::default()).unwrap();
+        assert_eq!((driven.reason.as_str(), driven.updates), ("all steps made", settings.steps));
         work.map
     }
 }
@@ -111,6 +111,8 @@ impl Advance for Chaos {
     }
 }
 
+const EVERY: Policy = Policy { save_every: Some(1), keep: 2 };
+
 fn quiet(run: Result<Run>) -> Run {
     let mut run = run.unwrap();
     run.set_quiet(true);
@@ -145,13 +147,13 @@ fn interrupted_at_every_step_ends_in_the_same_bits() {
     let reference = tempfile::tempdir().unwrap();
     let mut work = Chaos::new(&settings);
     let mut run = quiet(Run::create(reference.path(), &settings, false));
-    let _ = run.drive(&mut work, &Policy::default()).unwrap();
+    run.drive(&mut work, &Policy::default()).unwrap();
     assert_eq!(work.map, expected, "saving changes nothing");
 
     for save_every in [1, 3, 100] {
         for interrupted_at in 0..settings.steps {
             let folder = tempfile::tempdir().unwrap();
-            let policy = Policy { save_every, keep: 2 };
+            let policy = Policy { save_every: Some(save_every), keep: 2 };
             let mut run = quiet(Run::create(folder.path(), &settings, false));
             let mut work = Chaos::failing_at(&settings, interrupted_at);
             let error = run.drive(&mut work, &policy).unwrap_err();
@@ -160,8 +162,8 @@ fn interrupted_at_every_step_ends_in_the_same_bits() {
 
             let mut run = quiet(Run::resume(folder.path(), &settings, true));
             let mut work = Chaos::new(&settings);
-            let outcome = run.drive(&mut work, &policy).unwrap();
-            assert_eq!(outcome, Outcome::Finished { reason: "all steps made".into() });
+            let driven = run.drive(&mut work, &policy).unwrap();
+            assert_eq!((driven.reason.as_str(), driven.updates), ("all steps made", settings.steps));
             assert_eq!(work.map, expected, "interrupted at {interrupted_at}");
             let saved = interrupted_at / save_every * save_every;
             assert_eq!(work.advances, settings.steps - saved, "goes on from the checkpoint");
@@ -175,7 +177,7 @@ fn finished_work_is_not_done_again() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings::new(5);
     let mut run = quiet(Run::create(folder.path(), &settings, false));
-    let first = run.drive(&mut Chaos::new(&settings), &Policy::default()).unwrap();
+    let first = run.drive(&mut Chaos::new(&settings), &EVERY).unwrap();
     let mut again = Chaos::new(&settings);
     assert_eq!(run.drive(&mut again, &Policy::default()).unwrap(), first);
     assert_eq!((again.advances, again.map), (0, Chaos::uninterrupted(&settings)));
@@ -189,7 +191,7 @@ fn several_pieces_of_work_share_a_run() {
     let mut run = quiet(Run::create(folder.path(), &settings[0], false));
     for settings in &settings {
         let mut work = Chaos { name: format!("seed-{}", settings.seed), ..Chaos::new(settings) };
-        let _ = run.drive(&mut work, &Policy { save_every: 2, keep: 1 }).unwrap();
+        run.drive(&mut work, &Policy { save_every: Some(2), keep: 1 }).unwrap();
         assert_eq!(work.map, Chaos::uninterrupted(settings));
     }
     for work in ["seed-7", "seed-8"] {
@@ -202,7 +204,7 @@ fn a_checkpoint_of_other_settings_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings::new(5);
     let mut run = quiet(Run::create(folder.path(), &settings, false));
-    run.drive(&mut Chaos::failing_at(&settings, 3), &Policy::default()).unwrap_err();
+    run.drive(&mut Chaos::failing_at(&settings, 3), &EVERY).unwrap_err();
     drop(run);
     let other = Settings { seed: 8, ..settings };
     let mut run = quiet(Run::resume(folder.path(), &other, false));
@@ -216,7 +218,7 @@ fn a_damaged_checkpoint_costs_its_steps_and_nothing_else() {
     let settings = Settings::new(9);
     let folder = tempfile::tempdir().unwrap();
     let mut run = quiet(Run::create(folder.path(), &settings, false));
-    run.drive(&mut Chaos::failing_at(&settings, 6), &Policy::default()).unwrap_err();
+    run.drive(&mut Chaos::failing_at(&settings, 6), &EVERY).unwrap_err();
     drop(run);
     let path = folder.path().join("checkpoints/chaos/000000000006/values.bin");
     let mut bytes = fs::read(&path).unwrap();
@@ -230,7 +232,7 @@ fn a_damaged_checkpoint_costs_its_steps_and_nothing_else() {
 
     let mut run = quiet(Run::resume(folder.path(), &settings, false));
     let mut work = Chaos::new(&settings);
-    let _ = run.drive(&mut work, &Policy::default()).unwrap();
+    run.drive(&mut work, &Policy::default()).unwrap();
     assert_eq!((work.advances, &work.map), (4, &Chaos::uninterrupted(&settings)));
     assert_eq!(run.warnings().len(), 1);
     assert!(run.warnings()[0].contains("`values.bin` was changed after it was written"));
@@ -246,7 +248,7 @@ fn names_and_policies_that_cannot_be_are_refused() {
         let error = run.drive(&mut work, &Policy::default()).unwrap_err();
         assert!(matches!(error, Error::Name { .. }), "{name}");
     }
-    for policy in [Policy { save_every: 0, keep: 1 }, Policy { save_every: 1, keep: 0 }] {
+    for policy in [Policy { save_every: Some(0), keep: 1 }, Policy { save_every: Some(1), keep: 0 }] {
         let error = run.drive(&mut Chaos::new(&settings), &policy).unwrap_err();
         assert!(error.to_string().contains("expected a number of at least 1"), "{error}");
     }
@@ -266,12 +268,13 @@ fn child() {
         run => run.unwrap(),
     };
     let mut work = Chaos::new(&settings);
-    let outcome = run.drive(&mut work, &Policy { save_every: 2, keep: 2 }).unwrap();
-    if outcome.exit_code() == 0 {
-        let bits: Vec<u64> = work.map.values.iter().map(|value| value.to_bits()).collect();
-        run.finish(&bits).unwrap();
+    match run.drive(&mut work, &Policy { save_every: Some(2), keep: 2 }) {
+        Ok(_) => {
+            let bits: Vec<u64> = work.map.values.iter().map(|value| value.to_bits()).collect();
+            run.finish(&bits).unwrap();
+        }
+        Err(error) => std::process::exit(128 + error.stopped().unwrap()),
     }
-    std::process::exit(outcome.exit_code().into());
 }
 
 /// Interruption by real signals to real processes.

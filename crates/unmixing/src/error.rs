@@ -11,7 +11,7 @@ pub enum Error {
     #[error(transparent)]
     Pca(#[from] cupel_pca::Error),
     /// The run folder, its checkpoints or the device failed.
-    #[error(transparent)]
+    #[error("{0}")]
     Train(#[from] cupel_train::Error),
     /// A figure or the report failed.
     #[error(transparent)]

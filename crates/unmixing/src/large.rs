@@ -14,7 +14,7 @@ mod results;
 mod survey;
 
 pub use abundance_pass::AbundancePass;
-pub use results::{Streamed, StreamedEnding};
+pub use results::Streamed;
 pub use survey::Survey;
 
 use std::{

@@ -42,7 +42,7 @@ pub use endmembers::Endmembers;
 pub use error::{Error, Result};
 pub use extraction::{Evidence, Extracted, Extraction, ExtractionConfig};
 pub use image::Image;
-pub use large::{AbundancePass, LargeScene, Streamed, StreamedEnding, Survey};
+pub use large::{AbundancePass, LargeScene, Streamed, Survey};
 pub use method::{Method, Space};
 pub use metrics::{AbundanceErrors, Agreement, overall, reconstruction_errors, spectral_angle};
 pub use mixture::{
@@ -65,6 +65,6 @@ pub use spa::spa;
 pub use subspace::{Moments, Subspace};
 pub use summary::{AbundanceRmse, Row, Spread, Summary};
 pub use sunsal::{SparseConfig, Sunsal, sparse_regression};
-pub use unmixing::{Ending, Unmixed, Unmixing, UnmixingConfig};
+pub use unmixing::{Unmixed, Unmixing, UnmixingConfig};
 pub use vca::vca;
 pub use virtual_dimension::{hfc, hysime};

@@ -53,15 +53,6 @@ impl Method {
         self == Self::Pmm || Self::JOINT.contains(&self)
     }
 
-    /// Steps between two checkpoints that cost little against the steps.
-    pub fn save_every(self) -> u64 {
-        match self {
-            Self::LinearAe => 2000,
-            Self::Cnnaeu | Self::Misicnet | Self::Deeptrans => 100,
-            _ => 1,
-        }
-    }
-
     /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {

@@ -18,7 +18,7 @@ pub use linear::{LinearAutoencoder, LinearNet};
 pub use misicnet::{Misicnet, MisicnetBatch, MisicnetNet};
 
 use burn::tensor::{Device, Tensor};
-use cupel_train::{Casting, Fit, Outcome, Policy, Run, StageConfig, Trainer, TrainerConfig};
+use cupel_train::{Casting, Fit, Policy, Run, StageConfig, Trainer, TrainerConfig};
 
 use crate::{Abundances, Endmembers, Error, Evidence, Posterior, Result};
 
@@ -62,13 +62,6 @@ pub(crate) struct Found {
     pub(crate) steps: usize,
 }
 
-/// How a training ended.
-#[expect(clippy::large_enum_variant, reason = "there is one at a time, and it is moved twice")]
-pub(crate) enum Trained {
-    Found(Found),
-    Stopped { signal: i32 },
-}
-
 /// Trains `network` within `run` and reads what it found.
 pub(crate) fn train<N: Network>(
     network: N,
@@ -77,24 +70,15 @@ pub(crate) fn train<N: Network>(
     (device, casting): (&Device, &Casting),
     run: &mut Run,
     policy: &Policy,
-) -> Result<Trained> {
+) -> Result<Found> {
     let model = network.model(&device.clone().autodiff());
     let config = network.training(seed, steps);
     let monitor = run.monitor().clone();
     let mut trainer = Trainer::new(network, model, config, casting.clone(), device)?.with_monitor(monitor);
-    if let Outcome::Stopped { signal } = run.drive(&mut trainer, policy)? {
-        return Ok(Trained::Stopped { signal });
-    }
+    run.drive(&mut trainer, policy)?;
     let (endmembers, abundances) = trainer.fit().decode(&trainer.model(), casting, device)?;
     let steps = trainer.history().last().map_or(0, |epoch| epoch.update as usize);
-    Ok(Trained::Found(Found {
-        endmembers,
-        abundances: Some(abundances),
-        posterior: None,
-        samples: None,
-        evidence: Vec::new(),
-        steps,
-    }))
+    Ok(Found { endmembers, abundances: Some(abundances), posterior: None, samples: None, evidence: Vec::new(), steps })
 }
 
 /// The values of a tensor, row-major.

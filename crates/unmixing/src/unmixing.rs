@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use burn::tensor::Device;
 use cupel_data::{Cube, Stream};
-use cupel_train::{Casting, Outcome, Policy, Run, Trainer};
+use cupel_train::{Casting, Policy, Run, Trainer};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -13,14 +13,9 @@ use crate::{
     Regime, Result, Start, Sunsal, Variational,
     abundances::at_scene_brightness,
     metrics::{overall, reconstruction_errors},
-    networks::{Found, Trained, train},
+    networks::{Found, train},
     vca,
 };
-
-/// Steps of the mixture model in closed form between two checkpoints: they are as fast as a checkpoint.
-const MIXTURE_SAVE_EVERY: u64 = 20;
-/// The same of variational inference, whose checkpoints hold numbers for every pixel.
-const VARIATIONAL_SAVE_EVERY: u64 = 50;
 
 /// How to unmix.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,18 +76,6 @@ pub struct Unmixed {
     pub seconds: f64,
 }
 
-/// How unmixing ended.
-#[derive(Debug)]
-pub enum Ending {
-    /// With a result.
-    Unmixed(Box<Unmixed>),
-    /// By a signal, after the state was saved.
-    Stopped {
-        /// Its number.
-        signal: i32,
-    },
-}
-
 /// Unmixing with checked settings.
 ///
 /// # Example
@@ -140,34 +123,27 @@ impl Unmixing {
     ///
     /// # Errors
     /// Spectra that are not finite or zero, settings that the scene does not allow, a run folder that cannot be written.
-    pub fn fit(&self, scene: &Cube<f32>, run: &mut Run, policy: &Policy) -> Result<Ending> {
+    pub fn fit(&self, scene: &Cube<f32>, run: &mut Run, policy: &Policy) -> Result<Unmixed> {
         self.fit_image(&Image::of(scene)?, run, policy)
     }
 
-    fn fit_image(&self, image: &Image, run: &mut Run, policy: &Policy) -> Result<Ending> {
+    fn fit_image(&self, image: &Image, run: &mut Run, policy: &Policy) -> Result<Unmixed> {
         let started = Instant::now();
         self.check(image)?;
         let monitor = run.monitor().clone();
         let found = if Method::EXTRACTORS.contains(&self.config.method) {
             let mut extraction = monitor.phase("preparation", || self.extraction(image.pixels()))?;
-            if let Outcome::Stopped { signal } = run.drive(&mut extraction, policy)? {
-                return Ok(Ending::Stopped { signal });
-            }
+            run.drive(&mut extraction, policy)?;
             let extracted = monitor.phase("choice", || extraction.choose())?;
             let Extracted { endmembers, evidence, .. } = extracted;
             Found { endmembers, abundances: None, posterior: None, samples: None, evidence, steps: extraction.made() }
         } else if self.config.method == Method::Pmm {
-            match self.mixture(image, run, policy)? {
-                Trained::Stopped { signal } => return Ok(Ending::Stopped { signal }),
-                Trained::Found(found) => found,
-            }
+            self.mixture(image, run, policy)?
         } else if self.config.method == Method::Sunsal {
             let UnmixingConfig { endmembers, seed, .. } = self.config;
             let library = self.library.as_ref();
             let mut sunsal = monitor.phase("preparation", || Sunsal::new(image.pixels(), endmembers, library, seed))?;
-            if let Outcome::Stopped { signal } = run.drive(&mut sunsal, policy)? {
-                return Ok(Ending::Stopped { signal });
-            }
+            run.drive(&mut sunsal, policy)?;
             let (endmembers, abundances) = sunsal.finish()?;
             Found {
                 endmembers,
@@ -178,17 +154,13 @@ impl Unmixing {
                 steps: sunsal.made(),
             }
         } else {
-            match self.train(image, run, policy)? {
-                Trained::Stopped { signal } => return Ok(Ending::Stopped { signal }),
-                Trained::Found(found) => found,
-            }
+            self.train(image, run, policy)?
         };
-        let unmixed = monitor.phase("abundances", || self.complete(image.pixels(), found, started))?;
-        Ok(Ending::Unmixed(Box::new(unmixed)))
+        monitor.phase("abundances", || self.complete(image.pixels(), found, started))
     }
 
     /// Fits the mixture model.
-    fn mixture(&self, image: &Image, run: &mut Run, policy: &Policy) -> Result<Trained> {
+    fn mixture(&self, image: &Image, run: &mut Run, policy: &Policy) -> Result<Found> {
         let pixels = image.pixels();
         let UnmixingConfig { mixture: settings, seed, .. } = self.config;
         settings.check()?;
@@ -197,47 +169,38 @@ impl Unmixing {
         }
         let monitor = run.monitor().clone();
         let mut extraction = monitor.phase("preparation", || self.extraction(pixels))?;
-        if let Outcome::Stopped { signal } = run.drive(&mut extraction, policy)? {
-            return Ok(Trained::Stopped { signal });
-        }
+        run.drive(&mut extraction, policy)?;
         let extracted = monitor.phase("choice", || extraction.choose())?;
         let mut mixture = monitor.phase("preparation", || Mixture::new(pixels, &extracted, seed))?;
         mixture = mixture.with_fraction(settings.pixel_fraction);
-        let policy = Policy { save_every: policy.save_every.max(MIXTURE_SAVE_EVERY), ..*policy };
-        if let Outcome::Stopped { signal } = run.drive(&mut mixture, &policy)? {
-            return Ok(Trained::Stopped { signal });
-        }
+        run.drive(&mut mixture, policy)?;
         let drawn = if settings.inference == Inference::Nuts {
             let mut sampler = Nuts::new(&mixture, settings.predictive_samples, seed)?;
-            if let Outcome::Stopped { signal } = run.drive(&mut sampler, &policy)? {
-                return Ok(Trained::Stopped { signal });
-            }
+            run.drive(&mut sampler, policy)?;
             Some(sampler.draws().to_vec())
         } else {
             None
         };
         if let Some(draws) = &drawn {
             let (endmembers, posterior) = monitor.phase("posterior", || mixture.finish_with(draws))?;
-            return Ok(Trained::Found(Found {
+            return Ok(Found {
                 endmembers,
                 abundances: Some(posterior.abundances.clone()),
                 posterior: Some(posterior),
                 samples: None,
                 evidence: extracted.evidence,
                 steps: extraction.made(),
-            }));
+            });
         }
         let (endmembers, posterior) = monitor.phase("posterior", || mixture.finish())?;
         let steps = extraction.made();
-        let closed_form = |endmembers, posterior: Posterior, samples| {
-            Trained::Found(Found {
-                endmembers,
-                abundances: Some(posterior.abundances.clone()),
-                posterior: Some(posterior),
-                samples,
-                evidence: extracted.evidence.clone(),
-                steps,
-            })
+        let closed_form = |endmembers, posterior: Posterior, samples| Found {
+            endmembers,
+            abundances: Some(posterior.abundances.clone()),
+            posterior: Some(posterior),
+            samples,
+            evidence: extracted.evidence.clone(),
+            steps,
         };
         if settings.inference == Inference::Laplace {
             return Ok(closed_form(endmembers, posterior, None));
@@ -265,24 +228,18 @@ impl Unmixing {
             noise: overall(&reconstruction_errors(&seen, &endmembers, &weights)?),
             endmembers,
         };
-        let fitted = match self.variational(&seen, start, run, &policy)? {
-            Ok(fitted) => fitted,
-            Err(signal) => return Ok(Trained::Stopped { signal }),
-        };
+        let (fitted, samples) = self.variational(&seen, start, run, policy)?;
         if seen.count() == pixels.count() {
-            return Ok(closed_form(
-                fitted.0.endmembers,
-                Posterior { regime: mixture.regime(), ..fitted.0.posterior },
-                fitted.1,
-            ));
+            let posterior = Posterior { regime: mixture.regime(), ..fitted.posterior };
+            return Ok(closed_form(fitted.endmembers, posterior, samples));
         }
         let (endmembers, posterior) =
-            monitor.phase("posterior", || mixture.with_endmembers(&fitted.0.endmembers)?.finish())?;
+            monitor.phase("posterior", || mixture.with_endmembers(&fitted.endmembers)?.finish())?;
         Ok(closed_form(endmembers, posterior, None))
     }
 
     /// The model of the brief: free endmembers that begin at VCA's, light that is the same everywhere.
-    fn brief_mixture(&self, pixels: &Pixels, run: &mut Run, policy: &Policy) -> Result<Trained> {
+    fn brief_mixture(&self, pixels: &Pixels, run: &mut Run, policy: &Policy) -> Result<Found> {
         /// The shares that a pixel begins with at least, and the noise it begins with.
         const LEAST: f64 = 0.02;
         const NOISE: f64 = 0.03;
@@ -300,28 +257,25 @@ impl Unmixing {
             brightness: None,
             noise: NOISE,
         };
-        match self.variational(pixels, start, run, policy)? {
-            Err(signal) => Ok(Trained::Stopped { signal }),
-            Ok((fitted, samples)) => Ok(Trained::Found(Found {
-                endmembers: fitted.endmembers,
-                abundances: Some(fitted.posterior.abundances.clone()),
-                posterior: Some(fitted.posterior),
-                samples,
-                evidence: Vec::new(),
-                steps: self.config.mixture.variational(self.config.steps).steps as usize,
-            })),
-        }
+        let (fitted, samples) = self.variational(pixels, start, run, policy)?;
+        Ok(Found {
+            endmembers: fitted.endmembers,
+            abundances: Some(fitted.posterior.abundances.clone()),
+            posterior: Some(fitted.posterior),
+            samples,
+            evidence: Vec::new(),
+            steps: self.config.mixture.variational(self.config.steps).steps as usize,
+        })
     }
 
-    /// Variational inference from `start`, with draws of the abundances where they are wanted; the signal where it was stopped.
-    #[expect(clippy::type_complexity, reason = "a fit with its draws, or a signal")]
+    /// Variational inference from `start`, with draws of the abundances where they are wanted.
     fn variational(
         &self,
         pixels: &Pixels,
         start: Start,
         run: &mut Run,
         policy: &Policy,
-    ) -> Result<std::result::Result<(Fitted, Option<Vec<f32>>), i32>> {
+    ) -> Result<(Fitted, Option<Vec<f32>>)> {
         let (device, _) = self.computing()?;
         let UnmixingConfig { mixture, steps, seed, .. } = self.config;
         let fit = Variational::new(pixels, mixture.variational(steps), start)?;
@@ -329,10 +283,7 @@ impl Unmixing {
         let config = fit.training(format!("pmm-svi-seed-{seed}"), seed);
         let monitor = run.monitor().clone();
         let mut trainer = Trainer::new(fit, model, config, Casting::f32(), device)?.with_monitor(monitor.clone());
-        let policy = Policy { save_every: policy.save_every.max(VARIATIONAL_SAVE_EVERY), ..*policy };
-        if let Outcome::Stopped { signal } = run.drive(&mut trainer, &policy)? {
-            return Ok(Err(signal));
-        }
+        run.drive(&mut trainer, policy)?;
         let model = trainer.best();
         let mut fit = trainer.into_fit();
         let fitted = monitor.phase("posterior", || fit.finish(&model, device, mixture.predictive_samples, seed))?;
@@ -341,7 +292,7 @@ impl Unmixing {
         } else {
             None
         };
-        Ok(Ok((fitted, samples)))
+        Ok((fitted, samples))
     }
 
     /// Where to compute, for methods that do so on a device.
@@ -357,7 +308,7 @@ impl Unmixing {
     }
 
     /// Trains the network that the method stands for.
-    fn train(&self, image: &Image, run: &mut Run, policy: &Policy) -> Result<Trained> {
+    fn train(&self, image: &Image, run: &mut Run, policy: &Policy) -> Result<Found> {
         let (device, casting) = self.computing()?;
         let UnmixingConfig { method, endmembers: count, steps, seed, .. } = self.config;
         let on = (device, casting);
@@ -397,10 +348,7 @@ impl Unmixing {
     /// # Errors
     /// As [`Unmixing::fit`].
     pub fn fit_pixels(&self, pixels: &Pixels) -> Result<Unmixed> {
-        match self.fit_image(&Image::row(pixels), &mut Run::in_memory(), &Policy::default())? {
-            Ending::Unmixed(unmixed) => Ok(*unmixed),
-            Ending::Stopped { .. } => unreachable!("a run in memory leaves signals alone"),
-        }
+        self.fit_image(&Image::row(pixels), &mut Run::in_memory(), &Policy::default())
     }
 
     fn extraction(&self, pixels: &Pixels) -> Result<Extraction> {

@@ -14,7 +14,7 @@ use cupel::{
         atc_levels, model_card, save_report,
     },
     report::write_report,
-    train::{Casting, Clip, EarlyStopping, Optimizer, Outcome, Policy, StageConfig, Trainer, Work, device},
+    train::{Casting, Clip, EarlyStopping, Optimizer, StageConfig, Trainer, Work, device},
 };
 use serde::Serialize;
 
@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     Ending,
-    folder::{Opened, close_run, note_stop, open_run, run_dir},
+    folder::{Opened, close_run, open_run, run_dir},
     options::Options,
     output::Output,
 };
@@ -449,24 +449,14 @@ impl Arguments {
             }
             Opened::Run(run) => run,
         };
-        let policy = match settings.options.checkpoint_every {
-            Some(every) => Policy { save_every: every.get(), ..Policy::default() },
-            None => Policy::default(),
-        };
+        let policy = settings.options.saving();
         if let Some((index, mut trainer)) = trainer {
-            if let Outcome::Stopped { signal } = run.drive(&mut trainer, &policy)? {
-                note_stop(&dir, output);
-                return Ok(Ending::Stopped { signal });
-            }
+            run.drive(&mut trainer, &policy)?;
             let MemberConfig::Network(network) = &config.members[index] else { bail!("no network at {index}") };
             let network = Network::of_trainer(network, trainer, &loaded.examples, &loaded.parts, &device.device)?;
             training = training.with_fitted(index, Member::Network(Box::new(network)));
         }
-        let policy = Policy { save_every: 1, ..policy };
-        if let Outcome::Stopped { signal } = run.drive(&mut training, &policy)? {
-            note_stop(&dir, output);
-            return Ok(Ending::Stopped { signal });
-        }
+        run.drive(&mut training, &policy)?;
         let evaluation = save_model(training, &loaded, &leakage, &dir, settings.options.seed)?;
         let printed = Printed { run_dir: dir.display().to_string(), part: "val", leakage, evaluation };
         close_run(&mut run, false, &printed, output)?;

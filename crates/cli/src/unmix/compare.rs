@@ -4,7 +4,7 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use cupel::unmixing::{Ending as Fitted, Row, Spread, Summary, save_comparison};
+use cupel::unmixing::{Row, Spread, Summary, save_comparison};
 use serde::Serialize;
 
 use super::{
@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     Ending,
-    folder::{Opened, close_run, note_stop, open_run, run_dir, write_json},
+    folder::{Opened, close_run, open_run, run_dir, write_json},
     options::Options,
     output::Output,
 };
@@ -86,13 +86,8 @@ impl Arguments {
         for &method in &settings.methods {
             let mut summaries: Vec<Summary> = Vec::new();
             for seed in seeds(options.seed, settings.runs) {
-                match fit(&settings, &task, method, seed, (&device.device, &casting), &mut run)? {
-                    Fitted::Stopped { signal } => {
-                        note_stop(&dir, output);
-                        return Ok(Ending::Stopped { signal });
-                    }
-                    Fitted::Unmixed(unmixed) => summaries.push(matched(*unmixed, &task, &dir)?.1),
-                }
+                let unmixed = fit(&settings, &task, method, seed, (&device.device, &casting), &mut run)?;
+                summaries.push(matched(unmixed, &task, &dir)?.1);
             }
             let name = &summaries.first().context("no run was made")?.method;
             rows.push(Row::of(name, &summaries));

@@ -1,22 +1,16 @@
 //! Scenes larger than memory, in tiles.
 
 use anyhow::{Result, bail};
-use cupel::{
-    train::Policy,
-    unmixing::{LargeScene, StreamedEnding, Truth, UnmixingConfig},
-};
+use cupel::unmixing::{LargeScene, Truth, UnmixingConfig};
 
 use super::{
     run::{Completed, Printed, Settings, select_device},
     scene::{EndmemberCount, MOST_ENDMEMBERS},
 };
 use crate::{
-    folder::{Opened, close_run, note_stop, open_run, run_dir, write_json},
+    folder::{Opened, close_run, open_run, run_dir, write_json},
     output::Output,
 };
-
-/// Tiles from one checkpoint to the next, unless the user says otherwise: some seconds of work.
-const TILES_PER_CHECKPOINT: u64 = 16;
 
 /// Unmixes a large scene in a run folder of its own; nothing with `--dry-run`.
 ///
@@ -67,17 +61,8 @@ pub fn run_large(settings: &Settings, scene: &LargeScene, output: Output) -> Res
         seed: options.seed,
         ..UnmixingConfig::new(asked.unwrap_or(1))
     };
-    let save_every = options.checkpoint_every.map_or(TILES_PER_CHECKPOINT, |every| every.get());
-    let policy = Policy { save_every, ..Policy::default() };
-    match scene.unmix(config, asked, MOST_ENDMEMBERS, truth.as_ref(), &mut run, &policy, &dir)? {
-        StreamedEnding::Stopped { signal } => {
-            note_stop(&dir, output);
-            Ok(Some(Completed::Stopped { signal }))
-        }
-        StreamedEnding::Done(streamed) => {
-            write_json(&dir.join("metrics.json"), &streamed.summary)?;
-            close_run(&mut run, settings.profile, &streamed.summary, output)?;
-            Ok(Some(Completed::Done(Box::new(Printed::of(streamed.summary)))))
-        }
-    }
+    let streamed = scene.unmix(config, asked, MOST_ENDMEMBERS, truth.as_ref(), &mut run, &options.saving(), &dir)?;
+    write_json(&dir.join("metrics.json"), &streamed.summary)?;
+    close_run(&mut run, settings.profile, &streamed.summary, output)?;
+    Ok(Some(Completed::Done(Box::new(Printed::of(streamed.summary)))))
 }

@@ -1,16 +1,13 @@
 //! `cupel unmix run`: one method on one scene, with everything a scientist wants to see.
 
-use std::{fmt, num::NonZeroU64, path::Path};
+use std::{fmt, path::Path};
 
 use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use cupel::{
     burn::tensor::Device,
-    train::{Casting, Policy, Precision, Run, Work, device},
-    unmixing::{
-        AbundanceRmse, Agreement, Ending as Fitted, LargeScene, Method, Row, Summary, Unmixed, Unmixing,
-        UnmixingConfig, save,
-    },
+    train::{Casting, Precision, Run, Work, device},
+    unmixing::{AbundanceRmse, Agreement, LargeScene, Method, Row, Summary, Unmixed, Unmixing, UnmixingConfig, save},
 };
 use serde::Serialize;
 
@@ -20,7 +17,7 @@ use super::{
 };
 use crate::{
     Ending,
-    folder::{Earlier, Opened, close_run, note_stop, open_run, run_dir, write_json},
+    folder::{Earlier, Opened, close_run, open_run, run_dir, write_json},
     options::Options,
     output::Output,
 };
@@ -138,7 +135,6 @@ impl Arguments {
         };
         match completed {
             None => Ok(Ending::Done),
-            Some(Completed::Stopped { signal }) => Ok(Ending::Stopped { signal }),
             Some(Completed::Earlier(earlier)) => {
                 output.result(&earlier)?;
                 Ok(Ending::Done)
@@ -156,9 +152,6 @@ pub enum Completed {
     Done(Box<Printed>),
     /// By an earlier process.
     Earlier(Earlier),
-    Stopped {
-        signal: i32,
-    },
 }
 
 /// What `run` prints: means over the runs, and each run where there are several.
@@ -202,13 +195,8 @@ pub fn run_scene(settings: &Settings, task: &Task, output: Output) -> Result<Opt
     };
     let mut results: Vec<(Unmixed, Summary)> = Vec::new();
     for seed in seeds(options.seed, settings.runs) {
-        match fit(settings, task, settings.methods[0], seed, (&device.device, &casting), &mut run)? {
-            Fitted::Stopped { signal } => {
-                note_stop(&dir, output);
-                return Ok(Some(Completed::Stopped { signal }));
-            }
-            Fitted::Unmixed(unmixed) => results.push(matched(*unmixed, task, &dir)?),
-        }
+        let unmixed = fit(settings, task, settings.methods[0], seed, (&device.device, &casting), &mut run)?;
+        results.push(matched(unmixed, task, &dir)?);
     }
     let runs: Vec<Summary> = results.iter().map(|(_, summary)| summary.clone()).collect();
     let Some((first, _)) = results.first() else { bail!("no run was made") };
@@ -278,7 +266,7 @@ pub fn fit(
     seed: u64,
     (device, casting): (&Device, &Casting),
     run: &mut Run,
-) -> Result<Fitted> {
+) -> Result<Unmixed> {
     let config = UnmixingConfig {
         method: method.into(),
         abundance: settings.scene.abundance.into(),
@@ -288,13 +276,11 @@ pub fn fit(
         seed,
         ..UnmixingConfig::new(task.endmembers)
     };
-    let every = settings.options.checkpoint_every.map_or(config.method.save_every(), NonZeroU64::get);
-    let policy = Policy { save_every: every, ..Policy::default() };
     let mut unmixing = Unmixing::new(config).on(device, casting.clone());
     if let Some(library) = &task.library {
         unmixing = unmixing.with_library(library.clone());
     }
-    Ok(unmixing.fit(&task.scene.cube, run, &policy)?)
+    Ok(unmixing.fit(&task.scene.cube, run, &settings.options.saving())?)
 }
 
 /// Brings the endmembers into the order of the truth, and measures them.

@@ -10,8 +10,8 @@ use burn::{
 };
 use cupel_train::{
     Advance, Casting, Checkpoint, Clip, Context, EarlyStopping, Fit, Goal, History, Lbfgs, LbfgsSettings, Loss,
-    LossScaler, Metrics, Next, NotFinite, Optimizer, Outcome, PerformanceMonitor, Policy, Position, Progress, Result,
-    Run, Schedule, StageConfig, Stamp, Trainer, TrainerConfig, Watch,
+    LossScaler, Metrics, Next, NotFinite, Optimizer, PerformanceMonitor, Policy, Position, Progress, Result, Run,
+    Schedule, StageConfig, Stamp, Trainer, TrainerConfig, Watch,
     checks::{self, Subject, weights},
     fingerprint,
 };
@@ -410,7 +410,12 @@ fn another_architecture_is_refused_with_every_difference() {
 fn an_optimiser_that_would_not_find_its_parameters_is_refused() {
     let _one = checks::exclusive();
     let folder = tempfile::tempdir().unwrap();
-    let stamp = || Stamp { at: Position { update: 1, ..Position::default() }, fingerprint: "x".into(), done: None };
+    let stamp = || Stamp {
+        at: Position { update: 1, ..Position::default() },
+        fingerprint: "x".into(),
+        done: None,
+        seconds: 0.0,
+    };
     let mut first = checks::trainer(&Convolutional, &device());
     first.advance(Position::default()).unwrap();
     let whole = Checkpoint::write(&folder.path().join("whole"), stamp(), |set| first.save(set)).unwrap();
@@ -441,7 +446,7 @@ fn weights_that_are_no_numbers_are_never_saved() {
     let config = TrainerConfig::default();
     let fit = ImageFit { data: Images::new(), seed: 5 };
     let trainer = Trainer::new(fit, model, config, Casting::f32(), &device()).unwrap();
-    let stamp = Stamp { at: Position::default(), fingerprint: "x".into(), done: None };
+    let stamp = Stamp { at: Position::default(), fingerprint: "x".into(), done: None, seconds: 0.0 };
     let error = Checkpoint::write(folder.path(), stamp, |set| trainer.save(set)).unwrap_err().to_string();
     assert!(error.contains("`head.weight` is not finite"), "{error}");
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -506,8 +511,8 @@ fn valley() -> Lbfgs<Valley> {
 fn lbfgs_finds_the_bottom_of_a_narrow_valley_and_resumes_exactly() {
     let _one = checks::exclusive();
     let mut whole = valley();
-    let outcome = Run::in_memory().drive(&mut whole, &Policy::default()).unwrap();
-    assert_eq!(outcome, Outcome::Finished { reason: "converged".into() });
+    let driven = Run::in_memory().drive(&mut whole, &Policy::default()).unwrap();
+    assert_eq!(driven.reason, "converged");
     assert!(floats(&whole.model()).iter().all(|x| (x - 1.0).abs() < 1e-2), "{:?}", floats(&whole.model()));
     let folder = tempfile::tempdir().unwrap();
     let mut run = Run::create(folder.path(), &LbfgsSettings::default(), true).unwrap();
@@ -519,7 +524,7 @@ fn lbfgs_finds_the_bottom_of_a_narrow_valley_and_resumes_exactly() {
         first.advance(at).unwrap();
         at = first.next(at);
     }
-    let stamp = Stamp { at, fingerprint: "x".into(), done: None };
+    let stamp = Stamp { at, fingerprint: "x".into(), done: None, seconds: 0.0 };
     let set = Checkpoint::write(&folder.path().join("sets"), stamp, |set| first.save(set)).unwrap();
     let mut second = Lbfgs::new(Valley, valley().model().train(), settings, &device()).unwrap();
     second.load(set.reader()).unwrap();

@@ -29,7 +29,7 @@ fn store() {
         at = trainer.next(at);
     }
     let root = stored(env!("CARGO_PKG_VERSION"));
-    let stamp = cupel_train::Stamp { at, fingerprint: "stored".into(), done: None };
+    let stamp = cupel_train::Stamp { at, fingerprint: "stored".into(), done: None, seconds: 0.0 };
     Checkpoint::write(&root, stamp, |set| trainer.save(set)).unwrap();
 }
 

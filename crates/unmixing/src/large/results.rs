@@ -4,7 +4,7 @@ use std::{path::Path, time::Instant};
 
 use cupel_data::{Array, Values, write_npy};
 use cupel_report::{Cell, ColorMap, HeatMap, LineChart, MapPanel, Story, Table, write_report};
-use cupel_train::{Outcome, Policy, Run};
+use cupel_train::{Policy, Run};
 
 use super::{AbundancePass, LargeScene, Survey};
 use crate::{
@@ -27,18 +27,6 @@ pub struct Streamed {
     pub pixels: usize,
 }
 
-/// How unmixing a large scene ended.
-#[derive(Debug)]
-pub enum StreamedEnding {
-    /// With everything written.
-    Done(Box<Streamed>),
-    /// By a signal, after the state was saved.
-    Stopped {
-        /// Its number.
-        signal: i32,
-    },
-}
-
 impl LargeScene {
     /// Unmixes the scene within `run` and writes abundances, brightness and errors into `dir` as ENVI images, and spectra,
     /// figures and a report beside them. Without a number of endmembers one is suggested, of at most `most`.
@@ -55,12 +43,10 @@ impl LargeScene {
         run: &mut Run,
         policy: &Policy,
         dir: &Path,
-    ) -> Result<StreamedEnding> {
+    ) -> Result<Streamed> {
         let started = Instant::now();
         let mut survey = Survey::new(self, config.seed);
-        if let Outcome::Stopped { signal } = run.drive(&mut survey, policy)? {
-            return Ok(StreamedEnding::Stopped { signal });
-        }
+        run.drive(&mut survey, policy)?;
         let (sample, scale, usable) = (survey.pixels()?, survey.scale(), survey.usable());
         drop(survey);
         let suggestion = match endmembers {
@@ -71,11 +57,7 @@ impl LargeScene {
         let config = UnmixingConfig { endmembers: count, ..config };
         let UnmixingConfig { method, restarts, seed, .. } = config;
         let mut extraction = Extraction::new(&sample, ExtractionConfig { method, endmembers: count, restarts, seed })?;
-        // One candidate takes longer than many tiles.
-        let each = Policy { save_every: 1, ..*policy };
-        if let Outcome::Stopped { signal } = run.drive(&mut extraction, &each)? {
-            return Ok(StreamedEnding::Stopped { signal });
-        }
+        run.drive(&mut extraction, policy)?;
         let steps = extraction.made();
         let extracted = extraction.choose()?;
         drop(extraction);
@@ -83,9 +65,7 @@ impl LargeScene {
         let endmembers = extracted.endmembers.reordered(&order);
 
         let mut pass = AbundancePass::new(self, scale, &endmembers, config.abundance, &sample, dir)?;
-        if let Outcome::Stopped { signal } = run.drive(&mut pass, policy)? {
-            return Ok(StreamedEnding::Stopped { signal });
-        }
+        run.drive(&mut pass, policy)?;
         let agreement = truth.map(|truth| Agreement::of(&endmembers, truth)).transpose()?;
         let summary = Summary {
             method: method.name().into(),
@@ -104,7 +84,7 @@ impl LargeScene {
         let streamed = Streamed { config, endmembers: endmembers.scaled(&all), summary, suggestion, pixels: usable };
         pass.write_headers()?;
         self.write_report(&streamed, &endmembers, &pass, dir)?;
-        Ok(StreamedEnding::Done(Box::new(streamed)))
+        Ok(streamed)
     }
 
     /// The order of the truth where there is one, else the most abundant first.

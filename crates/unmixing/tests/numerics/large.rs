@@ -3,8 +3,8 @@
 use cupel_data::{Array, EnviHeader, Interleave, Stream, Values, open, write_envi_array};
 use cupel_train::{Advance, Policy, Position, Progress, Run, SetReader, SetWriter};
 use cupel_unmixing::{
-    AbundancePass, Abundances, Agreement, Convention, Endmembers, Error, LargeScene, Method, Pixels, Streamed,
-    StreamedEnding, Survey, UnmixingConfig, mix, patches, smooth_endmembers,
+    AbundancePass, Abundances, Agreement, Convention, Endmembers, Error, LargeScene, Method, Pixels, Streamed, Survey,
+    UnmixingConfig, mix, patches, smooth_endmembers,
 };
 use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
@@ -55,16 +55,13 @@ fn large(path: &Path, tile_rows: usize) -> LargeScene {
 
 fn unmix_within(large: &LargeScene, dir: &Path, truth: &Endmembers, run: &mut Run) -> Result<Streamed, Error> {
     let config = UnmixingConfig { method: Method::Vca, seed: SEED, ..UnmixingConfig::new(COUNT) };
-    match large.unmix(config, Some(COUNT), 12, Some(truth), run, &POLICY, dir)? {
-        StreamedEnding::Done(streamed) => Ok(*streamed),
-        StreamedEnding::Stopped { .. } => panic!("nobody stopped it"),
-    }
+    large.unmix(config, Some(COUNT), 12, Some(truth), run, &POLICY, dir)
 }
 
 const SEED: u64 = 5;
 
 /// Every third tile is lost by a kill.
-const POLICY: Policy = Policy { save_every: 3, keep: 2 };
+const POLICY: Policy = Policy { save_every: Some(3), keep: 2 };
 
 /// Work that fails after some advances, as if its process were killed.
 struct Dies<W> {
@@ -168,7 +165,7 @@ fn a_killed_run_goes_on_to_the_same_bits() {
     };
     let mut run = resumed();
     let mut survey = Survey::new(&large, SEED);
-    assert!(matches!(run.drive(&mut survey, &POLICY), Ok(cupel_train::Outcome::Finished { .. })));
+    run.drive(&mut survey, &POLICY).unwrap();
     let sample = survey.pixels().unwrap();
     let scale = survey.scale();
     assert_eq!(survey.usable(), expected.pixels);
@@ -179,9 +176,7 @@ fn a_killed_run_goes_on_to_the_same_bits() {
         fs::create_dir_all(dir).unwrap();
         AbundancePass::new(&large, scale, &endmembers, Convention::Rescaled, &sample, dir).unwrap()
     };
-    let finished = |run: &mut Run, work: &mut dyn Advance| {
-        matches!(run.drive(work, &POLICY), Ok(cupel_train::Outcome::Finished { .. }))
-    };
+    let finished = |run: &mut Run, work: &mut dyn Advance| run.drive(work, &POLICY).is_ok();
     let uninterrupted = folder.path().join("uninterrupted");
     let mut work = pass(&uninterrupted);
     assert!(finished(&mut Run::in_memory(), &mut work));

@@ -8,8 +8,8 @@ use cupel_train::{
     device,
 };
 use cupel_unmixing::{
-    Agreement, Cnnaeu, Convention, Deeptrans, Ending, Error, Extraction, ExtractionConfig, Image, LinearAutoencoder,
-    Method, Misicnet, Network, Unmixed, Unmixing, UnmixingConfig,
+    Agreement, Cnnaeu, Convention, Deeptrans, Error, Extraction, ExtractionConfig, Image, LinearAutoencoder, Method,
+    Misicnet, Network, Unmixed, Unmixing, UnmixingConfig,
 };
 
 use super::samples::{Known, image, with_threads};
@@ -68,10 +68,7 @@ fn cube(image: &Image) -> Cube<f32> {
 
 fn unmix(image: &Image, config: UnmixingConfig, run: &mut Run) -> cupel_unmixing::Result<Unmixed> {
     let unmixing = Unmixing::new(config).on(&cpu(), Casting::f32());
-    match unmixing.fit(&cube(image), run, &Policy { save_every: 1, ..Policy::default() })? {
-        Ending::Unmixed(unmixed) => Ok(*unmixed),
-        Ending::Stopped { .. } => panic!("nobody asked to stop"),
-    }
+    unmixing.fit(&cube(image), run, &Policy { save_every: Some(1), ..Policy::default() })
 }
 
 fn config(method: Method, endmembers: usize, steps: Option<u64>) -> UnmixingConfig {

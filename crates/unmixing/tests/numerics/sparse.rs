@@ -84,7 +84,7 @@ fn a_larger_norm_leaves_fewer_spectra() {
 }
 
 fn complete(work: &mut Sunsal) -> (Endmembers, Abundances) {
-    let _ = Run::in_memory().drive(work, &Policy::default()).unwrap();
+    Run::in_memory().drive(work, &Policy::default()).unwrap();
     work.finish().unwrap()
 }
 
@@ -156,12 +156,13 @@ fn a_stopped_run_goes_on_to_the_same_bits() {
             let folder = tempfile::tempdir().unwrap();
             let dir = folder.path().join("run");
             let mut cut = Until(work(), stop);
-            let ended = Run::create(&dir, &settings, false).unwrap().drive(&mut cut, &Policy::default());
+            let each = Policy { save_every: Some(1), ..Policy::default() };
+            let ended = Run::create(&dir, &settings, false).unwrap().drive(&mut cut, &each);
             if let Err(error) = ended {
                 assert_eq!(error.to_string(), CUT_OFF);
             }
             let mut again = work();
-            let _ = Run::resume(&dir, &settings, true).unwrap().drive(&mut again, &Policy::default()).unwrap();
+            Run::resume(&dir, &settings, true).unwrap().drive(&mut again, &Policy::default()).unwrap();
             assert!(again.finish().unwrap() == whole, "cut off after {stop}");
         }
     }
