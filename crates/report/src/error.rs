@@ -128,6 +128,26 @@ pub enum Error {
         source: serde_json::Error,
     },
 
+    /// A figure, table or file of a report has a name that cannot be.
+    #[error("{kind} \"{name}\" of the report: the name {problem}")]
+    Name {
+        /// Figure, table or file.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+
+    /// What a figure shows could not be computed.
+    #[error("cannot draw the figure \"{name}\": {source}")]
+    Drawing {
+        /// Name of the figure.
+        name: String,
+        /// The error of whoever draws it.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     /// A story was written by a newer version.
     #[error(
         "{} has format {got}, this version reads formats up to {known}; use a newer cupel or remove the file",

@@ -119,6 +119,10 @@ impl Figure {
         crate::write(&crate::with_ending(stem, "png"), &self.to_png()?)
     }
 
+    pub(crate) fn has_picture(&self) -> bool {
+        self.elements.iter().any(|element| matches!(element, Element::Picture { .. }))
+    }
+
     pub(crate) fn line(&mut self, points: Vec<[f64; 2]>, stroke: Stroke) {
         self.elements.push(Element::Shape(Shape { points, closed: false, fill: None, stroke: Some(stroke) }));
     }

@@ -81,13 +81,20 @@ impl<'a> HeatMap<'a> {
         self.panel.save(stem)
     }
 
-    /// Writes a PNG without frame, title or bar: one pixel is exactly one sample.
+    /// The bytes of a PNG without frame, title or bar: one pixel is exactly one sample.
+    ///
+    /// # Errors
+    /// As [`HeatMap::figure`].
+    pub fn pixels(&self) -> Result<Vec<u8>> {
+        self.panel.picture(0)?.to_png(self.panel.map_title(0))
+    }
+
+    /// Writes [`HeatMap::pixels`] to a file.
     ///
     /// # Errors
     /// As [`HeatMap::figure`], and when the file cannot be written.
     pub fn save_pixels(&self, path: impl AsRef<Path>) -> Result<()> {
-        let bytes = self.panel.picture(0)?.to_png(self.panel.map_title(0))?;
-        crate::write(path.as_ref(), &bytes)
+        crate::write(path.as_ref(), &self.pixels()?)
     }
 
     fn with(self, change: impl FnOnce(MapPanel<'a>) -> MapPanel<'a>) -> Self {

@@ -2,7 +2,7 @@
 //!
 //! * [`HeatMap`], [`MapPanel`] and [`LineChart`] draw figures as SVG and PNG, with an embedded font and no help from the system.
 //! * [`Table`] writes the same numbers as CSV, LaTeX and HTML.
-//! * [`Story`] is what a run has to tell: paragraphs, figures and tables; it is saved into the run folder as `report.json`.
+//! * [`Report`] collects what a run has to show, and saves it: figures, tables, numbers, and a [`Story`] of it all.
 //! * [`write_report`] turns a run folder into one `report.html` that needs nothing else, [`compare_runs`] sets several side by side.
 //!
 //! The same input gives the same bytes.
@@ -28,6 +28,7 @@ mod picture;
 #[cfg(test)]
 mod pixels;
 mod raster;
+mod report;
 mod scale;
 mod story;
 mod svg;
@@ -43,6 +44,7 @@ pub use heat_map::HeatMap;
 pub use line_chart::LineChart;
 pub use map_panel::MapPanel;
 pub use page::write_report;
+pub use report::{Report, file_name};
 pub use story::{Citation, Exhibit, Story};
 pub use table::{Cell, Table};
 
@@ -54,6 +56,14 @@ fn write(path: &Path, bytes: &[u8]) -> Result<()> {
         std::fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
     }
     Ok(cupel_data::write_atomic(path, |file| file.write_all(bytes).map_err(cupel_data::Error::io("write", path)))?)
+}
+
+/// A value as the bytes of a JSON file.
+fn json(path: &Path, value: &impl serde::Serialize) -> Result<Vec<u8>> {
+    let mut bytes =
+        serde_json::to_vec_pretty(value).map_err(|source| Error::Json { path: path.to_path_buf(), source })?;
+    bytes.push(b'\n');
+    Ok(bytes)
 }
 
 /// `stem` with an ending added, never replacing one: `spectra_0.5` becomes `spectra_0.5.svg`.

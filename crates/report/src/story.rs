@@ -137,9 +137,7 @@ impl Story {
             crate::folder::inside(run_dir, &exhibit.file)?;
         }
         let path = run_dir.join(FILE);
-        let mut bytes = serde_json::to_vec_pretty(self).map_err(|source| Error::Json { path: path.clone(), source })?;
-        bytes.push(b'\n');
-        crate::write(&path, &bytes)
+        crate::write(&path, &crate::json(&path, self)?)
     }
 
     /// Reads the story of a run folder; `None` where there is none.
