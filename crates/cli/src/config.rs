@@ -1,186 +1,211 @@
-//! `--config FILE`: the settings of a file become flags, placed before those of the user.
+//! `--config FILE`: the settings of a file become flags beside those of the user, which win.
 //!
-//! So every setting is an option of the command, is checked by the parser that checks the option, and is described by
-//! `--help`. Keys in sections are joined with a dash: `[edaa]` `restarts = 10` is `--edaa-restarts 10`. A flag on the
-//! command line replaces the setting of the same name. Paths are taken from the folder where the command runs.
+//! So every setting is an option of the command, is checked by the parser that checks the option, and is described by `--help`. A key is the
+//! name of a flag, with dashes or underscores; it stands at the top, or in the section that is its heading in `--help`, and a science may
+//! declare [`Alias`]es for the keys of older files. Paths are taken from the folder where the command runs.
 
 use std::{
     collections::BTreeMap,
     error::Error,
-    ffi::{OsStr, OsString},
+    ffi::OsString,
     path::{Path, PathBuf},
 };
 
 use anyhow::{Result, bail};
 use clap::{
-    Arg, ArgAction, Command,
+    Arg, ArgAction, ArgMatches, Command,
     error::{ContextKind, ContextValue, ErrorKind},
+    parser::ValueSource,
 };
+use cupel::data::nearest_name;
 
 use crate::config_file::{self, Setting, Value};
+
+/// A key of older settings files, `network.use_amp`, and the flag that it stands for, `use-amp`.
+pub type Alias = (&'static str, &'static str);
+
+/// The key that names the command a settings file belongs to.
+pub const COMMAND: &str = "command";
 
 /// The arguments with the settings of the file that they name, if they name one.
 ///
 /// # Errors
 /// When the file cannot be read or some setting is not one of the command; all such settings are named at once.
-pub fn layer(root: &mut Command, mut arguments: Vec<OsString>) -> Result<Vec<OsString>> {
+pub fn layer(root: &mut Command, mut arguments: Vec<OsString>, aliases: &[Alias]) -> Result<Vec<OsString>> {
     root.build();
-    let (command, start) = leaf(root, &arguments);
-    let given = Given::new(&arguments[start..]);
-    let Some(path) = given.config.as_deref().filter(|_| has_config(command)) else {
-        return Ok(arguments);
-    };
-    if given.help {
-        return Ok(arguments);
-    }
-    let flags = flags(command, path, config_file::read(path)?, &given)?;
+    let Leaf { name, command, start } = leaf(root, &arguments);
+    // What the user gave, whatever else is wrong or missing; a call for help ends here and is answered by the parser itself.
+    let relaxed = optional(command).ignore_errors(true);
+    let Ok(given) = relaxed.try_get_matches_from(&arguments[start..]) else { return Ok(arguments) };
+    let Some(path) = given.try_get_one::<PathBuf>("config").ok().flatten().cloned() else { return Ok(arguments) };
+    let file = Reader { command, alone: optional(command), name: &name, path: &path, aliases };
+    let (flags, positionals) = file.arguments(config_file::read(&path)?, &given)?;
     arguments.splice(start..start, flags);
+    if !positionals.is_empty() && !arguments.iter().any(|argument| argument == "--") {
+        arguments.push("--".into());
+    }
+    arguments.extend(positionals);
     Ok(arguments)
 }
 
-/// What the user gave after the command's name.
-struct Given {
-    config: Option<PathBuf>,
-    names: Vec<String>,
-    help: bool,
+/// The command that the words at the front name.
+pub struct Leaf<'a> {
+    /// `unmix run`.
+    pub name: String,
+    /// The command itself.
+    pub command: &'a Command,
+    /// Where its own arguments start.
+    start: usize,
 }
 
-impl Given {
-    fn new(arguments: &[OsString]) -> Self {
-        let mut given = Self { config: None, names: Vec::new(), help: false };
-        let mut arguments =
-            arguments.iter().map(OsString::as_os_str).take_while(|argument| *argument != "--").peekable();
-        while let Some(argument) = arguments.next() {
-            if let Some(path) = strip_prefix(argument, "--config=") {
-                given.config = Some(path);
-            } else if argument == "--config" {
-                given.config = arguments.peek().map(PathBuf::from);
+/// Finds the command that `arguments` name.
+pub fn leaf<'a>(root: &'a Command, arguments: &[OsString]) -> Leaf<'a> {
+    let mut leaf = Leaf { name: String::new(), command: root, start: 1.min(arguments.len()) };
+    while let Some(inner) = arguments.get(leaf.start).and_then(|word| leaf.command.find_subcommand(word)) {
+        let space = if leaf.name.is_empty() { "" } else { " " };
+        leaf = Leaf { name: format!("{}{space}{}", leaf.name, inner.get_name()), command: inner, start: leaf.start + 1 };
+    }
+    leaf
+}
+
+/// The section that an argument stands in: its heading in `--help`.
+pub fn section(argument: &Arg) -> Option<String> {
+    argument.get_help_heading().map(|heading| heading.to_lowercase().replace(' ', "-"))
+}
+
+/// The arguments that a settings file can hold; a file does not name another file, nor ask for itself to be printed.
+pub fn is_setting(argument: &Arg) -> bool {
+    let asks = matches!(
+        argument.get_action(),
+        ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
+    );
+    !asks && !["config", "print_config"].contains(&argument.get_id().as_str())
+}
+
+/// The name of an argument in settings files: its flag, or what a positional argument is called.
+pub fn key(argument: &Arg) -> String {
+    argument.get_long().map_or_else(|| argument.get_id().as_str().replace('_', "-"), str::to_owned)
+}
+
+fn optional(command: &Command) -> Command {
+    command.clone().no_binary_name(true).mut_args(|argument| argument.required(false))
+}
+
+/// A settings file, read for one command.
+struct Reader<'a> {
+    command: &'a Command,
+    /// The command with every argument optional, on which settings are tried.
+    alone: Command,
+    name: &'a str,
+    path: &'a Path,
+    aliases: &'a [Alias],
+}
+
+impl Reader<'_> {
+    /// The settings as flags and as positional arguments, less those that the user gave himself.
+    fn arguments(&self, settings: Vec<Setting>, given: &ArgMatches) -> Result<(Vec<OsString>, Vec<OsString>)> {
+        let (mut flags, mut positionals, mut problems) = (Vec::new(), BTreeMap::new(), Vec::new());
+        let mut seen: BTreeMap<String, u64> = BTreeMap::new();
+        for setting in settings {
+            let line = setting.line;
+            if setting.key == COMMAND {
+                match &setting.value {
+                    Value::Text(name) if name == self.name => {}
+                    _ => problems.push(format!("line {line}: these are not settings of `{}`", self.name)),
+                }
+                continue;
             }
-            given.help |= argument == "--help" || argument == "-h";
-            if let Some(name) = argument.to_string_lossy().strip_prefix("--") {
-                given.names.push(name.split('=').next().unwrap_or(name).to_owned());
+            let checked = self.argument(&setting.key).and_then(|argument| {
+                if let Some(before) = seen.insert(key(argument), line) {
+                    return Err(format!("`{}` is already set on line {before}", setting.key));
+                }
+                Ok((argument, self.words(argument, &setting)?))
+            });
+            match checked {
+                Err(problem) => problems.push(format!("line {line}: {problem}")),
+                Ok((argument, _))
+                    if given.value_source(argument.get_id().as_str()) == Some(ValueSource::CommandLine) => {}
+                Ok((argument, words)) => match argument.get_index() {
+                    None => flags.extend(words),
+                    Some(index) => drop(positionals.insert(index, words)),
+                },
             }
         }
-        given
+        match problems.as_slice() {
+            [] => Ok((flags, positionals.into_values().flatten().collect())),
+            [problem] => bail!("{}, {problem}", self.path.display()),
+            _ => bail!("{}:\n  {}", self.path.display(), problems.join("\n  ")),
+        }
     }
-}
 
-/// A path may hold bytes that are not UTF-8, so the prefix is taken off the raw bytes.
-fn strip_prefix(argument: &OsStr, prefix: &str) -> Option<PathBuf> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::ffi::OsStrExt;
-        let rest = argument.as_bytes().strip_prefix(prefix.as_bytes())?;
-        Some(PathBuf::from(OsStr::from_bytes(rest)))
-    }
-    #[cfg(not(unix))]
-    {
-        argument.to_str()?.strip_prefix(prefix).map(PathBuf::from)
-    }
-}
-
-/// The command that the words at the front name, and where its own arguments start.
-fn leaf<'a>(root: &'a Command, arguments: &[OsString]) -> (&'a Command, usize) {
-    let mut command = root;
-    let mut start = 1.min(arguments.len());
-    while let Some(inner) = arguments.get(start).and_then(|word| command.find_subcommand(word)) {
-        command = inner;
-        start += 1;
-    }
-    (command, start)
-}
-
-fn has_config(command: &Command) -> bool {
-    command.get_arguments().any(|argument| argument.get_long() == Some("config"))
-}
-
-/// The settings as flags, less those that the user gave himself.
-fn flags(command: &Command, path: &Path, settings: Vec<Setting>, given: &Given) -> Result<Vec<OsString>> {
-    let alone = command.clone().no_binary_name(true).mut_args(|argument| argument.required(false));
-    let mut flags = Vec::new();
-    let mut problems = Vec::new();
-    let mut seen = BTreeMap::new();
-    for Setting { key, value, line } in settings {
-        let name = key.replace(['.', '_'], "-");
-        let checked = match seen.insert(name.clone(), line) {
-            Some(before) => Err(format!("`{key}` is already set on line {before}")),
-            None => tokens(&alone, &key, &name, &value),
+    /// The argument that a key `section.name` stands for.
+    fn argument(&self, asked: &str) -> Result<&Arg, String> {
+        let dashed = asked.replace('_', "-");
+        let dashed = match self.aliases.iter().find(|(alias, _)| alias.replace('_', "-") == dashed) {
+            Some((_, flag)) => (*flag).to_owned(),
+            None => dashed,
         };
-        match checked {
-            Ok(_) if given.names.contains(&name) => {}
-            Ok(tokens) => flags.extend(tokens.into_iter().map(OsString::from)),
-            Err(problem) => problems.push(format!("line {line}: {problem}")),
+        let settings = || self.command.get_arguments().filter(|argument| is_setting(argument));
+        let joined = dashed.replace('.', "-");
+        if let Some(argument) = settings().find(|argument| key(argument) == joined) {
+            return Ok(argument);
         }
-    }
-    match problems.as_slice() {
-        [] => Ok(flags),
-        [problem] => bail!("{}, {problem}", path.display()),
-        _ => bail!("{}:\n  {}", path.display(), problems.join("\n  ")),
-    }
-}
-
-/// One setting as flags, tried on the parser of the command; the error says what is wrong with it.
-fn tokens(alone: &Command, key: &str, name: &str, value: &Value) -> Result<Vec<String>, String> {
-    let Some(argument) = alone.get_arguments().find(|argument| is_setting(argument, name)) else {
-        return Err(unknown(alone, key, name));
-    };
-    let switch = matches!(argument.get_action(), ArgAction::SetTrue);
-    let tokens = match value {
-        Value::Switch(true) if switch => vec![format!("--{name}")],
-        Value::Switch(false) if switch => Vec::new(),
-        _ if switch => return Err(format!("`{key}` takes true or false")),
-        Value::Switch(value) => vec![format!("--{name}={value}")],
-        Value::Text(text) => vec![format!("--{name}={text}")],
-        Value::List(items) => items.iter().map(|item| format!("--{name}={item}")).collect(),
-        Value::Unusable => {
-            return Err(format!("`{key}` takes a number, a text, true, false, or a list of them"));
+        let (sections, name) = dashed.rsplit_once('.').unwrap_or(("", &dashed));
+        let wanted = sections.replace('.', "-");
+        let sits = |argument: &&Arg| section(argument).is_some_and(|own| own == wanted);
+        if let Some(argument) = settings().find(|argument| key(argument) == name && sits(argument)) {
+            return Ok(argument);
         }
-    };
-    match alone.clone().try_get_matches_from(&tokens) {
-        Ok(_) => Ok(tokens),
-        Err(error) => match error.kind() {
-            ErrorKind::InvalidValue | ErrorKind::ValueValidation => Err(invalid(key, &error)),
-            ErrorKind::ArgumentConflict => Err(format!("`{key}` takes one value, not a list")),
-            _ => Ok(tokens), // it misses another option, which the command line may still bring
-        },
-    }
-}
-
-/// `--config` itself is none: a file does not name another file.
-fn is_setting(argument: &Arg, name: &str) -> bool {
-    argument.get_long() == Some(name)
-        && name != "config"
-        && !matches!(
-            argument.get_action(),
-            ArgAction::Help | ArgAction::HelpShort | ArgAction::HelpLong | ArgAction::Version
-        )
-}
-
-fn unknown(alone: &Command, key: &str, name: &str) -> String {
-    // The parser knows which option is meant when it meets a misspelt one.
-    let suggestion = alone
-        .clone()
-        .try_get_matches_from([format!("--{name}")])
-        .err()
-        .and_then(|error| match error.get(ContextKind::SuggestedArg) {
-            Some(ContextValue::String(flag)) => Some(flag.trim_start_matches('-').to_owned()),
-            _ => None,
+        let mut known: Vec<String> = settings().map(key).collect();
+        known.sort_unstable();
+        let near = nearest_name(&joined, known.iter().map(String::as_str)).or_else(|| {
+            // a section may be any; the name alone is what someone misspelt
+            nearest_name(name, known.iter().map(String::as_str))
+        });
+        Err(match near {
+            Some(near) if near == name => {
+                let own = settings().find(|argument| key(argument) == near).and_then(section);
+                let place = own.map_or_else(|| "at the top".to_owned(), |own| format!("in the section `{own}`"));
+                format!("unknown setting `{asked}`; `{near}` stands {place}, or at the top")
+            }
+            Some(near) => format!("unknown setting `{asked}`; did you mean `{near}`?"),
+            None => format!("unknown setting `{asked}`; this command knows {}", known.join(", ")),
         })
-        .filter(|suggested| alone.get_arguments().any(|argument| is_setting(argument, suggested)));
-    match suggestion {
-        Some(suggestion) => format!("unknown setting `{key}`; did you mean `{suggestion}`?"),
-        None => {
-            let mut names: Vec<_> = alone
-                .get_arguments()
-                .filter_map(|argument| argument.get_long().filter(|name| is_setting(argument, name)))
-                .collect();
-            names.sort_unstable();
-            format!("unknown setting `{key}`; this command knows {}", names.join(", "))
+    }
+
+    /// One setting as words of the command line, tried on the parser of the command; the error says what is wrong with it.
+    fn words(&self, argument: &Arg, Setting { key: asked, value, .. }: &Setting) -> Result<Vec<OsString>, String> {
+        let switch = matches!(argument.get_action(), ArgAction::SetTrue);
+        let name = key(argument);
+        let word = |text: &str| match argument.get_index() {
+            None => format!("--{name}={text}"),
+            Some(_) => text.to_owned(),
+        };
+        let words = match value {
+            Value::Switch(true) if switch => vec![format!("--{name}")],
+            Value::Switch(false) if switch => Vec::new(),
+            _ if switch => return Err(format!("`{asked}` takes true or false")),
+            Value::Switch(value) => vec![word(&value.to_string())],
+            Value::Text(text) => vec![word(text)],
+            Value::List(items) => items.iter().map(|item| word(item)).collect(),
+            Value::Unusable => {
+                return Err(format!("`{asked}` takes a number, a text, true, false, or a list of them"));
+            }
+        };
+        let dashes = argument.get_index().map(|_| "--".to_owned());
+        match self.alone.clone().try_get_matches_from(dashes.iter().chain(&words)) {
+            Ok(_) => {}
+            Err(error) => match error.kind() {
+                ErrorKind::InvalidValue | ErrorKind::ValueValidation => return Err(invalid(asked, &error)),
+                ErrorKind::ArgumentConflict => return Err(format!("`{asked}` takes one value, not a list")),
+                _ => {} // it misses another option, which the command line may still bring
+            },
         }
+        Ok(words.into_iter().map(OsString::from).collect())
     }
 }
 
-fn invalid(key: &str, error: &clap::Error) -> String {
+fn invalid(asked: &str, error: &clap::Error) -> String {
     let given = match error.get(ContextKind::InvalidValue) {
         Some(ContextValue::String(value)) => value.as_str(),
         _ => "",
@@ -190,7 +215,7 @@ fn invalid(key: &str, error: &clap::Error) -> String {
         (None, Some(ContextValue::Strings(valid))) => format!("it takes {}", valid.join(", ")),
         _ => "it takes another kind of value".to_owned(),
     };
-    format!("`{key}` cannot be \"{given}\": {reason}")
+    format!("`{asked}` cannot be \"{given}\": {reason}")
 }
 
 #[cfg(test)]
@@ -200,6 +225,7 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     use super::*;
+    use crate::shared::{Output, RunFolder, Seed};
 
     /// A command as the others are built.
     #[derive(Parser, Debug)]
@@ -212,9 +238,14 @@ mod tests {
     enum Commands {
         Go {
             file: PathBuf,
+            target: Option<PathBuf>,
             #[command(flatten)]
-            options: Box<crate::options::Options>,
-            #[arg(long, value_delimiter = ',')]
+            seed: Seed,
+            #[command(flatten)]
+            run: Box<RunFolder>,
+            #[command(flatten)]
+            output: Output,
+            #[arg(long, value_delimiter = ',', help_heading = "Model params")]
             methods: Vec<String>,
             #[arg(long, default_value_t = 3)]
             edaa_restarts: u32,
@@ -227,7 +258,7 @@ mod tests {
         fs::write(&path, settings)?;
         let mut arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
         arguments.extend(["--config".into(), path.into_os_string()]);
-        let arguments = layer(&mut Example::command(), arguments)?;
+        let arguments = layer(&mut Example::command(), arguments, &[("old.number_of_runs", "edaa-restarts")])?;
         Ok(Example::try_parse_from(arguments)?.command)
     }
 
@@ -239,16 +270,49 @@ mod tests {
     fn flags_win_over_the_file_and_the_file_over_the_defaults() {
         let settings =
             "seed = 7\ndry_run = true\nforce = false\nmethods = [\"edaa\", \"vca\"]\n[edaa]\nrestarts = 10\n";
-        let Commands::Go { options, methods, edaa_restarts, .. } =
+        let Commands::Go { seed, run, methods, edaa_restarts, .. } =
             parse(settings, &["cupel", "go", "scene.mat"]).unwrap();
-        assert_eq!((options.seed, options.dry_run, options.force, edaa_restarts), (7, true, false, 10));
+        let writing = &run.out.writing;
+        assert_eq!((seed.seed, writing.dry_run, writing.force, edaa_restarts), (7, true, false, 10));
         assert_eq!(methods, ["edaa", "vca"]);
-        assert_eq!(options.device, "auto");
 
         let line = ["cupel", "go", "scene.mat", "--seed=8", "--methods", "spa", "--edaa-restarts", "2"];
-        let Commands::Go { options, methods, edaa_restarts, .. } = parse(settings, &line).unwrap();
-        assert_eq!((options.seed, edaa_restarts), (8, 2));
+        let Commands::Go { seed, methods, edaa_restarts, .. } = parse(settings, &line).unwrap();
+        assert_eq!((seed.seed, edaa_restarts), (8, 2));
         assert_eq!(methods, ["spa"]);
+    }
+
+    #[test]
+    fn keys_stand_in_the_sections_of_the_help_and_older_names_are_known() {
+        let settings = "command = \"go\"\n[computing]\nseed = 7\n[model_params]\nmethods = [\"vca\"]\n[old]\nnumber-of-runs = 4\n";
+        let Commands::Go { seed, methods, edaa_restarts, .. } =
+            parse(settings, &["cupel", "go", "scene.mat"]).unwrap();
+        assert_eq!((seed.seed, methods.as_slice(), edaa_restarts), (7, &["vca".to_owned()][..], 4));
+        assert!(refused("[results]\nseed = 1\n").contains("line 2: unknown setting `results.seed`; `seed` stands in the section `computing`"));
+        assert!(refused("command = \"stay\"\n").contains("line 1: these are not settings of `go`"));
+    }
+
+    #[test]
+    fn positional_arguments_come_from_the_file_too_in_their_order() {
+        let settings = "file = \"a\"\ntarget = \"-b\"\n";
+        for (line, expected) in [
+            (&["cupel", "go"][..], ["a", "-b"]),
+            (&["cupel", "go", "c"], ["c", "-b"]),
+            (&["cupel", "go", "--", "c"], ["c", "-b"]),
+            (&["cupel", "go", "c", "d"], ["c", "d"]),
+        ] {
+            // `--config` stands at the end, where `--` would hide it
+            let mut line = line.to_vec();
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("settings.toml");
+            fs::write(&path, settings).unwrap();
+            let config = format!("--config={}", path.display());
+            line.insert(2, &config);
+            let arguments = line.iter().map(OsString::from).collect();
+            let arguments = layer(&mut Example::command(), arguments, &[]).unwrap();
+            let Commands::Go { file, target, .. } = Example::try_parse_from(arguments).unwrap().command;
+            assert_eq!([file, target.unwrap()].map(|path| path.display().to_string()), expected, "{line:?}");
+        }
     }
 
     #[test]
@@ -261,15 +325,14 @@ mod tests {
     #[test]
     fn a_key_like_no_other_brings_the_list() {
         let message = refused("zzz = 1\n");
-        assert!(message.contains("this command knows checkpoint-every, device"), "{message}");
-        assert!(!message.contains("config,"), "{message}");
+        assert!(message.contains("this command knows checkpoint-every, dry-run"), "{message}");
+        assert!(!message.contains("config"), "{message}");
     }
 
     #[test]
     fn values_are_checked_by_the_option() {
         assert!(refused("seed = \"many\"\n").contains("line 1: `seed` cannot be \"many\": invalid digit"));
-        assert!(refused("threads = 0\n").contains("`threads` cannot be \"0\""));
-        assert!(refused("precision = \"f8\"\n").contains("it takes auto, f32, bf16, fp16"));
+        assert!(refused("checkpoint-every = 0\n").contains("`checkpoint-every` cannot be \"0\""));
         assert!(refused("force = 1\n").contains("`force` takes true or false"));
         assert!(refused("seed = [1, 2]\n").contains("`seed` takes one value, not a list"));
         assert!(refused("dry_run = true\ndry-run = false\n").contains("`dry-run` is already set on line 1"));
@@ -281,12 +344,5 @@ mod tests {
     fn a_setting_that_the_line_overrides_is_checked_all_the_same() {
         let line = ["cupel", "go", "scene.mat", "--seed", "1"];
         assert!(parse("seed = \"many\"\n", &line).is_err());
-    }
-
-    #[test]
-    fn what_follows_two_dashes_is_no_flag() {
-        let given = Given::new(&["--config", "a.toml", "--", "--seed"].map(OsString::from));
-        assert_eq!(given.names, ["config"]);
-        assert_eq!(given.config.as_deref(), Some(Path::new("a.toml")));
     }
 }

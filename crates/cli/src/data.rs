@@ -5,12 +5,15 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use clap::{Args, Subcommand};
 use cupel::data::{Class, Dataset, ElementType, Variable, convert, open};
 use serde::Serialize;
 
-use crate::{Ending, options::Options, output::Output};
+use crate::{
+    Call, Command, Session,
+    shared::{Output, Shared, Writing},
+};
 
 /// Larger arrays are listed without the range of their numbers, which would mean reading them.
 const LARGEST_READ_VALUES: usize = 1 << 27;
@@ -19,7 +22,7 @@ const LONGEST_SHOWN: usize = 60;
 
 /// List and convert files: NPY, NPZ, MATLAB, HDF5, ENVI, FITS, TIFF, PNG, JPEG, CSV and its kin
 #[derive(Subcommand)]
-pub enum Command {
+pub enum Commands {
     Info(Info),
     Convert(Convert),
 }
@@ -31,7 +34,7 @@ pub struct Info {
     #[arg(value_name = "FILE")]
     file: PathBuf,
     #[command(flatten)]
-    options: Options,
+    output: Output,
 }
 
 /// Write the arrays of a file in the format that the ending of the target names
@@ -47,57 +50,72 @@ pub struct Convert {
     #[arg(long, value_name = "NAME")]
     variable: Option<String>,
     #[command(flatten)]
-    options: Options,
+    writing: Writing,
+    #[command(flatten)]
+    output: Output,
 }
 
-impl Command {
+impl Commands {
     /// Lists or converts.
-    pub fn run(self) -> Result<Ending> {
+    pub fn run(self, call: Call<'_>) -> Result<()> {
         match self {
-            Self::Info(arguments) => arguments.run(),
-            Self::Convert(arguments) => arguments.run(),
+            Self::Info(command) => call.run(command),
+            Self::Convert(command) => call.run(command),
         }
     }
 }
 
-impl Info {
-    fn run(self) -> Result<Ending> {
-        self.options.apply()?;
+impl Command for Info {
+    type Plan = Listing;
+    type Outcome = Listing;
+
+    fn shared(&self) -> Shared<'_> {
+        Shared::new(&self.output)
+    }
+
+    fn plan(&self, _: &Session) -> Result<Listing> {
+        Listing::of(&open(&self.file)?)
+    }
+
+    fn work(self, listing: Listing, _: &mut Session) -> Result<Listing> {
+        Ok(listing)
+    }
+}
+
+impl Command for Convert {
+    type Plan = Written;
+    type Outcome = Written;
+
+    fn shared(&self) -> Shared<'_> {
+        Shared::new(&self.output).writing(&self.writing)
+    }
+
+    fn plan(&self, session: &Session) -> Result<Written> {
+        session.may_write(&self.target)?;
         let dataset = open(&self.file)?;
-        Output::new(&self.options).result(&Listing::of(&dataset)?)?;
-        Ok(Ending::Done)
+        if let Some(name) = &self.variable {
+            dataset.variable(name)?;
+        }
+        Ok(Written { done: false, written: self.target.display().to_string() })
+    }
+
+    fn work(self, plan: Written, session: &mut Session) -> Result<Written> {
+        convert(&self.file, &self.target, self.variable.as_deref(), session.force())?;
+        Ok(Written { done: true, ..plan })
     }
 }
 
-impl Convert {
-    fn run(self) -> Result<Ending> {
-        self.options.apply()?;
-        let output = Output::new(&self.options);
-        if self.target.symlink_metadata().is_ok() && !self.options.force {
-            bail!("{} exists; replace it with --force or choose another name", self.target.display());
-        }
-        if self.options.dry_run {
-            let dataset = open(&self.file)?;
-            if let Some(name) = &self.variable {
-                dataset.variable(name)?;
-            }
-            output.note(format_args!("would write {}", self.target.display()));
-            return Ok(Ending::Done);
-        }
-        convert(&self.file, &self.target, self.variable.as_deref(), self.options.force)?;
-        output.result(&Written { written: self.target.display().to_string() })?;
-        Ok(Ending::Done)
-    }
-}
-
+/// What is written, or would be.
 #[derive(Serialize)]
-struct Written {
+pub struct Written {
+    #[serde(skip)]
+    done: bool,
     written: String,
 }
 
 /// What `info` says.
 #[derive(Serialize)]
-struct Listing {
+pub struct Listing {
     path: String,
     format: &'static str,
     variables: Vec<Row>,
@@ -180,7 +198,7 @@ fn shown(path: &Path) -> String {
 
 impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.written)
+        write!(f, "{}{}", if self.done { "" } else { "would write " }, self.written)
     }
 }
 

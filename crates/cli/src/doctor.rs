@@ -1,47 +1,63 @@
 //! `cupel doctor`: what this binary can compute on, and whether it does.
 
-use std::{env::consts, fmt, fs, thread};
+use std::{cell::Cell, env::consts, fmt, fs, thread};
 
 use anyhow::Result;
 use clap::Args;
-use cupel::train::device;
+use cupel::train::{self, device};
 use serde::Serialize;
 
-use crate::{Ending, options::Options, output::Output};
+use crate::{
+    Command, Session,
+    shared::{Output, Shared},
+};
 
 /// Say what this machine has, which compiled devices pass a real probe, and which one --device means
 #[derive(Args)]
 pub struct Arguments {
+    /// The device that has to work: auto, cpu, or a compiled device such as cuda:0 or wgpu:1
+    #[arg(long, value_name = "DEVICE", default_value = "auto")]
+    device: String,
+
     #[command(flatten)]
-    options: Options,
+    output: Output,
 }
 
-impl Arguments {
-    /// Probes every device, prints, and fails where the one asked for does not work.
-    pub fn run(self) -> Result<Ending> {
-        self.options.apply()?;
+impl Command for Arguments {
+    type Plan = Report;
+    type Outcome = Report;
+
+    fn shared(&self) -> Shared<'_> {
+        Shared::new(&self.output)
+    }
+
+    /// Probes every device, and fails where the one asked for does not work.
+    fn plan(&self, _: &Session) -> Result<Report> {
         let devices = device::doctor().into_iter().map(Device::from).collect();
-        let chosen = device::select(&self.options.device);
-        let report = Report {
-            machine: Machine::here(),
-            devices,
-            chosen: chosen
-                .as_ref()
-                .ok()
-                .map(|chosen| Chosen { name: chosen.name.clone(), reason: chosen.reason.clone() }),
-        };
-        Output::new(&self.options).result(&report)?;
-        chosen?;
-        Ok(Ending::Done)
+        let chosen = device::select(&self.device).map(|chosen| Chosen { name: chosen.name, reason: chosen.reason });
+        let (chosen, problem) = chosen.map_or_else(|problem| (None, Some(problem)), |chosen| (Some(chosen), None));
+        Ok(Report { machine: Machine::here(), devices, chosen, problem: Cell::new(problem) })
+    }
+
+    fn work(self, report: Report, _: &mut Session) -> Result<Report> {
+        Ok(report)
+    }
+
+    fn verdict(report: &Report) -> Result<()> {
+        report.problem.take().map_or(Ok(()), |problem| Err(problem.into()))
     }
 }
 
+/// What `doctor` prints.
 #[derive(Serialize)]
-struct Report {
+pub struct Report {
     #[serde(flatten)]
     machine: Machine,
     devices: Vec<Device>,
     chosen: Option<Chosen>,
+    /// Why none could be chosen.
+    #[serde(skip)]
+    problem: Cell<Option<train::Error>>,
 }
 
 /// The machine, as far as the operating system tells without asking for rights.

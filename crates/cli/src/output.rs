@@ -8,7 +8,7 @@ use std::{
 use anyhow::Result;
 use serde::Serialize;
 
-use crate::options::Options;
+use crate::shared;
 
 /// Where the words of a command go.
 ///
@@ -21,8 +21,13 @@ pub struct Output {
 
 impl Output {
     /// The streams as `--json` and `--quiet` want them.
-    pub fn new(options: &Options) -> Self {
-        Self { json: options.json, quiet: options.quiet }
+    pub fn new(output: &shared::Output) -> Self {
+        Self { json: output.json, quiet: output.quiet }
+    }
+
+    /// Whether nothing but errors is wanted.
+    pub fn is_quiet(self) -> bool {
+        self.quiet
     }
 
     /// A remark on standard error; `--quiet` silences it.
@@ -37,14 +42,13 @@ impl Output {
     /// # Errors
     /// When standard output cannot be written; a closed pipe is found again by [`is_closed_pipe`].
     pub fn result<T: Display + Serialize>(self, result: &T) -> Result<()> {
+        let text = match (self.json, self.quiet) {
+            (true, _) => serde_json::to_string(result)?,
+            (false, true) => return Ok(()),
+            (false, false) => result.to_string(),
+        };
         let mut stdout = io::stdout().lock();
-        if self.json {
-            serde_json::to_writer(&mut stdout, result)?;
-            writeln!(stdout)?;
-        } else {
-            let words = result.to_string();
-            writeln!(stdout, "{}", words.trim_end())?;
-        }
+        writeln!(stdout, "{}", text.trim_end())?;
         stdout.flush()?;
         Ok(())
     }

@@ -10,7 +10,10 @@ use clap::Args;
 use cupel::report::{compare_runs, write_report};
 use serde::Serialize;
 
-use crate::{Ending, options::Options, output::Output};
+use crate::{
+    Command, Session,
+    shared::{Out, Output, Shared},
+};
 
 /// Where the comparison of several runs goes unless --out says otherwise.
 const COMPARISON: &str = "comparison.html";
@@ -22,56 +25,58 @@ pub struct Arguments {
     #[arg(value_name = "RUN", required = true)]
     runs: Vec<PathBuf>,
     #[command(flatten)]
-    options: Options,
+    out: Out,
+
+    #[command(flatten)]
+    output: Output,
 }
 
-impl Arguments {
-    /// Writes the page.
-    pub fn run(self) -> Result<Ending> {
-        self.options.apply()?;
+impl Command for Arguments {
+    type Plan = Page;
+    type Outcome = Page;
+
+    fn shared(&self) -> Shared<'_> {
+        Shared::new(&self.output).out(&self.out)
+    }
+
+    fn plan(&self, session: &Session) -> Result<Page> {
         if let Some(missing) = self.runs.iter().find(|run| !run.is_dir()) {
             bail!("{}: this is not the folder of a run", missing.display());
         }
-        let output = Output::new(&self.options);
-        let page = self.page()?;
-        if self.options.dry_run {
-            output.note(format_args!("would write {}", page.display()));
-            return Ok(Ending::Done);
-        }
-        let page = match self.runs.as_slice() {
-            [run] => write_report(run)?,
-            runs => compare_runs(runs, page)?,
-        };
-        output.result(&Page { report: page.display().to_string() })?;
-        Ok(Ending::Done)
-    }
-
-    /// Where the page goes, if it may.
-    fn page(&self) -> Result<PathBuf> {
-        match (self.runs.as_slice(), &self.options.out) {
-            ([run], None) => Ok(run.join("report.html")), // made from the run, so it may be made again
+        let page = match (self.runs.as_slice(), session.out()) {
+            ([run], None) => run.join("report.html"), // made from the run, so it may be made again
             ([_], Some(out)) => bail!(
                 "--out {}: the report of one run goes into its folder; --out is for the comparison of several",
                 out.display()
             ),
             (_, out) => {
-                let page = out.as_deref().unwrap_or(Path::new(COMPARISON));
-                if page.exists() && !self.options.force {
-                    bail!("{} exists; replace it with --force or choose another --out", page.display());
-                }
-                Ok(page.to_path_buf())
+                let page = out.unwrap_or(Path::new(COMPARISON)).to_path_buf();
+                session.may_write(&page)?;
+                page
             }
-        }
+        };
+        Ok(Page { done: false, report: page.display().to_string() })
+    }
+
+    fn work(self, plan: Page, _: &mut Session) -> Result<Page> {
+        let page = match self.runs.as_slice() {
+            [run] => write_report(run)?,
+            runs => compare_runs(runs, plan.report)?,
+        };
+        Ok(Page { done: true, report: page.display().to_string() })
     }
 }
 
+/// The page that is written, or would be.
 #[derive(Serialize)]
-struct Page {
+pub struct Page {
+    #[serde(skip)]
+    done: bool,
     report: String,
 }
 
 impl fmt::Display for Page {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.report)
+        write!(f, "{}{}", if self.done { "" } else { "would write " }, self.report)
     }
 }

@@ -1,12 +1,19 @@
 //! `cupel serve`: this machine's device for another machine.
 
-use std::net::{IpAddr, TcpListener};
+use std::{
+    fmt,
+    net::{IpAddr, TcpListener},
+};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use cupel::train::{device, remote};
+use cupel::train::remote;
+use serde::Serialize;
 
-use crate::{Ending, options::Options, output::Output};
+use crate::{
+    Command, Session,
+    shared::{Device, Output, Shared},
+};
 
 /// Serve the device of this machine; others use it as --device remote:ws://HOST:PORT
 #[derive(Args)]
@@ -20,22 +27,49 @@ pub struct Arguments {
     port: u16,
 
     #[command(flatten)]
-    options: Options,
+    device: Device,
+
+    #[command(flatten)]
+    output: Output,
 }
 
-impl Arguments {
+impl Command for Arguments {
+    type Plan = Place;
+    type Outcome = Place;
+
+    fn shared(&self) -> Shared<'_> {
+        Shared::new(&self.output).device(&self.device)
+    }
+
+    fn plan(&self, _: &Session) -> Result<Place> {
+        let address = format!("{}:{}", self.address, self.port);
+        let listener =
+            TcpListener::bind((self.address, self.port)).with_context(|| format!("listening on {address}"))?;
+        Ok(Place { address, listener: Some(listener) })
+    }
+
     /// Serves until a signal.
-    ///
-    /// # Errors
-    /// A device that is not there, an address or a port that cannot be had.
-    pub fn run(self) -> Result<Ending> {
-        self.options.apply()?;
-        let output = Output::new(&self.options);
-        let device = self.options.select_device()?;
-        let place = format!("{}:{}", self.address, self.port);
-        let listener = TcpListener::bind((self.address, self.port)).with_context(|| format!("listening on {place}"))?;
-        output.note(format_args!("serving {} ({}) at ws://{place}, until Ctrl-C", device.name, device.reason));
-        remote::serve(&device.device, listener)?;
-        Ok(Ending::Done)
+    fn work(self, mut plan: Place, session: &mut Session) -> Result<Place> {
+        let device = session.device()?;
+        let (name, reason) = (&device.name, &device.reason);
+        session.note(format_args!("serving {name} ({reason}) at ws://{}, until Ctrl-C", plan.address));
+        if let Some(listener) = plan.listener.take() {
+            remote::serve(&device.device, listener)?;
+        }
+        Ok(plan)
+    }
+}
+
+/// Where the device is served.
+#[derive(Serialize)]
+pub struct Place {
+    address: String,
+    #[serde(skip)]
+    listener: Option<TcpListener>,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ws://{}", self.address)
     }
 }
