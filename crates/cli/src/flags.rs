@@ -61,9 +61,10 @@ fn argument<S: Settings>(setting: Setting) -> Arg {
         Kind::Choice(choices) => argument.value_parser(possible(choices)),
         _ if several => argument,
         _ => {
+            let expected = setting.expected();
             let parser = move |text: &str| match S::default().set(&name, text) {
                 Ok(()) => Ok(text.to_owned()),
-                Err(_) => Err(format!("expected {}", setting.expected())),
+                Err(_) => Err(format!("expected {expected}")),
             };
             argument.value_parser(ValueParser::new(parser))
         }

@@ -5,13 +5,13 @@ use std::{
     env,
     error::Error,
     ffi::OsString,
-    panic::{self, PanicHookInfo},
+    panic::{self, AssertUnwindSafe, PanicHookInfo},
     process::ExitCode,
     sync::Mutex,
 };
 
 use anyhow::Result;
-use clap::{ArgMatches, Command, FromArgMatches, Subcommand, error::ErrorKind};
+use clap::{ArgMatches, Command, Subcommand, error::ErrorKind};
 use cupel::{settings::Problem, train};
 
 use crate::{
@@ -44,7 +44,7 @@ static PANIC: Mutex<Option<String>> = Mutex::new(None);
 pub fn start<C: Commands>(program: Command) -> ExitCode {
     panic::set_hook(Box::new(remember));
     let program = C::augment_subcommands(program.arg_required_else_help(true).subcommand_required(true));
-    match panic::catch_unwind(|| run::<C>(program)) {
+    match panic::catch_unwind(AssertUnwindSafe(|| run::<C>(program))) {
         Ok(code) => code,
         Err(_) => {
             let place = PANIC.lock().ok().and_then(|mut place| place.take()).unwrap_or_default();

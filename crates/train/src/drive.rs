@@ -182,7 +182,7 @@ impl Run {
         }
         let _listening = keeper.as_ref().map(|_| Listening::begin()).transpose()?;
         let mut face = Face::new(self, work, at.update);
-        let driven = self.go_on(work, at, before, keeper.as_ref(), policy.save_every, &mut face);
+        let driven = self.go_on(work, at, before, keeper.as_ref(), policy.save_every.or(self.save_every), &mut face);
         // work within the work may have been stopped, without knowing of the folder
         let driven = driven.map_err(|error| match error.stopped() {
             Some(signal) => Error::Stopped { signal, dir: self.dir().map(Path::to_path_buf) },

@@ -1,17 +1,17 @@
 //! Whether matrix products of f32 may be rounded on the way.
 
 use crate::{Error, Result, device::Selected};
-use serde::{Deserialize, Serialize};
+use cupel_settings::choices;
 
-/// The arithmetic of f32 matrix products and convolutions, in PyTorch's words.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum MatmulPrecision {
-    /// Every product in f32.
-    Highest,
-    /// Factors may be rounded to TF32 (10 bits of fraction) where the device has it.
-    #[default]
-    High,
+choices! {
+    /// The arithmetic of f32 matrix products and convolutions, in PyTorch's words.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum MatmulPrecision {
+        /// Factors may be rounded to TF32 (10 bits of fraction) where the device has it.
+        High = "high",
+        /// Every product in f32.
+        Highest = "highest",
+    }
 }
 
 impl MatmulPrecision {

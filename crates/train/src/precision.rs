@@ -9,22 +9,22 @@ use burn::{
     module::{Module, ModuleVisitor, Param, ParamId, Reparameterization, Reparameterizer},
     tensor::{DType, Device, FloatDType, Tensor},
 };
-use serde::{Deserialize, Serialize};
-use std::{borrow::Cow, collections::HashSet, fmt, str::FromStr};
+use cupel_settings::choices;
+use std::{borrow::Cow, collections::HashSet};
 
-/// The type of numbers asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Precision {
-    /// 32-bit floats throughout.
-    F32,
-    /// bfloat16 where it is safe: the range of f32 with 8 bits of precision.
-    Bf16,
-    /// Half floats where it is safe, with a [`LossScaler`](crate::LossScaler): 11 bits of precision, a narrow range.
-    Fp16,
-    /// What the device has and the size of the work repays; f32 on every CPU.
-    #[default]
-    Auto,
+choices! {
+    /// The type of numbers asked for.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Precision {
+        /// What the device has and the size of the work repays; f32 on every CPU.
+        Auto = "auto" | "true",
+        /// 32-bit floats throughout.
+        F32 = "f32" | "fp32" | "float32" | "false",
+        /// bfloat16 where it is safe: the range of f32 with 8 bits of precision.
+        Bf16 = "bf16" | "bfloat16",
+        /// Half floats where it is safe, with a loss scaler: 11 bits of precision, a narrow range.
+        Fp16 = "fp16" | "f16" | "float16" | "half",
+    }
 }
 
 /// How large the work is, for [`Precision::Auto`].
@@ -44,16 +44,6 @@ pub struct Casting {
 }
 
 impl Precision {
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::F32 => "f32",
-            Self::Bf16 => "bf16",
-            Self::Fp16 => "fp16",
-            Self::Auto => "auto",
-        }
-    }
-
     /// Decides what `device` computes with.
     ///
     /// # Errors
@@ -85,31 +75,6 @@ impl Precision {
             Self::Auto => (FloatDType::F32, Cow::Borrowed("auto: the device has no bf16")),
         };
         Ok(Casting { compute, reason })
-    }
-}
-
-impl fmt::Display for Precision {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-impl FromStr for Precision {
-    type Err = Error;
-
-    /// Reads a precision; `true` and `false`, as of a setting `use_amp`, are `auto` and `f32`.
-    fn from_str(text: &str) -> Result<Self> {
-        match text.trim().to_ascii_lowercase().as_str() {
-            "f32" | "fp32" | "float32" | "false" => Ok(Self::F32),
-            "bf16" | "bfloat16" => Ok(Self::Bf16),
-            "fp16" | "f16" | "float16" | "half" => Ok(Self::Fp16),
-            "auto" | "true" => Ok(Self::Auto),
-            _ => Err(Error::Setting {
-                name: "precision",
-                got: text.to_string(),
-                expected: "one of f32, bf16, fp16, auto",
-            }),
-        }
     }
 }
 

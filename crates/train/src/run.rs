@@ -41,6 +41,8 @@ pub struct Run {
     pub(crate) quiet: bool,
     /// Whether damaged checkpoints are errors.
     pub(crate) strict: bool,
+    /// Advances between two checkpoints of work whose policy does not say.
+    pub(crate) save_every: Option<u64>,
     warnings: Vec<String>,
     monitor: PerformanceMonitor,
     #[cfg(feature = "tui")]
@@ -151,6 +153,7 @@ impl Run {
             folder,
             quiet,
             strict: false,
+            save_every: None,
             warnings: Vec::new(),
             monitor: PerformanceMonitor::off(),
             #[cfg(feature = "tui")]
@@ -161,6 +164,11 @@ impl Run {
     /// Whether to show no progress.
     pub fn set_quiet(&mut self, quiet: bool) {
         self.quiet = quiet;
+    }
+
+    /// Advances between two checkpoints of work whose [`Policy`](crate::Policy) does not say; `None` for by measured cost.
+    pub fn set_save_every(&mut self, advances: Option<u64>) {
+        self.save_every = advances;
     }
 
     /// Shows Burn's dashboard instead of the line of progress, on a terminal; a stop asked for there counts as Ctrl-C.
