@@ -26,6 +26,7 @@ pub use cupel_pca as pca;
 pub use cupel_pharmacogenomics as pharmacogenomics;
 pub use cupel_report as report;
 pub use cupel_settings as settings;
+pub use cupel_statistics as statistics;
 pub use cupel_train as train;
 pub use cupel_tune as tune;
 #[cfg(feature = "unmixing")]

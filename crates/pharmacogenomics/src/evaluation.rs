@@ -4,12 +4,13 @@ use crate::{
     classifier::Classifier,
     error::Result,
     examples::Examples,
-    metrics::{Bin, ClassMeasures, Interval, LabelMeasures, Reliability, argmax, interval},
+    metrics::{ClassMeasures, LabelMeasures, argmax},
     predictions::Predictions,
     predictor::{Answering, Predictor},
     schema::TargetKind,
     targets::Labels,
 };
+use cupel_statistics::{Bin, Interval, Reliability, interval};
 use serde::Serialize;
 use std::collections::BTreeMap;
 

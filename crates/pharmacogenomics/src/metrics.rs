@@ -1,20 +1,16 @@
 //! Measures of probabilities against the truth, in f64.
 //!
 //! Definitions are those of scikit-learn 1.9 where it has them: [`ClassScore`] and [`LabelScore`] take one row after the
-//! other, [`auroc`] and [`average_precision`] handle ties, [`Reliability`] is the calibration, [`interval`] resamples groups.
+//! other, [`auroc`] and [`average_precision`] handle ties. Calibration and intervals are those of `cupel_statistics`.
 
-mod bootstrap;
 mod classes;
 mod labels;
 mod ranking;
-mod reliability;
 
-pub use bootstrap::{Interval, interval};
 pub(crate) use classes::argmax;
 pub use classes::{ClassMeasures, ClassScore, PerClass};
 pub use labels::{LabelMeasures, LabelScore, PerLabel};
 pub use ranking::{auroc, average_precision};
-pub use reliability::{Bin, Reliability};
 
 /// Probabilities are kept this far from 0 in logarithms.
 pub const CLIP: f64 = 1e-12;

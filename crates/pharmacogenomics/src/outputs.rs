@@ -4,11 +4,11 @@ use crate::{
     classifier::Member,
     error::{Error, Result},
     evaluation::{Evaluation, Measures},
-    metrics::Bin,
     model_folder::{Model, Origin},
     predictor::Predictor,
 };
 use cupel_report::{Cell, LineChart, Story, Table};
+use cupel_statistics::Bin;
 use std::{fmt::Write as _, path::Path};
 
 const MEASURES: [&str; 6] = ["log_loss", "weighted_f1", "macro_f1", "micro_f1", "auroc", "ece"];

@@ -3,6 +3,7 @@
 //! The convention decides more than the endmembers do: on Samson the same VCA spectra score 0.27 under one and 0.05
 //! under another. It is therefore always named, and a run prints all of them.
 
+use cupel_statistics::quantile;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -231,13 +232,4 @@ fn brightened(pixels: &Pixels, endmembers: &Endmembers, shares: &Abundances) -> 
         })
         .collect();
     endmembers.unit_norm().scaled(&brightness)
-}
-
-/// Quantile with linear interpolation between the order statistics.
-pub(crate) fn quantile(values: &[f64], fraction: f64) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_by(f64::total_cmp);
-    let place = fraction * (sorted.len() - 1) as f64;
-    let (low, high) = (place.floor() as usize, place.ceil() as usize);
-    sorted[low] + (sorted[high] - sorted[low]) * (place - low as f64)
 }

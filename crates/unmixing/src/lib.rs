@@ -63,7 +63,7 @@ pub use scene::{Scene, Truth, open_estimate, open_library};
 pub use simulate::{dirichlet, mix, patches, smooth_endmembers};
 pub use spa::spa;
 pub use subspace::{Moments, Subspace};
-pub use summary::{AbundanceRmse, Row, Spread, Summary};
+pub use summary::{AbundanceRmse, Row, Summary};
 pub use sunsal::{SparseConfig, Sunsal, sparse_regression};
 pub use unmixing::{Unmixed, Unmixing, UnmixingConfig};
 pub use vca::vca;

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use cupel_data::{Array, AxisKind, Values, write_mat, write_npy};
 use cupel_report::{Cell, ColorMap, HeatMap, LineChart, MapPanel, Story, Table, write_report};
+use cupel_statistics::Spread;
 use rayon::prelude::*;
 
 use crate::{
-    Abundances, Convention, Evidence, Method, Posterior, Regime, Result, Row, Scene, Spread, Suggestion, Summary,
-    Truth, Unmixed, scene::numbered,
+    Abundances, Convention, Evidence, Method, Posterior, Regime, Result, Row, Scene, Suggestion, Summary, Truth,
+    Unmixed, scene::numbered,
 };
 
 /// Candidates that the table of evidence shows.

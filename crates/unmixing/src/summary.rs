@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use cupel_statistics::Spread;
 use serde::{Deserialize, Serialize};
 
 use crate::{Agreement, Convention, Result, Truth, Unmixed};
@@ -88,25 +89,6 @@ impl Summary {
     }
 }
 
-/// Mean and standard deviation over runs.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Spread {
-    /// Mean.
-    pub mean: f64,
-    /// Sample standard deviation; zero for a single run.
-    pub sd: f64,
-}
-
-impl Spread {
-    /// Of these values; `None` where there are none.
-    pub fn of(values: &[f64]) -> Option<Self> {
-        let count = values.len() as f64;
-        let mean = values.iter().sum::<f64>() / count;
-        let square = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>();
-        (!values.is_empty()).then(|| Self { mean, sd: if count > 1.0 { (square / (count - 1.0)).sqrt() } else { 0.0 } })
-    }
-}
-
 /// One method over several runs.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Row {
@@ -149,18 +131,5 @@ impl Row {
             coverage_90: spread(&|r| r.coverage_90),
             seconds: spread(&|r| Some(r.seconds)),
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_spread_is_the_sample_standard_deviation() {
-        assert_eq!(Spread::of(&[]), None);
-        assert_eq!(Spread::of(&[2.0]), Some(Spread { mean: 2.0, sd: 0.0 }));
-        let spread = Spread::of(&[1.0, 2.0, 3.0, 4.0]).unwrap();
-        assert!((spread.mean - 2.5).abs() < 1e-12 && (spread.sd - (5.0f64 / 3.0).sqrt()).abs() < 1e-12);
     }
 }

@@ -4,7 +4,10 @@ use std::fmt;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use cupel::unmixing::{Row, Spread, Summary, save_comparison};
+use cupel::{
+    statistics::Spread,
+    unmixing::{Row, Summary, save_comparison},
+};
 use serde::Serialize;
 
 use super::{

@@ -1,6 +1,7 @@
 //! [`ClassScore`]: measures of a target of which one class is true.
 
-use super::{CLIP, Reliability, auroc, average_precision, mean, ratio};
+use super::{CLIP, auroc, average_precision, mean, ratio};
+use cupel_statistics::Reliability;
 use serde::Serialize;
 
 /// Ranks within which the true class counts for the top-k accuracy.

@@ -1,6 +1,7 @@
 //! [`LabelScore`]: measures of a target of which any number of labels is true.
 
-use super::{CLIP, Reliability, auroc, average_precision, mean, ratio};
+use super::{CLIP, auroc, average_precision, mean, ratio};
+use cupel_statistics::Reliability;
 use serde::Serialize;
 
 /// Takes probabilities, decisions and truths row by row.
@@ -151,7 +152,7 @@ impl LabelScore {
             ece: mean(per_label.iter().map(|label| Some(label.ece))).unwrap_or(0.0),
             hamming_accuracy: self.agreeing as f64 / cells,
             subset_accuracy: self.exact as f64 / self.rows as f64,
-            adaptive_ece: mean(self.reliability.iter().map(super::Reliability::adaptive_error)).unwrap_or(0.0),
+            adaptive_ece: mean(self.reliability.iter().map(Reliability::adaptive_error)).unwrap_or(0.0),
             auprc: mean((0..self.labels).map(|label| average_precision(&self.column(label), &self.truth(label)))),
             rows: self.rows,
             per_label,

@@ -3,8 +3,9 @@
 use cupel_data::{Column, Table};
 use cupel_pharmacogenomics::{
     Classes, Examples, Field, Linear, LinearConfig, Schema, Target,
-    metrics::{ClassScore, LabelScore, auroc, average_precision, interval},
+    metrics::{ClassScore, LabelScore, auroc, average_precision},
 };
+use cupel_statistics::interval;
 use serde_json::Value;
 
 /// Sums of a few hundred f64.

@@ -14,6 +14,7 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use cupel_kernels::sum_fixed;
+use cupel_statistics::quantile;
 
 use super::{Start, VariationalConfig, likelihood::eliminate, model::VariationalModel};
 
@@ -62,7 +63,7 @@ fn precisions(start: &Start) -> Vec<f64> {
     let whole: Vec<bool> = match &start.wavelengths {
         Some(wavelengths) => {
             let steps: Vec<f64> = wavelengths.windows(2).map(|pair| (pair[1] - pair[0]).abs()).collect();
-            let median = crate::abundances::quantile(&steps, 0.5);
+            let median = quantile(&steps, 0.5);
             steps.windows(2).map(|pair| pair.iter().all(|step| *step <= GAP * median)).collect()
         }
         None => vec![true; bands - 2],

@@ -2,6 +2,7 @@
 
 use burn::tensor::{Int, Tensor};
 use cupel_kernels::{Activation, activate, sum_fixed};
+use cupel_statistics::quantile;
 use rayon::prelude::*;
 
 use super::{
@@ -141,12 +142,7 @@ impl Drawn {
                     for draws in &mut draws {
                         let average = draws.iter().sum::<f64>() / samples as f64;
                         let variance = draws.iter().map(|d| (d - average).powi(2)).sum::<f64>() / (samples - 1) as f64;
-                        let row = [
-                            average,
-                            variance.sqrt(),
-                            crate::abundances::quantile(draws, 0.05),
-                            crate::abundances::quantile(draws, 0.95),
-                        ];
+                        let row = [average, variance.sqrt(), quantile(draws, 0.05), quantile(draws, 0.95)];
                         out.iter_mut().zip(row).for_each(|(out, value)| out.push(value));
                     }
                 }

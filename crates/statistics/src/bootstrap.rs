@@ -3,6 +3,7 @@
 //! Rows of one annotation resemble each other, so that groups are drawn with replacement, not rows (Davison and Hinkley
 //! 1997, chapter 3.8).
 
+use crate::quantile;
 use cupel_data::Stream;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -46,16 +47,8 @@ pub fn interval(
     let count = values.first().map_or(0, Vec::len);
     (0..count)
         .map(|which| {
-            let mut drawn: Vec<f64> = values.iter().filter_map(|draw| draw[which]).collect();
-            drawn.sort_by(f64::total_cmp);
+            let drawn: Vec<f64> = values.iter().filter_map(|draw| draw[which]).collect();
             (drawn.len() == draws).then(|| Interval { low: quantile(&drawn, 0.025), high: quantile(&drawn, 0.975) })
         })
         .collect()
-}
-
-/// Linear interpolation between the order statistics of sorted values.
-pub(crate) fn quantile(sorted: &[f64], share: f64) -> f64 {
-    let at = share * (sorted.len() - 1) as f64;
-    let (below, above) = (at.floor() as usize, at.ceil() as usize);
-    sorted[below] + (at - at.floor()) * (sorted[above] - sorted[below])
 }
