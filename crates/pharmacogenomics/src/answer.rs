@@ -10,6 +10,7 @@ use crate::{
     schema::{FieldKind, Schema, TargetKind},
 };
 use cupel_data::{Column, MISSING, Table, nearest_name};
+use cupel_settings::Problem;
 use serde::Serialize;
 use std::collections::BTreeMap;
 
@@ -166,11 +167,10 @@ pub fn question(schema: &Schema, given: &[(String, String)]) -> Result<Examples>
             FieldKind::Number => {
                 let number = match value {
                     "" => None,
-                    value => Some(crate::examples::number(value).map_err(|problem| Error::Setting {
-                        name: "query",
-                        got: format!("{}={value}", field.name),
-                        expected: problem,
-                    })?),
+                    value => Some(
+                        crate::examples::number(value)
+                            .map_err(|problem| Problem::value("query", format!("{}={value}", field.name), problem))?,
+                    ),
                 };
                 Column::Number { values: vec![number.unwrap_or(0.0)], present: vec![number.is_some()] }
             }

@@ -16,10 +16,12 @@ use crate::{
     predictions::{Predictions, prior, unlink},
     schema::{Schema, TargetKind},
     splits::Parts,
+    stored::in_range,
     target_statistics::{Recipe, TargetStatistics},
     targets::{Classes, Labels},
 };
 use cupel_data::Stream;
+use cupel_settings::{Range, settings};
 use hessboost::prelude::{DMatrix, TrainingParams, TreeMethod, train, train_with_eval};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -33,31 +35,27 @@ use std::{
     thread,
 };
 
-/// Settings of [`Boosting`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct BoostingConfig {
-    /// The most trees of a booster.
-    pub trees: usize,
-    /// The most splits from the root of a tree to a leaf.
-    pub depth: usize,
-    /// Share of a tree that is added.
-    pub shrinkage: f64,
-    /// Penalty on the squared weights of leaves; 1 weighs as much as four undecided rows.
-    pub penalty: f64,
-    /// Share of the rows that each tree sees.
-    pub rows: f64,
-    /// Share of the numbers that each tree sees.
-    pub columns: f64,
-    /// Rows that the share of a class among all rows counts for in the share among the rows of a name.
-    pub strength: f64,
-    /// Folds that the numbers of the training rows are counted on.
-    pub folds: usize,
-}
-
-impl Default for BoostingConfig {
-    fn default() -> Self {
-        Self { trees: 300, depth: 4, shrinkage: 0.1, penalty: 3.0, rows: 0.8, columns: 0.5, strength: 3.0, folds: 5 }
+settings! {
+    /// Settings of [`Boosting`].
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct BoostingConfig in "boosting" {
+        /// Most trees of a booster, of which there is one for each class
+        pub trees: usize = 300, in Range::at_least(1.0).at_most(100_000.0), "N";
+        /// Most splits from the root of a tree to a leaf, of boosting
+        pub depth: usize = 4, in Range::at_least(1.0).at_most(DEEPEST), "N";
+        /// Share of a tree that is added, of boosting
+        pub shrinkage: f64 = 0.1, in Range::above(0.0).at_most(1.0), "SHARE";
+        /// Penalty on the squared weights of leaves, of boosting; 1 weighs as much as four undecided rows
+        pub penalty: f64 as "leaf-penalty" = 3.0, in Range::at_least(0.0), "PENALTY";
+        /// Share of the rows that each tree sees, of boosting
+        pub rows: f64 as "tree-rows" = 0.8, in Range::above(0.0).at_most(1.0), "SHARE";
+        /// Share of the numbers that each tree sees, of boosting
+        pub columns: f64 as "tree-columns" = 0.5, in Range::above(0.0).at_most(1.0), "SHARE";
+        /// Rows that the share of a class among all rows counts for in the share among the rows of a name
+        pub strength: f64 = 3.0, in Range::above(0.0), "ROWS";
+        /// Folds that the numbers of the training rows are counted on, of boosting
+        pub folds: usize as "counting-folds" = 5, in Range::at_least(2.0), "FOLDS";
     }
 }
 
@@ -66,7 +64,7 @@ const PATIENCE: usize = 20;
 /// Bins of each number.
 const BINS: usize = 64;
 /// The deepest trees: one of 2^12 leaves fits any table to the row.
-const DEEPEST: usize = 12;
+const DEEPEST: f64 = 12.0;
 /// Logits are cut here: `sigma` of more is 1 within rounding.
 const LARGEST_LOGIT: f64 = 30.0;
 /// Rows that are asked at once.
@@ -96,7 +94,7 @@ impl Boosting {
         labels: &[Labels],
         seed: u64,
     ) -> Result<Self> {
-        config.check()?;
+        in_range(config)?;
         let rows = &parts.train;
         let recipe = Recipe::fit(examples, rows, config.strength)?;
         let counts = Counts::fit(&recipe.counts(), examples, rows, classes, labels)?;
@@ -172,28 +170,6 @@ impl Boosting {
         let of_target =
             |(table, values): (&CountTable, Vec<f64>)| Predictions::new(table.classes.kind, table.prior.len(), values);
         Ok(self.counts.tables.iter().zip(values).map(of_target).collect())
-    }
-}
-
-impl BoostingConfig {
-    fn check(&self) -> Result<()> {
-        let share = |x: f64| x > 0.0 && x <= 1.0;
-        let (name, got, expected) = match () {
-            () if self.trees == 0 => ("trees", self.trees.to_string(), "at least 1".to_string()),
-            () if !(1..=DEEPEST).contains(&self.depth) => ("depth", self.depth.to_string(), format!("1 to {DEEPEST}")),
-            () if !share(self.shrinkage) => ("shrinkage", self.shrinkage.to_string(), "a share above 0".into()),
-            () if !(self.penalty >= 0.0 && self.penalty.is_finite()) => {
-                ("penalty", self.penalty.to_string(), "a number of at least 0".into())
-            }
-            () if !share(self.rows) => ("rows", self.rows.to_string(), "a share above 0".into()),
-            () if !share(self.columns) => ("columns", self.columns.to_string(), "a share above 0".into()),
-            () if !(self.strength > 0.0 && self.strength.is_finite()) => {
-                ("strength", self.strength.to_string(), "a number above 0".into())
-            }
-            () if self.folds < 2 => ("folds", self.folds.to_string(), "at least 2".into()),
-            () => return Ok(()),
-        };
-        Err(Error::Setting { name, got, expected })
     }
 }
 

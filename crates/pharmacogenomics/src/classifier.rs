@@ -124,26 +124,6 @@ pub enum MemberConfig {
 }
 
 impl MemberConfig {
-    /// The settings of a model by its name: `majority`, `counts`, `sites` (counts by site, allele and comparison), `neighbours`, `linear`,
-    /// `linear-crosses`, `boosting` or `network`.
-    pub fn named(name: &str) -> Option<Self> {
-        Some(match name {
-            "majority" => Self::Majority,
-            "counts" => Self::Counts(CountsConfig::default()),
-            "sites" => Self::Counts(CountsConfig { sites: true, ..CountsConfig::default() }),
-            "neighbours" => Self::Neighbours(NeighboursConfig::default()),
-            "linear" => {
-                let mut config = LinearConfig::default();
-                config.tokens.crosses = 0.0;
-                Self::Linear(config)
-            }
-            "linear-crosses" => Self::Linear(LinearConfig::default()),
-            "boosting" => Self::Boosting(BoostingConfig::default()),
-            "network" => Self::Network(Box::default()),
-            _ => return None,
-        })
-    }
-
     /// Fits the model to the train part; a network on `device`, and with the validation part to know when to stop.
     ///
     /// # Errors

@@ -5,33 +5,26 @@
 //! changes its sign and nothing else. A linear model that reads it treats "increased in TT against CC" and "decreased in CC
 //! against TT" as the one fact they are, without a copy of the row in which both are swapped.
 
+use cupel_settings::{Range, settings};
 use serde::{Deserialize, Serialize};
 
-/// How genotypes are held against what they are compared with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct ContrastConfig {
-    /// Value of a whole allele more; 0 leaves contrasts out.
-    pub value: f64,
-    /// The field with the genotype; without such a field, and the next, there are no contrasts.
-    pub of: String,
-    /// The field with the genotype it is compared with.
-    pub to: String,
-    /// The fields that say of which site the alleles are.
-    pub by: Vec<String>,
-    /// The field whose name goes together with each of these.
-    pub with: String,
-}
-
-impl Default for ContrastConfig {
-    fn default() -> Self {
-        Self {
-            value: 0.0,
-            of: "allele".into(),
-            to: "comparison".into(),
-            by: vec!["variant_haplotypes".into(), "gene".into()],
-            with: "drug".into(),
-        }
+settings! {
+    /// How genotypes are held against what they are compared with.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct ContrastConfig in "linear" {
+        /// Value of a whole allele more than the comparison has, such as 0.7; 0 for none
+        pub value: f64 as "contrasts" = 0.0, in Range::at_least(0.0), "VALUE";
+    }
+    beside {
+        /// The field with the genotype; without such a field, and the next, there are no contrasts.
+        pub of: String = "allele".into();
+        /// The field with the genotype it is compared with.
+        pub to: String = "comparison".into();
+        /// The fields that say of which site the alleles are.
+        pub by: Vec<String> = vec!["variant_haplotypes".into(), "gene".into()];
+        /// The field whose name goes together with each of these.
+        pub with: String = "drug".into();
     }
 }
 

@@ -5,34 +5,35 @@
 //! rows; a level whose fields were never seen together leaves the estimate as it is.
 
 use crate::{
-    error::{Error, Result},
+    error::Result,
     examples::Examples,
     names::hash,
     predictions::{Predictions, prior},
     schema::{FieldKind, Schema},
+    stored::{in_order, in_range},
     targets::{Classes, Labels},
 };
 use cupel_data::MISSING;
-use serde::{Deserialize, Serialize};
+use cupel_settings::{Range, settings};
+use serde::Deserialize;
 use std::collections::HashMap;
 
-/// Settings of [`Counts`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct CountsConfig {
-    /// The fields of each level, from the coarsest to the finest; empty for [`CountsConfig::levels_for`].
-    pub levels: Vec<Vec<String>>,
-    /// Levels from the site instead of the drug: what is compared with what, where, and in whom.
-    pub sites: bool,
-    /// Rows that the level before counts for.
-    pub strength: f64,
-}
-
-impl Default for CountsConfig {
-    fn default() -> Self {
-        Self { levels: Vec::new(), sites: false, strength: 3.0 }
+settings! {
+    /// Settings of [`Counts`].
+    #[derive(Clone, Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct CountsConfig in "counts" {
+        /// Rows that the coarser level counts for, of counts and boosting
+        pub strength: f64 = 3.0, in Range::above(0.0), "ROWS";
+    }
+    beside {
+        /// The fields of each level, from the coarsest to the finest; empty for [`CountsConfig::levels_for`].
+        pub levels: Vec<Vec<String>> = Vec::new();
+        /// Levels from the site instead of the drug: what is compared with what, where, and in whom.
+        pub sites: bool = false;
     }
 }
+in_order!(CountsConfig { levels, sites, strength });
 
 impl CountsConfig {
     /// Levels for a schema: of annotations gene, allele, drug, drug with gene and drug with allele; of others each field
@@ -97,7 +98,7 @@ impl Counts {
     /// Counts the training `rows`.
     ///
     /// # Errors
-    /// [`Error::Setting`] for a strength that is not above 0, [`Error::Data`] for a level with an unknown field.
+    /// [`Error::Setting`](crate::Error::Setting) for a strength that is not above 0, [`Error::Data`](crate::Error::Data) for a level with an unknown field.
     pub fn fit(
         config: &CountsConfig,
         examples: &Examples,
@@ -105,10 +106,7 @@ impl Counts {
         classes: &[Classes],
         labels: &[Labels],
     ) -> Result<Self> {
-        if !(config.strength > 0.0 && config.strength.is_finite()) {
-            let (got, expected) = (config.strength.to_string(), "a number above 0".to_string());
-            return Err(Error::Setting { name: "strength", got, expected });
-        }
+        in_range(config)?;
         let mut config = config.clone();
         if config.levels.is_empty() {
             let schema = examples.schema();
@@ -145,7 +143,7 @@ impl Counts {
     /// The probabilities of `rows`, target by target.
     ///
     /// # Errors
-    /// [`Error::Data`] when a field of a level is missing.
+    /// [`Error::Data`](crate::Error::Data) when a field of a level is missing.
     pub fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
         let keys = keys(&self.config, examples, rows)?;
         let strength = self.config.strength;

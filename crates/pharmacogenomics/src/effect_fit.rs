@@ -6,6 +6,7 @@ use crate::{
     head_loss::HeadLoss,
     predictions::{Predictions, link},
     schema::TargetKind,
+    stored::{Kept, StoredEffect},
     targets::{Classes, Labels},
 };
 use burn::{
@@ -13,6 +14,7 @@ use burn::{
     tensor::{Device, Int, Tensor, TensorData},
 };
 use cupel_data::Stream;
+use cupel_settings::{Range, settings};
 use cupel_train::{
     Context, Error, Fit, History, Loss, Metrics, Next, Result, StageConfig, device::is_cpu, fingerprint,
 };
@@ -24,37 +26,40 @@ use std::f64::consts::LN_2;
 /// load worth starting for.
 const INFERENCE_ROWS: [usize; 2] = [256, 4096];
 
-/// How a network is trained, beside its shape and the stage.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct EffectConfig {
-    /// Rows of a step.
-    pub batch: usize,
-    /// Share of the names that are taken for unknown in training, so that unknown is learned too.
-    pub unknown_dropout: f64,
-    /// Share of the truth that is spread over the classes.
-    pub smoothing: f64,
-    /// The loss of every head.
-    pub loss: HeadLoss,
-    /// Classes weigh `1 / ln(rows + 2)`, scaled to a mean of 1.
-    pub class_weights: bool,
-    /// A step leaves the embeddings alone of names that it does not see, with AdamW.
-    pub sparse: bool,
-    /// Targets weigh `exp(-s)` with a learned s (Kendall, Gal and Cipolla 2018, arXiv:1705.07115), plus s.
-    pub uncertainty: bool,
+settings! {
+    /// How a network is trained, beside its shape and the stage.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(from = "StoredEffect", into = "StoredEffect")]
+    pub struct EffectConfig in "network" {
+        /// Rows of a step of the network
+        pub batch: usize = 512, in Range::at_least(1.0).at_most(1_048_576.0), "ROWS";
+        /// Share of names taken for unknown in training, so that unknown is learned too
+        pub unknown_dropout: f64 = 0.1, in Range::at_least(0.0).below(1.0), "SHARE";
+        /// Share of the truth spread over the classes
+        pub smoothing: f64 = 0.05, in Range::at_least(0.0).below(1.0), "SHARE";
+        /// The loss of every head
+        pub loss: HeadLoss = HeadLoss::CrossEntropy;
+        /// Exponent of the focal loss
+        pub gamma: f64 = 2.0, in Range::at_least(0.0).at_most(100.0), "GAMMA";
+        /// Factor of the linear term of poly
+        pub epsilon: f64 = 1.0, in Range::at_least(0.0), "EPSILON";
+        /// Rare classes weigh more: `1 / ln(rows + 2)`, scaled to a mean of 1
+        pub class_weights: bool = false;
+        /// Every step updates the embeddings of all names, and not only of those in its batch
+        pub sparse: Kept as "dense-tables" = Kept(true);
+        /// Targets weigh by a learned uncertainty (Kendall, Gal and Cipolla 2018, arXiv:1705.07115)
+        pub uncertainty: bool = false;
+    }
+    needs {
+        ["gamma"] |own| own.loss == HeadLoss::Focal => "only the focal loss has it";
+        ["epsilon"] |own| own.loss == HeadLoss::Poly => "only the poly loss has it";
+    }
 }
 
-impl Default for EffectConfig {
-    fn default() -> Self {
-        Self {
-            batch: 512,
-            unknown_dropout: 0.1,
-            smoothing: 0.05,
-            loss: HeadLoss::CrossEntropy,
-            class_weights: false,
-            sparse: true,
-            uncertainty: false,
-        }
+impl EffectConfig {
+    /// The number of the loss that has one.
+    pub(crate) fn number(&self) -> f64 {
+        if self.loss == HeadLoss::Poly { self.epsilon } else { self.gamma }
     }
 }
 
@@ -248,7 +253,7 @@ impl Fit for EffectFit {
         for (target, (classes, [truth, aim, known])) in self.classes.iter().zip(batch.heads).enumerate() {
             let width = classes.len();
             let own = logits.clone().narrow(1, start, width);
-            let rows = self.config.loss.rows(classes.kind, own, truth, aim);
+            let rows = self.config.loss.rows(self.config.number(), classes.kind, own, truth, aim);
             let mean = (rows * known.clone()).sum() / known.sum().clamp_min(f32::MIN_POSITIVE);
             terms.push((NAMES[target.min(NAMES.len() - 1)], mean.clone()));
             let weighted = if self.config.uncertainty {
@@ -272,7 +277,7 @@ impl Fit for EffectFit {
     }
 
     fn optimizer(&self, stage: &StageConfig) -> ModuleOptimizer {
-        if self.config.sparse { stage.optimizer.init_by_rows(&TABLES) } else { stage.optimizer.init() }
+        if self.config.sparse.0 { stage.optimizer.init_by_rows(&TABLES) } else { stage.optimizer.init() }
     }
 
     fn steps_per_epoch(&self) -> u64 {

@@ -32,15 +32,8 @@ pub enum Error {
         fix: &'static str,
     },
     /// A setting that cannot be.
-    #[error("{name} = {got}: expected {expected}")]
-    Setting {
-        /// Name of the setting.
-        name: &'static str,
-        /// What was given.
-        got: String,
-        /// What would be right.
-        expected: String,
-    },
+    #[error(transparent)]
+    Setting(#[from] cupel_settings::Problem),
     /// A part of a split that holds no rows, or too few of them.
     #[error("the {part} part has {rows} rows, at least {needed} are needed {why}")]
     EmptyPart {
@@ -67,7 +60,7 @@ pub enum Error {
     },
     /// A split under which the test repeats what training saw.
     #[error(
-        "the split leaks: {share:.1} % of the {part} rows have a row of the same {unit} in train; split by {unit}, or say --allow-leakage to report anyway"
+        "the split leaks: {share:.1} % of the {part} rows have a row of the same {unit} in train; split by {unit}, or allow leakage to report anyway"
     )]
     LeakySplit {
         /// The held-out part.

@@ -1,13 +1,14 @@
 //! [`Examples`]: the rows of a table as a schema sees them, with one spelling for every name.
 
 use crate::{
-    error::{Error, Result},
+    error::Result,
     names::Names,
     normalise::normalise,
     schema::{Field, FieldKind, Schema, TargetKind},
     table_rows::TableRows,
 };
 use cupel_data::{Column, MISSING, Table};
+use cupel_settings::Problem;
 use std::{fs::File, io::Read, path::Path};
 
 /// Cells that mean "not known".
@@ -82,7 +83,7 @@ impl Examples {
     /// splits that stand in the table.
     ///
     /// # Errors
-    /// [`Error::Data`] when it cannot be read, when a column of the schema is missing, or when a cell of a number is none.
+    /// [`Error::Data`](crate::Error::Data) when it cannot be read, when a column of the schema is missing, or when a cell of a number is none.
     pub fn read(path: &Path, schema: &Schema, also: &[&str], purpose: Purpose) -> Result<Self> {
         schema.check()?;
         let mut rows = TableRows::open(path)?;
@@ -131,7 +132,7 @@ impl Examples {
     /// Examples of a table in memory; its names must be normalised.
     ///
     /// # Errors
-    /// [`Error::Data`] for a field that is missing or of another kind; [`Error::Setting`] for a weight below 0.
+    /// [`Error::Data`](crate::Error::Data) for a field that is missing or of another kind; [`Error::Setting`](crate::Error::Setting) for a weight below 0.
     pub fn of_table(schema: Schema, table: Table, source: &str) -> Result<Self> {
         let mut hasher = blake3::Hasher::new();
         for (name, column) in table.iter() {
@@ -192,11 +193,8 @@ impl Examples {
             Some(name) => {
                 let (values, present) = table.number(name)?;
                 if let Some(row) = values.iter().position(|value| *value < 0.0) {
-                    return Err(Error::Setting {
-                        name: "weight",
-                        got: format!("{} in row {}", values[row], row + 1),
-                        expected: "a number of at least 0".into(),
-                    });
+                    let got = format!("{} in row {}", values[row], row + 1);
+                    return Err(Problem::value("weight", got, "a number of at least 0").into());
                 }
                 let weight = |(value, present): (&f64, &bool)| if *present { *value } else { 1.0 };
                 Some(values.iter().zip(present).map(weight).collect())
@@ -275,7 +273,7 @@ impl Examples {
     /// The name that a category has in a row; `None` where it is missing.
     ///
     /// # Errors
-    /// [`Error::Data`] when there is no such column of categories.
+    /// [`Error::Data`](crate::Error::Data) when there is no such column of categories.
     pub fn name(&self, column: &str, row: usize) -> Result<Option<&str>> {
         let (codes, names) = self.table.category(column)?;
         Ok(names.get(codes[row] as usize).map(String::as_str))
@@ -371,7 +369,7 @@ fn hash_file(path: &Path) -> Result<String> {
 /// The columns of a table, for choosing a schema before it is read.
 ///
 /// # Errors
-/// [`Error::Data`] when it cannot be read.
+/// [`Error::Data`](crate::Error::Data) when it cannot be read.
 pub fn column_names(path: &Path) -> Result<Vec<String>> {
     Ok(TableRows::open(path)?.names().to_vec())
 }

@@ -15,6 +15,7 @@
 //! plus the first-order term of DeepFM (Guo et al. 2017, arXiv:1703.04247): a weight per name and class. All fields share one
 //! table, each at its offset, so that one lookup serves all.
 
+use crate::stored::Kept;
 use burn::{
     module::{Initializer, Module, ModuleMapper, ModuleVisitor, Param},
     nn::{
@@ -31,72 +32,64 @@ use cupel_data::Stream;
 use cupel_kernels::{
     Activation, Normalization, Share, activate, bi_interaction, dropout, embedding, gram_pairs, linear, normalize,
 };
+use cupel_settings::{Range, choices, settings};
 use cupel_train::full;
 use serde::{Deserialize, Serialize};
 
-/// How pairs of embeddings speak.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Interaction {
-    /// A dot product per pair.
-    #[default]
-    Pairs,
-    /// A dot product per pair after a matrix of its own.
-    Matrices,
-    /// The vector of products summed over pairs.
-    Bi,
-    /// The sum of all dot products.
-    Scalar,
-    /// Not at all.
-    None,
+choices! {
+    /// How pairs of embeddings speak.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Interaction {
+        /// A dot product per pair
+        Pairs = "pairs",
+        /// A dot product per pair after a matrix of its own
+        Matrices = "matrices",
+        /// The vector of products, summed over pairs
+        Bi = "bi",
+        /// The sum of all dot products
+        Scalar = "scalar",
+        /// Nothing
+        None = "none",
+    }
 }
 
-/// The shape of a [`FieldNet`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct FieldNetConfig {
-    /// Components of an embedding.
-    pub embedding: usize,
-    /// Width of the layers of the tower.
-    pub hidden: usize,
-    /// Layers of the tower.
-    pub layers: usize,
-    /// Share of the activations that are dropped in training.
-    pub dropout: f64,
-    /// What pairs of embeddings say.
-    pub interaction: Interaction,
-    /// A weight per name and class.
-    pub first_order: bool,
-    /// Layers of the attention encoder between the embeddings and the tower; 0 for none.
-    pub attention: usize,
-    /// Normalise before attention instead of after it.
-    pub norm_first: bool,
-    /// The tower sees a class token after attention instead of the fields.
-    pub class_token: bool,
-    /// Interacting layers; 0 for none.
-    pub interacting: usize,
-    /// Cross layers; 0 for none.
-    pub cross: usize,
-    /// Rank of the cross layers.
-    pub cross_rank: usize,
-}
+/// Most layers of a kind, and widest ones: a net of these has some 10^9 weights.
+const DEEPEST: f64 = 16.0;
+const WIDEST: f64 = 8192.0;
 
-impl Default for FieldNetConfig {
-    fn default() -> Self {
-        Self {
-            embedding: 32,
-            hidden: 256,
-            layers: 1,
-            dropout: 0.5,
-            interaction: Interaction::Pairs,
-            first_order: true,
-            attention: 0,
-            norm_first: true,
-            class_token: false,
-            interacting: 0,
-            cross: 0,
-            cross_rank: 32,
-        }
+settings! {
+    /// The shape of a [`FieldNet`].
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct FieldNetConfig in "network" {
+        /// Components of an embedding
+        pub embedding: usize = 32, in Range::at_least(1.0).at_most(1024.0), "N";
+        /// Width of the layers of the network
+        pub hidden: usize = 256, in Range::at_least(1.0).at_most(WIDEST), "N";
+        /// Layers of the network
+        pub layers: usize = 1, in Range::at_least(0.0).at_most(DEEPEST), "N";
+        /// Share of activations dropped in training
+        pub dropout: f64 = 0.5, in Range::at_least(0.0).below(1.0), "SHARE";
+        /// What pairs of embeddings say
+        pub interaction: Interaction = Interaction::Pairs;
+        /// Leave out the weight per name and class
+        pub first_order: Kept as "no-first-order" = Kept(true);
+        /// Layers of the attention encoder between the embeddings and the tower
+        pub attention: usize = 0, in Range::at_least(0.0).at_most(DEEPEST), "N";
+        /// Normalise after attention, as the original does, instead of before it
+        pub norm_first: Kept as "norm-last" = Kept(true);
+        /// The layers of the network see a class token after attention instead of the fields, as in the FT-Transformer
+        pub class_token: bool = false;
+        /// Interacting layers of AutoInt
+        pub interacting: usize = 0, in Range::at_least(0.0).at_most(DEEPEST), "N";
+        /// Cross layers of DCNv2
+        pub cross: usize = 0, in Range::at_least(0.0).at_most(DEEPEST), "N";
+        /// Rank of the cross layers
+        pub cross_rank: usize = 32, in Range::at_least(1.0).at_most(WIDEST), "N";
+    }
+    needs {
+        ["norm-last", "class-token"] |own| own.attention > 0 => "there is no layer of attention";
+        ["cross-rank"] |own| own.cross > 0 => "there is no cross layer";
     }
 }
 
@@ -230,7 +223,7 @@ impl FieldNetConfig {
         let attention = (self.attention > 0).then(|| {
             TransformerEncoderConfig::new(k, self.hidden, heads(k), self.attention)
                 .with_dropout(self.dropout)
-                .with_norm_first(self.norm_first)
+                .with_norm_first(self.norm_first.0)
                 .init(device)
         });
         // near the unit matrix, where field-matrixed products are the plain ones
@@ -243,6 +236,7 @@ impl FieldNetConfig {
             embedding: EmbeddingConfig::new(ids, k).with_initializer(normal.clone()).init(device),
             first_order: self
                 .first_order
+                .0
                 .then(|| EmbeddingConfig::new(ids, widths.outputs).with_initializer(zeros).init(device)),
             attention,
             class_token: with_token.then(|| normal.init([1, 1, k], device)),

@@ -15,23 +15,23 @@ use burn::tensor::{
     Tensor,
     activation::{log_softmax, sigmoid},
 };
-use serde::{Deserialize, Serialize};
+use cupel_settings::choices;
 
-/// A loss.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum HeadLoss {
-    /// The negative logarithm of the probability of the truth.
-    #[default]
-    CrossEntropy,
-    /// Rows that are right already count less.
-    Focal(f64),
-    /// Focal with a gamma that falls as the batch gets better.
-    AdaptiveFocal,
-    /// Cross-entropy with a linear term.
-    Poly(f64),
-    /// For labels: what is not there counts less; of classes it is the cross-entropy.
-    Asymmetric,
+choices! {
+    /// A loss.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum HeadLoss {
+        /// Cross-entropy
+        CrossEntropy = "cross-entropy",
+        /// Focal
+        Focal = "focal",
+        /// Focal with a gamma that falls as the batch gets better
+        AdaptiveFocal = "adaptive-focal",
+        /// Cross-entropy with a linear term
+        Poly = "poly",
+        /// Asymmetric, for labels
+        Asymmetric = "asymmetric",
+    }
 }
 
 /// Exponents and shift of the asymmetric loss.
@@ -42,22 +42,22 @@ const TINY: f64 = 1e-8;
 impl HeadLoss {
     /// The loss of each row, `[row, 1]`.
     ///
-    /// `truth` is 1 where true, `aim` what the logarithm is weighted by: smoothed and weighted by class; both
-    /// `[row, class]`.
-    pub fn rows(self, kind: TargetKind, logits: Tensor<2>, truth: Tensor<2>, aim: Tensor<2>) -> Tensor<2> {
+    /// `number` is the focal gamma, or the epsilon of poly; the other losses have none. `truth` is 1 where true, `aim` what the logarithm is
+    /// weighted by: smoothed and weighted by class; both `[row, class]`.
+    pub fn rows(self, number: f64, kind: TargetKind, logits: Tensor<2>, truth: Tensor<2>, aim: Tensor<2>) -> Tensor<2> {
         match kind {
-            TargetKind::Class => self.classes(logits, truth, aim),
-            TargetKind::Labels => self.labels(logits, truth, aim),
+            TargetKind::Class => self.classes(number, logits, truth, aim),
+            TargetKind::Labels => self.labels(number, logits, truth, aim),
         }
     }
 
-    fn classes(self, logits: Tensor<2>, truth: Tensor<2>, aim: Tensor<2>) -> Tensor<2> {
+    fn classes(self, number: f64, logits: Tensor<2>, truth: Tensor<2>, aim: Tensor<2>) -> Tensor<2> {
         let log_p = log_softmax(logits, 1);
         let cross_entropy = -(aim * log_p.clone()).sum_dim(1);
         let of_truth = || -> Tensor<2> { (truth.clone() * log_p.clone().exp()).sum_dim(1) };
         match self {
             Self::CrossEntropy | Self::Asymmetric => cross_entropy,
-            Self::Focal(gamma) => power(rest(of_truth()), gamma) * cross_entropy,
+            Self::Focal => power(rest(of_truth()), number) * cross_entropy,
             Self::AdaptiveFocal => {
                 let most = log_p.clone().max_dim(1);
                 let own = (truth.clone() * log_p.clone()).sum_dim(1);
@@ -66,11 +66,11 @@ impl HeadLoss {
                 let gamma: Tensor<2> = (hit * -2.0 + 3.0).unsqueeze();
                 ((rest(of_truth()) + TINY).log() * gamma).exp() * cross_entropy
             }
-            Self::Poly(epsilon) => cross_entropy + (rest(of_truth())) * epsilon,
+            Self::Poly => cross_entropy + (rest(of_truth())) * number,
         }
     }
 
-    fn labels(self, logits: Tensor<2>, truth: Tensor<2>, aim: Tensor<2>) -> Tensor<2> {
+    fn labels(self, number: f64, logits: Tensor<2>, truth: Tensor<2>, aim: Tensor<2>) -> Tensor<2> {
         let [_, labels] = logits.dims();
         // ln(1 + e^z) - aim z, without overflow
         let softplus = logits.clone().clamp_min(0.0) + (-logits.clone().abs()).exp().log1p();
@@ -81,13 +81,13 @@ impl HeadLoss {
         };
         let each = match self {
             Self::CrossEntropy => cross_entropy,
-            Self::Focal(gamma) => power(rest(of_truth()), gamma) * cross_entropy,
+            Self::Focal => power(rest(of_truth()), number) * cross_entropy,
             Self::AdaptiveFocal => {
                 let hit = of_truth().greater_elem(0.5).float().detach().mean();
                 let gamma: Tensor<2> = (hit * -2.0 + 3.0).unsqueeze();
                 ((rest(of_truth()) + TINY).log() * gamma).exp() * cross_entropy
             }
-            Self::Poly(epsilon) => cross_entropy + (rest(of_truth())) * epsilon,
+            Self::Poly => cross_entropy + (rest(of_truth())) * number,
             Self::Asymmetric => {
                 let (there, absent, shift) = ASYMMETRIC;
                 let p = sigmoid(logits);

@@ -11,32 +11,36 @@ use crate::{
     schema::TargetKind,
     sparse::Sparse,
     splits::Parts,
+    stored::{in_order, in_range},
     targets::{Classes, Labels},
     tokens::{Masks, TokenConfig, Tokens},
 };
 use cupel_data::Stream;
+use cupel_settings::{Range, settings};
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-/// Settings of [`Linear`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct LinearConfig {
-    /// What a row says.
-    pub tokens: TokenConfig,
-    /// The inverse of the penalty on squared weights.
-    pub inverse_penalty: f64,
-    /// Most iterations of L-BFGS.
-    pub iterations: usize,
-    /// What a row of the copy in which some names are taken for unknown counts for.
-    pub copies: f64,
-}
-
-impl Default for LinearConfig {
-    fn default() -> Self {
-        Self { tokens: TokenConfig::default(), inverse_penalty: 0.3, iterations: 100, copies: 0.5 }
+settings! {
+    /// Settings of [`Linear`].
+    #[derive(Clone, Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct LinearConfig in "linear" {
+        /// Most iterations of a logistic regression
+        pub iterations: usize = 100, in Range::at_least(1.0), "N";
+        /// Inverse of the penalty on the squared weights of a logistic regression
+        pub inverse_penalty: f64 = 0.3, in Range::above(0.0), "C";
+        /// What a row of the copy with hidden names counts for
+        pub copies: f64 = 0.5, in Range::at_least(0.0), "ROWS";
+    }
+    parts {
+        /// What a row says.
+        pub tokens: TokenConfig;
+    }
+    needs {
+        ["copies"] |own| own.tokens.unknown > 0.0 => "only with hidden-names are rows copied";
     }
 }
+in_order!(LinearConfig { tokens, inverse_penalty, iterations, copies });
 
 impl LinearConfig {
     /// As a split asks for: where the names of a field with stems are a cold start, crosses are learned of what the names have in common and not of
@@ -89,16 +93,7 @@ impl Linear {
         labels: &[Labels],
         seed: u64,
     ) -> Result<Self> {
-        if !(config.inverse_penalty > 0.0 && config.inverse_penalty.is_finite()) {
-            let (got, expected) = (config.inverse_penalty.to_string(), "a number above 0".to_string());
-            return Err(Error::Setting { name: "inverse_penalty", got, expected });
-        }
-        let copies = config.copies >= 0.0 && config.copies.is_finite();
-        if !(copies && (0.0..1.0).contains(&config.tokens.unknown)) {
-            let got = format!("{}, {}", config.tokens.unknown, config.copies);
-            let expected = "a share from 0 up to but not including 1, and a weight of at least 0".to_string();
-            return Err(Error::Setting { name: "unknown, copies", got, expected });
-        }
+        in_range(config)?;
         let copied = config.tokens.unknown > 0.0 && config.copies > 0.0;
         let stream = Stream::new(seed, "names taken for unknown");
         let masks = copied.then_some(Masks { share: config.tokens.unknown, stream });

@@ -7,33 +7,31 @@
 //! same, so that the best power is far below 1.
 
 use crate::{
-    error::{Error, Result},
+    error::Result,
     examples::Examples,
     names::hash,
     predictions::{Predictions, prior},
     schema::{FieldKind, Schema},
+    stored::in_range,
     targets::{Classes, Labels},
 };
 use cupel_data::MISSING;
+use cupel_settings::{Range, settings};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
-/// Settings of [`Neighbours`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct NeighboursConfig {
-    /// How much more the nearer rows weigh.
-    pub sharpness: f64,
-    /// Rows that share nothing, of which the prior counts for so many.
-    pub strength: f64,
-    /// The most rows that speak.
-    pub rows: usize,
-}
-
-impl Default for NeighboursConfig {
-    fn default() -> Self {
-        Self { sharpness: 0.15, strength: 4.0, rows: 200 }
+settings! {
+    /// Settings of [`Neighbours`].
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct NeighboursConfig in "neighbours" {
+        /// How much more the nearer rows weigh, of neighbours
+        pub sharpness: f64 = 0.15, in Range::above(0.0), "POWER";
+        /// Rows without likeness that the prior counts for, of neighbours
+        pub strength: f64 as "belief" = 4.0, in Range::above(0.0), "ROWS";
+        /// Most rows that speak, of neighbours
+        pub rows: usize as "nearest" = 200, in Range::at_least(1.0), "ROWS";
     }
 }
 
@@ -64,7 +62,7 @@ impl Neighbours {
     /// Keeps the training `rows`.
     ///
     /// # Errors
-    /// [`Error::Setting`] for settings that are none, [`Error::Data`] when a field is missing.
+    /// [`Error::Setting`](crate::Error::Setting) for settings that are none, [`Error::Data`](crate::Error::Data) when a field is missing.
     pub fn fit(
         config: &NeighboursConfig,
         examples: &Examples,
@@ -72,12 +70,7 @@ impl Neighbours {
         classes: &[Classes],
         labels: &[Labels],
     ) -> Result<Self> {
-        let good = |x: f64| x > 0.0 && x.is_finite();
-        if !(good(config.sharpness) && good(config.strength) && config.rows > 0) {
-            let got = format!("{}, {}, {}", config.sharpness, config.strength, config.rows);
-            let expected = "numbers above 0".to_string();
-            return Err(Error::Setting { name: "sharpness, strength, rows", got, expected });
-        }
+        in_range(config)?;
         let mut targets = Vec::new();
         for (classes, labels) in classes.iter().zip(labels) {
             let width = classes.len();
@@ -115,7 +108,7 @@ impl Neighbours {
     /// The probabilities of `rows`, target by target.
     ///
     /// # Errors
-    /// [`Error::Data`] when a field is missing.
+    /// [`Error::Data`](crate::Error::Data) when a field is missing.
     pub fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
         let fields = fields(&self.schema).count().max(1);
         let asked = keys(&self.schema, examples, rows)?;

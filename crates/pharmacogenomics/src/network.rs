@@ -10,48 +10,56 @@ use crate::{
     predictions::Predictions,
     schema::{FieldKind, TargetKind},
     splits::Parts,
+    stored::{Kept, StoredNetwork, in_range},
     targets::{Classes, Labels},
 };
 use burn::tensor::Device;
+use cupel_settings::{Range, settings};
 use cupel_train::{
-    Casting, Clip, EarlyStopping, Goal, Optimizer, Policy, Run, Schedule, StageConfig, Trainer, TrainerConfig, Watch,
+    Casting, Clip, EarlyStopping, Goal, Optimizer, Policy, Run, StageConfig, Trainer, TrainerConfig, Watch,
 };
 use serde::{Deserialize, Serialize};
 
-/// Settings of a [`Network`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct NetworkConfig {
-    /// The shape.
-    pub net: FieldNetConfig,
-    /// Batches and losses.
-    pub effect: EffectConfig,
-    /// Optimiser, learning rate, epochs.
-    pub stage: StageConfig,
-    /// Parts and stems of names are fields of their own.
-    pub parts: bool,
-    /// What is known of drugs from elsewhere, such as the levels of their ATC codes, by normalised name; it joins the stems.
-    pub attributes: Attributes,
+settings! {
+    /// Settings of a [`Network`].
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(from = "StoredNetwork", into = "StoredNetwork")]
+    pub struct NetworkConfig in "network" {
+        /// Most epochs of the network
+        pub epochs: u64 = 20, in Range::at_least(1.0), "N";
+        /// Epochs without a better validation loss after which the network is done
+        pub patience: u64 = 5, in Range::at_least(1.0), "N";
+        /// Learning rate of the network
+        pub learning_rate: f64 = 2e-3, in Range::above(0.0), "RATE";
+        /// Weight decay of the network, by AdamW
+        pub weight_decay: f64 = 1e-2, in Range::at_least(0.0), "DECAY";
+        /// Leave parts and stems of names out of the network
+        pub parts: Kept as "no-name-parts" = Kept(true);
+    }
+    parts {
+        /// The shape.
+        pub net: FieldNetConfig;
+        /// Batches and losses.
+        pub effect: EffectConfig;
+    }
+    beside {
+        /// What is known of drugs from elsewhere, such as the levels of their ATC codes, by normalised name; it joins the stems.
+        pub attributes: Attributes = Attributes::new();
+        /// What else there is to say of the training; epochs, patience and rates are those above.
+        pub stage: StageConfig = StageConfig { clip: Clip::GlobalNorm(1.0), ..StageConfig::default() };
+    }
 }
 
-impl Default for NetworkConfig {
-    fn default() -> Self {
-        let stage = StageConfig {
-            optimizer: Optimizer::AdamW { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: 1e-2 },
-            learning_rate: 2e-3,
-            schedule: Schedule::Constant,
-            epochs: 20,
-            clip: Clip::GlobalNorm(1.0),
-            early_stopping: Some(EarlyStopping { patience: 5, minimum_delta: 0.0 }),
-            ..StageConfig::default()
-        };
-        Self {
-            net: FieldNetConfig::default(),
-            effect: EffectConfig::default(),
-            stage,
-            parts: true,
-            attributes: Attributes::new(),
+impl NetworkConfig {
+    /// The stage with its epochs, patience and rates.
+    pub fn stage(&self) -> StageConfig {
+        let mut stage = self.stage.clone();
+        if let Optimizer::AdamW { weight_decay, .. } = &mut stage.optimizer {
+            *weight_decay = self.weight_decay;
         }
+        let minimum_delta = stage.early_stopping.map_or(0.0, |stopping| stopping.minimum_delta);
+        stage.early_stopping = Some(EarlyStopping { patience: self.patience, minimum_delta });
+        StageConfig { learning_rate: self.learning_rate, epochs: self.epochs, ..stage }
     }
 }
 
@@ -68,7 +76,7 @@ pub struct Network {
 
 /// The rows that a network is fitted to and what it learns of their names.
 fn learned(config: &NetworkConfig, examples: &Examples, rows: &[usize]) -> Result<(Encoder, Encoded)> {
-    if !config.parts {
+    if !config.parts.0 {
         let encoder = Encoder::fit(examples, rows)?;
         let encoded = encoder.encode(examples)?;
         return Ok((encoder, encoded));
@@ -115,21 +123,7 @@ impl Network {
         casting: Casting,
         device: &Device,
     ) -> Result<Trainer<EffectFit>> {
-        let setting = |name, got: String, expected: &str| {
-            Err(crate::Error::Setting { name, got, expected: expected.to_string() })
-        };
-        if config.effect.batch == 0 || config.net.embedding == 0 || config.net.hidden == 0 {
-            return setting("batch, embedding, hidden", "0".into(), "numbers of at least 1");
-        }
-        for (name, share) in [
-            ("unknown_dropout", config.effect.unknown_dropout),
-            ("dropout", config.net.dropout),
-            ("smoothing", config.effect.smoothing),
-        ] {
-            if !(0.0..1.0).contains(&share) {
-                return setting(name, share.to_string(), "a share from 0 up to but not including 1");
-            }
-        }
+        in_range(config)?;
         let (encoder, encoded) = learned(config, examples, &parts.train)?;
         let widths = widths(&encoder, classes);
         let fit = EffectFit {
@@ -141,14 +135,14 @@ impl Network {
             validation: parts.validation.clone(),
             row_weights: (0..examples.len()).map(|row| examples.weight(row)).collect(),
             seed,
-            identity: format!("{} {:?} {:?} {}", examples.hash(), examples.schema(), config.net, config.parts),
+            identity: format!("{} {:?} {:?} {}", examples.hash(), examples.schema(), config.net, config.parts.0),
             order: None,
         };
         let net = config.net.init(&widths, &device.clone().autodiff());
         let trainer = TrainerConfig {
             name: "network".into(),
             seed,
-            stage: config.stage.clone(),
+            stage: config.stage(),
             watch: Watch { metric: WATCHED.into(), goal: Goal::Lowest },
             ..TrainerConfig::default()
         };
@@ -207,7 +201,7 @@ impl Network {
     /// # Errors
     /// [`Error::Data`](crate::Error::Data) when a field is missing.
     pub fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
-        let encoded = match self.config.parts {
+        let encoded = match self.config.parts.0 {
             false => self.encoder.encode(examples)?,
             true => {
                 let fields = &self.encoder.schema().fields;

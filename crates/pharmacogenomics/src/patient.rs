@@ -19,10 +19,11 @@ pub use phenotypes::Phenotype;
 
 use crate::{
     answer::{Answer, question},
-    error::{Error, Result},
+    error::Result,
     model_folder::Model,
 };
 use alleles::Gene;
+use cupel_settings::{Problem, settings};
 use guidelines::Guidelines;
 use phenotypes::Phenotypes;
 use serde::Serialize;
@@ -41,15 +42,17 @@ pub struct Tables {
     assembly: Assembly,
 }
 
-/// How a VCF file is read.
-#[derive(Clone, Debug, Default)]
-pub struct PatientConfig {
-    /// The sample; the only one where there is one.
-    pub sample: Option<String>,
-    /// The assembly, where the file does not say.
-    pub assembly: Option<Assembly>,
-    /// Places that the file does not mention are reference, as in a file that lists variants only.
-    pub absent_is_reference: bool,
+settings! {
+    /// How a VCF file is read.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct PatientConfig in "patient" {
+        /// Sample of the VCF file, where it has several
+        pub sample: Option<String> = None, "NAME";
+        /// Coordinates of the VCF file, where it does not say
+        pub assembly: Option<Assembly> = None;
+        /// Take places that the VCF file does not mention for reference, as in a file that lists variants only
+        pub absent_is_reference: bool = false;
+    }
 }
 
 /// What is known of a patient's genes.
@@ -95,7 +98,7 @@ impl Tables {
     /// where it is there, `raw/pypgx_diplotype-table.csv`.
     ///
     /// # Errors
-    /// [`Error::Data`] for a table that cannot be read or lacks a column, [`Error::Model`] for one that is damaged.
+    /// [`Error::Data`](crate::Error::Data) for a table that cannot be read or lacks a column, [`Error::Model`](crate::Error::Model) for one that is damaged.
     pub fn open(dir: &Path, assembly: Assembly) -> Result<Self> {
         let raw = |name: &str| -> PathBuf {
             let inside = dir.join("raw").join(name);
@@ -118,7 +121,7 @@ impl Tables {
     /// What is known of a drug for a patient: the guidelines' word, else the model's, else nothing.
     ///
     /// # Errors
-    /// [`Error::Data`] when the model's evidence cannot be asked.
+    /// [`Error::Data`](crate::Error::Data) when the model's evidence cannot be asked.
     pub fn answer(&self, drug: &str, patient: &Patient, model: &Model) -> Result<DrugAnswer> {
         let recommendations = self.guidelines.answer(drug, &patient.genes);
         let drug = drug.to_string();
@@ -148,14 +151,13 @@ impl Patient {
     /// Reads a patient's genes from a VCF file, bare or compressed.
     ///
     /// # Errors
-    /// [`Error::Setting`] when the file says no assembly and none is given, or another than the tables';
-    /// [`Error::Data`] and [`Error::Model`] when it cannot be read.
+    /// [`Error::Setting`](crate::Error::Setting) when the file says no assembly and none is given, or another than the tables';
+    /// [`Error::Data`](crate::Error::Data) and [`Error::Model`](crate::Error::Model) when it cannot be read.
     pub fn read(path: &Path, tables: &Tables, config: &PatientConfig) -> Result<Self> {
         let assembly = Self::assembly(path, config)?;
         if assembly != tables.assembly {
-            let (got, expected) =
-                (format!("{assembly:?}"), format!("{:?}, as the tables were opened", tables.assembly));
-            return Err(Error::Setting { name: "assembly", got, expected });
+            let expected = format!("{}, as the tables were opened", tables.assembly);
+            return Err(Problem::value("assembly", assembly, expected).into());
         }
         let wanted: Vec<_> = tables.genes.values().flat_map(Gene::variants).collect();
         let genotypes = Genotypes::read(path, config.sample.as_deref(), &wanted)?;
@@ -169,16 +171,16 @@ impl Patient {
     /// The assembly of a file: as it says itself, else as the settings say.
     ///
     /// # Errors
-    /// [`Error::Setting`] when neither says, or when they differ.
+    /// [`Error::Setting`](crate::Error::Setting) when neither says, or when they differ.
     pub fn assembly(path: &Path, config: &PatientConfig) -> Result<Assembly> {
         let refused =
-            |got: String, expected: &str| Err(Error::Setting { name: "assembly", got, expected: expected.to_string() });
+            |got: &dyn ToString, expected: String| Err(Problem::value("assembly", got.to_string(), expected).into());
         match (variants::assembly(path)?, config.assembly) {
             (Some(own), Some(said)) if own != said => {
-                refused(format!("{said:?}"), &format!("{own:?}, as the lengths of the chromosomes in the file say"))
+                refused(&said, format!("{own}, as the lengths of the chromosomes in the file say"))
             }
             (Some(own), _) | (None, Some(own)) => Ok(own),
-            (None, None) => refused("none".into(), "--assembly GRCh37 or GRCh38, which the file does not say"),
+            (None, None) => refused(&"none", "GRCh37 or GRCh38, which the file does not say".into()),
         }
     }
 }

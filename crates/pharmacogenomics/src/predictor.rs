@@ -3,75 +3,24 @@
 use crate::{
     blend::Blend,
     calibration::Calibration,
-    classifier::{Classifier, Member, MemberConfig},
+    classifier::{Classifier, Member},
     conformal::Conformal,
     decision::Decision,
-    error::{Error, Result},
+    error::Result,
     examples::Examples,
     predictions::Predictions,
     schema::Schema,
     splits::Parts,
     targets::Classes,
+    train_config::TrainConfig,
     training::Training,
 };
 use burn::tensor::Device;
 use cupel_train::{Policy, Run};
 use serde::{Deserialize, Serialize};
 
-/// Validation rows below which nothing is calibrated on them.
-const CALIBRATION_ROWS: usize = 20;
-
 /// Validation rows from which on they calibrate alone: more would change little, and cost as many trainings as there are folds.
 pub const ENOUGH_ROWS: usize = 10_000;
-
-/// How a [`Predictor`] is trained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TrainConfig {
-    /// The models.
-    pub members: Vec<MemberConfig>,
-    /// The share of truths that conformal sets hold.
-    pub coverage: f64,
-    /// Folds of the training part by which every model is fitted again, so that training rows too can choose blend, calibration and
-    /// thresholds; 0 leaves these to the validation part alone, as does a validation part of at least 10 000 rows.
-    pub cross_fit: usize,
-    /// Every random draw follows from this.
-    pub seed: u64,
-}
-
-impl Default for TrainConfig {
-    fn default() -> Self {
-        let members = ["counts", "sites", "neighbours", "linear", "linear-crosses", "boosting"]
-            .into_iter()
-            .filter_map(MemberConfig::named)
-            .collect();
-        Self { members, coverage: 0.9, cross_fit: 5, seed: 0 }
-    }
-}
-
-impl TrainConfig {
-    pub(crate) fn check(&self, parts: &Parts) -> Result<()> {
-        if self.members.is_empty() {
-            let expected =
-                "at least one of majority, counts, sites, neighbours, linear, linear-crosses, boosting, network"
-                    .to_string();
-            return Err(Error::Setting { name: "models", got: "none".into(), expected });
-        }
-        if !(self.coverage > 0.0 && self.coverage < 1.0) {
-            let (got, expected) = (self.coverage.to_string(), "a share between 0 and 1".to_string());
-            return Err(Error::Setting { name: "coverage", got, expected });
-        }
-        for (part, rows, needed, why) in [
-            ("train", parts.train.len(), 1, "to fit anything"),
-            ("val", parts.validation.len(), CALIBRATION_ROWS, "to calibrate and to choose thresholds on"),
-        ] {
-            if rows < needed {
-                return Err(Error::EmptyPart { part, rows, needed, why });
-            }
-        }
-        Ok(())
-    }
-}
 
 /// What is done with the probabilities of one target.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

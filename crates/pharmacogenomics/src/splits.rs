@@ -19,6 +19,7 @@ use crate::{
     schema::{FieldKind, TargetKind},
 };
 use cupel_data::{Fractions, MISSING, Split, Stream};
+use cupel_settings::Problem;
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, HashMap, HashSet},
@@ -207,7 +208,7 @@ impl Parts {
     /// [`Error::Setting`] for another name, [`Error::EmptyPart`] for a part without rows.
     pub fn part(&self, name: &str) -> Result<&[usize]> {
         let Some((name, rows)) = self.parts().into_iter().find(|(known, _)| *known == name) else {
-            return Err(Error::Setting { name: "part", got: name.into(), expected: "train, val or test".into() });
+            return Err(Problem::value("part", name, "train, val or test").into());
         };
         match rows.len() {
             0 => Err(Error::EmptyPart { part: name, rows: 0, needed: 1, why: "to report on" }),
@@ -285,8 +286,7 @@ pub(crate) fn pairs(examples: &Examples) -> Result<Vec<u32>> {
 /// The parts in the order of time; rows of one time stay together, rows without a time are dropped.
 fn by_time(examples: &Examples, fractions: Fractions) -> Result<Split> {
     let Some(times) = examples.times() else {
-        let expected = "a schema whose time names a column of numbers".to_string();
-        return Err(Error::Setting { name: "split", got: "time".into(), expected });
+        return Err(Problem::value("split", "time", "a schema whose time names a column of numbers").into());
     };
     let mut order: Vec<usize> = (0..times.len()).filter(|row| times[*row].is_finite()).collect();
     order.sort_by(|a, b| times[*a].total_cmp(&times[*b]));
@@ -344,7 +344,7 @@ fn distinct(codes: &[u32], rows: &[usize]) -> usize {
 /// with the held-out ones. Without any, rows are dealt.
 fn folds_by(examples: &Examples, apart: &[&[u32]], rows: &[usize], folds: usize, seed: u64) -> Result<Vec<Parts>> {
     if folds < 2 {
-        return Err(Error::Setting { name: "folds", got: folds.to_string(), expected: "at least 2".into() });
+        return Err(Problem::value("folds", folds, "at least 2").into());
     }
     let stream = Stream::new(seed, "pharmacogenomic folds");
     let shares = vec![1.0 / folds as f64; folds];
@@ -395,11 +395,8 @@ fn deal_rows(
     }
     let members: Vec<Vec<usize>> = members.into_values().collect();
     if members.len() < shares.len() {
-        return Err(Error::Setting {
-            name: "split",
-            got: format!("{} groups", members.len()),
-            expected: format!("at least {}, one for each part", shares.len()),
-        });
+        let expected = format!("at least {}, one for each part", shares.len());
+        return Err(Problem::value("split", format!("{} groups", members.len()), expected).into());
     }
     let mut order = stream.permutation(members.len());
     order.sort_by_key(|group| std::cmp::Reverse(members[*group].len()));

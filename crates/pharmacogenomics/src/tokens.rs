@@ -14,57 +14,61 @@ use crate::{
     contrast::{ContrastConfig, Shares, differences, shares},
     error::Result,
     examples::Examples,
+    name_parts::Attributes,
     names::hash,
     schema::{FieldKind, Schema},
     sparse::Sparse,
+    stored::in_order,
 };
 use cupel_data::{Column, MISSING, Stream};
-use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, HashMap};
+use cupel_settings::{Range, settings};
+use serde::Deserialize;
+use std::collections::HashMap;
 
-/// What makes tokens, and how strongly each kind speaks: the value of its column, whose square divides the penalty.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct TokenConfig {
-    /// Value of the parts of a name; 0 leaves them out.
-    pub parts: f64,
-    /// Value of the stems of the names of [`stem_fields`](Self::stem_fields); 0 leaves them out.
-    pub stems: f64,
-    /// Fields whose names have stems.
-    pub stem_fields: Vec<String>,
-    /// What is known of the names of [`stem_fields`](Self::stem_fields) from elsewhere, such as the levels of the ATC codes of
-    /// drugs, by normalised name.
-    pub attributes: BTreeMap<String, Vec<String>>,
-    /// Value of these.
-    pub attribute_value: f64,
-    /// Value of two names together; 0 leaves them out.
-    pub crosses: f64,
-    /// Parts, stems, crosses and contrasts in fewer training rows than this are left out.
-    pub min_count: u32,
-    /// Share of the names that are taken for unknown in the second copy of the training rows; 0 for no copy.
-    pub unknown: f64,
-    /// Fields whose names are not read: their parts, stems and attributes stand for them, in crosses too.
-    pub nameless: Vec<String>,
-    /// How genotypes are held against what they are compared with.
-    pub contrast: ContrastConfig,
-}
-
-impl Default for TokenConfig {
-    fn default() -> Self {
-        Self {
-            parts: 0.5,
-            stems: 0.3,
-            stem_fields: vec!["drug".into()],
-            attributes: BTreeMap::new(),
-            attribute_value: 0.5,
-            crosses: 0.5,
-            min_count: 2,
-            unknown: 0.0,
-            nameless: Vec::new(),
-            contrast: ContrastConfig::default(),
-        }
+settings! {
+    /// What makes tokens, and how strongly each kind speaks: the value of its column, whose square divides the penalty.
+    #[derive(Clone, Debug, PartialEq, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct TokenConfig in "linear" {
+        /// Value of the parts of a name, such as the alleles of a diplotype; 0 for none
+        pub parts: f64 = 0.5, in Range::at_least(0.0), "VALUE";
+        /// Value of beginnings and ends of the names of drugs; 0 for none
+        pub stems: f64 = 0.3, in Range::at_least(0.0), "VALUE";
+        /// Value of the classes of drugs
+        pub attribute_value: f64 as "drug-classes" = 0.5, in Range::at_least(0.0), "VALUE";
+        /// Value of two names together, of linear-crosses
+        pub crosses: f64 = 0.5, in Range::at_least(0.0), "VALUE";
+        /// Training rows below which parts, stems, crosses and contrasts are left out
+        pub min_count: u32 as "token-rows" = 2, "ROWS";
+        /// Share of names taken for unknown in a second copy of the rows of a logistic regression, such as 0.2; 0 for no copy
+        pub unknown: f64 as "hidden-names" = 0.0, in Range::at_least(0.0).below(1.0), "SHARE";
+    }
+    parts {
+        /// How genotypes are held against what they are compared with.
+        pub contrast: ContrastConfig;
+    }
+    beside {
+        /// Fields whose names have stems.
+        pub stem_fields: Vec<String> = vec!["drug".into()];
+        /// What is known of the names of [`stem_fields`](Self::stem_fields) from elsewhere, such as the levels of the ATC codes of
+        /// drugs, by normalised name.
+        pub attributes: Attributes = Attributes::new();
+        /// Fields whose names are not read: their parts, stems and attributes stand for them, in crosses too.
+        pub nameless: Vec<String> = Vec::new();
     }
 }
+in_order!(TokenConfig {
+    parts,
+    stems,
+    stem_fields,
+    attributes,
+    attribute_value,
+    crosses,
+    min_count,
+    unknown,
+    nameless,
+    contrast
+});
 
 /// Letters of beginnings and ends.
 const STEM_LETTERS: std::ops::RangeInclusive<usize> = 3..=6;

@@ -4,14 +4,16 @@
 
 use crate::{
     calibration::Calibration,
-    classifier::{Classifier, Member},
+    classifier::{Classifier, Member, MemberConfig},
     error::{Error, Result},
     examples::Examples,
     predictions::Predictions,
-    predictor::{ENOUGH_ROWS, Predictor, TrainConfig},
+    predictor::{ENOUGH_ROWS, Predictor},
     schema::TargetKind,
     splits::Parts,
+    stored::in_range,
     targets::{Classes, Labels},
+    train_config::{EnsembleConfig, TrainConfig},
 };
 use burn::tensor::Device;
 use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
@@ -23,7 +25,9 @@ use std::{
 /// Fits one model per advance: those that answer, then those that speak for each fold.
 #[derive(Debug)]
 pub struct Training<'a> {
-    config: TrainConfig,
+    config: EnsembleConfig,
+    settings: Vec<MemberConfig>,
+    seed: u64,
     examples: &'a Examples,
     parts: &'a Parts,
     classes: Vec<Classes>,
@@ -43,14 +47,16 @@ impl<'a> Training<'a> {
     /// # Errors
     /// What [`Predictor::train`] refuses.
     pub fn new(config: &TrainConfig, examples: &'a Examples, parts: &'a Parts, device: &Device) -> Result<Self> {
-        config.check(parts)?;
+        in_range(config)?;
+        config.fits(parts)?;
         let fit = |target| Classes::fit(examples, target, &parts.train);
         let classes: Vec<Classes> = examples.schema().targets.iter().map(fit).collect::<Result<_>>()?;
         let labels: Vec<Labels> = classes.iter().map(|classes| classes.labels(examples)).collect::<Result<_>>()?;
         let folds = folds(config, examples, parts, &labels)?;
-        let (config, device) = (config.clone(), device.clone());
+        let (settings, seed) = (config.members(), config.seed);
+        let (config, device) = (config.ensemble.clone(), device.clone());
         let (members, fitted, held_out) = (Vec::new(), BTreeMap::new(), Vec::new());
-        Ok(Self { config, examples, parts, classes, labels, members, fitted, folds, held_out, device })
+        Ok(Self { config, settings, seed, examples, parts, classes, labels, members, fitted, folds, held_out, device })
     }
 
     /// Takes a model that was fitted elsewhere for the one at `index` of the settings.
@@ -81,10 +87,10 @@ impl<'a> Training<'a> {
         let (fitted, all) = (self.done(), self.all());
         assert!(fitted == all, "{fitted} of {all} models are fitted");
         let mut calibration = Calibration::of_validation(&self.members, self.examples, self.parts)?;
-        for (fold, said) in self.folds.iter().zip(self.held_out.chunks(self.config.members.len())) {
+        for (fold, said) in self.folds.iter().zip(self.held_out.chunks(self.settings.len())) {
             calibration.join(&fold.validation, said);
         }
-        let (coverage, seed) = (self.config.coverage, self.config.seed);
+        let (coverage, seed) = (self.config.coverage, self.seed);
         let targets = self.classes.iter().zip(&self.labels).enumerate();
         let answering =
             targets.map(|(target, (classes, labels))| calibration.answering(target, classes, labels, coverage, seed));
@@ -100,19 +106,19 @@ impl<'a> Training<'a> {
 
     /// Models to fit.
     fn all(&self) -> usize {
-        self.config.members.len() * (1 + self.folds.len())
+        self.settings.len() * (1 + self.folds.len())
     }
 
     fn step(&mut self) -> Result<Metrics> {
-        let (count, done) = (self.config.members.len(), self.done());
+        let (count, done) = (self.settings.len(), self.done());
         let index = done % count;
         let parts = if done < count { self.parts } else { &self.folds[done / count - 1] };
         let fitted = if done < count { self.fitted.remove(&index) } else { None };
         let member = match fitted {
             Some(member) => member,
             None => {
-                let (settings, seed) = (&self.config.members[index], self.config.seed);
-                settings.fit(self.examples, parts, &self.classes, &self.labels, seed, &self.device)?
+                let settings = &self.settings[index];
+                settings.fit(self.examples, parts, &self.classes, &self.labels, self.seed, &self.device)?
             }
         };
         let said = member.probabilities(self.examples, &parts.validation)?;
@@ -157,13 +163,13 @@ impl Advance for Training<'_> {
     fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
         let count: usize = set.json("members.json")?;
         self.members.clear();
-        for index in 0..count.min(self.config.members.len()) {
+        for index in 0..count.min(self.settings.len()) {
             let name = format!("member-{index}.safetensors");
             let member = Member::from_bytes(&set.bytes(&name)?, Path::new(&name), &self.device);
             let member = member.map_err(cupel_train::Error::work)?;
             self.members.push(member);
         }
-        let (count, fitted) = (self.config.members.len(), set.json::<usize>("held-out.json")?);
+        let (count, fitted) = (self.settings.len(), set.json::<usize>("held-out.json")?);
         self.held_out.clear();
         for index in 0..fitted.min(self.all() - count) {
             let bytes = set.bytes(&format!("held-out-{index}.f32"))?;
@@ -175,7 +181,8 @@ impl Advance for Training<'_> {
 
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
         let parts = (&self.parts.train, &self.parts.validation);
-        fingerprint(&(&self.config, self.examples.schema(), self.examples.hash(), parts))
+        let settings = (&self.settings, self.config.coverage, self.config.cross_fit, self.seed);
+        fingerprint(&(settings, self.examples.schema(), self.examples.hash(), parts))
     }
 
     fn name(&self) -> &str {
@@ -191,10 +198,11 @@ impl Advance for Training<'_> {
 fn folds(config: &TrainConfig, examples: &Examples, parts: &Parts, labels: &[Labels]) -> Result<Vec<Parts>> {
     let groups = examples.groups_or_rows();
     let groups = parts.train.iter().map(|row| groups[*row]).collect::<BTreeSet<u32>>().len();
-    if config.cross_fit == 0 || config.cross_fit > groups || parts.validation.len() >= ENOUGH_ROWS {
+    let count = config.ensemble.cross_fit;
+    if count == 0 || count > groups || parts.validation.len() >= ENOUGH_ROWS {
         return Ok(Vec::new());
     }
-    let mut folds = parts.folds_alike(examples, &parts.train, config.cross_fit, config.seed)?;
+    let mut folds = parts.folds_alike(examples, &parts.train, count, config.seed)?;
     folds.retain(|fold| labels.iter().all(|labels| fold.train.iter().any(|row| labels.is_known(*row))));
     Ok(folds)
 }
@@ -204,7 +212,7 @@ fn held_out(bytes: &[u8], rows: usize, classes: &[Classes]) -> Result<Vec<Predic
     let wanted = 4 * rows * classes.iter().map(Classes::len).sum::<usize>();
     if bytes.len() != wanted {
         let (got, expected) = (format!("{} bytes", bytes.len()), format!("{wanted} bytes of {rows} rows"));
-        return Err(Error::Setting { name: "held-out", got, expected });
+        return Err(Error::Shape { what: "held-out predictions", expected, got });
     }
     let values: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
     let mut rest = values.as_slice();
@@ -223,7 +231,7 @@ fn of_f32(kind: TargetKind, width: usize, values: &[f32]) -> Predictions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{classifier::MemberConfig, planted::planted, splits::SplitKind};
+    use crate::{planted::planted, splits::SplitKind, train_config::ModelKind};
     use cupel_data::Fractions;
 
     #[test]
@@ -231,8 +239,8 @@ mod tests {
         let examples = planted(900, 3).unwrap().examples;
         let shares = Fractions { train: 0.7, validation: 0.15, test: 0.15 };
         let parts = Parts::make(&examples, &SplitKind::Group, shares, 1).unwrap();
-        let members = ["counts", "linear"].into_iter().filter_map(MemberConfig::named).collect();
-        let config = TrainConfig { members, cross_fit: 3, ..TrainConfig::default() };
+        let mut config = TrainConfig::of([ModelKind::Counts, ModelKind::Linear]);
+        config.ensemble.cross_fit = 3;
         let train = |change: &dyn Fn(&mut [Labels])| {
             let mut training = Training::new(&config, &examples, &parts, &Device::flex()).unwrap();
             change(&mut training.labels);

@@ -2,16 +2,18 @@
 
 use crate::error::{Error, Result};
 use cupel_data::TextRows;
-use serde::Serialize;
+use cupel_settings::choices;
 use std::{collections::BTreeMap, path::Path};
 
-/// The coordinates that positions are counted in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-pub enum Assembly {
-    /// hg19.
-    GRCh37,
-    /// hg38.
-    GRCh38,
+choices! {
+    /// The coordinates that positions are counted in.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Assembly {
+        /// hg19
+        GRCh37 = "GRCh37" | "hg19",
+        /// hg38
+        GRCh38 = "GRCh38" | "hg38",
+    }
 }
 
 impl Assembly {
