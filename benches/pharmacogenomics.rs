@@ -10,7 +10,7 @@ use cupel::{
     burn::tensor::{Device, Int, Tensor, TensorData},
     data::{Column, Fractions, Stream, Table},
     pharmacogenomics::{
-        Classes, Classifier, Examples, Field, FieldNetConfig, Inputs, Interaction, Labels, MemberConfig, Network,
+        Classes, Classifier, Examples, Field, FieldNetConfig, Inputs, Interaction, Kept, Labels, ModelKind, Network,
         NetworkConfig, Parts, Predictor, Schema, SplitKind, Target, TrainConfig, Widths,
         metrics::{ClassScore, auroc},
         question,
@@ -65,13 +65,12 @@ fn examples() -> Examples {
 /// The original's model, or the default.
 fn config(brief: bool) -> NetworkConfig {
     let mut config = NetworkConfig::default();
-    config.stage.epochs = 1_000_000;
-    config.stage.early_stopping = None;
+    (config.epochs, config.patience) = (1_000_000, u64::MAX);
     config.effect.batch = BATCH;
     if brief {
-        config.parts = false;
+        config.parts = Kept(false);
         config.net =
-            FieldNetConfig { embedding: 128, hidden: 512, layers: 2, dropout: 0.3, first_order: false, ..config.net };
+            FieldNetConfig { embedding: 128, hidden: 512, layers: 2, dropout: 0.3, first_order: Kept(false), ..config.net };
     }
     config
 }
@@ -118,7 +117,7 @@ fn interactions(criterion: &mut Criterion) {
             embedding: 128,
             layers: 0,
             dropout: 0.0,
-            first_order: false,
+            first_order: Kept(false),
             interaction,
             ..FieldNetConfig::default()
         };
@@ -171,20 +170,13 @@ fn prediction(criterion: &mut Criterion) {
         ("linear-crosses", false, &["linear-crosses"]),
         ("together", false, &["counts", "linear", "linear-crosses", "network"]),
     ] {
-        let member = |name: &&str| match MemberConfig::named(name).expect("a model of this name") {
-            MemberConfig::Network(_) => {
-                let mut network = config(brief);
-                network.stage.epochs = 1;
-                MemberConfig::Network(Box::new(network))
-            }
-            MemberConfig::Linear(mut linear) => {
-                linear.iterations = 3;
-                MemberConfig::Linear(linear)
-            }
-            other => other,
-        };
-        let config =
-            TrainConfig { members: members.iter().map(member).collect(), cross_fit: 0, ..TrainConfig::default() };
+        let kinds = members.iter().map(|name| name.parse().expect("a model of this name"));
+        let mut training = TrainConfig::of(kinds.collect::<Vec<ModelKind>>());
+        training.ensemble.cross_fit = 0;
+        training.network = config(brief);
+        training.network.epochs = 1;
+        training.linear.iterations = 3;
+        let config = training;
         let predictor = Predictor::train(&config, &examples, &parts, &cpu()).expect("a table that trains");
         group.throughput(Throughput::Elements(rows.len() as u64));
         group.sample_size(10);

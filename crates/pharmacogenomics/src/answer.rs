@@ -1,6 +1,7 @@
 //! [`Answer`]: what a model says of one question, how sure it is, and on what grounds.
 
 use crate::{
+    answers::Answers,
     classifier::Classifier,
     error::{Error, Result},
     evidence::Near,
@@ -57,6 +58,15 @@ pub struct UnknownName {
 const NEAREST: usize = 5;
 
 impl Model {
+    /// Answers every row of `questions`.
+    ///
+    /// # Errors
+    /// As [`answer`](Self::answer).
+    pub fn answers(&self, questions: &Examples) -> Result<Answers> {
+        let rows: Vec<usize> = (0..questions.len()).collect();
+        Ok(Answers { answers: self.answer(questions, &rows)? })
+    }
+
     /// Answers `rows` of `questions`.
     ///
     /// # Errors

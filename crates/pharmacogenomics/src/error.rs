@@ -32,7 +32,7 @@ pub enum Error {
         fix: &'static str,
     },
     /// A setting that cannot be.
-    #[error(transparent)]
+    #[error("{0}")]
     Setting(#[from] cupel_settings::Problem),
     /// A part of a split that holds no rows, or too few of them.
     #[error("the {part} part has {rows} rows, at least {needed} are needed {why}")]
@@ -118,6 +118,9 @@ pub enum Error {
         /// The fields there are.
         have: Vec<String>,
     },
+    /// A search of settings failed.
+    #[error("{0}")]
+    Search(#[from] cupel_tune::Error),
     /// Weights that cannot be encoded, or bytes that hold none.
     #[error("{what}: {source}")]
     Weights {

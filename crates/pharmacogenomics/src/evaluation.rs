@@ -4,15 +4,31 @@ use crate::{
     classifier::Classifier,
     error::Result,
     examples::Examples,
+    leakage::Leakage,
     metrics::{ClassMeasures, LabelMeasures, argmax},
     predictions::Predictions,
     predictor::{Answering, Predictor},
     schema::TargetKind,
+    splits::Parts,
     targets::Labels,
 };
+use cupel_settings::{Range, settings};
 use cupel_statistics::{Bin, Interval, Reliability, interval};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
+
+/// The column by whose values the coverage of sets is reported unless another is named.
+pub const STRATA: &str = "effect_group";
+
+/// The measures that are shown first, with their names in words.
+pub const HEADLINE: [(&str, &str); 6] = [
+    ("log_loss", "log-loss"),
+    ("weighted_f1", "weighted F1"),
+    ("macro_f1", "macro F1"),
+    ("micro_f1", "micro F1"),
+    ("auroc", "AUROC"),
+    ("ece", "ECE"),
+];
 
 /// Groups of rows with fewer than this are not reported on their own.
 pub const STRATUM_ROWS: usize = 400;
@@ -69,44 +85,36 @@ pub struct Coverage {
     pub strata: BTreeMap<String, f64>,
 }
 
-/// What to evaluate.
-#[derive(Clone, Debug)]
-pub struct EvaluationConfig<'a> {
-    /// Resamples for the intervals; 0 for none.
-    pub bootstrap: usize,
-    /// Seed of the resamples.
-    pub seed: u64,
-    /// A column of categories by whose values the coverage of the sets is reported as well.
-    pub strata: Option<&'a str>,
+settings! {
+    /// What to evaluate.
+    #[derive(Clone, Debug, PartialEq)]
+    pub struct EvaluationConfig in "evaluation" {
+        /// Resamples of the groups for 95 % intervals; 0 for none
+        pub bootstrap: usize = 200, in Range::at_least(0.0).at_most(1_000_000.0), "N";
+    }
+    beside {
+        /// Seed of the resamples.
+        pub seed: u64 = 0;
+        /// A column of categories by whose values the coverage of the sets is reported as well, where the table has it.
+        pub strata: Option<String> = Some(STRATA.into());
+    }
 }
 
 impl Measures {
-    /// The measures with intervals, by name.
-    fn headline(&self) -> Vec<(&'static str, Option<f64>)> {
+    /// The measures with intervals, by the names of [`HEADLINE`].
+    fn headline(&self) -> [Option<f64>; HEADLINE.len()] {
         match self {
-            Self::Class(m) => vec![
-                ("log_loss", Some(m.log_loss)),
-                ("weighted_f1", Some(m.weighted_f1)),
-                ("macro_f1", Some(m.macro_f1)),
-                ("micro_f1", Some(m.micro_f1)),
-                ("auroc", m.auroc),
-                ("ece", Some(m.ece)),
-            ],
-            Self::Labels(m) => vec![
-                ("log_loss", Some(m.log_loss)),
-                ("weighted_f1", Some(m.weighted_f1)),
-                ("macro_f1", Some(m.macro_f1)),
-                ("micro_f1", Some(m.micro_f1)),
-                ("auroc", m.auroc),
-                ("ece", Some(m.ece)),
-            ],
-            Self::Nothing {} => Vec::new(),
+            Self::Class(m) => [m.log_loss, m.weighted_f1, m.macro_f1, m.micro_f1, m.auroc.unwrap_or(f64::NAN), m.ece],
+            Self::Labels(m) => [m.log_loss, m.weighted_f1, m.macro_f1, m.micro_f1, m.auroc.unwrap_or(f64::NAN), m.ece],
+            Self::Nothing {} => return [None; HEADLINE.len()],
         }
+        .map(|value| Some(value).filter(|value| !value.is_nan()))
     }
 
     /// A measure by its name: `log_loss`, `weighted_f1`, `macro_f1`, `micro_f1`, `auroc` or `ece`.
     pub fn get(&self, name: &str) -> Option<f64> {
-        self.headline().into_iter().find(|(known, _)| *known == name)?.1
+        let of_name = HEADLINE.iter().zip(self.headline()).find(|((known, _), _)| *known == name)?;
+        of_name.1
     }
 }
 
@@ -115,12 +123,7 @@ impl Evaluation {
     ///
     /// # Errors
     /// [`Error::Data`](crate::Error::Data) when a field or target is missing.
-    pub fn of(
-        predictor: &Predictor,
-        examples: &Examples,
-        rows: &[usize],
-        config: &EvaluationConfig<'_>,
-    ) -> Result<Self> {
+    pub fn of(predictor: &Predictor, examples: &Examples, rows: &[usize], config: &EvaluationConfig) -> Result<Self> {
         let predictions = predictor.probabilities(examples, rows)?;
         Self::of_predictions(predictor, &predictions, examples, rows, config)
     }
@@ -133,7 +136,7 @@ impl Evaluation {
         predictor: &Predictor,
         examples: &Examples,
         rows: &[usize],
-        config: &EvaluationConfig<'_>,
+        config: &EvaluationConfig,
     ) -> Result<Vec<(String, Self)>> {
         let of_member = |member: &crate::Member| {
             let said = member.probabilities(examples, rows)?;
@@ -141,6 +144,24 @@ impl Evaluation {
             Ok((member.name().to_string(), evaluation))
         };
         predictor.members().iter().map(of_member).collect()
+    }
+
+    /// Evaluates on a part of a split whose leakage is known, with `alone` each model on its own too.
+    ///
+    /// # Errors
+    /// As [`of`](Self::of); a part that is none or has no rows.
+    pub fn of_part(
+        predictor: &Predictor,
+        examples: &Examples,
+        (parts, part, leakage): (&Parts, &str, Leakage),
+        alone: bool,
+        config: &EvaluationConfig,
+    ) -> Result<Measured> {
+        let rows = parts.part(part)?;
+        let evaluation = Self::of(predictor, examples, rows, config)?;
+        let members = if alone { Self::of_members(predictor, examples, rows, config)? } else { Vec::new() };
+        let (network_bytes, members) = (predictor.network_bytes(), members.into_iter().collect());
+        Ok(Measured { evaluation, part: part.to_owned(), leakage, network_bytes, members })
     }
 
     /// Evaluates given probabilities of `rows`, target by target, with the decisions and sets of `predictor`.
@@ -152,23 +173,21 @@ impl Evaluation {
         predictions: &[Predictions],
         examples: &Examples,
         rows: &[usize],
-        config: &EvaluationConfig<'_>,
+        config: &EvaluationConfig,
     ) -> Result<Self> {
-        let strata = config.strata.map(|column| examples.table().category(column)).transpose()?;
+        let strata = config.strata.as_deref().and_then(|column| examples.table().category(column).ok());
         let groups = examples.groups_or_rows();
         let (mut targets, mut reliability) = (BTreeMap::new(), BTreeMap::new());
         for ((classes, answering), said) in predictor.classes().iter().zip(predictor.answering()).zip(predictions) {
             let labels = classes.labels(examples)?;
             let measures = measures(said, answering, &labels, rows);
             let position: BTreeMap<usize, usize> = rows.iter().enumerate().map(|(i, row)| (*row, i)).collect();
-            let names: Vec<&'static str> = measures.headline().into_iter().map(|(name, _)| name).collect();
             let drawn = interval(rows, &groups, config.bootstrap, config.seed, |resampled| {
                 let values = resampled.iter().flat_map(|row| said.row(position[row]).to_vec()).collect();
                 let said = Predictions::new(said.kind(), said.width(), values);
-                let values = self::measures(&said, answering, &labels, resampled).headline();
-                names.iter().map(|name| values.iter().find(|(known, _)| known == name)?.1).collect()
+                self::measures(&said, answering, &labels, resampled).headline().to_vec()
             });
-            let intervals = names.iter().zip(drawn).filter_map(|(name, drawn)| Some((*name, drawn?))).collect();
+            let intervals = HEADLINE.iter().zip(drawn).filter_map(|((name, _), drawn)| Some((*name, drawn?))).collect();
             let evaluation = TargetEvaluation {
                 measures,
                 intervals,
@@ -179,6 +198,57 @@ impl Evaluation {
             reliability.insert(classes.target.clone(), bins(said, &labels, rows));
         }
         Ok(Self { targets, rows: rows.len(), reliability })
+    }
+}
+
+impl fmt::Display for Evaluation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, target) in &self.targets {
+            writeln!(f, "{name}")?;
+            for (key, shown) in HEADLINE {
+                let Some(value) = target.measures.get(key) else { continue };
+                write!(f, "  {shown:<14}{value:.4}")?;
+                match target.intervals.get(key) {
+                    Some(interval) => writeln!(f, "  ({:.4} to {:.4})", interval.low, interval.high)?,
+                    None => writeln!(f)?,
+                }
+            }
+            let sets = &target.conformal;
+            writeln!(
+                f,
+                "  sets          {:.1} % hold the truth ({:.0} % promised), {:.2} answers each",
+                100.0 * sets.covered,
+                100.0 * sets.promised,
+                sets.size
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A model measured on one part of a split.
+#[derive(Clone, Debug, Serialize)]
+pub struct Measured {
+    /// All models together.
+    #[serde(flatten)]
+    pub evaluation: Evaluation,
+    /// The part.
+    pub part: String,
+    /// What the split gives away.
+    pub leakage: Leakage,
+    /// The bytes that the weights of networks take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network_bytes: Option<usize>,
+    /// Each model alone, where that was asked for.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub members: BTreeMap<String, Evaluation>,
+}
+
+impl fmt::Display for Measured {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} rows of the {} part", self.evaluation.rows, self.part)?;
+        write!(f, "{}", self.evaluation)?;
+        self.members.iter().try_for_each(|(name, alone)| write!(f, "\n{name} alone\n{alone}"))
     }
 }
 

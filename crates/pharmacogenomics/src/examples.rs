@@ -3,7 +3,7 @@
 use crate::{
     error::Result,
     names::Names,
-    normalise::normalise,
+    normalise::{normalise, normalised},
     schema::{Field, FieldKind, Schema, TargetKind},
     table_rows::TableRows,
 };
@@ -129,7 +129,7 @@ impl Examples {
         Self::new(schema.clone(), Table::new(columns)?, path.display().to_string(), hash_file(path)?)
     }
 
-    /// Examples of a table in memory; its names must be normalised.
+    /// Examples of a table in memory, whose names are normalised as those of a file are.
     ///
     /// # Errors
     /// [`Error::Data`](crate::Error::Data) for a field that is missing or of another kind; [`Error::Setting`](crate::Error::Setting) for a weight below 0.
@@ -140,6 +140,14 @@ impl Examples {
             hasher.update(format!("{column:?}").as_bytes());
         }
         let hash = hasher.finalize().to_hex().to_string();
+        let named =
+            schema.fields.iter().map(|field| &field.name).chain(schema.targets.iter().map(|target| &target.name));
+        let named: Vec<&String> = named.collect();
+        let spelt = |(name, column): (&str, &Column)| {
+            let spelt = if named.iter().any(|own| *own == name) { normalised(column) } else { None };
+            (name.to_string(), spelt.unwrap_or_else(|| column.clone()))
+        };
+        let table = Table::new(table.iter().map(spelt).collect())?;
         Self::new(schema, table, source.to_string(), hash)
     }
 

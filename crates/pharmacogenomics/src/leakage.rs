@@ -8,7 +8,10 @@ use crate::{
 };
 use cupel_data::MISSING;
 use serde::Serialize;
-use std::collections::{BTreeMap, HashSet};
+use std::{
+    collections::{BTreeMap, HashSet},
+    fmt,
+};
 
 /// What the held-out parts share with training.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -108,6 +111,30 @@ impl Leakage {
             }
         }
         Err(Error::LeakySplit { part: worst.0, share: 100.0 * worst.1, unit: worst.2 })
+    }
+}
+
+impl fmt::Display for Leakage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let [train, val, test, dropped] = self.rows;
+        writeln!(f, "{train} train, {val} val, {test} test, {dropped} in no part")?;
+        for (part, shared) in [("val", &self.val), ("test", &self.test)] {
+            let Some(Shared { group, pair, all_fields, fields }) = shared else { continue };
+            writeln!(f, "share of the {part} rows that train knows by")?;
+            writeln!(f, "  {:<24}{group:.3}", self.unit)?;
+            if let Some(pair) = pair {
+                writeln!(f, "  {:<24}{pair:.3}", "drug and allele")?;
+            }
+            writeln!(f, "  {:<24}{all_fields:.3}", "all fields together")?;
+            for (field, share) in fields {
+                writeln!(f, "  {field:<24}{share:.3}")?;
+            }
+        }
+        if self.test_in_val > 0.0 {
+            let share = 100.0 * self.test_in_val;
+            writeln!(f, "{share:.1} % of the test rows have a row of the same {} in val", self.unit)?;
+        }
+        writeln!(f, "{}", if self.leaky { "this split leaks" } else { "no leak" })
     }
 }
 

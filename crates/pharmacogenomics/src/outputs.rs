@@ -2,16 +2,26 @@
 
 use crate::{
     classifier::Member,
-    error::{Error, Result},
-    evaluation::{Evaluation, Measures},
+    error::Result,
+    evaluation::{Evaluation, HEADLINE, Measures},
     model_folder::{Model, Origin},
     predictor::Predictor,
 };
-use cupel_report::{Cell, LineChart, Story, Table};
+use cupel_report::{Cell, LineChart, Report, Table, file_name};
 use cupel_statistics::Bin;
 use std::{fmt::Write as _, path::Path};
 
-const MEASURES: [&str; 6] = ["log_loss", "weighted_f1", "macro_f1", "micro_f1", "auroc", "ece"];
+const MEASURES: [&str; HEADLINE.len()] =
+    [HEADLINE[0].0, HEADLINE[1].0, HEADLINE[2].0, HEADLINE[3].0, HEADLINE[4].0, HEADLINE[5].0];
+
+const CITATIONS: [(&str, &str); 3] = [
+    ("C. Guo et al., On calibration of modern neural networks, ICML 2017", "arXiv:1706.04599"),
+    (
+        "M. Sadinle, J. Lei, L. Wasserman, Least ambiguous set-valued classifiers with bounded error levels, JASA 114, 2019",
+        "doi:10.1080/01621459.2017.1395341",
+    ),
+    ("D. C. Liu, J. Nocedal, On the limited memory BFGS method, Math. Program. 45, 1989", "doi:10.1007/BF01589116"),
+];
 
 /// The model card: what the model is, what it was made from, what it is worth and what it is not for.
 pub fn model_card(predictor: &Predictor, origin: &Origin, evaluation: &Evaluation) -> String {
@@ -63,20 +73,19 @@ pub fn model_card(predictor: &Predictor, origin: &Origin, evaluation: &Evaluatio
     card
 }
 
-/// Writes the tables, figures and the story of a training into its run folder.
+/// Writes tables, figures, `metrics.json` and the report of a training into its run folder.
 ///
 /// # Errors
-/// [`Error::Report`] and [`Error::Data`] when they cannot be written.
+/// [`Error::Report`](crate::Error::Report) and [`Error::Data`](crate::Error::Data) when they cannot be written.
 pub fn save_report(dir: &Path, model: &Model, evaluation: &Evaluation, members: &[(String, Evaluation)]) -> Result<()> {
-    let tables = dir.join("tables");
-    let mut story = Story::new("Pharmacogenomic prediction")
-        .summary(format!(
-            "{} rows of {} trained the models and {} chose thresholds and calibration, under the split {}.",
-            model.origin.rows[0], model.origin.table, model.origin.rows[1], model.origin.split
-        ))
-        .summary("Not a medical device: for research, not for decisions about a patient.");
+    let mut report = Report::new(dir, "Pharmacogenomic prediction");
+    report.summary(format!(
+        "{} rows of {} trained the models and {} chose thresholds and calibration, under the split {}.",
+        model.origin.rows[0], model.origin.table, model.origin.rows[1], model.origin.split
+    ));
+    report.summary("Not a medical device: for research, not for decisions about a patient.");
     if model.origin.leaky {
-        story = story.finding("The split leaks: held-out rows repeat what training saw, and every number is too good.");
+        report.finding("The split leaks: held-out rows repeat what training saw, and every number is too good.");
     }
     for (name, target) in &evaluation.targets {
         let mut table = Table::new().text_column("model");
@@ -88,33 +97,28 @@ pub fn save_report(dir: &Path, model: &Model, evaluation: &Evaluation, members: 
             let cells = MEASURES.map(|measure| Cell::from(measures.get(measure)));
             table.push([Cell::from(member.to_string())].into_iter().chain(cells))?;
         }
-        table.save(tables.join(name))?;
-        story = story.table(format!("tables/{name}.csv"), format!("{name}: each model alone, and together."));
+        let file = if file_name(name) == name.to_lowercase() { name.clone() } else { file_name(name) };
+        report.table(file.clone(), format!("{name}: each model alone, and together."), table);
         let bins = evaluation.reliability.get(name).map_or(&[][..], Vec::as_slice);
         if bins.len() > 1 {
-            reliability_chart(name, bins).save(dir.join("figures").join(format!("reliability_{name}")))?;
-            story = story.figure(
-                format!("figures/reliability_{name}.svg"),
-                format!("{name}: what was said, and how often it came true."),
-            );
+            let caption = format!("{name}: what was said, and how often it came true.");
+            report.figure(format!("reliability_{file}"), caption, || reliability_chart(name, bins).figure());
         }
         if let Some(log_loss) = target.measures.get("log_loss") {
-            story = story.finding(format!(
+            report.finding(format!(
                 "{name}: log-loss {log_loss:.4} on the validation part; {:.1} % of the sets hold the truth.",
                 100.0 * target.conformal.covered
             ));
         }
     }
-    save_json(&dir.join("metrics.json"), &flat(evaluation))?;
+    report.numbers(&flat(evaluation))?;
     if let Some(pairs) = pair_table(model)? {
-        pairs.save(tables.join("pairs"))?;
-        story = story.table("tables/pairs.csv", "How strongly pairs of fields speak together, over the training rows.");
+        report.table("pairs", "How strongly pairs of fields speak together, over the training rows.", pairs);
     }
-    story
-        .citation("C. Guo et al., On calibration of modern neural networks, ICML 2017", "arXiv:1706.04599")
-        .citation("M. Sadinle, J. Lei, L. Wasserman, Least ambiguous set-valued classifiers with bounded error levels, JASA 114, 2019", "doi:10.1080/01621459.2017.1395341")
-        .citation("D. C. Liu, J. Nocedal, On the limited memory BFGS method, Math. Program. 45, 1989", "doi:10.1007/BF01589116")
-        .save(dir)?;
+    for (text, locator) in CITATIONS {
+        report.cite(text, locator);
+    }
+    report.save()?;
     Ok(())
 }
 
@@ -159,12 +163,4 @@ fn pair_table(model: &Model) -> Result<Option<Table>> {
         }
     }
     Ok(Some(table))
-}
-
-fn save_json(path: &Path, value: &serde_json::Value) -> Result<()> {
-    let text = serde_json::to_string_pretty(value)
-        .map_err(|source| Error::Json { what: format!("encoding {}", path.display()), source })?;
-    let write =
-        |file: &mut dyn std::io::Write| file.write_all(text.as_bytes()).map_err(cupel_data::Error::io("write", path));
-    Ok(cupel_data::write_atomic(path, write)?)
 }

@@ -36,6 +36,16 @@ pub struct Planted {
     pub logits: [Vec<f64>; 3],
 }
 
+/// The table that stands in for a file, always the same.
+///
+/// # Errors
+/// As [`planted`].
+pub fn demo() -> Result<Examples> {
+    /// Its size and seed.
+    const DEMO: (usize, u64) = (30_000, 0);
+    Ok(planted(DEMO.0, DEMO.1)?.examples)
+}
+
 /// Draws a table of `rows` rows.
 ///
 /// # Errors

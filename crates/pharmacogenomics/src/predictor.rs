@@ -8,12 +8,12 @@ use crate::{
     decision::Decision,
     error::Result,
     examples::Examples,
+    fitting::Fitting,
     predictions::Predictions,
     schema::Schema,
     splits::Parts,
     targets::Classes,
     train_config::TrainConfig,
-    training::Training,
 };
 use burn::tensor::Device;
 use cupel_train::{Policy, Run};
@@ -50,9 +50,9 @@ impl Predictor {
     /// [`Error::EmptyPart`] without validation rows, [`Error::Setting`] for settings that a model refuses,
     /// [`Error::DegenerateTarget`] for a target without two classes.
     pub fn train(config: &TrainConfig, examples: &Examples, parts: &Parts, device: &Device) -> Result<Self> {
-        let mut training = Training::new(config, examples, parts, device)?;
-        Run::in_memory().drive(&mut training, &Policy::default())?;
-        training.finish()
+        let mut fitting = Fitting::new(config, examples, parts, device)?;
+        Run::in_memory().drive(&mut fitting, &Policy::default())?;
+        fitting.finish()
     }
 
     /// The blended probabilities of the validation part, each row blended with weights that were fitted on other groups: what

@@ -19,10 +19,14 @@
 //! kind = "labels"
 //! ```
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    examples::column_names,
+    planted::planted,
+};
 use cupel_data::nearest_name;
 use serde::{Deserialize, Serialize};
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{collections::BTreeSet, convert::Infallible, fs, path::Path, str::FromStr};
 
 /// What the columns of a table mean.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -155,7 +159,43 @@ impl Target {
     }
 }
 
+impl FromStr for FieldSet {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> std::result::Result<Self, Infallible> {
+        Ok(match text {
+            "extended" => Self::Extended,
+            "brief" => Self::Brief,
+            list => Self::Named(list.split(',').map(|name| name.trim().to_owned()).collect()),
+        })
+    }
+}
+
 impl Schema {
+    /// The schema for a table: that of the file, else of annotations with the fields of `set`; that of the [demo](crate::demo) without a table.
+    ///
+    /// # Errors
+    /// As [`open`](Self::open); [`Error::Schema`] for a table that has other columns than annotations.
+    pub fn of_table(table: Option<&Path>, file: Option<&Path>, set: &FieldSet) -> Result<Self> {
+        if let Some(file) = file {
+            return Self::open(file);
+        }
+        let Some(table) = table else { return Ok(planted(1, 0)?.examples.schema().clone()) };
+        let schema = Self::annotations(set);
+        let columns = column_names(table)?;
+        match schema.columns().into_iter().find(|name| !columns.contains(name)) {
+            None => Ok(schema),
+            Some(name) => Err(Error::Schema {
+                name,
+                problem: format!(
+                    "{} has no such column, so that it is no table of variant annotations as expected",
+                    table.display()
+                ),
+                fix: "write a schema that says which columns are fields and targets",
+            }),
+        }
+    }
+
     /// The schema of a table of variant annotations with the columns of ClinPGx's, exploded to one row per drug and allele:
     /// `drug`, `genalle`, `gene`, `allele` and so on, with three targets and the group `annotation_id`.
     ///

@@ -14,18 +14,15 @@
 //! annotation of two drugs must not be learned from in one and asked for in the other.
 
 use crate::{
+    dealing::{deal, folds_by},
     error::{Error, Result},
     examples::Examples,
     schema::{FieldKind, TargetKind},
+    split_config::SplitKind,
 };
 use cupel_data::{Fractions, MISSING, Split, Stream};
 use cupel_settings::Problem;
-use serde::{Deserialize, Serialize};
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    fmt,
-    str::FromStr,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 /// The rows of the parts, ascending in each.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,58 +35,6 @@ pub struct Parts {
     pub test: Vec<usize>,
     /// Rows in no part.
     pub dropped: Vec<usize>,
-}
-
-/// How rows are split.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum SplitKind {
-    /// Row by row.
-    Random,
-    /// Row by row, each class in equal shares.
-    Stratified,
-    /// Whole groups.
-    Group,
-    /// Whole pairs of drug and allele (`genalle`, else `allele`).
-    Pair,
-    /// Whole values of a field.
-    Cold(String),
-    /// Early rows train, late rows test.
-    Time,
-    /// Whole groups, classes in near-equal shares.
-    StratifiedGroup,
-}
-
-impl FromStr for SplitKind {
-    type Err = String;
-
-    fn from_str(text: &str) -> std::result::Result<Self, String> {
-        Ok(match text {
-            "" => return Err("name a kind of split".into()),
-            "random" => Self::Random,
-            "stratified" => Self::Stratified,
-            "group" => Self::Group,
-            "pair" => Self::Pair,
-            "time" => Self::Time,
-            "stratified-group" => Self::StratifiedGroup,
-            "variant" => Self::Cold("variant_haplotypes".into()),
-            field => Self::Cold(field.into()),
-        })
-    }
-}
-
-impl fmt::Display for SplitKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Random => "random",
-            Self::Stratified => "stratified",
-            Self::Group => "group",
-            Self::Pair => "pair",
-            Self::Cold(field) => field,
-            Self::Time => "time",
-            Self::StratifiedGroup => "stratified-group",
-        })
-    }
 }
 
 /// Names of which fewer validation rows than this share one with training are a cold start.
@@ -321,7 +266,7 @@ fn strata(examples: &Examples) -> Result<Vec<Vec<usize>>> {
     Ok(strata.into_values().collect())
 }
 
-fn classes(examples: &Examples) -> Result<Vec<u32>> {
+pub(crate) fn classes(examples: &Examples) -> Result<Vec<u32>> {
     match examples.schema().targets.iter().find(|target| target.kind == TargetKind::Class) {
         Some(target) => Ok(examples.table().category(&target.name)?.0.to_vec()),
         None => Ok(vec![0; examples.len()]),
@@ -336,95 +281,6 @@ fn cold_share(codes: &[u32], parts: &Parts) -> Option<f64> {
     (2 * named.len() > parts.validation.len()).then(|| shared as f64 / named.len() as f64)
 }
 
-fn distinct(codes: &[u32], rows: &[usize]) -> usize {
+pub(crate) fn distinct(codes: &[u32], rows: &[usize]) -> usize {
     rows.iter().map(|row| codes[*row]).collect::<HashSet<u32>>().len()
-}
-
-/// Folds that share no code of `apart`: whole codes of the coarsest of these are dealt, and of the rows that train those are dropped that share another
-/// with the held-out ones. Without any, rows are dealt.
-fn folds_by(examples: &Examples, apart: &[&[u32]], rows: &[usize], folds: usize, seed: u64) -> Result<Vec<Parts>> {
-    if folds < 2 {
-        return Err(Problem::value("folds", folds, "at least 2").into());
-    }
-    let stream = Stream::new(seed, "pharmacogenomic folds");
-    let shares = vec![1.0 / folds as f64; folds];
-    let each: Vec<u32> = (0..examples.len() as u32).collect();
-    let units = apart.iter().copied().min_by_key(|codes| distinct(codes, rows)).unwrap_or(&each);
-    let dealt = deal_rows(examples, units, rows, &shares, stream)?;
-    let inside: HashSet<usize> = rows.iter().copied().collect();
-    let outside: Vec<usize> = (0..examples.len()).filter(|row| !inside.contains(row)).collect();
-    let fold = |k: usize| {
-        let held_out = &dealt[k];
-        let of_held_out = |codes: &&[u32]| held_out.iter().map(|row| codes[*row]).collect::<HashSet<u32>>();
-        let taken: Vec<HashSet<u32>> = apart.iter().map(of_held_out).collect();
-        let shares_one = |row: &usize| {
-            let shared =
-                |(codes, taken): (&&[u32], &HashSet<u32>)| codes[*row] != MISSING && taken.contains(&codes[*row]);
-            apart.iter().zip(&taken).any(shared)
-        };
-        let others = dealt.iter().enumerate().filter(|(i, _)| *i != k).flat_map(|(_, rows)| rows.iter().copied());
-        let (mut dropped, mut train): (Vec<usize>, Vec<usize>) = others.partition(shares_one);
-        train.sort_unstable();
-        dropped.extend(&outside);
-        dropped.sort_unstable();
-        Parts { train, validation: held_out.clone(), test: Vec::new(), dropped }
-    };
-    Ok((0..folds).map(fold).collect())
-}
-
-fn deal(examples: &Examples, shares: &[f64], stream: Stream) -> Result<Vec<Vec<usize>>> {
-    let rows: Vec<usize> = (0..examples.len()).collect();
-    deal_rows(examples, &examples.groups_or_rows(), &rows, shares, stream)
-}
-
-/// Whole groups into parts: from the largest group to the smallest, those of one size in random order, each to the part
-/// whose missing rows of the group's classes are the most.
-fn deal_rows(
-    examples: &Examples,
-    groups: &[u32],
-    rows: &[usize],
-    shares: &[f64],
-    stream: Stream,
-) -> Result<Vec<Vec<usize>>> {
-    let classes = classes(examples)?;
-    let mut members: BTreeMap<u32, Vec<usize>> = BTreeMap::new();
-    let mut totals: BTreeMap<u32, f64> = BTreeMap::new();
-    for row in rows {
-        members.entry(groups[*row]).or_default().push(*row);
-        *totals.entry(classes[*row]).or_default() += 1.0;
-    }
-    let members: Vec<Vec<usize>> = members.into_values().collect();
-    if members.len() < shares.len() {
-        let expected = format!("at least {}, one for each part", shares.len());
-        return Err(Problem::value("split", format!("{} groups", members.len()), expected).into());
-    }
-    let mut order = stream.permutation(members.len());
-    order.sort_by_key(|group| std::cmp::Reverse(members[*group].len()));
-    let wanted = |class: u32, part: usize| totals.get(&class).copied().unwrap_or(0.0) * shares[part];
-    let mut have: Vec<HashMap<u32, f64>> = vec![HashMap::new(); shares.len()];
-    let mut parts: Vec<Vec<usize>> = vec![Vec::new(); shares.len()];
-    for group in order {
-        // how much rarer than wanted the classes of the group are in each part; rare classes weigh as much as common ones
-        let lack = |part: usize| -> f64 {
-            let of_row = |row: &usize| {
-                let class = classes[*row];
-                let wanted = wanted(class, part).max(f64::MIN_POSITIVE);
-                (wanted - have[part].get(&class).copied().unwrap_or(0.0)) / wanted
-            };
-            if shares[part] == 0.0 { f64::NEG_INFINITY } else { members[group].iter().map(of_row).sum() }
-        };
-        let mut best = (f64::NEG_INFINITY, 0);
-        for part in 0..shares.len() {
-            let lack = lack(part);
-            if lack > best.0 {
-                best = (lack, part);
-            }
-        }
-        for row in &members[group] {
-            *have[best.1].entry(classes[*row]).or_default() += 1.0;
-        }
-        parts[best.1].extend(&members[group]);
-    }
-    parts.iter_mut().for_each(|part| part.sort_unstable());
-    Ok(parts)
 }

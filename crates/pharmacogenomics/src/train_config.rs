@@ -151,6 +151,13 @@ impl TrainConfig {
         ]
     }
 
+    /// Why a setting has no effect whatever its value, where no chosen model has it.
+    pub(crate) fn without(&self, name: &str) -> Option<String> {
+        let (chosen, having) = (&self.ensemble.models, self.with(name));
+        let none = !having.is_empty() && !having.iter().any(|kind| chosen.contains(kind));
+        none.then(|| format!("none of the models {} has it: choose {}", named(chosen, ", "), named(&having, " or ")))
+    }
+
     /// The models that have a setting.
     fn with(&self, name: &str) -> Vec<ModelKind> {
         let groups = self.groups().into_iter().filter(|(_, list, _)| list.iter().any(|setting| setting.name == name));
@@ -200,10 +207,7 @@ impl Settings for TrainConfig {
         let mut unused = Vec::new();
         for (kinds, list, of_group) in self.groups() {
             for name in list.into_iter().map(|setting| setting.name) {
-                let having = self.with(&name);
-                if !having.iter().any(|kind| chosen.contains(kind)) {
-                    let because =
-                        format!("none of the models {} has it: choose {}", named(chosen, ", "), named(&having, " or "));
+                if let Some(because) = self.without(&name) {
                     unused.push((name, because));
                 }
             }

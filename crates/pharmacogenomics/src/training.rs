@@ -1,272 +1,239 @@
-//! [`Training`]: the models of a [`Predictor`] fitted one after the other, in a run that stops, saves and resumes.
-//!
-//! Then each is fitted again, fold by fold, to the training rows outside the fold; of these only what they say of the rows of the fold is kept.
+//! [`Training`]: from examples to a model that answers, in a run that stops, saves and resumes; the one door to training.
 
 use crate::{
-    calibration::Calibration,
-    classifier::{Classifier, Member, MemberConfig},
-    error::{Error, Result},
+    classifier::{Member, MemberConfig},
+    effect_fit::EffectFit,
+    encoder::Encoder,
+    error::Result,
+    evaluation::{Evaluation, EvaluationConfig},
+    evidence::Evidence,
     examples::Examples,
-    predictions::Predictions,
-    predictor::{ENOUGH_ROWS, Predictor},
-    schema::TargetKind,
+    fitting::Fitting,
+    leakage::Leakage,
+    model_folder::{Model, Origin},
+    network::{Network, NetworkConfig},
+    outputs::{model_card, save_report},
     splits::Parts,
-    stored::in_range,
-    targets::{Classes, Labels},
-    train_config::{EnsembleConfig, TrainConfig},
+    train_config::TrainConfig,
 };
 use burn::tensor::Device;
-use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    path::Path,
-};
+use cupel_settings::{Problem, Settings};
+use cupel_train::{Casting, Policy, Run, Trainer};
+use serde::Serialize;
+use std::fmt;
 
-/// Fits one model per advance: those that answer, then those that speak for each fold.
-#[derive(Debug)]
+/// Updates of a range test.
+const RANGE_UPDATES: u64 = 100;
+
+/// What is to be trained on what; nothing is fitted yet.
+///
+/// # Example
+/// A model from a table in memory; with a run in a folder it is written there with its card and report.
+/// ```
+/// use cupel_pharmacogenomics::{ModelKind, Parts, SplitConfig, TrainConfig, Training, planted, question};
+/// use cupel_train::{Run, device};
+///
+/// let examples = planted(600, 1)?.examples;
+/// let split = SplitConfig::default();
+/// let parts = split.parts(&examples)?;
+/// let config = TrainConfig::of([ModelKind::Majority, ModelKind::Counts]);
+/// let device = device::select("cpu")?.device;
+/// let trained = Training::new(&config, &examples, &parts, split.name(), &device)?.run(&mut Run::in_memory())?;
+/// let asked = question(examples.schema(), &[("drug".into(), "drug01".into())])?;
+/// assert_eq!(trained.model.answer(&asked, &[0])?.len(), 1);
+/// # Ok::<(), cupel_pharmacogenomics::Error>(())
+/// ```
+#[derive(Clone, Debug)]
 pub struct Training<'a> {
-    config: EnsembleConfig,
-    settings: Vec<MemberConfig>,
-    seed: u64,
+    config: &'a TrainConfig,
     examples: &'a Examples,
     parts: &'a Parts,
-    classes: Vec<Classes>,
-    labels: Vec<Labels>,
-    members: Vec<Member>,
-    fitted: BTreeMap<usize, Member>,
-    /// The parts of the training part.
-    folds: Vec<Parts>,
-    /// What the models of the folds say of the rows held out of them: fold by fold, model by model, target by target.
-    held_out: Vec<Vec<Predictions>>,
+    split: String,
     device: Device,
+    casting: Casting,
+    others: Vec<Device>,
 }
 
 impl<'a> Training<'a> {
-    /// Prepares the training; nothing is fitted yet.
+    /// Training of `config` on the parts of the examples, which the split of this name made.
     ///
     /// # Errors
-    /// What [`Predictor::train`] refuses.
-    pub fn new(config: &TrainConfig, examples: &'a Examples, parts: &'a Parts, device: &Device) -> Result<Self> {
-        in_range(config)?;
-        config.fits(parts)?;
-        let fit = |target| Classes::fit(examples, target, &parts.train);
-        let classes: Vec<Classes> = examples.schema().targets.iter().map(fit).collect::<Result<_>>()?;
-        let labels: Vec<Labels> = classes.iter().map(|classes| classes.labels(examples)).collect::<Result<_>>()?;
-        let folds = folds(config, examples, parts, &labels)?;
-        let (settings, seed) = (config.members(), config.seed);
-        let (config, device) = (config.ensemble.clone(), device.clone());
-        let (members, fitted, held_out) = (Vec::new(), BTreeMap::new(), Vec::new());
-        Ok(Self { config, settings, seed, examples, parts, classes, labels, members, fitted, folds, held_out, device })
+    /// [`Error::Setting`](crate::Error::Setting) for a setting out of its range or one that no model has; two networks.
+    pub fn new(
+        config: &'a TrainConfig,
+        examples: &'a Examples,
+        parts: &'a Parts,
+        split: impl Into<String>,
+        device: &Device,
+    ) -> Result<Self> {
+        config.check()?;
+        let networks = config.members().into_iter().filter(|member| matches!(member, MemberConfig::Network(_))).count();
+        if networks > 1 {
+            return Err(
+                Problem::value("models", format!("{networks} networks"), "one, which is trained at a time").into()
+            );
+        }
+        let (split, device) = (split.into(), device.clone());
+        Ok(Self { config, examples, parts, split, device, casting: Casting::f32(), others: Vec::new() })
     }
 
-    /// Takes a model that was fitted elsewhere for the one at `index` of the settings.
+    /// The numbers that the network computes with.
     #[must_use]
-    pub fn with_fitted(mut self, index: usize, member: Member) -> Self {
-        self.fitted.insert(index, member);
-        self
+    pub fn with_casting(self, casting: Casting) -> Self {
+        Self { casting, ..self }
     }
 
-    /// The classes of each target.
-    pub fn classes(&self) -> &[Classes] {
-        &self.classes
+    /// Further devices that share the batches of the network's updates: an update of n devices takes n batches.
+    #[must_use]
+    pub fn with_devices(self, others: Vec<Device>) -> Self {
+        Self { others, ..self }
     }
 
-    /// The targets of every row.
-    pub fn labels(&self) -> &[Labels] {
-        &self.labels
-    }
-
-    /// The predictor of the models, blended and calibrated on the validation part and on what was held out of the folds.
+    /// Trains the network, then the other models and the folds, and measures the whole on the validation part. A run in a folder gets the model, its
+    /// card, tables, figures and report.
     ///
     /// # Errors
-    /// [`Error::Data`](crate::Error::Data) when the examples lack a field.
+    /// Parts and targets that the models refuse; a stop by a signal after the state was saved; files that cannot be written.
+    pub fn run(&self, run: &mut Run) -> Result<Trained> {
+        let leakage = Leakage::of(self.examples, self.parts, &[])?;
+        let (mut fitting, network) = self.prepare()?;
+        if let Some((index, config, mut trainer)) = network {
+            run.drive(&mut trainer, &Policy::default())?;
+            let network = Network::of_trainer(&config, trainer, self.examples, self.parts, &self.device)?;
+            fitting = fitting.with_fitted(index, Member::Network(Box::new(network)));
+        }
+        run.drive(&mut fitting, &Policy::default())?;
+        let (examples, parts, seed) = (self.examples, self.parts, self.config.seed);
+        let predictor = fitting.finish()?;
+        let config = EvaluationConfig { bootstrap: 0, seed, ..EvaluationConfig::default() };
+        let evaluation = Evaluation::of(&predictor, examples, &parts.validation, &config)?;
+        let origin = Origin {
+            table: examples.source().to_owned(),
+            table_hash: examples.hash().to_owned(),
+            split: self.split.clone(),
+            rows: [parts.train.len(), parts.validation.len()],
+            leaky: leakage.leaky,
+            seed,
+        };
+        let (encoder, evidence) = (Encoder::fit(examples, &parts.train)?, Evidence::of(examples, &parts.train)?);
+        let model = Model { predictor, encoder, evidence, origin };
+        let run_dir = run.dir().map(|dir| dir.display().to_string());
+        if let Some(dir) = run.dir() {
+            let members = Evaluation::of_members(&model.predictor, examples, &parts.validation, &config)?;
+            model.save(dir, &model_card(&model.predictor, &model.origin, &evaluation))?;
+            save_report(dir, &model, &evaluation, &members)?;
+        }
+        Ok(Trained { run_dir, part: "val", leakage, evaluation, model })
+    }
+
+    /// Trains the network for so many updates on one batch alone, whose loss should then fall.
     ///
-    /// # Panics
-    /// Before every model is fitted: "1 of 3 models are fitted".
-    pub fn finish(self) -> Result<Predictor> {
-        let (fitted, all) = (self.done(), self.all());
-        assert!(fitted == all, "{fitted} of {all} models are fitted");
-        let mut calibration = Calibration::of_validation(&self.members, self.examples, self.parts)?;
-        for (fold, said) in self.folds.iter().zip(self.held_out.chunks(self.settings.len())) {
-            calibration.join(&fold.validation, said);
-        }
-        let (coverage, seed) = (self.config.coverage, self.seed);
-        let targets = self.classes.iter().zip(&self.labels).enumerate();
-        let answering =
-            targets.map(|(target, (classes, labels))| calibration.answering(target, classes, labels, coverage, seed));
-        let answering = answering.collect::<Result<_>>()?;
-        let schema = self.examples.schema().clone();
-        Ok(Predictor { schema, classes: self.classes, members: self.members, answering })
+    /// # Errors
+    /// Models without a network; what the training reports.
+    pub fn overfit_one_batch(&self, updates: u64) -> Result<Rehearsal> {
+        let losses = self.network()?.overfit_one_batch(updates)?;
+        Ok(Rehearsal { losses, rates: Vec::new(), suggestion: None })
     }
 
-    /// Models fitted so far.
-    fn done(&self) -> usize {
-        self.members.len() + self.held_out.len()
+    /// Tries learning rates from `low` to `high` on the network, and names a good one.
+    ///
+    /// # Errors
+    /// Models without a network; rates that are none; what the training reports.
+    pub fn learning_rate_range(&self, low: f64, high: f64) -> Result<Rehearsal> {
+        let range = self.network()?.learning_rate_range(low, high, RANGE_UPDATES)?;
+        let (rates, losses) = range.points.iter().map(|point| (point.learning_rate, point.loss)).unzip();
+        Ok(Rehearsal { losses, rates, suggestion: Some(range.suggestion) })
     }
 
-    /// Models to fit.
-    fn all(&self) -> usize {
-        self.settings.len() * (1 + self.folds.len())
+    /// Sends one batch through the network, and gives its loss; `None` without a network. What every model asks of the parts is checked.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn dry_run(&self) -> Result<Option<f64>> {
+        let (_, network) = self.prepare()?;
+        let Some((_, _, mut trainer)) = network else { return Ok(None) };
+        Ok(trainer.dry_run()?.get("loss"))
     }
 
-    fn step(&mut self) -> Result<Metrics> {
-        let (count, done) = (self.settings.len(), self.done());
-        let index = done % count;
-        let parts = if done < count { self.parts } else { &self.folds[done / count - 1] };
-        let fitted = if done < count { self.fitted.remove(&index) } else { None };
-        let member = match fitted {
-            Some(member) => member,
-            None => {
-                let settings = &self.settings[index];
-                settings.fit(self.examples, parts, &self.classes, &self.labels, self.seed, &self.device)?
-            }
+    fn network(&self) -> Result<Trainer<EffectFit>> {
+        let (_, network) = self.prepare()?;
+        let missing = || Problem::value("models", "none of them a network", "a network among them to try");
+        Ok(network.map(|(_, _, trainer)| trainer).ok_or_else(missing)?)
+    }
+
+    /// The fitting of all models, and the training of the network with its place among them.
+    #[expect(clippy::type_complexity, reason = "it is taken apart where it is made")]
+    fn prepare(&self) -> Result<(Fitting<'a>, Option<(usize, NetworkConfig, Trainer<EffectFit>)>)> {
+        let fitting = Fitting::new(self.config, self.examples, self.parts, &self.device)?;
+        let of_network = |(index, member)| match member {
+            MemberConfig::Network(network) => Some((index, *network)),
+            _ => None,
         };
-        let said = member.probabilities(self.examples, &parts.validation)?;
-        let mut metrics = Metrics::new();
-        for ((classes, labels), said) in self.classes.iter().zip(&self.labels).zip(&said) {
-            if let Some(loss) = said.log_loss(labels, &parts.validation) {
-                metrics.push(format!("{}_log_loss", classes.target), loss);
-            }
-        }
-        if done < count {
-            self.members.push(member);
-        } else {
-            // as they are saved, so that a resumed run goes on from the same bits
-            let rounded = |said: &Predictions| of_f32(said.kind(), said.width(), &said.to_f32());
-            self.held_out.push(said.iter().map(rounded).collect());
-        }
-        Ok(metrics)
-    }
-}
-
-impl Advance for Training<'_> {
-    fn advance(&mut self, _: Position) -> cupel_train::Result<Progress> {
-        let metrics = self.step().map_err(cupel_train::Error::work)?;
-        let done = (self.done() == self.all()).then_some("all models are fitted");
-        Ok(Progress { metrics, done })
-    }
-
-    fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
-        set.json("members.json", &self.members.len())?;
-        for (index, member) in self.members.iter().enumerate() {
-            let bytes = member.to_bytes(&self.classes).map_err(cupel_train::Error::work)?;
-            set.bytes(&format!("member-{index}.safetensors"), &bytes)?;
-        }
-        set.json("held-out.json", &self.held_out.len())?;
-        for (index, said) in self.held_out.iter().enumerate() {
-            let values = said.iter().flat_map(Predictions::to_f32);
-            set.bytes(&format!("held-out-{index}.f32"), &values.flat_map(f32::to_le_bytes).collect::<Vec<u8>>())?;
-        }
-        Ok(())
-    }
-
-    fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
-        let count: usize = set.json("members.json")?;
-        self.members.clear();
-        for index in 0..count.min(self.settings.len()) {
-            let name = format!("member-{index}.safetensors");
-            let member = Member::from_bytes(&set.bytes(&name)?, Path::new(&name), &self.device);
-            let member = member.map_err(cupel_train::Error::work)?;
-            self.members.push(member);
-        }
-        let (count, fitted) = (self.settings.len(), set.json::<usize>("held-out.json")?);
-        self.held_out.clear();
-        for index in 0..fitted.min(self.all() - count) {
-            let bytes = set.bytes(&format!("held-out-{index}.f32"))?;
-            let rows = self.folds[index / count].validation.len();
-            self.held_out.push(held_out(&bytes, rows, &self.classes).map_err(cupel_train::Error::work)?);
-        }
-        Ok(())
-    }
-
-    fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
-        let parts = (&self.parts.train, &self.parts.validation);
-        let settings = (&self.settings, self.config.coverage, self.config.cross_fit, self.seed);
-        fingerprint(&(settings, self.examples.schema(), self.examples.hash(), parts))
-    }
-
-    fn name(&self) -> &str {
-        "models"
-    }
-
-    fn total(&self) -> Option<u64> {
-        Some(self.all() as u64)
-    }
-}
-
-/// The folds of the training part that every target can be learned in; none where they are not wanted or the training part has too few groups.
-fn folds(config: &TrainConfig, examples: &Examples, parts: &Parts, labels: &[Labels]) -> Result<Vec<Parts>> {
-    let groups = examples.groups_or_rows();
-    let groups = parts.train.iter().map(|row| groups[*row]).collect::<BTreeSet<u32>>().len();
-    let count = config.ensemble.cross_fit;
-    if count == 0 || count > groups || parts.validation.len() >= ENOUGH_ROWS {
-        return Ok(Vec::new());
-    }
-    let mut folds = parts.folds_alike(examples, &parts.train, count, config.seed)?;
-    folds.retain(|fold| labels.iter().all(|labels| fold.train.iter().any(|row| labels.is_known(*row))));
-    Ok(folds)
-}
-
-/// What was saved of a fold, target by target.
-fn held_out(bytes: &[u8], rows: usize, classes: &[Classes]) -> Result<Vec<Predictions>> {
-    let wanted = 4 * rows * classes.iter().map(Classes::len).sum::<usize>();
-    if bytes.len() != wanted {
-        let (got, expected) = (format!("{} bytes", bytes.len()), format!("{wanted} bytes of {rows} rows"));
-        return Err(Error::Shape { what: "held-out predictions", expected, got });
-    }
-    let values: Vec<f32> = bytes.chunks_exact(4).map(|b| f32::from_le_bytes([b[0], b[1], b[2], b[3]])).collect();
-    let mut rest = values.as_slice();
-    let of_target = |classes: &Classes| {
-        let (own, others) = rest.split_at(rows * classes.len());
-        rest = others;
-        of_f32(classes.kind, classes.len(), own)
-    };
-    Ok(classes.iter().map(of_target).collect())
-}
-
-fn of_f32(kind: TargetKind, width: usize, values: &[f32]) -> Predictions {
-    Predictions::new(kind, width, values.iter().map(|p| f64::from(*p)).collect())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::{planted::planted, splits::SplitKind, train_config::ModelKind};
-    use cupel_data::Fractions;
-
-    #[test]
-    fn what_is_said_of_held_out_rows_does_not_know_their_group() {
-        let examples = planted(900, 3).unwrap().examples;
-        let shares = Fractions { train: 0.7, validation: 0.15, test: 0.15 };
-        let parts = Parts::make(&examples, &SplitKind::Group, shares, 1).unwrap();
-        let mut config = TrainConfig::of([ModelKind::Counts, ModelKind::Linear]);
-        config.ensemble.cross_fit = 3;
-        let train = |change: &dyn Fn(&mut [Labels])| {
-            let mut training = Training::new(&config, &examples, &parts, &Device::flex()).unwrap();
-            change(&mut training.labels);
-            (0..8).for_each(|_| drop(training.step().unwrap()));
-            (training.folds, training.held_out)
+        let Some((index, config)) = self.config.members().into_iter().enumerate().find_map(of_network) else {
+            return Ok((fitting, None));
         };
-        let (folds, before) = train(&|_| ());
-        let groups = examples.groups().unwrap();
-        let class = |row: usize| examples.table().category("effect_direction").unwrap().0[row];
-        // two training rows of one group exchange their classes, which leaves every count of classes as it was
-        let twins = parts.train.windows(2).map(|rows| [rows[0], rows[1]]);
-        let [a, b] = twins.into_iter().find(|[a, b]| groups[*a] == groups[*b] && class(*a) != class(*b)).unwrap();
-        let (_, after) = train(&|labels| {
-            let Labels::Class(classes) = &mut labels[1] else { panic!("effect_direction is a class") };
-            classes.swap(a, b);
-        });
-        let mut moved = 0;
-        for (fold, (before, after)) in folds.iter().zip(before.chunks(2).zip(after.chunks(2))) {
-            for (i, row) in fold.validation.iter().enumerate() {
-                for (before, after) in before.iter().zip(after) {
-                    let same = before[1].row(i) == after[1].row(i);
-                    assert!(same || groups[*row] != groups[a], "row {row}");
-                    moved += usize::from(!same);
-                }
-            }
+        let mut shared = config.clone();
+        shared.stage.accumulation = 1 + self.others.len() as u64;
+        let (classes, labels) = (fitting.classes(), fitting.labels());
+        let (seed, casting) = (self.config.seed, self.casting.clone());
+        let trainer =
+            Network::trainer(&shared, self.examples, self.parts, classes, labels, seed, casting, &self.device)?;
+        let trainer = if self.others.is_empty() { trainer } else { trainer.with_devices(&self.others) };
+        Ok((fitting, Some((index, config, trainer))))
+    }
+}
+
+/// A trained model with what it is worth on the part on which it was calibrated.
+#[derive(Clone, Debug, Serialize)]
+pub struct Trained {
+    /// Where it was written.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub run_dir: Option<String>,
+    /// The part measured on.
+    pub part: &'static str,
+    /// What the split gives away.
+    pub leakage: Leakage,
+    /// The measures.
+    #[serde(flatten)]
+    pub evaluation: Evaluation,
+    /// The model.
+    #[serde(skip)]
+    pub model: Model,
+}
+
+impl fmt::Display for Trained {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "on the {} part, on which thresholds and calibration were chosen:", self.part)?;
+        write!(f, "{}", self.evaluation)?;
+        self.run_dir.iter().try_for_each(|dir| writeln!(f, "model and report in {dir}"))
+    }
+}
+
+/// What a trial of the network before its training found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Rehearsal {
+    /// The loss of each update.
+    pub losses: Vec<f64>,
+    /// The learning rate of each, where rates were tried.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub rates: Vec<f64>,
+    /// The rate at which the loss falls fastest.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub suggestion: Option<f64>,
+}
+
+impl fmt::Display for Rehearsal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (first, last) = (self.losses.first().copied(), self.losses.last().copied());
+        match self.suggestion {
+            Some(rate) => writeln!(f, "the loss falls fastest at a learning rate of {rate:.2e}"),
+            None => writeln!(
+                f,
+                "on one batch the loss went from {:.4} to {:.4} in {} updates",
+                first.unwrap_or(f64::NAN),
+                last.unwrap_or(f64::NAN),
+                self.losses.len()
+            ),
         }
-        assert!(moved > 0, "the classes of the two rows change nothing at all");
     }
 }

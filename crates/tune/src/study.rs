@@ -40,6 +40,8 @@ pub enum Outcome {
     Pruned,
     /// Without a result, for this reason; the search goes on.
     Failed(String),
+    /// Somebody stopped the work: the trial is put in the queue again, and this worker ends its search.
+    Interrupted,
 }
 
 impl From<f64> for Outcome {
@@ -271,7 +273,7 @@ impl Study {
     }
 
     /// Runs the objective until the study has so many trials, from all workers together and not counting retries, and
-    /// no other worker of this library has one that would have to be tried again if it died.
+    /// no other worker of this library has one that would have to be tried again if it died; or until the objective is interrupted.
     ///
     /// # Errors
     /// [`Error::Objective`] when the objective returns an error; its trial has failed then, and the search stops. Those
@@ -302,6 +304,9 @@ impl Study {
                 Ok(Outcome::Complete(values)) => self.tell(trial, &values).map(drop),
                 Ok(Outcome::Pruned) => self.prune(trial),
                 Ok(Outcome::Failed(reason)) => self.fail(trial, &reason),
+                Ok(Outcome::Interrupted) => {
+                    return self.finish(trial, |record, own| retry(record, own, "it was interrupted", usize::MAX));
+                }
                 Err(source) => match self.fail(trial, &source.to_string()) {
                     Ok(()) => Err(Error::Objective { number, source }),
                     // Then the objective may have stumbled over just this.

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use cupel_pharmacogenomics::{
-    Classifier, Examples, FieldSet, Leakage, MemberConfig, Parts, Predictor, Purpose, Schema, TrainConfig,
+    Classifier, Examples, FieldSet, Leakage, ModelKind, Parts, Predictor, Purpose, Schema, TrainConfig,
 };
 use std::path::PathBuf;
 
@@ -58,14 +58,9 @@ fn the_published_splits_are_as_their_authors_say() {
 fn counts_repeat_the_published_baseline() {
     let Some(path) = table() else { return };
     let (examples, parts) = read(&path, "split_annotation");
-    let members = vec![MemberConfig::named("majority").unwrap(), MemberConfig::named("counts").unwrap()];
-    let predictor = Predictor::train(
-        &TrainConfig { members, cross_fit: 0, ..TrainConfig::default() },
-        &examples,
-        &parts,
-        &device(),
-    )
-    .unwrap();
+    let mut config = TrainConfig::of([ModelKind::Majority, ModelKind::Counts]);
+    config.ensemble.cross_fit = 0;
+    let predictor = Predictor::train(&config, &examples, &parts, &device()).unwrap();
     assert_eq!(predictor.classes()[0].len(), 25);
     // log-loss on the validation part of pharmacogenomics_baselines.py's models, computed with it on that part
     for (member, expected) in predictor.members().iter().zip([2.3718, 1.6874]) {

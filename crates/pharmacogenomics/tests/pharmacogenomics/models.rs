@@ -4,11 +4,14 @@ use burn::tensor::Device;
 use cupel_data::{Column, Fractions, Stream, Table};
 use cupel_pharmacogenomics::{
     Boosting, BoostingConfig, Classes, Classifier, Encoder, Error, Evaluation, EvaluationConfig, Evidence, Examples,
-    Field, FieldKind, HeadLoss, Interaction, Labels, Linear, LinearConfig, Majority, Member, MemberConfig, Model,
-    Neighbours, NeighboursConfig, NetworkConfig, Origin, PLANTED_PAIRS, Parts, Planted, Predictor, Schema, SplitKind,
-    Target, TrainConfig, Training, metrics::auroc, model_card, planted, question, save_report,
+    Field, FieldKind, Fitting, HeadLoss, Interaction, Kept, Labels, Linear, LinearConfig, Majority, Member, Model,
+    ModelKind, Neighbours, NeighboursConfig, NetworkConfig, Origin, PLANTED_PAIRS, Parts, Planted, Predictor, Purpose,
+    Schema, SplitKind, Target, TrainConfig, Training, check_space, metrics::auroc, model_card, planted, question,
+    save_report, search, search_space,
 };
+use cupel_settings::Settings;
 use cupel_train::{Advance, Checkpoint, Policy, Position, Run, Stamp};
+use cupel_tune::{Objective, Parameter, Space, Study, StudyConfig};
 use std::{fs, path::Path};
 
 fn device() -> Device {
@@ -21,14 +24,12 @@ fn split(examples: &Examples) -> Parts {
 }
 
 fn config(names: &[&str]) -> TrainConfig {
-    TrainConfig {
-        members: names.iter().map(|name| MemberConfig::named(name).unwrap()).collect(),
-        cross_fit: 0,
-        ..TrainConfig::default()
-    }
+    let mut config = TrainConfig::of(names.iter().map(|name| name.parse().unwrap()).collect::<Vec<ModelKind>>());
+    config.ensemble.cross_fit = 0;
+    config
 }
 
-fn plain() -> EvaluationConfig<'static> {
+fn plain() -> EvaluationConfig {
     EvaluationConfig { bootstrap: 0, seed: 0, strata: None }
 }
 
@@ -191,15 +192,16 @@ fn damaged_weights_are_refused_and_never_a_fault() {
 fn stopped_and_resumed_is_uninterrupted() {
     let examples = planted(800, 9).unwrap().examples;
     let parts = split(&examples);
-    let config = TrainConfig { cross_fit: 2, ..config(&["majority", "counts", "linear"]) };
-    let mut whole = Training::new(&config, &examples, &parts, &device()).unwrap();
+    let mut config = config(&["majority", "counts", "linear"]);
+    config.ensemble.cross_fit = 2;
+    let mut whole = Fitting::new(&config, &examples, &parts, &device()).unwrap();
     assert_eq!(whole.total(), Some(9));
     Run::in_memory().drive(&mut whole, &Policy::default()).unwrap();
     let whole = whole.finish().unwrap();
     // among the models, between them and the folds, within a fold, before the last
     for stop in [2, 3, 5, 8] {
         let folder = tempfile::tempdir().unwrap();
-        let mut first = Training::new(&config, &examples, &parts, &device()).unwrap();
+        let mut first = Fitting::new(&config, &examples, &parts, &device()).unwrap();
         let mut at = Position::default();
         for _ in 0..stop {
             assert_eq!(first.advance(at).unwrap().done, None);
@@ -207,7 +209,7 @@ fn stopped_and_resumed_is_uninterrupted() {
         }
         let stamp = Stamp { at, fingerprint: String::new(), done: None, seconds: 0.0 };
         Checkpoint::write(folder.path(), stamp, |set| first.save(set)).unwrap();
-        let mut second = Training::new(&config, &examples, &parts, &device()).unwrap();
+        let mut second = Fitting::new(&config, &examples, &parts, &device()).unwrap();
         let newest = Checkpoint::newest(folder.path(), true).unwrap().unwrap();
         second.load(newest.reader()).unwrap();
         let done = (stop..9).map(|_| second.advance(at).unwrap().done).last().unwrap();
@@ -229,18 +231,19 @@ fn settings_that_cannot_be_are_refused() {
         Predictor::train(config, &examples, parts, &device()).unwrap_err().to_string()
     };
     assert!(refused(&config(&[]), &parts).starts_with("models = none"));
-    let strict = TrainConfig { coverage: 1.0, ..config(&["majority"]) };
+    let mut strict = config(&["majority"]);
+    strict.ensemble.coverage = 1.0;
     assert!(refused(&strict, &parts).starts_with("coverage = 1"));
     let none = Parts { validation: vec![], ..parts.clone() };
     assert!(refused(&config(&["majority"]), &none).starts_with("the val part has 0 rows, at least 20 are needed"));
-    assert!(MemberConfig::named("oracle").is_none());
 }
 
 fn small_network(change: impl FnOnce(&mut NetworkConfig)) -> TrainConfig {
-    let mut network = NetworkConfig::default();
-    (network.net.embedding, network.net.hidden, network.effect.batch, network.stage.epochs) = (8, 16, 128, 3);
-    change(&mut network);
-    TrainConfig { members: vec![MemberConfig::Network(Box::new(network))], cross_fit: 0, ..TrainConfig::default() }
+    let mut config = config(&["network"]);
+    let network = &mut config.network;
+    (network.net.embedding, network.net.hidden, network.effect.batch, network.epochs) = (8, 16, 128, 3);
+    change(network);
+    config
 }
 
 #[test]
@@ -249,12 +252,14 @@ fn a_network_learns_and_is_saved_to_the_bit() {
     let examples = planted(3000, 4).unwrap().examples;
     let parts = split(&examples);
     let shapes: [fn(&mut NetworkConfig); 4] = [
-        |config| (config.net.dropout, config.stage.epochs, config.stage.learning_rate) = (0.1, 12, 1e-2),
-        |config| (config.net.attention, config.net.norm_first, config.net.interaction) = (1, false, Interaction::Bi),
+        |config| (config.net.dropout, config.epochs, config.learning_rate) = (0.1, 12, 1e-2),
+        |config| {
+            (config.net.attention, config.net.norm_first, config.net.interaction) = (1, Kept(false), Interaction::Bi)
+        },
         |config| (config.net.cross, config.net.layers, config.net.interaction) = (2, 2, Interaction::Scalar),
         |config| {
             (config.net.first_order, config.net.interaction, config.effect.uncertainty) =
-                (false, Interaction::None, true)
+                (Kept(false), Interaction::None, true)
         },
     ];
     for (which, change) in shapes.into_iter().enumerate() {
@@ -278,12 +283,11 @@ fn every_loss_trains() {
     let _one_at_a_time = cupel_train::checks::exclusive();
     let examples = planted(1200, 4).unwrap().examples;
     let parts = split(&examples);
-    let losses = [HeadLoss::Focal(2.0), HeadLoss::AdaptiveFocal, HeadLoss::Poly(1.0), HeadLoss::Asymmetric];
-    for loss in losses {
+    for loss in HeadLoss::ALL[1..].iter().copied() {
         let config = small_network(|config| {
             config.effect.loss = loss;
             (config.effect.class_weights, config.net.dropout) = (true, 0.0);
-            config.stage.learning_rate = 1e-2;
+            config.learning_rate = 1e-2;
         });
         let predictor = Predictor::train(&config, &examples, &parts, &device()).unwrap();
         let labels = predictor.classes()[0].labels(&examples).unwrap();
@@ -477,7 +481,7 @@ fn on_a_cold_start_classes_of_drugs_are_crossed_and_not_their_names() {
         let classes: Vec<Classes> =
             targets.map(|target| Classes::fit(&examples, target, &parts.train).unwrap()).collect();
         let labels: Vec<Labels> = classes.iter().map(|classes| classes.labels(&examples).unwrap()).collect();
-        let member = MemberConfig::named("linear-crosses").unwrap();
+        let member = TrainConfig::default().member(ModelKind::LinearCrosses);
         let member = member.fit(&examples, &parts, &classes, &labels, 0, &device()).unwrap();
         member.probabilities(&examples, &cold.test).unwrap()[0].log_loss(&labels[0], &cold.test).unwrap()
     };
@@ -566,4 +570,93 @@ fn boosting_takes_what_there_is() {
         let refused = Boosting::fit(&wrong, &examples, &parts, &classes, &labels, 0);
         assert!(matches!(refused, Err(Error::Setting { .. })), "{wrong:?}");
     }
+}
+
+#[test]
+fn a_table_in_memory_is_spelt_as_one_of_a_file() {
+    let text =
+        "drug\teffect\tgroup\n Warfarin\tMore_Toxic\tG1\nwarfarin \tmore toxic\tG1\nNA\t_\tG2\nABC ; d\tless\tg1\n";
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.tsv");
+    fs::write(&path, text).unwrap();
+    let fields = vec![Field::category("drug")];
+    let targets = vec![Target::classes("effect", 1)];
+    let schema = Schema { group: Some("group".into()), weight: None, time: None, fields, targets };
+    let read = Examples::read(&path, &schema, &[], Purpose::Learning).unwrap();
+    let column = |field: usize| {
+        let names: Vec<String> =
+            text.lines().skip(1).map(|line| line.split('\t').nth(field).unwrap().to_owned()).collect();
+        Column::Category { codes: (0..names.len() as u32).collect(), names }
+    };
+    let columns = ["drug", "effect"].into_iter().enumerate().map(|(i, name)| (name.to_owned(), column(i)));
+    let group = Column::Category { codes: vec![0, 0, 1, 2], names: ["G1", "G2", "g1"].map(String::from).to_vec() };
+    let table = Table::new(columns.chain([("group".to_owned(), group)]).collect()).unwrap();
+    let made = Examples::of_table(schema, table, "memory").unwrap();
+    for name in ["drug", "effect", "group"] {
+        assert_eq!(made.table().column(name).unwrap(), read.table().column(name).unwrap(), "{name}");
+    }
+    assert_eq!(made.groups(), read.groups());
+}
+
+#[test]
+fn training_is_one_call_and_a_stop_is_an_error() {
+    let _one_at_a_time = cupel_train::checks::exclusive();
+    let examples = planted(1200, 3).unwrap().examples;
+    let parts = split(&examples);
+    let mut config = small_network(|network| network.epochs = 1);
+    config.ensemble.models.insert(0, ModelKind::Counts);
+    let training = Training::new(&config, &examples, &parts, "stratified-group", &device()).unwrap();
+    let trained = training.run(&mut Run::in_memory()).unwrap();
+    assert_eq!((trained.part, trained.run_dir.as_deref(), trained.leakage.leaky), ("val", None, false));
+    assert_eq!(trained.model.predictor.members().len(), 2);
+    assert!(trained.to_string().contains("log-loss") && serde_json::to_value(&trained).unwrap()["targets"].is_object());
+    assert!(training.dry_run().unwrap().unwrap().is_finite());
+    let tried = training.overfit_one_batch(5).unwrap();
+    assert!(tried.losses.len() == 5 && tried.suggestion.is_none());
+    let folder = tempfile::tempdir().unwrap();
+    let answers = trained.model.answers(&question(examples.schema(), &[("drug".into(), "drug01".into())]).unwrap());
+    let answers = answers.unwrap();
+    let table = answers.to_table('\t');
+    assert_eq!(table.lines().count(), 1 + examples.schema().targets.len(), "{table}");
+    assert!(table.starts_with("row\ttarget\tanswer\tprobability\tset\tabstains\tunknown\n"));
+    drop(folder);
+
+    config.set("epochs", "3").unwrap();
+    config.set("models", "counts").unwrap();
+    let refused = Training::new(&config, &examples, &parts, "", &device()).unwrap_err().to_string();
+    assert!(refused.contains("none of the models counts has it: choose network"), "{refused}");
+    config = TrainConfig::of([ModelKind::Network, ModelKind::Network]);
+    assert!(Training::new(&config, &examples, &parts, "", &device()).unwrap_err().to_string().contains("2 networks"));
+}
+
+#[test]
+fn a_search_keeps_what_fails_with_its_reason() {
+    let examples = planted(600, 3).unwrap().examples;
+    let parts = vec![split(&examples)];
+    let config = TrainConfig::of([ModelKind::Counts, ModelKind::Neighbours]);
+    let space = search_space(&config.ensemble.models).unwrap();
+    check_space(&config, &space).unwrap();
+    assert!(search_space(&[ModelKind::Majority]).is_err());
+    for (parameter, words) in [
+        (Parameter::float("strenght", 0.1, 1.0), "did you mean `strength`?"),
+        (Parameter::float("strength", 0.0, 1.0), "strength = 0: expected a number above 0"),
+        (Parameter::int("epochs", 1, 2), "choose network"),
+    ] {
+        let refused = check_space(&config, &Space::new([parameter]).unwrap()).unwrap_err().to_string();
+        assert!(refused.contains(words), "{refused}");
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let open = |name: &str| {
+        Study::open(folder.path().join(name), StudyConfig::new("pgx", [Objective::minimize("loss")])).unwrap()
+    };
+    let mut told = Vec::new();
+    let mut heard = |number: usize, said: Result<f64, &str>| told.push((number, said.map_err(str::to_owned)));
+    let found = search(&open("good"), &space, 3, &config, (&examples, &parts), &device(), &mut heard).unwrap();
+    assert_eq!((found.trials, found.best.len(), told.len()), (3, 3, 3));
+    assert!(told.iter().all(|(_, said)| *said.as_ref().unwrap() >= found.best_value));
+    // a part without rows fails every trial, and the study says why
+    let (study, none) = (open("bad"), vec![Parts { validation: vec![], ..parts[0].clone() }]);
+    search(&study, &space, 2, &config, (&examples, &none), &device(), |_, _| ()).unwrap_err();
+    let reasons: Vec<String> = study.record().unwrap().trials.iter().map(|trial| format!("{trial:?}")).collect();
+    assert!(reasons.len() == 2 && reasons.iter().all(|own| own.contains("the val part has 0 rows")), "{reasons:?}");
 }

@@ -1,0 +1,102 @@
+//! [`Answers`]: what a model says of many questions, in words, as JSON and as a table.
+
+use crate::answer::{Answer, TargetAnswer};
+use serde::Serialize;
+use std::fmt;
+
+/// Classes shown of a target with many.
+const SHOWN: usize = 5;
+/// What stands between several names in a cell.
+const JOINT: &str = "|";
+
+/// Answers to questions, in their order.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answers {
+    /// One for each row.
+    pub answers: Vec<Answer>,
+}
+
+impl Answers {
+    /// A line for each row and target, cells apart by `separator`: the answer, its probability, the set, whether the model abstains, and the names that
+    /// training never saw.
+    pub fn to_table(&self, separator: char) -> String {
+        let mut text = line(separator, &["row", "target", "answer", "probability", "set", "abstains", "unknown"]);
+        for (row, answer) in (1..).zip(&self.answers) {
+            let unknown: Vec<String> = answer.unknown.iter().map(|own| format!("{}={}", own.field, own.name)).collect();
+            for (target, said) in &answer.targets {
+                let of_name = |name: &String| said.probabilities.iter().find(|(known, _)| known == name);
+                let likely = said.answer.iter().filter_map(of_name).map(|(_, p)| p.to_string());
+                text += &line(
+                    separator,
+                    &[
+                        &format!("{row}"),
+                        target,
+                        &said.answer.join(JOINT),
+                        &likely.collect::<Vec<_>>().join(JOINT),
+                        &said.possible.join(JOINT),
+                        &said.abstains.to_string(),
+                        &unknown.join(JOINT),
+                    ],
+                );
+            }
+        }
+        text
+    }
+}
+
+/// Cells in quotes where they hold what would end them.
+fn line(separator: char, cells: &[&str]) -> String {
+    let quoted = |cell: &&str| match cell.contains([separator, '"', '\n', '\r']) {
+        true => format!("\"{}\"", cell.replace('"', "\"\"")),
+        false => (*cell).to_owned(),
+    };
+    cells.iter().map(quoted).collect::<Vec<_>>().join(&separator.to_string()) + "\n"
+}
+
+impl fmt::Display for Answers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, answer) in self.answers.iter().enumerate() {
+            if self.answers.len() > 1 {
+                writeln!(f, "{}row {}", if i > 0 { "\n" } else { "" }, i + 1)?;
+            }
+            write!(f, "{answer}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for unknown in &self.unknown {
+            write!(f, "unknown {}: {:?}", unknown.field, unknown.name)?;
+            match &unknown.did_you_mean {
+                Some(name) => writeln!(f, ", did you mean {name:?}?")?,
+                None => writeln!(f)?,
+            }
+        }
+        self.write_targets(f)?;
+        writeln!(f, "answered by the {}; nearest evidence:", self.answered_by)?;
+        self.evidence.iter().try_for_each(|near| writeln!(f, "  {} (same {})", near.group, near.shared.join(", ")))
+    }
+}
+
+impl Answer {
+    /// What the model says of each target, in words.
+    pub(crate) fn write_targets(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.targets.iter().try_for_each(|(name, target)| write!(f, "{name}: {target}"))
+    }
+}
+
+impl fmt::Display for TargetAnswer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.abstains, self.answer.is_empty()) {
+            (true, _) => writeln!(f, "not known")?,
+            (false, true) => writeln!(f, "none")?,
+            (false, false) => writeln!(f, "{}", self.answer.join(", "))?,
+        }
+        for (class, p) in self.probabilities.iter().take(SHOWN) {
+            writeln!(f, "  {p:.3}  {class}")?;
+        }
+        writeln!(f, "  with {:.0} % among: {}", 100.0 * self.coverage, self.possible.join(", "))
+    }
+}
