@@ -165,9 +165,8 @@ impl Call<'_> {
 
     /// The settings that name files, with those files that are there.
     fn files(self) -> Vec<(String, PathBuf)> {
-        let is_path = |argument: &&Arg| {
-            is_setting(argument) && argument.get_value_parser().type_id() == TypeId::of::<PathBuf>()
-        };
+        let is_path =
+            |argument: &&Arg| is_setting(argument) && argument.get_value_parser().type_id() == TypeId::of::<PathBuf>();
         let mut files = Vec::new();
         for argument in self.command.get_arguments().filter(is_path).filter(|argument| key(argument) != "out") {
             let paths = self.matches.get_many::<PathBuf>(argument.get_id().as_str()).into_iter().flatten();

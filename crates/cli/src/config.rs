@@ -63,7 +63,8 @@ pub fn leaf<'a>(root: &'a Command, arguments: &[OsString]) -> Leaf<'a> {
     let mut leaf = Leaf { name: String::new(), command: root, start: 1.min(arguments.len()) };
     while let Some(inner) = arguments.get(leaf.start).and_then(|word| leaf.command.find_subcommand(word)) {
         let space = if leaf.name.is_empty() { "" } else { " " };
-        leaf = Leaf { name: format!("{}{space}{}", leaf.name, inner.get_name()), command: inner, start: leaf.start + 1 };
+        leaf =
+            Leaf { name: format!("{}{space}{}", leaf.name, inner.get_name()), command: inner, start: leaf.start + 1 };
     }
     leaf
 }
@@ -284,11 +285,14 @@ mod tests {
 
     #[test]
     fn keys_stand_in_the_sections_of_the_help_and_older_names_are_known() {
-        let settings = "command = \"go\"\n[computing]\nseed = 7\n[model_params]\nmethods = [\"vca\"]\n[old]\nnumber-of-runs = 4\n";
-        let Commands::Go { seed, methods, edaa_restarts, .. } =
-            parse(settings, &["cupel", "go", "scene.mat"]).unwrap();
+        let settings =
+            "command = \"go\"\n[computing]\nseed = 7\n[model_params]\nmethods = [\"vca\"]\n[old]\nnumber-of-runs = 4\n";
+        let Commands::Go { seed, methods, edaa_restarts, .. } = parse(settings, &["cupel", "go", "scene.mat"]).unwrap();
         assert_eq!((seed.seed, methods.as_slice(), edaa_restarts), (7, &["vca".to_owned()][..], 4));
-        assert!(refused("[results]\nseed = 1\n").contains("line 2: unknown setting `results.seed`; `seed` stands in the section `computing`"));
+        assert!(
+            refused("[results]\nseed = 1\n")
+                .contains("line 2: unknown setting `results.seed`; `seed` stands in the section `computing`")
+        );
         assert!(refused("command = \"stay\"\n").contains("line 1: these are not settings of `go`"));
     }
 

@@ -11,7 +11,7 @@ mod data;
 mod doctor;
 mod flags;
 mod output;
-// mod pgx;
+mod pgx;
 mod program;
 mod report;
 mod resolved;
@@ -46,6 +46,9 @@ pub enum Cupel {
     Data(data::Commands),
     #[allow(missing_docs)]
     Doctor(doctor::Arguments),
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    Pgx(pgx::Commands),
     #[allow(missing_docs)]
     Report(report::Arguments),
     #[cfg(feature = "remote")]
@@ -60,6 +63,7 @@ impl Commands for Cupel {
         match self {
             Self::Data(command) => command.run(call),
             Self::Doctor(command) => call.run(command),
+            Self::Pgx(command) => command.run(call),
             Self::Report(command) => call.run(command),
             #[cfg(feature = "remote")]
             Self::Serve(command) => call.run(command),

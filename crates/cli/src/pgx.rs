@@ -11,29 +11,28 @@ mod tune;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::Ending;
+use crate::Call;
 
 /// Predict what a drug does in a genotype, with the odds, the evidence and an honest "unknown"
 #[derive(Subcommand)]
-pub enum Command {
+pub enum Commands {
     Audit(audit::Arguments),
-    Train(train::Arguments),
-    Tune(tune::Arguments),
+    Train(Box<train::Arguments>),
+    Tune(Box<tune::Arguments>),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
     Encode(encode::Arguments),
 }
 
-impl Command {
-    /// Runs the subcommand.
-    pub fn run(self) -> Result<Ending> {
+impl Commands {
+    pub fn run(self, call: Call<'_>) -> Result<()> {
         match self {
-            Self::Audit(arguments) => arguments.run(),
-            Self::Train(arguments) => arguments.run(),
-            Self::Tune(arguments) => arguments.run(),
-            Self::Evaluate(arguments) => arguments.run(),
-            Self::Predict(arguments) => arguments.run(),
-            Self::Encode(arguments) => arguments.run(),
+            Self::Audit(command) => call.run(command),
+            Self::Train(command) => call.run(*command),
+            Self::Tune(command) => call.run(*command),
+            Self::Evaluate(command) => call.run(command),
+            Self::Predict(command) => call.run(command),
+            Self::Encode(command) => call.run(command),
         }
     }
 }

@@ -59,7 +59,8 @@ pub fn start<C: Commands>(program: Command) -> ExitCode {
 
 fn run<C: Commands>(program: Command) -> ExitCode {
     let mut program = program.mut_subcommands(numbers_may_be_negative);
-    let ended = config::layer(&mut program, env::args_os().collect(), C::ALIASES).and_then(|words| parse::<C>(program.clone(), words));
+    let ended = config::layer(&mut program, env::args_os().collect(), C::ALIASES)
+        .and_then(|words| parse::<C>(program.clone(), words));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
@@ -118,7 +119,9 @@ fn hint(error: &anyhow::Error, program: &Command) -> Option<String> {
             return Some(format!("--{flag}"));
         }
         let flags = match cause.downcast_ref::<train::Error>()? {
-            train::Error::RunExists { .. } => "--resume goes on with it, --force replaces it, --out names another folder",
+            train::Error::RunExists { .. } => {
+                "--resume goes on with it, --force replaces it, --out names another folder"
+            }
             train::Error::NotARun { .. } | train::Error::Locked { .. } => "--out names another folder",
             train::Error::AllDamaged { .. } => "--force starts again",
             train::Error::UnknownDevice { .. } | train::Error::DeviceAbsent { .. } => "--device",

@@ -34,7 +34,8 @@ fn resolved<'a>(command: &'a Command, matches: &ArgMatches, unused: &[String]) -
         })
         .collect();
     let first = |name: &str| all.iter().position(|other| other.section == name).unwrap_or(0);
-    let order: Vec<usize> = all.iter().map(|own| if own.section.is_empty() { 0 } else { 1 + first(&own.section) }).collect();
+    let order: Vec<usize> =
+        all.iter().map(|own| if own.section.is_empty() { 0 } else { 1 + first(&own.section) }).collect();
     let mut order = order.into_iter();
     all.sort_by_cached_key(|_| order.next());
     all

@@ -90,7 +90,9 @@ pub use neighbours::{Neighbours, NeighboursConfig};
 pub use network::{Network, NetworkConfig};
 pub use normalise::normalise;
 pub use outputs::{model_card, save_report};
-pub use patient::{Assembly, DrugAnswer, GeneCall, Patient, PatientConfig, Phenotype, Recommendation, Source, Tables};
+pub use patient::{
+    Assembly, DrugAnswer, GeneCall, Patient, PatientAnswers, PatientConfig, Phenotype, Recommendation, Source, Tables,
+};
 pub use planted::{PLANTED_FIELDS, PLANTED_PAIRS, Planted, demo, planted};
 pub use predictions::Predictions;
 pub use predictor::{Answering, Predictor};

@@ -6,6 +6,7 @@
 //! judgement of a clinician, and a file of small variants shows no copies of genes.
 
 mod alleles;
+mod answers;
 mod calls;
 mod guidelines;
 mod phenotypes;
@@ -13,6 +14,7 @@ mod variants;
 mod vcf;
 
 pub use alleles::Assembly;
+pub use answers::PatientAnswers;
 pub use calls::GeneCall;
 pub use guidelines::Recommendation;
 pub use phenotypes::Phenotype;

@@ -41,6 +41,9 @@ pub struct Parts {
 const COLD_SHARE: f64 = 0.05;
 
 impl Parts {
+    /// The names of the parts.
+    pub const NAMES: [&str; 3] = ["train", "val", "test"];
+
     /// The parts that a column of the table names: `train`, `val` (or `validation`, `valid`), `test`; `drop` and empty
     /// cells are in none.
     ///
@@ -144,7 +147,8 @@ impl Parts {
 
     /// The parts with their names.
     pub fn parts(&self) -> [(&'static str, &[usize]); 3] {
-        [("train", &self.train), ("val", &self.validation), ("test", &self.test)]
+        let [train, validation, test] = Self::NAMES;
+        [(train, &self.train), (validation, &self.validation), (test, &self.test)]
     }
 
     /// The rows of a part: `train`, `val` or `test`.
@@ -153,7 +157,7 @@ impl Parts {
     /// [`Error::Setting`] for another name, [`Error::EmptyPart`] for a part without rows.
     pub fn part(&self, name: &str) -> Result<&[usize]> {
         let Some((name, rows)) = self.parts().into_iter().find(|(known, _)| *known == name) else {
-            return Err(Problem::value("part", name, "train, val or test").into());
+            return Err(Problem::value("part", name, format!("one of {}", Self::NAMES.join(", "))).into());
         };
         match rows.len() {
             0 => Err(Error::EmptyPart { part: name, rows: 0, needed: 1, why: "to report on" }),

@@ -6,22 +6,20 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use cupel::{
-    pharmacogenomics::{
-        Answer, Assembly, DrugAnswer, Examples, Model, Patient, PatientConfig, Purpose, Source, Tables, question,
-    },
-    train::device,
+    pharmacogenomics::{Answers, Examples, Model, Patient, PatientAnswers, PatientConfig, Purpose, Tables, question},
+    settings::Settings,
 };
 use serde::Serialize;
 
-use super::evaluate::Quantize;
-use crate::{Ending, options::Options, output::Output};
+use super::table::{Quantize, open};
+use crate::{
+    Command, Flags, Session, choice,
+    shared::{Device, Out, Output, Shared, Threads},
+};
 
-/// Classes shown of a target with many.
-const SHOWN: usize = 5;
-
-/// Ask a model about a drug and a genotype
+/// Ask a model about a drug and a genotype; --out FILE.json, FILE.csv or FILE.tsv keeps the answers
 #[derive(Args)]
 pub struct Arguments {
     /// Folder of the model
@@ -44,114 +42,135 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR", requires = "vcf")]
     tables: Option<PathBuf>,
 
-    /// Sample of the VCF file, where it has several
-    #[arg(long, value_name = "NAME", requires = "vcf")]
-    sample: Option<String>,
-
-    /// Coordinates of the VCF file, where it does not say
-    #[arg(long, value_enum, requires = "vcf")]
-    assembly: Option<Coordinates>,
-
-    /// Take places that the VCF file does not mention for reference
-    #[arg(long, requires = "vcf")]
-    absent_is_reference: bool,
+    #[command(flatten)]
+    patient: Flags<PatientConfig>,
 
     /// A drug to answer for; give several [default: those that guidelines mention for the patient's genes]
     #[arg(long, value_name = "NAME", requires = "vcf")]
     drug: Vec<String>,
 
     /// Keep the weights of networks in 8 bits
-    #[arg(long, value_enum, value_name = "KIND")]
+    #[arg(long, value_name = "KIND", value_parser = choice::<Quantize>())]
     quantize: Option<Quantize>,
 
     #[command(flatten)]
-    options: Options,
+    device: Device,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    out: Out,
+    #[command(flatten)]
+    output: Output,
 }
 
-/// Coordinates of a VCF file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Coordinates {
-    /// hg19
-    #[value(name = "GRCh37", alias = "hg19")]
-    Old,
-    /// hg38
-    #[value(name = "GRCh38", alias = "hg38")]
-    New,
-}
-
-/// What `predict --vcf` prints.
+/// The model and what it is asked.
 #[derive(Serialize)]
-struct PatientPrinted {
+pub struct Plan {
+    questions: usize,
+    out: Option<PathBuf>,
+    #[serde(skip)]
+    asked: Box<(Model, Asked)>,
+}
+
+enum Asked {
+    Questions(Examples),
+    Patient(Box<(Tables, Patient)>),
+}
+
+/// The answers, and where they went.
+#[derive(Serialize)]
+pub struct Said {
     #[serde(flatten)]
-    patient: Patient,
-    answers: Vec<DrugAnswer>,
-    notice: &'static str,
+    answers: Answered,
+    #[serde(skip)]
+    out: Option<PathBuf>,
 }
 
-/// What `predict` prints.
 #[derive(Serialize)]
-struct Printed {
-    answers: Vec<Answer>,
+#[serde(untagged)]
+enum Answered {
+    Questions(Answers),
+    Patient(Box<PatientAnswers>),
 }
 
-impl Arguments {
-    /// Answers.
-    ///
-    /// # Errors
-    /// A model or table that cannot be read; a field that the model does not have.
-    pub fn run(self) -> Result<Ending> {
-        self.options.apply()?;
-        let output = Output::new(&self.options);
-        let mut model = Model::open(&self.model, &device::select(&self.options.device)?.device)?;
-        if self.quantize.is_some() {
-            model.predictor = model.predictor.int8();
-        }
-        if let (Some(vcf), Some(tables)) = (&self.vcf, &self.tables) {
-            let printed = self.patient(vcf, tables, &model)?;
-            return self.write(output, &printed, printed.answers.len());
-        }
-        let schema = model.predictor.schema();
-        let questions = match &self.table {
-            Some(table) => Examples::read(table, schema, &[], Purpose::Asking)?,
-            None => question(schema, &pairs(&self.query)?)?,
-        };
-        let rows: Vec<usize> = (0..questions.len()).collect();
-        let printed = Printed { answers: model.answer(&questions, &rows)? };
-        self.write(output, &printed, printed.answers.len())
+impl Command for Arguments {
+    type Plan = Plan;
+    type Outcome = Said;
+
+    fn shared(&self) -> Shared<'_> {
+        Shared::new(&self.output).device(&self.device).threads(&self.threads).out(&self.out)
     }
 
-    fn patient(&self, vcf: &Path, tables: &Path, model: &Model) -> Result<PatientPrinted> {
-        let config = PatientConfig {
-            sample: self.sample.clone(),
-            assembly: self.assembly.map(|assembly| match assembly {
-                Coordinates::Old => Assembly::GRCh37,
-                Coordinates::New => Assembly::GRCh38,
-            }),
-            absent_is_reference: self.absent_is_reference,
-        };
-        let tables = Tables::open(tables, Patient::assembly(vcf, &config)?)?;
-        let patient = Patient::read(vcf, &tables, &config)?;
-        let drugs = if self.drug.is_empty() { tables.drugs(&patient) } else { self.drug.clone() };
-        let answers = drugs.iter().map(|drug| tables.answer(drug, &patient, model)).collect::<Result<_, _>>()?;
-        Ok(PatientPrinted { patient, answers, notice: "not a medical device" })
+    fn unused(&self) -> Vec<(String, String)> {
+        let of_patient = PatientConfig::default().list().into_iter().map(|setting| setting.name);
+        let because = "only of a patient, with --vcf, is it asked";
+        of_patient.filter(|_| self.vcf.is_none()).map(|name| (name, because.to_owned())).collect()
     }
 
-    fn write<T: Serialize + fmt::Display>(&self, output: Output, printed: &T, answers: usize) -> Result<Ending> {
-        match &self.options.out {
-            None => output.result(printed)?,
-            Some(out) => {
-                let text = serde_json::to_string_pretty(printed)?;
-                if out.exists() && !self.options.force {
-                    bail!("{} is there already; replace it with --force", out.display());
-                }
-                cupel::data::write_atomic(out, |file| {
-                    file.write_all(text.as_bytes()).map_err(cupel::data::Error::io("write", out))
-                })?;
-                output.note(format_args!("{answers} answers in {}", out.display()));
+    fn plan(&self, session: &Session) -> Result<Plan> {
+        let model = open(&self.model, self.quantize, session)?;
+        let asked = match (&self.vcf, &self.tables) {
+            (Some(vcf), Some(tables)) => {
+                let config = &self.patient.settings;
+                let tables = Tables::open(tables, Patient::assembly(vcf, config)?)?;
+                let patient = Patient::read(vcf, &tables, config)?;
+                Asked::Patient(Box::new((tables, patient)))
             }
+            _ => Asked::Questions(match &self.table {
+                Some(table) => Examples::read(table, model.predictor.schema(), &[], Purpose::Asking)?,
+                None => question(model.predictor.schema(), &pairs(&self.query)?)?,
+            }),
+        };
+        let out = session.out().map(Path::to_path_buf);
+        if let Some(out) = &out {
+            format(out, matches!(asked, Asked::Questions(_)))?;
+            session.may_write(out)?;
         }
-        Ok(Ending::Done)
+        let questions = if let Asked::Questions(questions) = &asked { questions.len() } else { 1 };
+        Ok(Plan { questions, out, asked: Box::new((model, asked)) })
     }
+
+    fn work(self, plan: Plan, _: &mut Session) -> Result<Said> {
+        let answers = match *plan.asked {
+            (model, Asked::Questions(questions)) => Answered::Questions(model.answers(&questions)?),
+            (model, Asked::Patient(asked)) => {
+                let (tables, patient) = *asked;
+                Answered::Patient(Box::new(tables.answers(&self.drug, patient, &model)?))
+            }
+        };
+        if let Some(out) = &plan.out {
+            let text = match (format(out, matches!(answers, Answered::Questions(_)))?, &answers) {
+                (Format::Table(separator), Answered::Questions(answers)) => answers.to_table(separator),
+                _ => serde_json::to_string_pretty(&answers)?,
+            };
+            let write = |file: &mut dyn std::io::Write| {
+                file.write_all(text.as_bytes()).map_err(cupel::data::Error::io("write", out))
+            };
+            cupel::data::write_atomic(out, write)?;
+        }
+        Ok(Said { answers, out: plan.out })
+    }
+}
+
+/// How answers are written.
+enum Format {
+    Json,
+    /// Cells apart by this.
+    Table(char),
+}
+
+/// The format that the ending of a file names; the answers for a patient are no table.
+fn format(out: &Path, table: bool) -> Result<Format> {
+    let ending = out.extension().map(|ending| ending.to_string_lossy().to_lowercase());
+    Ok(match ending.as_deref() {
+        Some("json") => Format::Json,
+        Some("csv") if table => Format::Table(','),
+        Some("tsv") if table => Format::Table('\t'),
+        _ => {
+            let endings = if table { ".csv, .tsv and .json" } else { ".json" };
+            bail!("--out {}: the ending says how answers are written; there are {endings}", out.display())
+        }
+    })
 }
 
 fn pairs(query: &[String]) -> Result<Vec<(String, String)>> {
@@ -162,84 +181,24 @@ fn pairs(query: &[String]) -> Result<Vec<(String, String)>> {
     query.iter().map(pair).collect()
 }
 
-impl fmt::Display for Printed {
+impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (i, answer) in self.answers.iter().enumerate() {
-            if self.answers.len() > 1 {
-                writeln!(f, "{}row {}", if i > 0 { "\n" } else { "" }, i + 1)?;
-            }
-            for unknown in &answer.unknown {
-                write!(f, "unknown {}: {:?}", unknown.field, unknown.name)?;
-                match &unknown.did_you_mean {
-                    Some(name) => writeln!(f, ", did you mean {name:?}?")?,
-                    None => writeln!(f)?,
-                }
-            }
-            targets(f, answer)?;
-            writeln!(f, "answered by the {}; nearest evidence:", answer.answered_by)?;
-            for near in &answer.evidence {
-                writeln!(f, "  {} (same {})", near.group, near.shared.join(", "))?;
-            }
+        match &self.out {
+            Some(out) => write!(f, "{} answers would go to {}", self.questions, out.display()),
+            None => write!(f, "{} answers would be printed", self.questions),
         }
-        Ok(())
     }
 }
 
-/// What the model says of each target.
-fn targets(f: &mut fmt::Formatter<'_>, answer: &Answer) -> fmt::Result {
-    for (name, target) in &answer.targets {
-        match (target.abstains, target.answer.is_empty()) {
-            (true, _) => writeln!(f, "{name}: not known")?,
-            (false, true) => writeln!(f, "{name}: none")?,
-            (false, false) => writeln!(f, "{name}: {}", target.answer.join(", "))?,
-        }
-        for (class, p) in target.probabilities.iter().take(SHOWN) {
-            writeln!(f, "  {p:.3}  {class}")?;
-        }
-        writeln!(f, "  with {:.0} % among: {}", 100.0 * target.coverage, target.possible.join(", "))?;
-    }
-    Ok(())
-}
-
-impl fmt::Display for PatientPrinted {
+impl fmt::Display for Said {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "sample {}, {:?}; {}", self.patient.sample, self.patient.assembly, self.notice)?;
-        for call in &self.patient.genes {
-            match (&call.phenotype, &call.unknown_because) {
-                (Some(phenotype), _) => {
-                    write!(f, "{} {}: {}", call.gene, call.diplotypes.join(" or "), phenotype.name)?;
-                    match call.not_looked_for.len() {
-                        0 => writeln!(f)?,
-                        _ => writeln!(f, " (not looked for: {})", call.not_looked_for.join(", "))?,
-                    }
-                }
-                // most genes of the tables are of no concern to most files
-                (None, Some(because)) if call.not_read < call.places => {
-                    writeln!(f, "{}: not known, {because}", call.gene)?
-                }
-                _ => {}
+        match (&self.answers, &self.out) {
+            (Answered::Questions(answers), None) => answers.fmt(f),
+            (Answered::Patient(answers), None) => answers.fmt(f),
+            (Answered::Questions(Answers { answers }), Some(out)) => {
+                write!(f, "{} answers in {}", answers.len(), out.display())
             }
+            (Answered::Patient(said), Some(out)) => write!(f, "{} answers in {}", said.answers.len(), out.display()),
         }
-        for answer in &self.answers {
-            writeln!(f)?;
-            match answer.answered_by {
-                Source::Guideline => {
-                    for one in &answer.recommendations {
-                        write!(f, "{} ({} guideline", answer.drug, one.source)?;
-                        one.strength.iter().try_for_each(|strength| write!(f, ", {strength}"))?;
-                        one.population.iter().try_for_each(|population| write!(f, ", {population}"))?;
-                        writeln!(f, "; {}): {}", one.because.join(", "), one.recommendation)?;
-                    }
-                }
-                Source::Model => {
-                    for (gene, said) in &answer.model {
-                        writeln!(f, "{} and {gene} (model):", answer.drug)?;
-                        targets(f, said)?;
-                    }
-                }
-                Source::Nobody => writeln!(f, "{}: nothing is known for this genotype", answer.drug)?,
-            }
-        }
-        Ok(())
     }
 }

@@ -1,120 +1,131 @@
-//! The arguments that name a table, its schema and its split.
+//! The arguments that name a table, its schema, its split, and the models that learn from it.
 
 use std::path::{Path, PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
 use cupel::{
-    data::Fractions,
-    pharmacogenomics::{Examples, FieldSet, Parts, Purpose, Schema, SplitKind, column_names, planted},
+    pharmacogenomics::{Examples, FieldSet, Leakage, Model, Parts, Schema, SplitConfig, TrainConfig, atc_levels},
+    settings::Settings,
 };
-use serde::Serialize;
 
-/// Rows of the built-in simulated table.
-const DEMO_ROWS: usize = 30_000;
-/// Its seed: the table is the same whatever `--seed` says.
-const DEMO_SEED: u64 = 0;
+use crate::{Flags, Session};
 
-/// A table and how it is split.
-#[derive(Args, Clone, Debug, Serialize)]
-pub struct TableArguments {
+/// The rows.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Table")]
+pub struct Table {
     /// Rows to learn from or to measure on: TSV, CSV or their kin, with a header
     #[arg(long, value_name = "FILE", required_unless_present = "demo_data", conflicts_with = "demo_data")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub table: Option<PathBuf>,
 
     /// A simulated table with a known model instead of a file
     #[arg(long)]
     pub demo_data: bool,
+}
 
+/// What its columns mean.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Table")]
+pub struct Columns {
     /// TOML file that says which columns are fields and targets [default: the columns of variant annotations]
     #[arg(long, value_name = "FILE")]
-    #[serde(skip_serializing_if = "Option::is_none")]
     pub schema: Option<PathBuf>,
 
     /// Fields of a table of variant annotations: extended (eight), brief (drug, genalle, gene, allele), or a list
     #[arg(long, value_name = "FIELDS", default_value = "extended")]
-    pub fields: String,
-
-    /// Column that says train, val, test or drop
-    #[arg(long, value_name = "COLUMN", conflicts_with = "split")]
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub split_column: Option<String>,
-
-    /// Split by: random, stratified, group, pair, drug, variant, gene, another field, time, stratified-group
-    #[arg(long, value_name = "KIND", default_value = "stratified-group")]
-    pub split: SplitKind,
-
-    /// Shares of train, val and test
-    #[arg(long, value_name = "SHARES", value_delimiter = ',', num_args = 1, default_values_t = [0.8, 0.1, 0.1])]
-    pub fractions: Vec<f64>,
-
-    /// Seed of the split
-    #[arg(long, value_name = "SEED", default_value_t = 0)]
-    pub split_seed: u64,
+    pub fields: FieldSet,
 }
 
-/// A table that was read and split.
-pub struct Loaded {
-    pub examples: Examples,
-    pub parts: Parts,
-    /// The column or kind of the split.
-    pub split: String,
+impl Columns {
+    /// The schema for a table, or for the simulated one.
+    pub fn schema(&self, table: Option<&Path>) -> Result<Schema> {
+        Ok(Schema::of_table(table, self.schema.as_deref(), &self.fields)?)
+    }
 }
 
-impl TableArguments {
-    /// The schema for the table: that of the file, else that of annotations.
-    pub fn schema(&self) -> Result<Schema> {
-        if let Some(path) = &self.schema {
-            return Ok(Schema::open(path)?);
-        }
-        let Some(table) = &self.table else { return Ok(planted(1, DEMO_SEED)?.examples.schema().clone()) };
-        let set = match self.fields.as_str() {
-            "extended" => FieldSet::Extended,
-            "brief" => FieldSet::Brief,
-            list => FieldSet::Named(list.split(',').map(|name| name.trim().to_owned()).collect()),
+/// A table, what its columns mean and how it is split.
+#[derive(Args, Clone, Debug)]
+pub struct Source {
+    #[command(flatten)]
+    pub rows: Table,
+    #[command(flatten)]
+    pub columns: Columns,
+    #[command(flatten)]
+    pub split: Flags<SplitConfig>,
+}
+
+impl Source {
+    /// Reads and splits the table; the columns `also` are read where they are there.
+    pub fn load(&self, also: &[&str]) -> Result<(Examples, Parts)> {
+        let table = self.rows.table.as_deref();
+        load(table, &self.columns.schema(table)?, &self.split.settings, also)
+    }
+}
+
+/// The examples of a table under `schema`, and their split.
+pub fn load(table: Option<&Path>, schema: &Schema, split: &SplitConfig, also: &[&str]) -> Result<(Examples, Parts)> {
+    let examples = split.read(table, schema, also)?;
+    let parts = split.parts(&examples)?;
+    Ok((examples, parts))
+}
+
+/// Which models, and how they are fitted.
+#[derive(Args, Clone, Debug)]
+pub struct Models {
+    #[command(flatten)]
+    pub flags: Flags<TrainConfig>,
+
+    /// Table with the columns Drug and ATC, whose classes of drugs logistic regressions and networks read; none for none
+    /// [default: raw/pypgx_cpic-table.csv beside the table, where it is there]
+    #[arg(long, value_name = "FILE", help_heading = "Models")]
+    pub atc: Option<PathBuf>,
+}
+
+/// Where the classes of drugs are looked for, beside the table.
+const DRUG_CLASSES: &str = "raw/pypgx_cpic-table.csv";
+
+impl Models {
+    /// The settings with the classes of drugs and the seed.
+    pub fn config(&self, table: Option<&Path>, session: &Session) -> Result<TrainConfig> {
+        let config = TrainConfig { seed: session.seed(), ..self.flags.settings.clone() };
+        let file = match &self.atc {
+            Some(path) => Some(path.clone()).filter(|path| path != Path::new("none")),
+            None => table.map(|table| table.with_file_name(DRUG_CLASSES)).filter(|path| path.is_file()),
         };
-        let schema = Schema::annotations(&set);
-        let columns = column_names(table)?;
-        if let Some(missing) = schema.columns().iter().find(|name| !columns.contains(name)) {
-            bail!(
-                "{}: there is no column {missing:?}, so that this is no table of variant annotations as expected; \
-                 say with --schema which columns are fields and targets",
-                table.display()
-            );
-        }
-        Ok(schema)
+        let Some(file) = file else { return Ok(config) };
+        session.note(format_args!("classes of drugs from {}", file.display()));
+        Ok(config.with_attributes(atc_levels(&file)?))
     }
 
-    /// Reads and splits the table under `schema`; the columns `also` are read where they are there.
-    ///
-    /// # Errors
-    /// A table that cannot be read or split.
-    pub fn load(&self, schema: &Schema, also: &[&str]) -> Result<Loaded> {
-        let examples = match &self.table {
-            None => planted(DEMO_ROWS, DEMO_SEED)?.examples,
-            Some(table) => {
-                let columns = column_names(table)?;
-                let also = also.iter().copied().filter(|name| columns.iter().any(|known| known == name));
-                let also: Vec<&str> = self.split_column.as_deref().into_iter().chain(also).collect();
-                Examples::read(table, schema, &also, Purpose::Learning)?
-            }
-        };
-        let (parts, split) = match &self.split_column {
-            Some(column) => (Parts::from_column(&examples, column)?, column.clone()),
-            None => {
-                let [train, validation, test] = self.fractions[..] else {
-                    bail!("--fractions takes three shares, such as 0.8,0.1,0.1");
-                };
-                let fractions = Fractions { train, validation, test };
-                (Parts::make(&examples, &self.split, fractions, self.split_seed)?, self.split.to_string())
-            }
-        };
-        Ok(Loaded { examples, parts, split })
+    /// What the user set without effect, with the split's.
+    pub fn unused(&self, split: &SplitConfig) -> Vec<(String, String)> {
+        self.flags.settings.unused().into_iter().chain(split.unused()).collect()
     }
+}
 
-    /// A name for folders.
-    pub fn stem(&self) -> &Path {
-        self.table.as_deref().unwrap_or_else(|| Path::new("demo"))
+/// A model of a folder on the session's device, its networks in 8 bits where that is wanted.
+pub fn open(folder: &Path, quantize: Option<Quantize>, session: &Session) -> Result<Model> {
+    let mut model = Model::open(folder, &session.device()?.device)?;
+    if quantize.is_some() {
+        model.predictor = model.predictor.int8();
+    }
+    Ok(model)
+}
+
+cupel::settings::choices! {
+    /// How weights are kept for prediction.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Quantize {
+        /// 8 bits, one scale for each matrix
+        Int8 = "int8",
+    }
+}
+
+/// Refuses a split that leaks, unless that is allowed.
+pub fn refuse(leakage: &Leakage, allowed: bool) -> Result<()> {
+    match leakage.refuse() {
+        Err(refusal) if !allowed => bail!("{refusal} (--allow-leakage)"),
+        _ => Ok(()),
     }
 }

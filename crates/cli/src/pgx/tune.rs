@@ -2,35 +2,37 @@
 
 use std::{
     collections::BTreeMap,
-    fmt,
+    fmt, fs,
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, Result, anyhow, bail};
-use clap::{Args, Command, FromArgMatches};
+use anyhow::{Context, Result};
+use clap::Args;
 use cupel::{
-    burn::tensor::Device,
-    data::nearest_name,
-    pharmacogenomics::{Examples, Parts, Predictor, TargetKind, TrainConfig},
-    train::device,
-    tune::{Distribution, Objective, Outcome, Parameter, Space, Study, StudyConfig, Value},
+    pharmacogenomics::{Examples, Found, Parts, TrainConfig, check_space, search, search_space},
+    settings::{Range, Settings},
+    train::{Description, Opening, Run},
+    tune::{Objective, Space, Study, StudyConfig},
 };
 use serde::Serialize;
 
-use super::{table::TableArguments, train::ModelArguments};
-use crate::{Ending, options::Options, output::Output};
+use super::table::{Models, Source};
+use crate::{
+    Command, Session, number,
+    shared::{Device, Out, Output, Seed, Shared, Threads},
+};
 
 /// Search the settings of the models on the validation part, or over folds of the training part
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
-    table: TableArguments,
+    source: Source,
 
     #[command(flatten)]
-    models: ModelArguments,
+    models: Models,
 
     /// Trials in the study, those of other processes included
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = number::<usize>(Range::at_least(1.0)))]
     trials: usize,
 
     /// Folds of the training part to judge a trial by, instead of the validation part
@@ -41,204 +43,127 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     space: Option<PathBuf>,
 
+    /// Go on with the study in --out, also beside other processes
+    #[arg(long, conflicts_with = "force", help_heading = "Results")]
+    resume: bool,
+
+    /// With --resume: what is damaged is an error, not a warning
+    #[arg(long, requires = "resume", help_heading = "Results")]
+    strict: bool,
+
     #[command(flatten)]
-    options: Options,
+    device: Device,
+    #[command(flatten)]
+    seed: Seed,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    out: Out,
+    #[command(flatten)]
+    output: Output,
 }
 
-/// What `tune` prints.
+/// What is searched by what.
 #[derive(Serialize)]
-struct Printed {
-    study: PathBuf,
+pub struct Plan {
     trials: usize,
-    best_value: f64,
-    best: BTreeMap<String, Value>,
+    splits: usize,
+    study: PathBuf,
+    #[serde(skip)]
+    loaded: Box<(TrainConfig, Examples, Vec<Parts>, Space, Description)>,
+}
+
+/// The best settings.
+#[derive(Serialize)]
+pub struct Tuned {
+    study: PathBuf,
+    #[serde(flatten)]
+    found: Found,
+}
+
+impl Command for Arguments {
+    type Plan = Plan;
+    type Outcome = Tuned;
+
+    fn shared(&self) -> Shared<'_> {
+        Shared::new(&self.output).device(&self.device).seed(&self.seed).threads(&self.threads).out(&self.out)
+    }
+
+    fn unused(&self) -> Vec<(String, String)> {
+        let none_but_search = ("cross-fit".to_owned(), "settings are judged without".to_owned());
+        std::iter::once(none_but_search).chain(self.models.unused(&self.source.split.settings)).collect()
+    }
+
+    fn plan(&self, session: &Session) -> Result<Plan> {
+        let dir = session.out().context("tune keeps its study in a folder: --out DIR")?;
+        let config = self.models.config(self.source.rows.table.as_deref(), session)?;
+        let space = match &self.space {
+            Some(path) => {
+                let text = fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
+                toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?
+            }
+            None => search_space(&config.ensemble.models)?,
+        };
+        check_space(&config, &space).context("the search space")?;
+        let (examples, parts) = self.source.load(&[])?;
+        let split = &self.source.split.settings;
+        let splits = match self.folds {
+            Some(folds) => Parts::folds(&examples, &parts.train, folds, split.split_seed)?,
+            None => vec![parts],
+        };
+        let is = self.description(&config, &space, &examples)?;
+        let loaded = Box::new((config, examples, splits, space, is));
+        Ok(Plan { trials: self.trials, splits: loaded.2.len(), study: dir.join("study.journal"), loaded })
+    }
+
+    fn work(self, plan: Plan, session: &mut Session) -> Result<Tuned> {
+        let (config, examples, splits, space, is) = *plan.loaded;
+        let dir = plan.study.parent().unwrap_or(Path::new("."));
+        if session.force() {
+            drop(Run::open(dir, &is, Opening::Replace)?);
+        }
+        Run::join(dir, &is, self.resume || session.force(), self.strict)?;
+        let study = Study::open(&plan.study, StudyConfig::new("pgx", [Objective::minimize("validation_loss")]))?;
+        let data = (&examples, splits.as_slice());
+        let found =
+            search(&study, &space, self.trials, &config, data, &session.device()?.device, |trial, said| match said {
+                Ok(loss) => session.note(format_args!("trial {trial}: {loss:.5}")),
+                Err(reason) => session.note(format_args!("trial {trial} failed: {reason}")),
+            })?;
+        Ok(Tuned { study: plan.study, found })
+    }
 }
 
 impl Arguments {
-    /// Searches.
-    ///
-    /// # Errors
-    /// Bad input; a study that cannot be opened.
-    pub fn run(self) -> Result<Ending> {
-        self.options.apply()?;
-        let output = Output::new(&self.options);
-        let loaded = self.table.load(&self.table.schema()?, &[])?;
-        let device = device::select(&self.options.device)?.device;
-        let space = match &self.space {
-            Some(path) => {
-                let text = std::fs::read_to_string(path).with_context(|| format!("reading {}", path.display()))?;
-                toml::from_str(&text).with_context(|| format!("reading {}", path.display()))?
-            }
-            None => default_space(&self.models.models)?,
-        };
-        for parameter in space.parameters() {
-            with(&self.models, &BTreeMap::from([(parameter.name.clone(), a_value(parameter))]))?;
+    /// What all trials of a study have in common.
+    fn description(&self, config: &TrainConfig, space: &Space, examples: &Examples) -> Result<Description> {
+        #[derive(Serialize)]
+        struct Common {
+            trials: usize,
+            folds: Option<usize>,
+            seed: u64,
+            space: String,
+            settings: BTreeMap<String, String>,
         }
-        let folds = match self.folds {
-            Some(folds) => Parts::folds(&loaded.examples, &loaded.parts.train, folds, self.table.split_seed)?,
-            None => vec![loaded.parts.clone()],
-        };
-        let Some(dir) = self.options.out.clone() else { bail!("tune keeps its study in a folder: --out DIR") };
-        if self.options.dry_run {
-            output.note(format_args!(
-                "{} trials on {} splits; the study would go to {}",
-                self.trials,
-                folds.len(),
-                dir.display()
-            ));
-            return Ok(Ending::Done);
-        }
-        std::fs::create_dir_all(&dir).with_context(|| format!("creating {}", dir.display()))?;
-        let journal = dir.join("study.journal");
-        if journal.exists() && !self.options.resume {
-            bail!("{} is there already; go on with --resume", journal.display());
-        }
-        let study = Study::open(&journal, StudyConfig::new("pgx", [Objective::minimize("validation_loss")]))?;
-        study.optimize(&space, self.trials, |trial| {
-            let models = match with(&self.models, &trial.values()) {
-                Ok(models) => models,
-                Err(error) => return Ok(Outcome::Failed(format!("{error:#}"))),
-            };
-            match loss(&models, self.table.table.as_deref(), &loaded.examples, &folds, self.options.seed, &device) {
-                Ok(loss) => {
-                    output.note(format_args!("trial {}: {loss:.5}", trial.number()));
-                    Ok(Outcome::from(loss))
-                }
-                Err(error) => Ok(Outcome::Failed(format!("{error:#}"))),
-            }
-        })?;
-        let best = study.best()?;
-        let best_value =
-            best.values.as_ref().and_then(|values| values.first().copied()).context("no trial was completed")?;
-        let trials = study.record()?.trials.len();
-        let best = best.parameters.iter().map(|(name, setting)| (name.clone(), setting.value())).collect();
-        output.result(&Printed { study: journal, trials, best_value, best })?;
-        Ok(Ending::Done)
+        let settings = config.list().into_iter().chain(self.source.split.settings.list());
+        let settings = settings.filter_map(|setting| Some((setting.name, setting.value?))).collect();
+        let (space, seed) = (serde_json::to_string(space)?, config.seed);
+        let common = Common { trials: self.trials, folds: self.folds, seed, space, settings };
+        let is = Description::new("pgx tune").settings(&common)?.growing(&["trials"]);
+        Ok(is.data("table", examples.hash()).data("schema", serde_json::to_string(examples.schema())?))
     }
 }
 
-/// What matters most for each of the models.
-fn default_space(models: &[String]) -> Result<Space> {
-    let has = |names: &[&str]| models.iter().any(|model| names.contains(&model.trim()));
-    let mut parameters = Vec::new();
-    if has(&["linear", "linear-crosses"]) {
-        parameters.extend([
-            Parameter::float("inverse_penalty", 0.03, 3.0).log(),
-            Parameter::float("parts", 0.0, 1.0),
-            Parameter::float("stems", 0.0, 1.0),
-        ]);
-    }
-    if has(&["linear-crosses"]) {
-        parameters.push(Parameter::float("crosses", 0.1, 1.0));
-    }
-    if has(&["counts", "sites", "boosting"]) {
-        parameters.push(Parameter::float("strength", 0.5, 20.0).log());
-    }
-    if has(&["neighbours"]) {
-        parameters.push(Parameter::float("sharpness", 0.05, 0.5).log());
-        parameters.push(Parameter::float("belief", 1.0, 20.0).log());
-    }
-    if has(&["boosting"]) {
-        parameters.push(Parameter::int("depth", 2, 7));
-        parameters.push(Parameter::float("shrinkage", 0.03, 0.3).log());
-    }
-    if has(&["network"]) {
-        parameters.extend([
-            Parameter::float("learning_rate", 3e-4, 1e-2).log(),
-            Parameter::float("weight_decay", 1e-4, 1e-1).log(),
-            Parameter::float("dropout", 0.0, 0.7),
-            Parameter::float("unknown_dropout", 0.0, 0.3),
-            Parameter::float("smoothing", 0.0, 0.2),
-            Parameter::int("embedding", 8, 64).step(8.0),
-            Parameter::int("hidden", 64, 512).step(64.0),
-            Parameter::int("layers", 0, 3),
-            Parameter::categorical("interaction", ["pairs", "matrices", "bi", "none"]),
-        ]);
-    }
-    if parameters.is_empty() {
-        bail!("--models {}: they have nothing to search; name a space with --space", models.join(","));
-    }
-    Ok(Space::new(parameters)?)
-}
-
-/// A value that a parameter can have.
-fn a_value(parameter: &Parameter) -> Value {
-    match &parameter.distribution {
-        Distribution::Int { low, .. } => Value::Int(*low),
-        Distribution::Float { low, .. } => Value::Float(*low),
-        Distribution::Categorical { choices } => choices.first().cloned().unwrap_or(Value::Null),
-    }
-}
-
-/// The settings with those of a trial in the place of their own, checked as flags are.
-fn with(models: &ModelArguments, values: &BTreeMap<String, Value>) -> Result<ModelArguments> {
-    let serde_json::Value::Object(mut settings) = serde_json::to_value(models)? else {
-        bail!("the settings of the models are no table");
-    };
-    for (name, value) in values {
-        let key = name.replace('-', "_");
-        if !settings.contains_key(&key) {
-            let known: Vec<&str> = settings.keys().map(String::as_str).collect();
-            let near = nearest_name(&key, known.iter().copied()).map(|name| format!("did you mean {name:?}? "));
-            bail!(
-                "the search space: there is no setting {name:?} of the models; {}there are {}",
-                near.unwrap_or_default(),
-                known.join(", ")
-            );
-        }
-        settings.insert(key, serde_json::to_value(value)?);
-    }
-    let mut line = vec!["--space".to_owned()];
-    for (key, value) in &settings {
-        let flag = format!("--{}", key.replace('_', "-"));
-        let text = |value: &serde_json::Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
-        match value {
-            serde_json::Value::Null | serde_json::Value::Bool(false) => {}
-            serde_json::Value::Bool(true) => line.push(flag),
-            serde_json::Value::Array(all) => {
-                line.push(format!("{flag}={}", all.iter().map(text).collect::<Vec<_>>().join(",")));
-            }
-            other => line.push(format!("{flag}={}", text(other))),
-        }
-    }
-    let command = ModelArguments::augment_args(Command::new("--space"));
-    let matches = command.try_get_matches_from(line).map_err(|error| anyhow!("the search space: {error}"))?;
-    Ok(ModelArguments::from_arg_matches(&matches)?)
-}
-
-/// The mean over targets and splits of the log-loss relative to that of guessing: of classes `ln C`, of a label `ln 2`.
-fn loss(
-    models: &ModelArguments,
-    table: Option<&Path>,
-    examples: &Examples,
-    splits: &[Parts],
-    seed: u64,
-    device: &Device,
-) -> Result<f64> {
-    // settings are judged by the validation part, of which the models themselves speak
-    let config = TrainConfig { cross_fit: 0, ..models.config(table, seed)? };
-    let (mut sum, mut count) = (0.0, 0);
-    for parts in splits {
-        let predictor = Predictor::train(&config, examples, parts, device)?;
-        for (classes, said) in predictor.classes().iter().zip(predictor.cross_fitted(examples, parts, seed)?) {
-            let labels = classes.labels(examples)?;
-            if let Some(loss) = said.log_loss(&labels, &parts.validation) {
-                let of_guessing = match said.kind() {
-                    TargetKind::Labels => std::f64::consts::LN_2,
-                    _ => (classes.len() as f64).ln(),
-                };
-                sum += loss / of_guessing;
-                count += 1;
-            }
-        }
-    }
-    Ok(sum / f64::from(count.max(1)))
-}
-
-impl fmt::Display for Printed {
+impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "best of {} trials: {:.5}", self.trials, self.best_value)?;
-        for (name, value) in &self.best {
+        write!(f, "{} trials on {} splits; the study would go to {}", self.trials, self.splits, self.study.display())
+    }
+}
+
+impl fmt::Display for Tuned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "best of {} trials: {:.5}", self.found.trials, self.found.best_value)?;
+        for (name, value) in &self.found.best {
             let shown = serde_json::to_string(value).unwrap_or_default();
             writeln!(f, "  --{} {shown}", name.replace('_', "-"))?;
         }
