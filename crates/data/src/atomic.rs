@@ -11,8 +11,53 @@ use std::{
     io::{self, BufWriter, Write},
     path::{Path, PathBuf},
     process,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU64, Ordering},
+    },
 };
+
+type Note = dyn Fn(&Path) + Send + Sync;
+
+/// Who wants to know of files that are written, with the folder of each.
+static WATCHERS: Mutex<Vec<(u64, PathBuf, Arc<Note>)>> = Mutex::new(Vec::new());
+
+fn watchers() -> MutexGuard<'static, Vec<(u64, PathBuf, Arc<Note>)>> {
+    WATCHERS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Tells of the files that are written below a folder, until it is dropped; see [`watch_writes`].
+#[derive(Debug)]
+pub struct Watching(u64);
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        watchers().retain(|(id, ..)| *id != self.0);
+    }
+}
+
+/// Calls `note` with every file below the existing `folder`, as a path within it, before this process writes it.
+///
+/// # Errors
+/// [`Error::Io`] where the folder cannot be found.
+pub fn watch_writes(folder: &Path, note: impl Fn(&Path) + Send + Sync + 'static) -> Result<Watching> {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
+    let folder = fs::canonicalize(folder).map_err(Error::io("find", folder))?;
+    let id = COUNT.fetch_add(1, Ordering::Relaxed);
+    watchers().push((id, folder, Arc::new(note)));
+    Ok(Watching(id))
+}
+
+/// Tells those who watch that `path` is about to be written; [`write_atomic`] does so itself.
+pub fn announce_write(path: &Path) {
+    let watchers = watchers().clone();
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    if let (false, Ok(parent), Some(name)) = (watchers.is_empty(), fs::canonicalize(parent), path.file_name()) {
+        let path = parent.join(name);
+        let within = watchers.iter().filter_map(|(_, folder, note)| Some((path.strip_prefix(folder).ok()?, note)));
+        within.for_each(|(path, note)| note(path));
+    }
+}
 
 /// Creates or replaces the file `path` with what `write` writes.
 ///
@@ -53,6 +98,7 @@ pub fn write_atomic(path: &Path, write: impl FnOnce(&mut dyn Write) -> Result<()
         _ => Path::new("."),
     };
 
+    announce_write(&target);
     let (temporary, file) = Temporary::beside(&target, folder)?;
     let mut buffered = BufWriter::new(file);
     write(&mut buffered)?;
@@ -144,6 +190,22 @@ mod tests {
             assert_eq!(fs::read(&path).unwrap(), bytes);
         }
         assert_eq!(names(folder.path()), ["a.bin"]);
+    }
+
+    #[test]
+    fn writes_below_a_folder_are_told_while_somebody_watches() {
+        let outside = tempfile::tempdir().unwrap();
+        let folder = outside.path().join("run");
+        fs::create_dir_all(folder.join("figures")).unwrap();
+        let told = Arc::new(Mutex::new(Vec::new()));
+        let note = Arc::clone(&told);
+        let watching = watch_writes(&folder, move |path| note.lock().unwrap().push(path.to_path_buf())).unwrap();
+        for path in ["run/a.csv", "run/figures/../figures/b.svg", "beside.csv"].map(|path| outside.path().join(path)) {
+            write_atomic(&path, content(&path, b"1")).unwrap();
+        }
+        drop(watching);
+        write_atomic(&folder.join("c"), content(&folder, b"1")).unwrap();
+        assert_eq!(*told.lock().unwrap(), [PathBuf::from("a.csv"), PathBuf::from("figures/b.svg")]);
     }
 
     #[test]

@@ -30,7 +30,7 @@ mod zip;
 
 pub use convert::convert;
 pub use dataset::{Class, Dataset, Format, Variable};
-pub use envi::{EnviHeader, Interleave, write_envi, write_envi_array, write_envi_header};
+pub use envi::{EnviHeader, Interleave, envi_partner, write_envi, write_envi_array, write_envi_header};
 pub use limits::Limits;
 pub use open::{open, open_with};
 pub use text_rows::{TextRow, TextRows};

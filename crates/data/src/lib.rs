@@ -17,15 +17,16 @@ mod stream;
 mod table;
 
 pub use array::Array;
-pub use atomic::write_atomic;
+pub use atomic::{Watching, announce_write, watch_writes, write_atomic};
 pub use axes::{Axes, Axis, AxisKind};
 pub use cube::{Cube, Finite};
 pub use element::{Element, ElementType, Values};
 pub use error::{Error, Place, Result};
 pub use field::Field;
 pub use file::{
-    Class, Dataset, EnviHeader, Format, Interleave, Limits, TextRow, TextRows, Tiles, Variable, convert, open,
-    open_with, write_csv, write_envi, write_envi_array, write_envi_header, write_mat, write_npy, write_npz, write_png,
+    Class, Dataset, EnviHeader, Format, Interleave, Limits, TextRow, TextRows, Tiles, Variable, convert, envi_partner,
+    open, open_with, write_csv, write_envi, write_envi_array, write_envi_header, write_mat, write_npy, write_npz,
+    write_png,
 };
 pub use loader::{Loader, LoaderConfig};
 pub use nearest::nearest_name;

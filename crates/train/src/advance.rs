@@ -108,6 +108,12 @@ pub trait Advance {
         None
     }
 
+    /// Whether work that was done, and is loaded, has more to do under settings that have
+    /// [grown](crate::Description::growing) since.
+    fn has_more(&self) -> bool {
+        false
+    }
+
     /// The position after the advance that was made at `at`; for work that knows epochs or stages.
     fn next(&self, at: Position) -> Position {
         at.following()

@@ -131,7 +131,7 @@ fn hide(dir: &Path) -> Result<()> {
     fs::rename(dir, &hidden).map_err(Error::io("remove", dir))
 }
 
-fn remove_partial(root: &Path) -> Result<()> {
+pub(crate) fn remove_partial(root: &Path) -> Result<()> {
     for path in entries(root)? {
         let partial = |name: &std::ffi::OsStr| name.to_string_lossy().starts_with(PARTIAL);
         if path.file_name().is_some_and(partial) {

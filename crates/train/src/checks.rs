@@ -4,8 +4,8 @@
 //! that fails panics and says what was expected.
 
 use crate::{
-    Advance, Casting, Context, Fit, LossScaler, PerformanceMonitor, Policy, Position, Precision, Run, Trainer,
-    TrainerConfig, Work, export_safetensors, import_safetensors, parameters,
+    Advance, Casting, Context, Description, Fit, LossScaler, Opening, PerformanceMonitor, Policy, Position, Precision,
+    Run, Trainer, TrainerConfig, Work, export_safetensors, import_safetensors, parameters,
 };
 use burn::{
     module::{Module, ModuleMapper, Param},
@@ -234,14 +234,13 @@ pub fn resumes_exactly<S: Subject>(subject: &S, device: &Device, scratch: &Path)
     }
     for stop in [1, 4] {
         let dir = scratch.join(format!("{}-resumed-at-{stop}", subject.name()));
-        let config = subject.config();
-        let run = || unwrap(subject, Run::create(&dir, &config, true));
+        let is = unwrap(subject, Description::new(subject.name()).settings(&subject.config()));
+        let open = |how| unwrap(subject, Run::open(&dir, &is, how)).run().unwrap_or_else(Run::in_memory);
         let mut first = Until { inner: trainer(subject, device), updates: stop };
-        drive(subject, &mut run(), &mut first);
+        drive(subject, &mut open(Opening::Replace), &mut first);
         device.seed(99);
         let mut second = Until { inner: trainer(subject, device), updates: UPDATES };
-        let mut resumed = unwrap(subject, Run::resume(&dir, &config, true));
-        drive(subject, &mut resumed, &mut second);
+        drive(subject, &mut open(Opening::Resume { strict: true }), &mut second);
         assert!(
             weights(&whole.model()) == weights(&second.inner.model()),
             "{}: resuming after update {stop} changed the weights",

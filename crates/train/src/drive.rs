@@ -2,7 +2,9 @@
 
 use crate::{
     Advance, Checkpoint, Error, Metrics, Position, Progress, Result, Run, Stamp,
+    folder::CHECKPOINTS,
     progress::ProgressLine,
+    run::Folder,
     set::check_name,
     stop::{self, Listening},
 };
@@ -154,8 +156,8 @@ impl Run {
     /// memory saves nothing, and stops only where the process [listens](crate::stop::listen).
     ///
     /// # Errors
-    /// [`Error::Stopped`] by a signal; what the work returns; [`Error::OtherWork`] where the checkpoint belongs to another
-    /// configuration, [`Error::Damaged`] and [`Error::AllDamaged`] where it cannot be trusted, [`Error::Name`] and
+    /// [`Error::Stopped`] by a signal; what the work returns; [`Error::OtherWork`] and [`Error::CannotGrow`] where the
+    /// checkpoint belongs to other work, [`Error::Damaged`] and [`Error::AllDamaged`] where it cannot be trusted, [`Error::Name`] and
     /// [`Error::Setting`] for a name or a policy that cannot be, [`Error::Io`]. The last checkpoint stays as it is.
     pub fn drive(&mut self, work: &mut dyn Advance, policy: &Policy) -> Result<Driven> {
         policy.check()?;
@@ -163,7 +165,7 @@ impl Run {
         let keeper = match self.dir() {
             None => None,
             Some(dir) => Some(Keeper {
-                root: dir.join("checkpoints").join(work.name()),
+                root: dir.join(CHECKPOINTS).join(work.name()),
                 fingerprint: blake3::Hash::from(work.fingerprint()?).to_hex().to_string(),
                 keep: policy.keep,
             }),
@@ -173,10 +175,14 @@ impl Run {
             && let Some(found) = self.restore(keeper, work)?
         {
             (at, before) = (found.at, found.seconds);
-            if let Some(reason) = found.done {
+            self.begin()?;
+            if let Some(reason) = found.done
+                && !work.has_more()
+            {
                 return Ok(Driven { reason, seconds: before, updates: at.update });
             }
         }
+        self.begin()?;
         if let Some(folder) = &mut self.folder {
             folder.log.rewind(work.name(), at.update)?;
         }
@@ -206,12 +212,12 @@ impl Run {
         }
         let stamp = found.stamp();
         if stamp.fingerprint != keeper.fingerprint {
-            let short = |text: &str| text.chars().take(12).collect();
-            return Err(Error::OtherWork {
-                dir: found.dir().to_path_buf(),
-                work: work.name().to_string(),
-                found: short(&stamp.fingerprint),
-                expected: short(&keeper.fingerprint),
+            let (dir, work) = (found.dir().to_path_buf(), work.name().to_string());
+            let grown = self.folder.as_ref().filter(|folder| !folder.grown.is_empty());
+            let (found, expected) = (stamp.fingerprint.clone(), keeper.fingerprint.clone());
+            return Err(match grown {
+                Some(Folder { dir, grown, .. }) => Error::CannotGrow { dir: dir.clone(), work, changes: grown.clone() },
+                None => Error::OtherWork { dir, work, found, expected },
             });
         }
         work.load(found.reader())?;

@@ -1,5 +1,6 @@
 //! What can go wrong with devices, run folders, checkpoints and the loop.
 
+use crate::Change;
 use std::{
     io,
     path::{Path, PathBuf},
@@ -70,7 +71,7 @@ pub enum Error {
     },
     /// The device asked for is not on this machine, or does not compute.
     #[error(
-        "device `{request}` does not work: {reason} (found: {found}); use --device auto or --device cpu, or repair the driver"
+        "device `{request}` does not work: {reason} (found: {found}); use the device auto or cpu, or repair the driver"
     )]
     DeviceAbsent {
         /// What was asked for.
@@ -93,17 +94,14 @@ pub enum Error {
     },
 
     /// The folder holds something already.
-    #[error(
-        "{}: this folder already holds a run; continue it with --resume, replace it with --force, or choose another --out",
-        dir.display()
-    )]
+    #[error("{}: this folder already holds a run; resume it, replace it, or choose another folder", dir.display())]
     RunExists {
         /// The folder.
         dir: PathBuf,
     },
     /// The folder is not empty and no run, so that nothing in it may be replaced.
     #[error(
-        "{}: this folder is not empty and not a run of cupel (no {missing}), so that neither --force nor --resume touches it; choose another --out or empty it yourself",
+        "{}: this folder is not empty and not a run of cupel (no {missing}), so that it is neither replaced nor resumed; choose another folder, or empty it yourself",
         dir.display()
     )]
     NotARun {
@@ -112,30 +110,67 @@ pub enum Error {
         /// The file that a run would have.
         missing: &'static str,
     },
-    /// There is no run to go on with.
-    #[error("{}: there is no run here to resume; start one without --resume", dir.display())]
-    NothingToResume {
-        /// The folder.
-        dir: PathBuf,
-    },
     /// Another process works in the folder.
-    #[error(
-        "{}: process {pid} is working in this folder; wait for it, stop it, or choose another --out",
-        dir.display()
-    )]
+    #[error("{}: process {pid} is working in this folder; wait for it, stop it, or choose another folder", dir.display())]
     Locked {
         /// The folder.
         dir: PathBuf,
         /// The process that holds the lock, as it wrote itself down.
         pid: String,
     },
-    /// The configuration is not the one the run was started with, and strictness was asked for.
-    #[error("{}: the configuration changed since the run was started: {changes}", dir.display())]
-    ConfigChanged {
+    /// The run in the folder is one of another command.
+    #[error(
+        "{}: this folder holds a run of `{found}`, not of `{expected}`; choose another folder, or replace the run",
+        dir.display()
+    )]
+    OtherCommand {
         /// The folder.
         dir: PathBuf,
-        /// The differing keys with both values.
-        changes: String,
+        /// The command that the run was started by.
+        found: String,
+        /// The command at hand.
+        expected: String,
+    },
+    /// The run in the folder was started with other settings.
+    #[error(
+        "{}: the run was started with other settings: {}; resume it with those, replace it, or choose another folder",
+        dir.display(),
+        listed(changes)
+    )]
+    SettingsChanged {
+        /// The folder.
+        dir: PathBuf,
+        /// The settings that differ.
+        changes: Vec<Change>,
+    },
+    /// The run in the folder was started with other data.
+    #[error(
+        "{}: the data of `{input}` ({after}) are not those the run was started with ({before}): their content differs; resume it with its own data, replace it, or choose another folder",
+        dir.display()
+    )]
+    OtherData {
+        /// The folder.
+        dir: PathBuf,
+        /// Name of the data.
+        input: String,
+        /// Where the data of the run were.
+        before: String,
+        /// Where those at hand are.
+        after: String,
+    },
+    /// More is asked for than the work can add to what is done.
+    #[error(
+        "{}: `{work}` cannot go on with {}, because what is done depends on it; resume the run as it was, replace it, or choose another folder",
+        dir.display(),
+        listed(changes)
+    )]
+    CannotGrow {
+        /// The folder.
+        dir: PathBuf,
+        /// Name of the work.
+        work: String,
+        /// The settings that ask for more.
+        changes: Vec<Change>,
     },
 
     /// A checkpoint cannot be trusted.
@@ -148,7 +183,7 @@ pub enum Error {
     },
     /// There are checkpoints, but none can be trusted.
     #[error(
-        "{}: none of the {count} checkpoints is intact, the newest: {newest}; start again with --force, or restore the files",
+        "{}: none of the {count} checkpoints is intact, the newest: {newest}; replace the run, or restore the files",
         root.display()
     )]
     AllDamaged {
@@ -159,9 +194,9 @@ pub enum Error {
         /// What is wrong with the newest.
         newest: String,
     },
-    /// The checkpoint belongs to work with another configuration or other data.
+    /// The checkpoint belongs to other work, though settings and data are those of the run.
     #[error(
-        "checkpoint {} was made with another configuration or other data of `{work}` (fingerprint {found}, expected {expected}); resume with the settings and input it was started with, or start again with --force",
+        "checkpoint {}: the settings and data of `{work}` are those the run was started with, and still it is other work: the version of the program or its code differ; go on with the version in environment.json, replace the run, or choose another folder",
         dir.display()
     )]
     OtherWork {
@@ -223,7 +258,7 @@ pub enum Error {
         problem: String,
     },
     /// A precision that the device does not compute with.
-    #[error("--precision {asked}: this device does not compute with it (it has: {there}); use one of those, or auto")]
+    #[error("precision {asked}: this device does not compute with it (it has: {there}); use one of those, or auto")]
     PrecisionAbsent {
         /// What was asked for.
         asked: &'static str,
@@ -232,7 +267,7 @@ pub enum Error {
     },
     /// A device whose products of f32 may be rounded to TF32.
     #[error(
-        "--matmul-precision highest: on {device} Burn may take products with TF32 and has no switch against it; use --matmul-precision high, or a device of another kind"
+        "matmul precision highest: on {device} Burn may take products with TF32 and has no switch against it; use high, or a device of another kind"
     )]
     MatmulPrecisionAbsent {
         /// The device chosen.
@@ -272,7 +307,7 @@ pub enum Error {
     },
     /// No scale of the loss keeps the gradients finite.
     #[error(
-        "{overflows} updates in a row overflowed half floats, the last at loss scale {scale}; use --precision bf16 or f32, or lower the learning rate"
+        "{overflows} updates in a row overflowed half floats, the last at loss scale {scale}; use the precision bf16 or f32, or lower the learning rate"
     )]
     ScalerGaveUp {
         /// Updates in a row that overflowed.
@@ -361,6 +396,10 @@ fn stopped<'a>(error: &'a (dyn std::error::Error + 'static)) -> Option<&'a Error
     std::iter::successors(Some(error), |error| error.source())
         .filter_map(|error| error.downcast_ref::<Error>())
         .find(|error| matches!(error, Error::Stopped { .. }))
+}
+
+fn listed(changes: &[Change]) -> String {
+    changes.iter().map(Change::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn saved_in(dir: Option<&Path>) -> String {

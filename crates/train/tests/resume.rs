@@ -2,7 +2,8 @@
 
 use cupel_data::Stream;
 use cupel_train::{
-    Advance, Error, Metrics, Policy, Position, Progress, Result, Run, SetReader, SetWriter, fingerprint,
+    Advance, Description, Error, Metrics, Opening, Policy, Position, Progress, Result, Run, SetReader, SetWriter,
+    fingerprint,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -113,10 +114,18 @@ impl Advance for Chaos {
 
 const EVERY: Policy = Policy { save_every: Some(1), keep: 2 };
 
-fn quiet(run: Result<Run>) -> Run {
-    let mut run = run.unwrap();
+const RESUME: Opening = Opening::Resume { strict: false };
+const STRICT: Opening = Opening::Resume { strict: true };
+
+fn open(dir: &Path, settings: &Settings, how: Opening) -> Result<Run> {
+    let is = Description::new("chaos").settings(settings)?.growing(&["steps"]).neutral(&["pause_milliseconds"]);
+    let mut run = Run::open(dir, &is, how)?.run().unwrap();
     run.set_quiet(true);
-    run
+    Ok(run)
+}
+
+fn opened(dir: &Path, settings: &Settings, how: Opening) -> Run {
+    open(dir, settings, how).unwrap()
 }
 
 /// (step, mean) of every record of the log, in the order of the file.
@@ -146,7 +155,7 @@ fn interrupted_at_every_step_ends_in_the_same_bits() {
     let expected = Chaos::uninterrupted(&settings);
     let reference = tempfile::tempdir().unwrap();
     let mut work = Chaos::new(&settings);
-    let mut run = quiet(Run::create(reference.path(), &settings, false));
+    let mut run = opened(reference.path(), &settings, Opening::Create);
     run.drive(&mut work, &Policy::default()).unwrap();
     assert_eq!(work.map, expected, "saving changes nothing");
 
@@ -154,13 +163,13 @@ fn interrupted_at_every_step_ends_in_the_same_bits() {
         for interrupted_at in 0..settings.steps {
             let folder = tempfile::tempdir().unwrap();
             let policy = Policy { save_every: Some(save_every), keep: 2 };
-            let mut run = quiet(Run::create(folder.path(), &settings, false));
+            let mut run = opened(folder.path(), &settings, Opening::Create);
             let mut work = Chaos::failing_at(&settings, interrupted_at);
             let error = run.drive(&mut work, &policy).unwrap_err();
             assert_eq!(error.to_string(), "the machine went away");
             drop(run);
 
-            let mut run = quiet(Run::resume(folder.path(), &settings, true));
+            let mut run = opened(folder.path(), &settings, STRICT);
             let mut work = Chaos::new(&settings);
             let driven = run.drive(&mut work, &policy).unwrap();
             assert_eq!((driven.reason.as_str(), driven.updates), ("all steps made", settings.steps));
@@ -176,7 +185,7 @@ fn interrupted_at_every_step_ends_in_the_same_bits() {
 fn finished_work_is_not_done_again() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings::new(5);
-    let mut run = quiet(Run::create(folder.path(), &settings, false));
+    let mut run = opened(folder.path(), &settings, Opening::Create);
     let first = run.drive(&mut Chaos::new(&settings), &EVERY).unwrap();
     let mut again = Chaos::new(&settings);
     assert_eq!(run.drive(&mut again, &Policy::default()).unwrap(), first);
@@ -188,7 +197,7 @@ fn finished_work_is_not_done_again() {
 fn several_pieces_of_work_share_a_run() {
     let folder = tempfile::tempdir().unwrap();
     let settings = [Settings::new(3), Settings { seed: 8, ..Settings::new(3) }];
-    let mut run = quiet(Run::create(folder.path(), &settings[0], false));
+    let mut run = opened(folder.path(), &settings[0], Opening::Create);
     for settings in &settings {
         let mut work = Chaos { name: format!("seed-{}", settings.seed), ..Chaos::new(settings) };
         run.drive(&mut work, &Policy { save_every: Some(2), keep: 1 }).unwrap();
@@ -200,24 +209,36 @@ fn several_pieces_of_work_share_a_run() {
 }
 
 #[test]
-fn a_checkpoint_of_other_settings_is_refused() {
+fn work_that_is_other_though_the_settings_are_not_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let settings = Settings::new(5);
-    let mut run = quiet(Run::create(folder.path(), &settings, false));
+    let mut run = opened(folder.path(), &settings, Opening::Create);
     run.drive(&mut Chaos::failing_at(&settings, 3), &EVERY).unwrap_err();
     drop(run);
-    let other = Settings { seed: 8, ..settings };
-    let mut run = quiet(Run::resume(folder.path(), &other, false));
-    let error = run.drive(&mut Chaos::new(&other), &Policy::default()).unwrap_err();
+    let other = Settings { seed: 8, ..settings.clone() };
+    let mut run = opened(folder.path(), &settings, RESUME);
+    let error = run.drive(&mut Chaos::new(&other), &EVERY).unwrap_err();
     assert!(matches!(error, Error::OtherWork { .. }), "{error}");
-    assert!(error.to_string().contains("another configuration or other data of `chaos`"));
+    assert!(error.to_string().contains("the version of the program or its code differ"), "{error}");
+    drop(run);
+    // the settings say what differs where they do
+    let text = open(folder.path(), &other, RESUME).unwrap_err().to_string();
+    assert!(text.contains("seed: 7 -> 8"), "{text}");
+    // work whose fingerprint holds the number of steps cannot take more of them
+    let longer = Settings { steps: 9, ..settings.clone() };
+    let mut run = opened(folder.path(), &longer, RESUME);
+    let text = run.drive(&mut Chaos::new(&longer), &EVERY).unwrap_err().to_string();
+    assert!(text.contains("`chaos` cannot go on with steps: 5 -> 9"), "{text}");
+    drop(run);
+    let mut run = opened(folder.path(), &settings, STRICT);
+    run.drive(&mut Chaos::new(&settings), &EVERY).unwrap();
 }
 
 #[test]
 fn a_damaged_checkpoint_costs_its_steps_and_nothing_else() {
     let settings = Settings::new(9);
     let folder = tempfile::tempdir().unwrap();
-    let mut run = quiet(Run::create(folder.path(), &settings, false));
+    let mut run = opened(folder.path(), &settings, Opening::Create);
     run.drive(&mut Chaos::failing_at(&settings, 6), &EVERY).unwrap_err();
     drop(run);
     let path = folder.path().join("checkpoints/chaos/000000000006/values.bin");
@@ -225,12 +246,12 @@ fn a_damaged_checkpoint_costs_its_steps_and_nothing_else() {
     bytes[100] ^= 1;
     fs::write(&path, bytes).unwrap();
 
-    let mut strict = quiet(Run::resume(folder.path(), &settings, true));
+    let mut strict = opened(folder.path(), &settings, STRICT);
     let error = strict.drive(&mut Chaos::new(&settings), &Policy::default()).unwrap_err();
     assert!(matches!(error, Error::Damaged { .. }), "{error}");
     drop(strict);
 
-    let mut run = quiet(Run::resume(folder.path(), &settings, false));
+    let mut run = opened(folder.path(), &settings, RESUME);
     let mut work = Chaos::new(&settings);
     run.drive(&mut work, &Policy::default()).unwrap();
     assert_eq!((work.advances, &work.map), (4, &Chaos::uninterrupted(&settings)));
@@ -263,10 +284,8 @@ fn child() {
     let dir = env::var_os("CUPEL_TEST_DIR").map_or(own.path().to_path_buf(), PathBuf::from);
     let settings = env::var("CUPEL_TEST_SETTINGS").ok();
     let settings = settings.map_or(Settings::new(3), |text| serde_json::from_str(&text).unwrap());
-    let mut run = match Run::resume(&dir, &settings, true) {
-        Err(Error::NothingToResume { .. }) => Run::create(&dir, &settings, false).unwrap(),
-        run => run.unwrap(),
-    };
+    let is = Description::new("chaos").settings(&settings).unwrap();
+    let mut run = Run::open(&dir, &is, STRICT).unwrap().run().unwrap();
     let mut work = Chaos::new(&settings);
     match run.drive(&mut work, &Policy { save_every: Some(2), keep: 2 }) {
         Ok(_) => {
@@ -398,13 +417,13 @@ mod process {
         let dir = folder.path().join("run");
         let mut child = start(&dir, &settings);
         wait_until_it_advances(&dir);
-        for run in [Run::create(&dir, &settings, true), Run::resume(&dir, &settings, false)] {
+        for run in [open(&dir, &settings, Opening::Replace), open(&dir, &settings, RESUME)] {
             let text = run.unwrap_err().to_string();
             assert!(text.contains(&format!("process {} is working", child.id())), "{text}");
         }
         child.kill().unwrap();
         child.wait().unwrap();
-        quiet(Run::resume(&dir, &settings, true));
+        opened(&dir, &settings, STRICT);
     }
 
     #[test]

@@ -156,6 +156,11 @@ pub(crate) fn header_beside(data: &Path) -> Option<PathBuf> {
     )
 }
 
+/// The other file of an ENVI image: the numbers of a header, the header of numbers; `None` where there is none.
+pub fn envi_partner(path: &Path) -> Option<PathBuf> {
+    data_beside(path, &Origin::new(path, "ENVI")).ok().or_else(|| header_beside(path))
+}
+
 fn with_suffix(path: &Path, suffix: &str) -> PathBuf {
     let mut name = OsString::from(path);
     name.push(".");

@@ -5,7 +5,7 @@
 
 use super::{cpu, stand_ins::Convolutional};
 use cupel_train::{
-    Policy, Run, TrainerConfig,
+    Description, Opening, Policy, Run, TrainerConfig,
     checks::{self, Subject},
     export_safetensors,
 };
@@ -28,7 +28,8 @@ fn child() {
     let Some(dir) = std::env::var_os(FOLDER) else { return };
     let dir = Path::new(&dir);
     let config: TrainerConfig = Convolutional.config();
-    let mut run = Run::resume(dir, &config, true).or_else(|_| Run::create(dir, &config, false)).unwrap();
+    let is = Description::new("test").settings(&config).unwrap();
+    let mut run = Run::open(dir, &is, Opening::Resume { strict: true }).unwrap().run().unwrap();
     run.set_quiet(true);
     let mut trainer = checks::trainer(&Convolutional, &cpu());
     run.drive(&mut trainer, &Policy { save_every: Some(3), keep: 2 }).unwrap();

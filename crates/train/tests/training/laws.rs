@@ -515,8 +515,6 @@ fn lbfgs_finds_the_bottom_of_a_narrow_valley_and_resumes_exactly() {
     assert_eq!(driven.reason, "converged");
     assert!(floats(&whole.model()).iter().all(|x| (x - 1.0).abs() < 1e-2), "{:?}", floats(&whole.model()));
     let folder = tempfile::tempdir().unwrap();
-    let mut run = Run::create(folder.path(), &LbfgsSettings::default(), true).unwrap();
-    run.set_quiet(true);
     let settings = LbfgsSettings { iterations: 3, steps: 100, ..LbfgsSettings::default() };
     let mut at = Position::default();
     let mut first = valley();

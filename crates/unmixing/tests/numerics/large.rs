@@ -1,12 +1,14 @@
 //! Scenes read in tiles give what they give when read whole.
 
 use cupel_data::{Array, EnviHeader, Interleave, Stream, Values, open, write_envi_array};
-use cupel_train::{Advance, Policy, Position, Progress, Run, SetReader, SetWriter};
+use cupel_train::{Advance, Opening, Policy, Position, Progress, Run, SetReader, SetWriter};
 use cupel_unmixing::{
     AbundancePass, Abundances, Agreement, Convention, Endmembers, Error, LargeScene, Method, Pixels, Streamed, Survey,
     UnmixingConfig, mix, patches, smooth_endmembers,
 };
 use std::{collections::BTreeMap, fs, io::Write, path::Path};
+
+use super::samples::open_run;
 
 const ROWS: usize = 50;
 const COLUMNS: usize = 40;
@@ -153,16 +155,11 @@ fn a_killed_run_goes_on_to_the_same_bits() {
     // Killed in the first pass, and as a rule between two checkpoints.
     let dir = folder.path().join("parts");
     let config = BTreeMap::from([("tile_rows", 4)]);
-    let mut run = Run::create(&dir, &config, false).unwrap();
-    run.set_quiet(true);
+    let mut run = open_run(&dir, &config, Opening::Create);
     let mut survey = Dies { work: Survey::new(&large, SEED), left: 5 };
     assert!(run.drive(&mut survey, &POLICY).unwrap_err().to_string().contains("killed"));
     drop(run);
-    let resumed = || {
-        let mut run = Run::resume(&dir, &config, false).unwrap();
-        run.set_quiet(true);
-        run
-    };
+    let resumed = || open_run(&dir, &config, Opening::Resume { strict: false });
     let mut run = resumed();
     let mut survey = Survey::new(&large, SEED);
     run.drive(&mut survey, &POLICY).unwrap();
@@ -196,8 +193,7 @@ fn a_killed_run_goes_on_to_the_same_bits() {
 
     // The whole of it, killed after everything but the end; and once more, when nothing is left to do.
     let dir = folder.path().join("end");
-    let mut run = Run::create(&dir, &config, false).unwrap();
-    run.set_quiet(true);
+    let mut run = open_run(&dir, &config, Opening::Create);
     for _ in 0..2 {
         unmix_within(&large, &dir, &truth, &mut run).unwrap();
         images.iter().for_each(|name| assert_eq!(bytes(&whole, name), bytes(&dir, name), "{name}"));

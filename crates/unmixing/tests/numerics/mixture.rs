@@ -5,7 +5,7 @@ use std::path::Path;
 use burn::tensor::Device;
 use cupel_data::Stream;
 use cupel_train::{
-    Advance, Casting, Checkpoint, Policy, Position, Run, Stamp, Trainer, TrainerConfig,
+    Advance, Casting, Checkpoint, Opening, Policy, Position, Run, Stamp, Trainer, TrainerConfig,
     checks::{self, Subject},
     device,
 };
@@ -15,7 +15,7 @@ use cupel_unmixing::{
     VariationalConfig, VariationalModel, dirichlet, mix, smooth_endmembers,
 };
 
-use super::samples::{brightened, extract, uniform, with_threads};
+use super::samples::{brightened, extract, open_run, uniform, with_threads};
 
 /// A scene of which a third of the abundances are nought and some pixels are pure, as in scenes that people labelled.
 fn scene(endmembers: usize, side: usize, snr_db: f64, seed: u64) -> (Pixels, Endmembers, Abundances) {
@@ -237,8 +237,7 @@ fn unmix(pixels: &Pixels, mixture: MixtureConfig, steps: u64, out: &Path) -> Unm
         seed: 3,
         ..UnmixingConfig::new(3)
     };
-    let mut run = Run::create(out, &std::collections::BTreeMap::from([("test", "mixture")]), false).unwrap();
-    run.set_quiet(true);
+    let mut run = open_run(out, &mixture, Opening::Create);
     let axes = cupel_data::Axes::new(vec![
         cupel_data::Axis::new(cupel_data::AxisKind::Sample, pixels.count()),
         cupel_data::Axis::new(cupel_data::AxisKind::Wavelength, pixels.bands()),

@@ -3,7 +3,7 @@
 use burn::tensor::Device;
 use cupel_data::{Axes, Axis, AxisKind, Cube, Stream};
 use cupel_train::{
-    Casting, Policy, Run, TrainerConfig,
+    Casting, Opening, Policy, Run, TrainerConfig,
     checks::{self, Subject, exclusive},
     device,
 };
@@ -12,7 +12,7 @@ use cupel_unmixing::{
     Misicnet, Network, Unmixed, Unmixing, UnmixingConfig,
 };
 
-use super::samples::{Known, image, with_threads};
+use super::samples::{Known, image, open_run, with_threads};
 
 const NETWORKS: [Method; 4] = [Method::LinearAe, Method::Cnnaeu, Method::Misicnet, Method::Deeptrans];
 
@@ -160,13 +160,13 @@ fn a_network_is_a_work_of_the_run_and_logs_its_loss() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("run");
         let settings = config(method, 3, Some(20));
-        let first = unmix(&image, settings, &mut Run::create(&dir, &settings, false).unwrap()).unwrap();
+        let first = unmix(&image, settings, &mut open_run(&dir, &settings, Opening::Create)).unwrap();
         let log = std::fs::read_to_string(dir.join("metrics.csv")).unwrap();
         let work = format!("{}-seed-3", method.name());
         assert!(log.lines().any(|line| line.contains(&work) && line.contains("loss")), "{log}");
         assert!(dir.join("checkpoints").join(work).is_dir());
         // a finished training is read, not repeated
-        let mut again = Run::resume(&dir, &settings, true).unwrap();
+        let mut again = open_run(&dir, &settings, Opening::Resume { strict: true });
         let second = unmix(&image, settings, &mut again).unwrap();
         assert_eq!((first.endmembers, first.abundances), (second.endmembers, second.abundances), "{}", method.name());
     }

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use cupel_data::Stream;
+use cupel_train::{Description, Opening, Run};
 use cupel_unmixing::{
     Abundances, Endmembers, Extracted, Extraction, ExtractionConfig, Image, Method, Pixels, dirichlet, mix, patches,
 };
@@ -111,4 +112,12 @@ pub fn unmixing_data() -> Option<PathBuf> {
         folder.display()
     );
     None
+}
+
+/// Opens a run folder without a line of progress.
+pub fn open_run(dir: &std::path::Path, settings: &impl serde::Serialize, how: Opening) -> Run {
+    let is = Description::new("test").settings(settings).unwrap();
+    let mut run = Run::open(dir, &is, how).unwrap().run().unwrap();
+    run.set_quiet(true);
+    run
 }

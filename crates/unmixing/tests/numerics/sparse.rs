@@ -1,13 +1,13 @@
 //! Sparse regression against its conditions of optimality and other solvers, and the unmixing built on it.
 
 use cupel_data::Stream;
-use cupel_train::{Advance, Policy, Position, Progress, Run, SetReader, SetWriter};
+use cupel_train::{Advance, Opening, Policy, Position, Progress, Run, SetReader, SetWriter};
 use cupel_unmixing::{
     Abundances, Agreement, Convention, Endmembers, Error, Pixels, SparseConfig, Sunsal, UnmixingConfig, dirichlet, mix,
     sparse_regression,
 };
 
-use super::samples::{image, rough_endmembers, with_threads};
+use super::samples::{image, open_run, rough_endmembers, with_threads};
 
 const CUT_OFF: &str = "cut off";
 
@@ -157,12 +157,12 @@ fn a_stopped_run_goes_on_to_the_same_bits() {
             let dir = folder.path().join("run");
             let mut cut = Until(work(), stop);
             let each = Policy { save_every: Some(1), ..Policy::default() };
-            let ended = Run::create(&dir, &settings, false).unwrap().drive(&mut cut, &each);
+            let ended = open_run(&dir, &settings, Opening::Create).drive(&mut cut, &each);
             if let Err(error) = ended {
                 assert_eq!(error.to_string(), CUT_OFF);
             }
             let mut again = work();
-            Run::resume(&dir, &settings, true).unwrap().drive(&mut again, &Policy::default()).unwrap();
+            open_run(&dir, &settings, Opening::Resume { strict: true }).drive(&mut again, &Policy::default()).unwrap();
             assert!(again.finish().unwrap() == whole, "cut off after {stop}");
         }
     }
