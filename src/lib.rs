@@ -31,3 +31,19 @@ pub use cupel_train as train;
 pub use cupel_tune as tune;
 #[cfg(feature = "unmixing")]
 pub use cupel_unmixing as unmixing;
+
+/// What a model of one's own needs: `use cupel::prelude::*;`.
+///
+/// With it `#[derive(Module)]` finds Burn, whose name its code says.
+pub mod prelude {
+    pub use burn::{
+        self,
+        module::{Module, Param},
+        tensor::{Device, Tensor},
+    };
+    pub use cupel_data::Stream;
+    pub use cupel_train::{
+        Casting, Context, Description, EarlyStopping, Fit, Goal, History, Loss, Metrics, Next, Opened, Opening, Policy,
+        Result, Run, StageConfig, Trainer, TrainerConfig, Watch, device,
+    };
+}

@@ -19,7 +19,10 @@ use cupel::{
     settings::{Range, Settings, settings},
     train::{Context, Fit, Loss, Policy, StageConfig, Trainer, TrainerConfig, Work},
 };
-use cupel_cli::{Call, Command, Commands, Flags, Session, shared::{Computation, Shared}};
+use cupel_cli::{
+    Call, Command, Commands, Flags, Session,
+    shared::{Computation, Shared},
+};
 use serde::Serialize;
 
 settings! {
@@ -124,7 +127,8 @@ impl Command for FitLine {
         let casting = session.casting(Work { elements: config.points, reduced_precision_pays_from: 1 << 20 })?;
         let device = session.device()?.device.clone();
         let start = || Param::from_tensor(Tensor::zeros([1], &device.clone().autodiff()));
-        let stage = StageConfig { learning_rate: config.learning_rate, epochs: config.epochs, ..StageConfig::default() };
+        let stage =
+            StageConfig { learning_rate: config.learning_rate, epochs: config.epochs, ..StageConfig::default() };
         let training = TrainerConfig { seed, stage, ..TrainerConfig::default() };
         let line = Line { slope: start(), offset: start() };
         let mut trainer = Trainer::new(Points::draw(&config, seed), line, training, casting, &device)?;
@@ -137,7 +141,8 @@ impl Command for FitLine {
         let mut report = Report::new(session.dir()?, "A line through points");
         report.finding(found.to_string());
         report.numbers(&found)?;
-        let [x, y] = [&trainer.fit().x, &trainer.fit().y].map(|v| v.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>());
+        let [x, y] =
+            [&trainer.fit().x, &trainer.fit().y].map(|v| v.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>());
         let line: Vec<f64> = x.iter().map(|x| slope * x + offset).collect();
         report.figure("line", "The points and the line.", move || {
             Ok(LineChart::new("Line", "x", "y").line("points", &x, &y).line("line", &x, &line))

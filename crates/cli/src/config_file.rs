@@ -1,9 +1,12 @@
 //! Settings read from a TOML, JSON or YAML file, each with the line it stands on.
 
-use std::{collections::BTreeMap, fs, path::Path};
+use std::{collections::BTreeMap, fmt, fs, path::Path};
 
 use anyhow::{Context, Result, bail};
-use serde::de::IgnoredAny;
+use serde::{
+    Deserialize, Deserializer,
+    de::{IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
 use serde_saphyr::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -17,7 +20,7 @@ pub struct Setting {
     pub key: String,
     /// What it is set to.
     pub value: Value,
-    /// Line of the file, from 1 (of the section where the format tells no more).
+    /// Line of the file, from 1.
     pub line: u64,
 }
 
@@ -142,37 +145,85 @@ fn toml_text(value: &DeValue<'_>) -> Option<String> {
 }
 
 fn from_yaml(text: &str, settings: &mut Vec<Setting>) -> Result<()> {
-    let document: Option<BTreeMap<String, Spanned<serde_json::Value>>> = serde_saphyr::from_str(text)?;
-    for (key, Spanned { value, referenced, .. }) in document.unwrap_or_default() {
-        from_json(key, value, referenced.line(), settings);
-    }
+    let document: Option<BTreeMap<String, Spanned<Node>>> = serde_saphyr::from_str(text)?;
+    from_nodes("", document.unwrap_or_default(), settings);
+    settings.sort_by_key(|setting| setting.line);
     Ok(())
 }
 
-fn from_json(key: String, value: serde_json::Value, line: u64, settings: &mut Vec<Setting>) {
-    let value = match value {
-        serde_json::Value::Object(section) => {
-            for (name, inner) in section {
-                from_json(join(&key, &name), inner, line, settings);
-            }
-            return;
-        }
-        serde_json::Value::Bool(value) => Value::Switch(value),
-        serde_json::Value::Array(items) => {
-            let items: Option<Vec<_>> = items.iter().map(json_text).collect();
-            items.map_or(Value::Unusable, Value::List)
-        }
-        scalar => json_text(&scalar).map_or(Value::Unusable, Value::Text),
-    };
-    settings.push(Setting { key, value, line });
+/// What a YAML or JSON file holds; every value in a section knows its line.
+enum Node {
+    Value(Value),
+    Section(BTreeMap<String, Spanned<Node>>),
 }
 
-fn json_text(value: &serde_json::Value) -> Option<String> {
-    match value {
-        serde_json::Value::String(text) => Some(text.clone()),
-        serde_json::Value::Number(number) => Some(number.to_string()),
-        serde_json::Value::Bool(value) => Some(value.to_string()),
-        serde_json::Value::Null | serde_json::Value::Array(_) | serde_json::Value::Object(_) => None,
+fn from_nodes(section: &str, nodes: BTreeMap<String, Spanned<Node>>, settings: &mut Vec<Setting>) {
+    for (name, Spanned { value, referenced, .. }) in nodes {
+        let key = join(section, &name);
+        match value {
+            Node::Section(inner) => from_nodes(&key, inner, settings),
+            Node::Value(value) => settings.push(Setting { key, value, line: referenced.line() }),
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Node {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NodeVisitor)
+    }
+}
+
+struct NodeVisitor;
+
+impl<'de> Visitor<'de> for NodeVisitor {
+    type Value = Node;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a setting or a section of settings")
+    }
+
+    fn visit_unit<E>(self) -> Result<Node, E> {
+        Ok(Node::Value(Value::Unusable))
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
+        Ok(Node::Value(Value::Switch(value)))
+    }
+
+    fn visit_i64<E>(self, value: i64) -> Result<Node, E> {
+        Ok(Node::Value(Value::Text(value.to_string())))
+    }
+
+    fn visit_u64<E>(self, value: u64) -> Result<Node, E> {
+        Ok(Node::Value(Value::Text(value.to_string())))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Node, E> {
+        Ok(Node::Value(Value::Text(value.to_string())))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Node, E> {
+        Ok(Node::Value(Value::Text(value.to_owned())))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sequence: A) -> Result<Node, A::Error> {
+        let mut items = Some(Vec::new());
+        while let Some(node) = sequence.next_element()? {
+            let text = match node {
+                Node::Value(Value::Text(text)) => Some(text),
+                Node::Value(Value::Switch(value)) => Some(value.to_string()),
+                _ => None,
+            };
+            items = items.zip(text).map(|(mut items, text)| {
+                items.push(text);
+                items
+            });
+        }
+        Ok(Node::Value(items.map_or(Value::Unusable, Value::List)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Node, A::Error> {
+        BTreeMap::deserialize(MapAccessDeserializer::new(map)).map(Node::Section)
     }
 }
 

@@ -23,7 +23,10 @@ const CALLS: &[(&str, &str)] = &[
     ("pgx encode", "--table rows.tsv --schema schema.toml --out {}"),
     ("pgx evaluate", "--model model --demo-data --bootstrap 20"),
     ("pgx predict", "--model model --query drug=drug01 --out {}.json"),
-    ("pgx train", "--demo-data --fractions 0.2,0.1,0.7 --models linear,network --epochs 2 --cross-fit 0 --hidden 16 --embedding 4 --out {}"),
+    (
+        "pgx train",
+        "--demo-data --fractions 0.2,0.1,0.7 --models linear,network --epochs 2 --cross-fit 0 --hidden 16 --embedding 4 --out {}",
+    ),
     ("pgx tune", "--demo-data --fractions 0.2,0.1,0.7 --models linear --trials 2 --out {}"),
     ("report", "run other --out {}.html"),
     ("toy fit", "--points 200 --epochs 6 --out {}"),
@@ -35,8 +38,23 @@ const CALLS: &[(&str, &str)] = &[
 
 /// Flags that belong to one command alone, and are tested with it, are all others.
 const SHARED: &[&str] = &[
-    "checkpoint-every", "config", "device", "dry-run", "force", "json", "matmul-precision", "out", "precision", "print-config",
-    "profile", "quiet", "resume", "seed", "strict", "threads", "use-amp",
+    "checkpoint-every",
+    "config",
+    "device",
+    "dry-run",
+    "force",
+    "json",
+    "matmul-precision",
+    "out",
+    "precision",
+    "print-config",
+    "profile",
+    "quiet",
+    "resume",
+    "seed",
+    "strict",
+    "threads",
+    "use-amp",
 ];
 
 /// A folder with everything that the calls read.
@@ -84,7 +102,11 @@ impl Place {
     fn refuses(&self, line: &str, code: i32, words: &str) {
         let output = self.output(line);
         let stderr = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.code() == Some(code) && stderr.contains(words), "{line}: {:?} {stderr}", output.status.code());
+        assert!(
+            output.status.code() == Some(code) && stderr.contains(words),
+            "{line}: {:?} {stderr}",
+            output.status.code()
+        );
     }
 
     fn json(&self, line: &str) -> Value {
@@ -139,8 +161,14 @@ fn flags(place: &Place, name: &str) -> BTreeSet<String> {
 fn numbers(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
-            let left_out = |name: &str| name.contains("seconds") || ["run_dir", "written", "study", "out", "report"].contains(&name);
-            fields.iter().filter(|(name, _)| !left_out(name)).map(|(name, value)| (name.clone(), numbers(value))).collect()
+            let left_out = |name: &str| {
+                name.contains("seconds") || ["run_dir", "written", "study", "out", "report"].contains(&name)
+            };
+            fields
+                .iter()
+                .filter(|(name, _)| !left_out(name))
+                .map(|(name, value)| (name.clone(), numbers(value)))
+                .collect()
         }
         Value::Array(values) => values.iter().map(numbers).collect(),
         other => other.clone(),
@@ -176,7 +204,11 @@ impl Subject<'_> {
         }
         let kept = |path: &Path| path.extension().is_some_and(|ending| ending == "npy" || ending == "safetensors");
         let name = |path: PathBuf| path.strip_prefix(out).unwrap().display().to_string();
-        files.into_iter().filter(|(path, _)| kept(path) && !path.starts_with(out.join("checkpoints"))).map(|(path, (content, _))| (name(path), content)).collect()
+        files
+            .into_iter()
+            .filter(|(path, _)| kept(path) && !path.starts_with(out.join("checkpoints")))
+            .map(|(path, (content, _))| (name(path), content))
+            .collect()
     }
 
     fn prove(&self, flag: &str) {
@@ -192,7 +224,11 @@ impl Subject<'_> {
                 fs::write(place.path("c.toml"), "quiet = true\n").unwrap();
                 assert_eq!(place.succeeds(&format!("{line} --config c.toml")), Default::default(), "{line}");
                 fs::write(place.path("c.toml"), "# mine\n\nquite = true\n").unwrap();
-                place.refuses(&format!("{} --config c.toml", self.fresh().0), 1, "c.toml, line 3: unknown setting `quite`; did you mean `quiet`?");
+                place.refuses(
+                    &format!("{} --config c.toml", self.fresh().0),
+                    1,
+                    "c.toml, line 3: unknown setting `quite`; did you mean `quiet`?",
+                );
             }
             "print-config" => {
                 let before = place.snapshot();
@@ -206,7 +242,11 @@ impl Subject<'_> {
             "seed" => {
                 let of = |seed: u32| {
                     let (line, out) = self.fresh();
-                    (numbers(&place.json(&format!("{line} --seed {seed}"))), self.bits(&out), fs::read(out.with_extension("mat")).ok())
+                    (
+                        numbers(&place.json(&format!("{line} --seed {seed}"))),
+                        self.bits(&out),
+                        fs::read(out.with_extension("mat")).ok(),
+                    )
                 };
                 let (one, again, other) = (of(1), of(1), of(2));
                 assert!(one == again, "{line}: a seed gives the same bits again");
@@ -256,9 +296,13 @@ impl Subject<'_> {
                 let mut new = after.keys().filter(|path| !before.contains_key(*path)).peekable();
                 assert!(new.peek().is_some(), "{line}: nothing was written");
                 let stem = out.file_name().unwrap().to_str().unwrap();
-                let within = |path: &Path| path.strip_prefix(place.0.path()).unwrap().to_str().unwrap().starts_with(stem);
+                let within =
+                    |path: &Path| path.strip_prefix(place.0.path()).unwrap().to_str().unwrap().starts_with(stem);
                 assert!(new.all(|path| within(path)), "{line}: written elsewhere");
-                assert!(before.iter().all(|(path, facts)| after.get(path) == Some(facts)), "{line}: something else changed");
+                assert!(
+                    before.iter().all(|(path, facts)| after.get(path) == Some(facts)),
+                    "{line}: something else changed"
+                );
             }
             "force" => {
                 place.succeeds(&line);
@@ -274,7 +318,10 @@ impl Subject<'_> {
                     assert!(place.snapshot() == before, "{line}: what is refused changes nothing");
                 }
                 place.succeeds(&format!("{line} --force"));
-                assert!(!out.is_dir() || notes.is_file() && out.join("mine/kept").is_file(), "{line}: --force took what is not its own");
+                assert!(
+                    !out.is_dir() || notes.is_file() && out.join("mine/kept").is_file(),
+                    "{line}: --force took what is not its own"
+                );
             }
             "resume" => {
                 place.succeeds(&format!("{line} --resume")); // nothing is there yet: it starts
@@ -283,11 +330,19 @@ impl Subject<'_> {
                 assert!(said.contains("already finished"), "{line}: {said}");
                 let changed = |files: &BTreeMap<PathBuf, (Vec<u8>, SystemTime)>| -> Vec<PathBuf> {
                     let lock = |path: &Path| path.ends_with("run.lock");
-                    files.iter().filter(|(path, facts)| !lock(path) && before.get(*path) != Some(facts)).map(|(path, _)| path.clone()).collect()
+                    files
+                        .iter()
+                        .filter(|(path, facts)| !lock(path) && before.get(*path) != Some(facts))
+                        .map(|(path, _)| path.clone())
+                        .collect()
                 };
                 assert_eq!(changed(&place.snapshot()), Vec::<PathBuf>::new(), "{line}: a finished run is left alone");
                 place.refuses(&format!("{line} --resume --seed 77"), 1, "seed");
-                assert_eq!(changed(&place.snapshot()), Vec::<PathBuf>::new(), "{line}: another run is refused before it writes");
+                assert_eq!(
+                    changed(&place.snapshot()),
+                    Vec::<PathBuf>::new(),
+                    "{line}: another run is refused before it writes"
+                );
                 place.refuses(&format!("{line} --resume --force"), 2, "cannot be used with");
             }
             "strict" => {
@@ -296,7 +351,9 @@ impl Subject<'_> {
                 fs::remove_file(out.join("finished.json")).unwrap();
                 let mut files = BTreeMap::new();
                 collect(&out.join("checkpoints"), &mut files);
-                let of_set = |path: &PathBuf| path.is_file() && !path.ends_with("manifest.json") && fs::metadata(path).unwrap().len() > 0;
+                let of_set = |path: &PathBuf| {
+                    path.is_file() && !path.ends_with("manifest.json") && fs::metadata(path).unwrap().len() > 0
+                };
                 let entry = files.keys().rfind(|path| of_set(path)).unwrap_or_else(|| panic!("{line}: no checkpoint"));
                 let mut bytes = fs::read(entry).unwrap();
                 bytes[0] ^= 0x10;
@@ -330,7 +387,10 @@ fn every_command_obeys_every_shared_flag_that_it_shows() {
     let expected: Vec<&str> = CALLS.iter().map(|(name, _)| *name).collect();
     let serve = cfg!(feature = "remote").then_some("serve"); // serves until it is stopped
     let known = |name: &String| expected.contains(&name.as_str()) || serve == Some(name.as_str());
-    assert!(found.iter().all(known) && expected.iter().all(|name| found.iter().any(|other| other == name)), "{found:?}");
+    assert!(
+        found.iter().all(known) && expected.iter().all(|name| found.iter().any(|other| other == name)),
+        "{found:?}"
+    );
     let mut proofs = 0;
     for (name, call) in CALLS {
         let flags = flags(&place, name);

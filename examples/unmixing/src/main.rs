@@ -1,6 +1,6 @@
 //! Unmixes a scene whose materials are known, and says how near the answer is.
 //!
-//! `cargo run --release --example unmixing` prints an angle below 0.05 rad and an error below 0.05, and fails otherwise.
+//! `cargo run --release -p cupel-example-unmixing` prints an angle below 0.05 rad and an error below 0.05, and fails otherwise.
 
 use cupel::{
     data::Stream,
