@@ -69,8 +69,14 @@ fn config(brief: bool) -> NetworkConfig {
     config.effect.batch = BATCH;
     if brief {
         config.parts = Kept(false);
-        config.net =
-            FieldNetConfig { embedding: 128, hidden: 512, layers: 2, dropout: 0.3, first_order: Kept(false), ..config.net };
+        config.net = FieldNetConfig {
+            embedding: 128,
+            hidden: 512,
+            layers: 2,
+            dropout: 0.3,
+            first_order: Kept(false),
+            ..config.net
+        };
     }
     config
 }

@@ -12,7 +12,7 @@ use cupel::{
     burn::{
         self,
         module::{Module, Param},
-        tensor::{Device, Tensor},
+        tensor::Tensor,
     },
     data::Stream,
     report::{LineChart, Report},
@@ -145,7 +145,7 @@ impl Command for FitLine {
             [&trainer.fit().x, &trainer.fit().y].map(|v| v.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>());
         let line: Vec<f64> = x.iter().map(|x| slope * x + offset).collect();
         report.figure("line", "The points and the line.", move || {
-            Ok(LineChart::new("Line", "x", "y").line("points", &x, &y).line("line", &x, &line))
+            LineChart::new("Line", "x", "y").line("points", &x, &y).line("line", &x, &line).figure()
         });
         report.save()?;
         Ok(found)

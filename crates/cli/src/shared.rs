@@ -1,4 +1,5 @@
 //! The flags that commands share, in groups: a command takes the groups that it honours and shows no other.
+#![allow(missing_docs, reason = "comments on flattened fields would become texts of the help")]
 
 use std::path::PathBuf;
 

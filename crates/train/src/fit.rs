@@ -1,6 +1,8 @@
 //! [`Fit`]: what gradient training needs to know of a domain.
 
-use crate::{Casting, History, Metrics, PerformanceMonitor, Position, Result, SetReader, SetWriter, StageConfig};
+use crate::{
+    Casting, History, Metrics, PerformanceMonitor, Position, Result, SetReader, SetWriter, StageConfig, fingerprint,
+};
 use burn::{
     module::Module,
     optim::ModuleOptimizer,
@@ -78,7 +80,9 @@ pub trait Fit {
     ///
     /// # Errors
     /// Whatever keeps it from being decided.
-    fn next(&mut self, seen: &History) -> Result<Next>;
+    fn next(&mut self, _seen: &History) -> Result<Next> {
+        Ok(Next::Continue)
+    }
 
     /// Batches in an epoch, at least 1.
     fn steps_per_epoch(&self) -> u64;
@@ -103,10 +107,14 @@ pub trait Fit {
 
     /// Hash of everything but the model and [`TrainerConfig`](crate::TrainerConfig) that the training depends on: the data,
     /// their split, settings of the loss. A checkpoint is only resumed where it agrees, see [`fingerprint`](crate::fingerprint).
+    /// By itself the name of the type and the number of steps: a run in a folder knows settings and data by its
+    /// [`Description`](crate::Description).
     ///
     /// # Errors
     /// That the settings cannot be encoded.
-    fn fingerprint(&self) -> Result<[u8; 32]>;
+    fn fingerprint(&self) -> Result<[u8; 32]> {
+        fingerprint(&(std::any::type_name::<Self>(), self.steps_per_epoch()))
+    }
 
     /// Writes what the fit itself changes over the epochs.
     ///

@@ -4,9 +4,7 @@
 
 use cupel::{
     data::{Column, Stream, Table},
-    pharmacogenomics::{
-        Examples, Field, Schema, SplitConfig, SplitKind, Target, TrainConfig, Training, question,
-    },
+    pharmacogenomics::{Examples, Field, Schema, SplitConfig, SplitKind, Target, TrainConfig, Training, question},
     settings::Settings,
     train::{Run, device},
 };

@@ -59,7 +59,8 @@ impl Fit for Rows {
         // the same rows at the same place of the training, whatever happened before
         let order = Stream::new(7, "order of rows").at(ctx.at.epoch, 0).permutation(self.train[0].len());
         let chosen = order.iter().skip(ctx.at.step as usize * BATCH).take(BATCH);
-        let pick = |values: &Vec<f32>| column(&chosen.clone().map(|row| values[*row]).collect::<Vec<f32>>(), ctx.device);
+        let pick =
+            |values: &Vec<f32>| column(&chosen.clone().map(|row| values[*row]).collect::<Vec<f32>>(), ctx.device);
         Ok([pick(&self.train[0]), pick(&self.train[1])])
     }
 
