@@ -9,6 +9,7 @@
 //! by side.
 
 use crate::{
+    classifier::Classifier,
     counts::{CountTable, Counts},
     error::{Error, Result},
     examples::Examples,
@@ -136,12 +137,14 @@ impl Boosting {
         }
         Ok(Self { config: config.clone(), schema: examples.schema().clone(), recipe, counts, forests })
     }
+}
 
-    /// The probabilities of `rows`, target by target.
-    ///
-    /// # Errors
-    /// [`Error::Data`] when a field is missing.
-    pub fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+impl Classifier for Boosting {
+    fn name(&self) -> &'static str {
+        "boosting"
+    }
+
+    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
         let mut values: Vec<Vec<f64>> = vec![Vec::new(); self.forests.len()];
         for block in rows.chunks(BLOCK_ROWS) {
             let statistics = self.recipe.of_counts(&self.counts, examples, block)?;

@@ -55,56 +55,6 @@ impl Classifier for Majority {
     }
 }
 
-impl Classifier for Counts {
-    fn name(&self) -> &'static str {
-        if self.config.sites { "sites" } else { "counts" }
-    }
-
-    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
-        Self::probabilities(self, examples, rows)
-    }
-}
-
-impl Classifier for Linear {
-    fn name(&self) -> &'static str {
-        if self.config.tokens.crosses > 0.0 { "linear-crosses" } else { "linear" }
-    }
-
-    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
-        Self::probabilities(self, examples, rows)
-    }
-}
-
-impl Classifier for Neighbours {
-    fn name(&self) -> &'static str {
-        "neighbours"
-    }
-
-    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
-        Self::probabilities(self, examples, rows)
-    }
-}
-
-impl Classifier for Boosting {
-    fn name(&self) -> &'static str {
-        "boosting"
-    }
-
-    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
-        Self::probabilities(self, examples, rows)
-    }
-}
-
-impl Classifier for Network {
-    fn name(&self) -> &'static str {
-        "network"
-    }
-
-    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
-        Self::probabilities(self, examples, rows)
-    }
-}
-
 /// What a model is and how it is fitted.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", tag = "model")]

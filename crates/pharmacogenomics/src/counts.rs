@@ -5,22 +5,23 @@
 //! rows; a level whose fields were never seen together leaves the estimate as it is.
 
 use crate::{
+    classifier::Classifier,
     error::Result,
     examples::Examples,
     names::hash,
     predictions::{Predictions, prior},
     schema::{FieldKind, Schema},
-    stored::{in_order, in_range},
+    stored::in_range,
     targets::{Classes, Labels},
 };
 use cupel_data::MISSING;
 use cupel_settings::{Range, settings};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 settings! {
     /// Settings of [`Counts`].
-    #[derive(Clone, Debug, PartialEq, Deserialize)]
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields, default)]
     pub struct CountsConfig in "counts" {
         /// Rows that the coarser level counts for, of counts and boosting
@@ -33,7 +34,6 @@ settings! {
         pub sites: bool = false;
     }
 }
-in_order!(CountsConfig { levels, sites, strength });
 
 impl CountsConfig {
     /// Levels for a schema: of annotations gene, allele, drug, drug with gene and drug with allele; of others each field
@@ -139,12 +139,14 @@ impl Counts {
     pub(crate) fn keys(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Vec<Option<u64>>>> {
         keys(&self.config, examples, rows)
     }
+}
 
-    /// The probabilities of `rows`, target by target.
-    ///
-    /// # Errors
-    /// [`Error::Data`](crate::Error::Data) when a field of a level is missing.
-    pub fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+impl Classifier for Counts {
+    fn name(&self) -> &'static str {
+        if self.config.sites { "sites" } else { "counts" }
+    }
+
+    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
         let keys = keys(&self.config, examples, rows)?;
         let strength = self.config.strength;
         let of_table = |table: &CountTable| {

@@ -7,7 +7,7 @@
 
 use crate::{
     encoder::{Coding, Encoder, Learned, Moments, fall_back, id_of},
-    error::{Error, Result},
+    error::Result,
     examples::{is_missing, number},
     id_files::{Column, Scratch, ScratchReader},
     names::Names,
@@ -24,12 +24,15 @@ use std::{fs, path::Path};
 /// `train`, or from all rows without one. Gives the encoder and the number of rows.
 ///
 /// # Errors
-/// [`Error::Data`] when the table cannot be read or the files cannot be written.
+/// [`Error::Data`](crate::Error::Data) when the table cannot be read or the files cannot be written.
 pub fn encode_file(path: &Path, schema: &Schema, split_column: Option<&str>, out: &Path) -> Result<(Encoder, u64)> {
     schema.check()?;
     fs::create_dir_all(out).map_err(cupel_data::Error::io("create the folder", out))?;
     let mut columns: Vec<Draft> = schema.fields.iter().map(|field| Draft::create(out, field)).collect::<Result<_>>()?;
-    let rows = draft(path, schema, split_column, &mut columns)?;
+    let rows = each_cell(path, schema, split_column, |cell, trains| match cell {
+        Some((field, cell)) => columns[field].push(cell, &schema.fields[field], trains),
+        None => Ok(None),
+    })?;
     let mut learned = Vec::new();
     // of each field the position in the vocabulary of each number, MISSING where training does not know the name
     let mut places: Vec<Vec<u32>> = Vec::new();
@@ -57,31 +60,16 @@ pub fn encode_file(path: &Path, schema: &Schema, split_column: Option<&str>, out
 /// Learns an [`Encoder`] from a table in one pass, without keeping its rows.
 ///
 /// # Errors
-/// [`Error::Data`] when the table cannot be read.
+/// [`Error::Data`](crate::Error::Data) when the table cannot be read.
 pub fn fit_file(path: &Path, schema: &Schema, split_column: Option<&str>) -> Result<Encoder> {
     schema.check()?;
-    let mut rows = TableRows::open(path)?;
-    let of_cell = field_of_cell(&rows, schema)?;
-    let split = split_column.map(|name| rows.position(name)).transpose()?;
-    rows.choose(|position| of_cell[position].is_some() || split == Some(position))?;
     let mut learning: Vec<Learning> = schema.fields.iter().map(|_| Learning::default()).collect();
     let mut text = String::new();
-    loop {
-        let fault = {
-            let Some(row) = rows.next()? else { break };
-            if split.is_some_and(|split| row.cells().nth(split) != Some("train")) {
-                continue;
-            }
-            row.cells().enumerate().find_map(|(position, cell)| {
-                let field = of_cell[position]?;
-                let settings = &schema.fields[field];
-                learning[field].push(cell, settings.kind, settings.separator, &mut text).err().map(|p| (position, p))
-            })
-        };
-        if let Some((position, problem)) = fault {
-            return Err(cell_error(&rows, position, problem));
-        }
-    }
+    each_cell(path, schema, split_column, |cell, trains| {
+        let Some((field, cell)) = cell.filter(|_| trains) else { return Ok(None) };
+        let Field { kind, separator, .. } = &schema.fields[field];
+        Ok(learning[field].push(cell, *kind, *separator, &mut text).err())
+    })?;
     let learned = schema.fields.iter().zip(learning).map(|(field, learning)| match field.kind {
         FieldKind::Number => Learned::Moments(learning.moments),
         _ => Learned::Names(Vocabulary::of_counts(&learning.names, &learning.counts, field.min_count)),
@@ -93,81 +81,76 @@ pub fn fit_file(path: &Path, schema: &Schema, split_column: Option<&str>) -> Res
 /// the number of rows.
 ///
 /// # Errors
-/// [`Error::Data`] when the table cannot be read.
+/// [`Error::Data`](crate::Error::Data) when the table cannot be read.
 pub fn encode_rows(path: &Path, encoder: &Encoder, mut row: impl FnMut(&[u32])) -> Result<u64> {
-    let schema = encoder.schema();
-    let mut rows = TableRows::open(path)?;
-    let of_cell = field_of_cell(&rows, schema)?;
-    rows.choose(|position| of_cell[position].is_some())?;
-    let mut positions: Vec<Option<u32>> = vec![None; schema.fields.len()];
-    let (mut text, mut ids, mut count) = (String::new(), Vec::new(), 0);
-    loop {
-        let fault = {
-            let Some(row) = rows.next()? else { break };
-            let mut fault = None;
-            for (position, cell) in row.cells().enumerate() {
-                let Some(field) = of_cell[position] else { continue };
-                match &encoder.codings()[field] {
-                    Coding::Category { vocabulary, .. } => {
-                        text.clear();
-                        if !is_missing(cell) {
-                            normalise(cell, &mut text);
-                        }
-                        let known = || vocabulary.position(&text).unwrap_or(MISSING);
-                        positions[field] = if text.is_empty() { None } else { Some(known()) };
-                    }
-                    Coding::Number { .. } if !is_missing(cell) => {
-                        if let Err(problem) = number(cell) {
-                            fault = Some((position, problem));
-                        }
-                    }
-                    _ => {}
+    let mut positions: Vec<Option<u32>> = vec![None; encoder.codings().len()];
+    let (mut text, mut ids) = (String::new(), Vec::new());
+    each_cell(path, encoder.schema(), None, |cell, _| {
+        let Some((field, cell)) = cell else {
+            ids.clear();
+            for (field, coding) in encoder.codings().iter().enumerate() {
+                if let Coding::Category { back_off, .. } = coding {
+                    let fallback = fall_back(back_off.iter().map(|(other, first)| (positions[*other], *first)));
+                    ids.push(id_of(positions[field], fallback));
                 }
             }
-            fault
+            row(&ids);
+            return Ok(None);
         };
-        if let Some((position, problem)) = fault {
-            return Err(cell_error(&rows, position, problem));
-        }
-        ids.clear();
-        for (field, coding) in encoder.codings().iter().enumerate() {
-            if let Coding::Category { back_off, .. } = coding {
-                let fallback = fall_back(back_off.iter().map(|(other, first)| (positions[*other], *first)));
-                ids.push(id_of(positions[field], fallback));
+        match &encoder.codings()[field] {
+            Coding::Category { vocabulary, .. } => {
+                text.clear();
+                if !is_missing(cell) {
+                    normalise(cell, &mut text);
+                }
+                let known = || vocabulary.position(&text).unwrap_or(MISSING);
+                positions[field] = if text.is_empty() { None } else { Some(known()) };
             }
+            Coding::Number { .. } if !is_missing(cell) => return Ok(number(cell).err()),
+            _ => {}
         }
-        count += 1;
-        row(&ids);
-    }
-    Ok(count)
+        Ok(None)
+    })
 }
 
-/// Writes the numbers of all names, and what is no name, to the drafts; learns from the training rows. Gives the number of rows.
-fn draft(path: &Path, schema: &Schema, split_column: Option<&str>, columns: &mut [Draft]) -> Result<u64> {
+/// Calls `each` with the field and the text of every cell, then with nothing at the end of the row, and whether the row trains; what it says is wrong with a
+/// cell becomes an error of the table. Gives the number of rows.
+fn each_cell(
+    path: &Path,
+    schema: &Schema,
+    split_column: Option<&str>,
+    mut each: impl FnMut(Option<(usize, &str)>, bool) -> Result<Option<String>>,
+) -> Result<u64> {
     let mut rows = TableRows::open(path)?;
-    let of_cell = field_of_cell(&rows, schema)?;
+    let mut of_cell = vec![None; rows.names().len()];
+    for (field, settings) in schema.fields.iter().enumerate() {
+        of_cell[rows.position(&settings.name)?] = Some(field);
+    }
     let split = split_column.map(|name| rows.position(name)).transpose()?;
     rows.choose(|position| of_cell[position].is_some() || split == Some(position))?;
     let mut count = 0;
     loop {
         let mut fault = None;
         {
-            let Some(row) = rows.next()? else { break };
+            let Some(row) = rows.next()? else { return Ok(count) };
             let trains = split.is_none_or(|split| row.cells().nth(split) == Some("train"));
             for (position, cell) in row.cells().enumerate() {
                 let Some(field) = of_cell[position] else { continue };
-                if let Some(problem) = columns[field].push(cell, &schema.fields[field], trains)? {
+                if let Some(problem) = each(Some((field, cell)), trains)? {
                     fault = Some((position, problem));
                     break;
                 }
             }
+            if fault.is_none() {
+                each(None, trains)?;
+            }
         }
         if let Some((position, problem)) = fault {
-            return Err(cell_error(&rows, position, problem));
+            let fix = "write NA where it is not known, or make the field a category";
+            return Err(rows.cell_error(position, problem, fix).into());
         }
         count += 1;
     }
-    Ok(count)
 }
 
 /// Rows that are turned into ids at once.
@@ -375,17 +358,4 @@ impl Learning {
         self.counts[position] += 1;
         Ok(())
     }
-}
-
-/// The field of the schema that each cell of a row belongs to.
-fn field_of_cell(rows: &TableRows, schema: &Schema) -> Result<Vec<Option<usize>>> {
-    let mut of_cell = vec![None; rows.names().len()];
-    for (field, settings) in schema.fields.iter().enumerate() {
-        of_cell[rows.position(&settings.name)?] = Some(field);
-    }
-    Ok(of_cell)
-}
-
-fn cell_error(rows: &TableRows, position: usize, problem: String) -> Error {
-    rows.cell_error(position, problem, "write NA where it is not known, or make the field a category").into()
 }

@@ -4,6 +4,7 @@
 //! left free; with tokens of value 1 this is scikit-learn's `LogisticRegression(C = inverse_penalty)`.
 
 use crate::{
+    classifier::Classifier,
     error::{Error, Result},
     examples::Examples,
     minimise::{Ending, minimise},
@@ -11,18 +12,18 @@ use crate::{
     schema::TargetKind,
     sparse::Sparse,
     splits::Parts,
-    stored::{in_order, in_range},
+    stored::in_range,
     targets::{Classes, Labels},
     tokens::{Masks, TokenConfig, Tokens},
 };
 use cupel_data::Stream;
 use cupel_settings::{Range, settings};
 use rayon::prelude::*;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 settings! {
     /// Settings of [`Linear`].
-    #[derive(Clone, Debug, PartialEq, Deserialize)]
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields, default)]
     pub struct LinearConfig in "linear" {
         /// Most iterations of a logistic regression
@@ -40,7 +41,6 @@ settings! {
         ["copies"] |own| own.tokens.unknown > 0.0 => "only with hidden-names are rows copied";
     }
 }
-in_order!(LinearConfig { tokens, inverse_penalty, iterations, copies });
 
 impl LinearConfig {
     /// As a split asks for: where the names of a field with stems are a cold start, crosses are learned of what the names have in common and not of
@@ -120,15 +120,6 @@ impl Linear {
         Ok(Self { config: config.clone(), tokens, heads })
     }
 
-    /// The probabilities of `rows`, target by target.
-    ///
-    /// # Errors
-    /// [`Error::Data`] when a field is missing.
-    pub fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
-        let sparse = self.tokens.sparse(examples, rows, None)?;
-        Ok(self.heads.iter().map(|head| head.probabilities(&sparse)).collect())
-    }
-
     /// How strongly each pair of fields of categories speaks together: the root mean square over `rows` and classes of its
     /// crosses' contributions to the logits, less their mean. One number per pair of the first target, largest first.
     ///
@@ -160,6 +151,17 @@ impl Linear {
         }
         strengths.sort_by(|a, b| b.1.total_cmp(&a.1));
         Ok(strengths)
+    }
+}
+
+impl Classifier for Linear {
+    fn name(&self) -> &'static str {
+        if self.config.tokens.crosses > 0.0 { "linear-crosses" } else { "linear" }
+    }
+
+    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+        let sparse = self.tokens.sparse(examples, rows, None)?;
+        Ok(self.heads.iter().map(|head| head.probabilities(&sparse)).collect())
     }
 }
 

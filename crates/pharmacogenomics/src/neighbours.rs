@@ -7,6 +7,7 @@
 //! same, so that the best power is far below 1.
 
 use crate::{
+    classifier::Classifier,
     error::Result,
     examples::Examples,
     names::hash,
@@ -105,11 +106,31 @@ impl Neighbours {
         Self { config, schema, keys, targets, postings }
     }
 
-    /// The probabilities of `rows`, target by target.
-    ///
-    /// # Errors
-    /// [`Error::Data`](crate::Error::Data) when a field is missing.
-    pub fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+    /// The nearest training rows with their weights.
+    fn nearest(&self, keys: &[u64], fields: usize) -> Vec<(u32, f64)> {
+        let mut nearness = vec![0.0_f64; self.keys.len() / fields];
+        for (rarity, rows) in keys.iter().filter_map(|key| self.postings.get(key)) {
+            rows.iter().for_each(|row| nearness[*row as usize] += rarity);
+        }
+        let mut near: Vec<(u32, f64)> =
+            (0..).zip(nearness).filter(|(_, nearness)| *nearness > 0.0).collect::<Vec<(u32, f64)>>();
+        let by_nearness = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
+        if near.len() > self.config.rows {
+            near.select_nth_unstable_by(self.config.rows, by_nearness);
+            near.truncate(self.config.rows);
+        }
+        near.sort_unstable_by_key(|(row, _)| *row);
+        near.iter_mut().for_each(|(_, nearness)| *nearness = (self.config.sharpness * *nearness).exp());
+        near
+    }
+}
+
+impl Classifier for Neighbours {
+    fn name(&self) -> &'static str {
+        "neighbours"
+    }
+
+    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
         let fields = fields(&self.schema).count().max(1);
         let asked = keys(&self.schema, examples, rows)?;
         let near: Vec<Vec<(u32, f64)>> = asked.par_chunks(fields).map(|keys| self.nearest(keys, fields)).collect();
@@ -131,24 +152,6 @@ impl Neighbours {
             Predictions::new(target.classes.kind, width, values)
         };
         Ok(self.targets.iter().map(of_target).collect())
-    }
-
-    /// The nearest training rows with their weights.
-    fn nearest(&self, keys: &[u64], fields: usize) -> Vec<(u32, f64)> {
-        let mut nearness = vec![0.0_f64; self.keys.len() / fields];
-        for (rarity, rows) in keys.iter().filter_map(|key| self.postings.get(key)) {
-            rows.iter().for_each(|row| nearness[*row as usize] += rarity);
-        }
-        let mut near: Vec<(u32, f64)> =
-            (0..).zip(nearness).filter(|(_, nearness)| *nearness > 0.0).collect::<Vec<(u32, f64)>>();
-        let by_nearness = |a: &(u32, f64), b: &(u32, f64)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        if near.len() > self.config.rows {
-            near.select_nth_unstable_by(self.config.rows, by_nearness);
-            near.truncate(self.config.rows);
-        }
-        near.sort_unstable_by_key(|(row, _)| *row);
-        near.iter_mut().for_each(|(_, nearness)| *nearness = (self.config.sharpness * *nearness).exp());
-        near
     }
 }
 

@@ -1,6 +1,7 @@
 //! [`Network`]: a trained [`FieldNet`] with the encoder of its rows.
 
 use crate::{
+    classifier::Classifier,
     effect_fit::{EffectConfig, EffectFit, Rows, WATCHED, infer},
     encoder::{Encoded, Encoder},
     error::Result,
@@ -195,12 +196,14 @@ impl Network {
     pub fn weight_bytes(&self) -> usize {
         self.net.weight_bytes()
     }
+}
 
-    /// The probabilities of `rows`, target by target.
-    ///
-    /// # Errors
-    /// [`Error::Data`](crate::Error::Data) when a field is missing.
-    pub fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
+impl Classifier for Network {
+    fn name(&self) -> &'static str {
+        "network"
+    }
+
+    fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
         let encoded = match self.config.parts.0 {
             false => self.encoder.encode(examples)?,
             true => {

@@ -1,4 +1,4 @@
-//! Settings as the headers of models hold them: in the order and under the names that format 1 has, whatever the structures look like here.
+//! Settings as the headers of models hold them: under the names that format 1 has, whatever the structures look like here.
 
 use crate::{
     effect_fit::EffectConfig, field_net::FieldNetConfig, head_loss::HeadLoss, name_parts::Attributes,
@@ -7,21 +7,6 @@ use crate::{
 use cupel_settings::{Kind, Problem, Settings, Value};
 use cupel_train::{Optimizer, StageConfig};
 use serde::{Deserialize, Serialize};
-
-/// Serialises a structure with its fields in this order.
-macro_rules! in_order {
-    ($type:ident { $($field:ident),+ }) => {
-        impl ::serde::Serialize for $type {
-            fn serialize<S: ::serde::Serializer>(&self, serializer: S) -> ::std::result::Result<S::Ok, S::Error> {
-                let count = [$(stringify!($field)),+].len();
-                let mut fields = serializer.serialize_struct(stringify!($type), count)?;
-                $( ::serde::ser::SerializeStruct::serialize_field(&mut fields, stringify!($field), &self.$field)?; )+
-                ::serde::ser::SerializeStruct::end(fields)
-            }
-        }
-    };
-}
-pub(crate) use in_order;
 
 /// Whether every setting is in its range.
 pub(crate) fn in_range(settings: &impl Settings) -> Result<(), Problem> {

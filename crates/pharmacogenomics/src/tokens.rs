@@ -18,16 +18,15 @@ use crate::{
     names::hash,
     schema::{FieldKind, Schema},
     sparse::Sparse,
-    stored::in_order,
 };
 use cupel_data::{Column, MISSING, Stream};
 use cupel_settings::{Range, settings};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
 settings! {
     /// What makes tokens, and how strongly each kind speaks: the value of its column, whose square divides the penalty.
-    #[derive(Clone, Debug, PartialEq, Deserialize)]
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields, default)]
     pub struct TokenConfig in "linear" {
         /// Value of the parts of a name, such as the alleles of a diplotype; 0 for none
@@ -57,18 +56,6 @@ settings! {
         pub nameless: Vec<String> = Vec::new();
     }
 }
-in_order!(TokenConfig {
-    parts,
-    stems,
-    stem_fields,
-    attributes,
-    attribute_value,
-    crosses,
-    min_count,
-    unknown,
-    nameless,
-    contrast
-});
 
 /// Letters of beginnings and ends.
 const STEM_LETTERS: std::ops::RangeInclusive<usize> = 3..=6;

@@ -2,7 +2,7 @@
 
 use cupel_data::{Column, Table};
 use cupel_pharmacogenomics::{
-    Classes, Examples, Field, Linear, LinearConfig, Schema, Target,
+    Classes, Classifier, Examples, Field, Linear, LinearConfig, Schema, Target,
     metrics::{ClassScore, LabelScore, auroc, average_precision},
 };
 use cupel_statistics::interval;
