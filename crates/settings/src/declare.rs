@@ -67,11 +67,17 @@ macro_rules! settings {
                 $(
                     if wanted == $crate::settings!(@name $field $($flag)?) {
                         let range = $crate::settings!(@range $($range)?);
-                        let value = <$type as $crate::Value>::parse(text).ok();
-                        let Some(value) = value.filter(|value| $crate::Value::within(value, &range)) else {
-                            let expected = $crate::Settings::list(self).into_iter().find(|own| own.name == wanted);
-                            let expected = expected.map_or_else(::std::string::String::new, |own| own.expected());
-                            return Err($crate::Problem::value(wanted, text, expected));
+                        let value = match <$type as $crate::Value>::parse(text) {
+                            Ok(value) if $crate::Value::within(&value, &range) => value,
+                            // what is no kind of number knows best what it takes
+                            Err(expected) if <$type as $crate::Value>::kind() == $crate::Kind::Text => {
+                                return Err($crate::Problem::value(wanted, text, expected));
+                            }
+                            _ => {
+                                let expected = $crate::Settings::list(self).into_iter().find(|own| own.name == wanted);
+                                let expected = expected.map_or_else(::std::string::String::new, |own| own.expected());
+                                return Err($crate::Problem::value(wanted, text, expected));
+                            }
                         };
                         self.$field = value;
                         return Ok(());

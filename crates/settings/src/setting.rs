@@ -79,23 +79,29 @@ pub trait Settings: Clone + Default {
     /// The settings that have no effect beside the others, each with what it would need.
     fn unused(&self) -> Vec<(String, String)>;
 
+    /// Whether every value is in its range.
+    ///
+    /// # Errors
+    /// The first value that is not.
+    fn check_values(&self) -> Result<(), Problem> {
+        let mut scratch = self.clone();
+        self.list().into_iter().try_for_each(|setting| match &setting.value {
+            Some(value) => scratch.set(&setting.name, value),
+            None => Ok(()),
+        })
+    }
+
     /// Whether every value is in its range, and every one that is not its default has an effect.
     ///
     /// # Errors
     /// The first setting that is wrong.
     fn check(&self) -> Result<(), Problem> {
+        self.check_values()?;
         let list = self.list();
-        let unused = self.unused();
-        for setting in &list {
-            if let Some(value) = &setting.value {
-                self.clone().set(&setting.name, value)?;
-            }
-            if setting.value != setting.default
-                && let Some((name, because)) = unused.iter().find(|(name, _)| *name == setting.name)
-            {
-                return Err(Problem::Unused { name: name.clone(), because: because.clone() });
-            }
+        let changed = |name: &str| list.iter().any(|setting| setting.name == name && setting.value != setting.default);
+        match self.unused().into_iter().find(|(name, _)| changed(name)) {
+            Some((name, because)) => Err(Problem::Unused { name, because }),
+            None => Ok(()),
         }
-        Ok(())
     }
 }
