@@ -3,9 +3,9 @@
 //! The convention decides more than the endmembers do: on Samson the same VCA spectra score 0.27 under one and 0.05
 //! under another. It is therefore always named, and a run prints all of them.
 
+use cupel_settings::choices;
 use cupel_statistics::quantile;
 use rayon::prelude::*;
-use serde::{Deserialize, Serialize};
 
 use crate::{
     Endmembers, Error, Pixels, Result,
@@ -20,36 +20,38 @@ const NEAR_PURE: f64 = 0.9;
 /// Where fewer pixels are near-pure, this share of the pixels with the largest abundances stands in.
 const NEAR_PURE_SHARE: f64 = 0.02;
 
-/// How abundances are defined.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum Convention {
-    /// Fully constrained least squares: non-negative, sum to one, brightness fixed (Heinz & Chang 2001).
-    Fcls,
-    /// Non-negative least squares as it is: abundances times brightness, no sum constraint.
-    Nnls,
-    /// Non-negative least squares on endmembers of unit maximum, divided by the sum in each pixel. The widespread
-    /// ground truths of Samson, Jasper Ridge and Urban are made this way.
-    UnitMax,
-    /// FCLS on endmembers brought to the median brightness of their near-pure pixels.
-    Rescaled,
-    /// What the method itself gives, by its own definition; not every method does.
-    Own,
+choices! {
+    /// How abundances are defined.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    #[non_exhaustive]
+    pub enum Convention {
+        /// Fully constrained least squares: non-negative, sum to one, brightness fixed
+        Fcls = "fcls",
+        /// Non-negative least squares: abundances times brightness
+        Nnls = "nnls",
+        /// Non-negative on endmembers of unit maximum, divided by the sum in each pixel
+        UnitMax = "unit-max",
+        /// Fully constrained at the brightness of near-pure pixels
+        Rescaled = "rescaled",
+        /// As the method itself gives them, for methods that find endmembers and abundances together; with pmm, the posterior mean
+        Own = "own" | "posterior",
+    }
 }
 
 impl Convention {
-    /// All conventions that any endmembers have, in the order of reports.
-    pub const ALL: [Self; 4] = [Self::Fcls, Self::Nnls, Self::UnitMax, Self::Rescaled];
+    /// The conventions that any endmembers have, in the order of reports.
+    ///
+    /// The widespread ground truths of Samson, Jasper Ridge and Urban are made by [`Convention::UnitMax`].
+    pub const OF_ENDMEMBERS: [Self; 4] = [Self::Fcls, Self::Nnls, Self::UnitMax, Self::Rescaled];
 
-    /// The name on the command line.
-    pub fn name(self) -> &'static str {
+    /// What it means, in the words of a report.
+    pub(crate) fn meaning(self) -> &'static str {
         match self {
-            Self::Fcls => "fcls",
-            Self::Nnls => "nnls",
-            Self::UnitMax => "unit-max",
-            Self::Rescaled => "rescaled",
-            Self::Own => "own",
+            Self::Fcls => "fully constrained (fcls): non-negative, summing to one at fixed brightness",
+            Self::Nnls => "non-negative least squares (nnls), which include brightness",
+            Self::UnitMax => "non-negative on endmembers of unit maximum, divided by their sum (unit-max)",
+            Self::Rescaled => "fully constrained at the brightness of near-pure pixels (rescaled)",
+            Self::Own => "those that the method itself gives (own)",
         }
     }
 }

@@ -13,6 +13,9 @@ pub enum Error {
     /// The run folder, its checkpoints or the device failed.
     #[error("{0}")]
     Train(#[from] cupel_train::Error),
+    /// A setting that cannot be, or that has no effect.
+    #[error(transparent)]
+    Settings(#[from] cupel_settings::Problem),
     /// A figure or the report failed.
     #[error(transparent)]
     Report(#[from] cupel_report::Error),
@@ -58,7 +61,7 @@ pub enum Error {
     },
     /// The extraction found fewer distinct spectra than asked for.
     #[error(
-        "only {found} of {asked} endmembers could be told apart; the scene has fewer materials than asked for: try --endmembers {found}"
+        "only {found} of {asked} endmembers could be told apart; the scene has fewer materials than asked for: try {found}"
     )]
     TooFewMaterials {
         /// Number asked for.
@@ -87,7 +90,7 @@ pub enum Error {
         hint: String,
     },
     /// A device whose results cannot be read.
-    #[error("reading the results from the device: {problem}; try --device cpu")]
+    #[error("reading the results from the device: {problem}; try the device cpu")]
     Device {
         /// What the backend says.
         problem: String,
@@ -108,9 +111,24 @@ pub enum Error {
         /// What does not fit.
         problem: String,
     },
+    /// More values than memory can hold.
+    #[error(
+        "{what}: {values} values need about {:.1} GiB of memory, {:.1} GiB are free; take fewer, or a larger machine",
+        *needed as f64 / f64::from(1 << 30), *free as f64 / f64::from(1 << 30)
+    )]
+    Memory {
+        /// What would be held.
+        what: String,
+        /// Values to hold.
+        values: u64,
+        /// Bytes that this takes.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+    },
     /// Results of a stopped run are no longer there.
     #[error(
-        "{} has {got} bytes, and {expected} were written before the run stopped; start it again with --force", path.display()
+        "{} has {got} bytes, and {expected} were written before the run stopped; start it again", path.display()
     )]
     LostResults {
         /// The file.

@@ -115,7 +115,7 @@ impl Extraction {
         };
         let name = format!("{}-seed-{}", config.method.name(), config.seed);
         let plan = plan(config);
-        let spaces: Vec<Space> = Space::ALL.into_iter().filter(|s| plan.iter().any(|p| p.space == *s)).collect();
+        let spaces: Vec<Space> = Space::ALL.iter().copied().filter(|s| plan.iter().any(|p| p.space == *s)).collect();
         let prepared = Prepared::new(seen, config.endmembers, &spaces)?;
         Ok(Self { config, prepared, held_out, plan, candidates: Vec::new(), stream, data_hash, name })
     }
@@ -323,7 +323,7 @@ fn plan(config: ExtractionConfig) -> Vec<Proposal> {
     let restarts = |space, count: u32| (0..count).map(move |draw| Proposal::new(Method::Edaa, space, draw));
     match config.method {
         Method::Auto => {
-            let pickers = Space::ALL.into_iter().flat_map(|space| {
+            let pickers = Space::ALL.iter().copied().flat_map(|space| {
                 let vca = (0..3).map(move |draw| Proposal::new(Method::Vca, space, draw));
                 vca.chain([Method::Nfindr, Method::Spa].map(|method| Proposal::new(method, space, 0)))
             });

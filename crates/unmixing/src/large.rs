@@ -10,11 +10,10 @@
 //! number of rows: one tile, the sample and a reduced picture are held.
 
 mod abundance_pass;
-mod results;
 mod survey;
+mod unmix;
 
 pub use abundance_pass::AbundancePass;
-pub use results::Streamed;
 pub use survey::Survey;
 
 use std::{
@@ -25,7 +24,7 @@ use std::{
 
 use cupel_data::{Axis, AxisKind, Dataset, Format, Tiles};
 
-use crate::{Error, Result};
+use crate::{Error, Result, Truth};
 
 /// Scenes of fewer values are read whole: 128 MiB as f32.
 const VALUES_IN_MEMORY: usize = 1 << 25;
@@ -45,6 +44,7 @@ pub struct LargeScene {
     good: Vec<usize>,
     band_axis: Axis,
     tile_rows: usize,
+    truth: Option<Truth>,
 }
 
 /// The spectra of a tile that can be unmixed.
@@ -85,13 +85,27 @@ impl LargeScene {
         }
         let band_axis = dataset.axes(None)?.axis(AxisKind::Wavelength)?.select(&good)?;
         let tile_rows = (TILE_VALUES / (columns * bands)).clamp(1, rows);
-        Ok(Some(Self { path: path.to_path_buf(), rows, columns, good, band_axis, tile_rows, dataset }))
+        Ok(Some(Self { path: path.to_path_buf(), rows, columns, good, band_axis, tile_rows, dataset, truth: None }))
     }
 
     /// The same scene, read so many rows at a time; at least one.
     #[must_use]
     pub fn with_tile_rows(self, rows: usize) -> Self {
         Self { tile_rows: rows.clamp(1, self.rows), ..self }
+    }
+
+    /// The same with true endmembers and names; true abundances are as large as the scene, and left out.
+    ///
+    /// # Errors
+    /// Files that hold no truth, or one of another size than the scene.
+    pub fn with_truth(self, paths: &[PathBuf]) -> Result<Self> {
+        let truth = Truth::open(paths, self.rows, self.columns, self.bands())?;
+        Ok(Self { truth: Some(Truth { abundances: None, ..truth }), ..self })
+    }
+
+    /// What is really there, where that is known.
+    pub fn truth(&self) -> Option<&Truth> {
+        self.truth.as_ref()
     }
 
     /// The file that was opened.

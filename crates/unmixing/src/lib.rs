@@ -1,12 +1,16 @@
 //! Hyperspectral unmixing: which materials a scene holds, how much of each in every pixel, and how many there are.
 //!
 //! [`Unmixing`] is the front door; [`Extraction`] looks for endmembers, [`Abundances`] finds their shares under a named
-//! [`Convention`], [`suggest`] says how many endmembers there are, [`Scene`] reads files and [`save`] writes results.
+//! [`Convention`], [`suggest`] says how many endmembers there are, and a [`Source`] is a scene in memory or larger than that.
 
 mod abundances;
 mod active_set;
+mod arrays;
 mod assignment;
 mod candidate;
+mod comparison;
+mod config;
+mod driver;
 mod edaa;
 mod endmembers;
 mod error;
@@ -20,13 +24,16 @@ mod networks;
 mod nfindr;
 mod noise;
 mod number;
-mod outputs;
+mod page;
 mod pixels;
+mod plan;
 mod prepared;
 mod published;
+mod results;
 mod scene;
 mod signal;
 mod simulate;
+mod source;
 mod spa;
 mod subspace;
 mod summary;
@@ -38,15 +45,17 @@ mod virtual_dimension;
 pub use abundances::{Abundances, Convention};
 pub use assignment::assign;
 pub use candidate::Proposal;
+pub use comparison::{Comparison, Row};
+pub use config::{ComparisonConfig, EndmemberCount, UnmixingConfig};
 pub use endmembers::Endmembers;
 pub use error::{Error, Result};
 pub use extraction::{Evidence, Extracted, Extraction, ExtractionConfig};
 pub use image::Image;
-pub use large::{AbundancePass, LargeScene, Streamed, Survey};
+pub use large::{AbundancePass, LargeScene, Survey};
 pub use method::{Method, Space};
 pub use metrics::{AbundanceErrors, Agreement, overall, reconstruction_errors, spectral_angle};
 pub use mixture::{
-    CALIBRATION, Fitted, Guide, Inference, Mixture, MixtureConfig, NoiseModel, Nuts, Posterior, Regime, Start,
+    CALIBRATION, Compat, Fitted, Guide, Inference, Mixture, MixtureConfig, NoiseModel, Nuts, Posterior, Regime, Start,
     Variational, VariationalConfig, VariationalModel,
 };
 pub use networks::{
@@ -55,16 +64,18 @@ pub use networks::{
 };
 pub use nfindr::nfindr;
 pub use noise::Noise;
-pub use number::{HeldOut, Suggestion, suggest};
-pub use outputs::{save, save_comparison};
+pub use number::{HeldOut, Search, Suggestion, suggest};
 pub use pixels::Pixels;
+pub use plan::Plan;
 pub use published::{PUBLISHED, Published};
+pub use results::Results;
 pub use scene::{Scene, Truth, open_estimate, open_library};
 pub use simulate::{dirichlet, mix, patches, smooth_endmembers};
+pub use source::{SceneFiles, Source, check_available};
 pub use spa::spa;
 pub use subspace::{Moments, Subspace};
-pub use summary::{AbundanceRmse, Row, Summary};
+pub use summary::{AbundanceRmse, Summary};
 pub use sunsal::{SparseConfig, Sunsal, sparse_regression};
-pub use unmixing::{Unmixed, Unmixing, UnmixingConfig};
+pub use unmixing::{Unmixed, Unmixing};
 pub use vca::vca;
 pub use virtual_dimension::{hfc, hysime};

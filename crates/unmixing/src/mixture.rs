@@ -13,6 +13,7 @@
 
 mod closed_form;
 mod faces;
+mod fit;
 mod normal;
 mod nuts;
 mod plane;
@@ -27,101 +28,101 @@ pub use plane::Regime;
 pub use posterior::{CALIBRATION, Posterior};
 pub use variational::{Fitted, Start, Variational, VariationalModel};
 
+use cupel_settings::{Range, choices, settings};
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Result};
+use crate::Result;
 
-/// How the posterior is found.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Inference {
-    /// In closed form: normal within every face of the simplex, abundances integrated out.
-    #[default]
-    Laplace,
-    /// By stochastic variational inference on the device.
-    Svi,
-    /// Endmembers by the no-U-turn sampler, abundances integrated out; for small scenes.
-    Nuts,
-}
-
-/// The guide of variational inference: what the posterior of a pixel may be.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Guide {
-    /// Independent normal variables with numbers of their own for each pixel.
-    #[default]
-    Diagonal,
-    /// The same, with endmembers that are correlated by four factors.
-    LowRank,
-    /// The same, with a full covariance of all endmembers in all bands.
-    FullGlobals,
-    /// The same as a function of the spectrum: a network whose size does not grow with the scene.
-    Amortised,
-}
-
-/// The noise of variational inference.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum NoiseModel {
-    /// The same in every band.
-    #[default]
-    Scalar,
-    /// A variance in each band.
-    Band,
-    /// A variance in each band, and three factors that correlate bands.
-    LowRank,
-    /// A full covariance of the bands.
-    Full,
-}
-
-/// Settings of the mixture model.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct MixtureConfig {
+choices! {
     /// How the posterior is found.
-    pub inference: Inference,
-    /// Guide of variational inference.
-    pub guide: Guide,
-    /// Noise of variational inference.
-    pub noise: NoiseModel,
-    /// Pixels of one variational step; all without.
-    pub batch_pixels: Option<usize>,
-    /// Share of the pixels that endmembers are fitted to; abundances are found for all.
-    pub pixel_fraction: f64,
-    /// Rate of Adam; the default of the inference without.
-    pub learning_rate: Option<f64>,
-    /// Whether endmembers of variational inference are free, or tied to where they begin by their errors.
-    pub free_endmembers: bool,
-    /// Weight of the prior that free endmembers are smooth along wavelength; the default of the inference without.
-    pub smoothness: Option<f64>,
-    /// Weight a pixel of the prior that free endmembers span a small simplex; the default of the inference without.
-    pub minimum_volume: Option<f64>,
-    /// Draws that stand for the posterior of variational inference.
-    pub predictive_samples: usize,
-    /// Whether these draws are written.
-    pub save_samples: bool,
-    /// The model of the brief that this follows, for timing: no light, free endmembers from VCA, 200 steps of 500 pixels at 5e-3.
-    pub brief: bool,
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Inference {
+        /// In closed form: normal within every face of the simplex, abundances integrated out
+        Laplace = "laplace",
+        /// Stochastic variational inference on the device, from there
+        Svi = "svi",
+        /// Endmembers by the no-U-turn sampler, abundances integrated out; for small scenes
+        Nuts = "nuts",
+    }
 }
-
-impl Default for MixtureConfig {
-    fn default() -> Self {
-        Self {
-            inference: Inference::default(),
-            guide: Guide::default(),
-            noise: NoiseModel::default(),
-            batch_pixels: None,
-            pixel_fraction: 1.0,
-            learning_rate: None,
-            free_endmembers: false,
-            smoothness: None,
-            minimum_volume: None,
-            predictive_samples: 50,
-            save_samples: false,
-            brief: false,
-        }
+choices! {
+    /// The guide of variational inference: what the posterior of a pixel may be.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Guide {
+        /// Independent normal variables for each pixel
+        Diagonal = "diagonal",
+        /// The same, with endmembers correlated by four factors
+        LowRank = "low-rank",
+        /// The same, with a full covariance of the endmembers
+        FullGlobals = "full-globals",
+        /// The same as a function of the spectrum: a network whose size does not grow with the scene
+        Amortised = "amortised",
+    }
+}
+choices! {
+    /// The noise of variational inference.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum NoiseModel {
+        /// The same in every band
+        Scalar = "scalar",
+        /// A variance in each band
+        Band = "band",
+        /// A variance in each band, and three factors that correlate bands
+        LowRank = "low-rank",
+        /// A full covariance of the bands
+        Full = "full",
+    }
+}
+choices! {
+    /// Whose model and settings.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Compat {
+        /// Those of the brief that this follows: no light, free endmembers from VCA, 200 steps of 500 pixels at 5e-3
+        Brief = "brief",
+    }
+}
+settings! {
+    /// Settings of the mixture model.
+    #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct MixtureConfig in "mixture" {
+        /// How the posterior is found
+        pub inference: Inference = Inference::Laplace;
+        /// With svi: what the posterior of a pixel may be
+        pub guide: Guide = Guide::Diagonal;
+        /// With svi: the noise
+        pub noise: NoiseModel = NoiseModel::Scalar;
+        /// With svi: pixels of one step, all unless given
+        pub batch_pixels: Option<usize> = None, in Range::at_least(1.0).at_most(MOST), "N";
+        /// Share of the pixels that endmembers are fitted to; abundances are found for all
+        pub pixel_fraction: f64 = 1.0, in Range::above(0.0).at_most(1.0), "F";
+        /// With svi: rate of Adam, 0.01 unless given
+        pub learning_rate: Option<f64> as "lr" = None, in Range::above(0.0), "RATE";
+        /// With svi: endmembers are free, not tied to where they begin by their errors
+        pub free_endmembers: bool = false;
+        /// With free endmembers: weight of the prior that they are smooth along wavelength, 0.3 unless given
+        pub smoothness: Option<f64> = None, in Range::at_least(0.0), "WEIGHT";
+        /// With free endmembers: weight a pixel of the prior that they span a small simplex, 0 unless given
+        pub minimum_volume: Option<f64> = None, in Range::at_least(0.0), "WEIGHT";
+        /// With svi or nuts: draws that stand for the posterior
+        pub predictive_samples: usize = 50, in Range::at_least(2.0).at_most(1e5), "S";
+        /// With svi: write these draws
+        pub save_samples: bool = false;
+        /// Model and settings of an earlier program, for timing: no light, free endmembers from VCA, 200 steps of 500 pixels
+        pub compat: Option<Compat> = None;
+    }
+    needs {
+        ["guide", "noise", "batch-pixels", "lr", "save-samples", "free-endmembers"]
+            |own| own.is_variational() => "only variational inference knows it; set inference = svi too";
+        ["smoothness", "minimum-volume"]
+            |own| own.is_variational() && (own.free_endmembers || own.compat.is_some())
+            => "only free endmembers have this prior; set free-endmembers too";
+        ["predictive-samples"] |own| own.inference != Inference::Laplace || own.compat.is_some()
+            => "the closed form makes no draws; set inference = svi or nuts too";
     }
 }
 
+/// Most pixels of a step: more than any scene has.
+const MOST: f64 = 1e9;
 /// Rate of Adam, pixels and steps of the model of the brief.
 const BRIEF: (f64, usize, u64) = (5e-3, 500, 200);
 /// Rate of Adam and most steps otherwise.
@@ -134,11 +135,12 @@ const MINIMUM_VOLUME: f64 = 0.0;
 impl MixtureConfig {
     /// The settings of variational inference that this stands for, with at most `steps` steps.
     pub fn variational(&self, steps: Option<u64>) -> VariationalConfig {
-        let (rate, batch, most) = if self.brief { (BRIEF.0, Some(BRIEF.1), BRIEF.2) } else { (RATE, None, STEPS) };
+        let (rate, batch, most) =
+            if self.compat.is_some() { (BRIEF.0, Some(BRIEF.1), BRIEF.2) } else { (RATE, None, STEPS) };
         // endmembers that are tied to a place have their prior, and the brief's have none
         let weight = |given: Option<f64>, default| match given {
             Some(given) => given,
-            None if self.free_endmembers && !self.brief => default,
+            None if self.free_endmembers && !self.compat.is_some() => default,
             None => 0.0,
         };
         VariationalConfig {
@@ -147,30 +149,15 @@ impl MixtureConfig {
             batch_pixels: self.batch_pixels.or(batch),
             steps: steps.unwrap_or(most),
             learning_rate: self.learning_rate.unwrap_or(rate),
-            free_endmembers: self.free_endmembers || self.brief,
+            free_endmembers: self.free_endmembers || self.compat.is_some(),
             smoothness: weight(self.smoothness, SMOOTHNESS),
             minimum_volume: weight(self.minimum_volume, MINIMUM_VOLUME),
         }
     }
 
-    /// # Errors
-    /// [`Error::Setting`] for a number out of its range.
-    pub fn check(&self) -> Result<()> {
-        let wrong = |name, got: String, expected| Err(Error::Setting { name, got, expected });
-        if !(self.pixel_fraction > 0.0 && self.pixel_fraction <= 1.0) {
-            return wrong("pixel_fraction", self.pixel_fraction.to_string(), "a number above 0, at most 1");
-        }
-        for (name, weight) in [("smoothness", self.smoothness), ("minimum_volume", self.minimum_volume)] {
-            if let Some(weight) = weight
-                && !(weight >= 0.0 && weight.is_finite())
-            {
-                return wrong(name, weight.to_string(), "a number of at least 0");
-            }
-        }
-        if self.predictive_samples < 2 {
-            return wrong("predictive_samples", self.predictive_samples.to_string(), "a number of at least 2");
-        }
-        Ok(())
+    /// Whether the posterior is found by variational inference.
+    pub fn is_variational(&self) -> bool {
+        self.inference == Inference::Svi || self.compat.is_some()
     }
 }
 
@@ -197,24 +184,18 @@ pub struct VariationalConfig {
 
 impl VariationalConfig {
     fn check(&self, pixels: usize) -> Result<()> {
-        let wrong = |name, got: String, expected| Err(Error::Setting { name, got, expected });
-        if self.batch_pixels == Some(0) {
-            return wrong("batch_pixels", "0".into(), "a number of at least 1");
+        let at_least_one = Range::at_least(1.0);
+        let numbers = [
+            ("batch_pixels", self.batch_pixels.map_or(1.0, |batch| batch as f64), at_least_one),
+            ("steps", self.steps as f64, at_least_one),
+            ("learning_rate", self.learning_rate, Range::above(0.0)),
+            ("smoothness", self.smoothness, Range::at_least(0.0)),
+            ("minimum_volume", self.minimum_volume, Range::at_least(0.0)),
+            ("pixels", pixels as f64, at_least_one),
+        ];
+        match numbers.into_iter().find(|(_, number, range)| !range.holds(*number)) {
+            Some((name, got, range)) => Err(cupel_settings::Problem::value(name, got, range).into()),
+            None => Ok(()),
         }
-        if self.steps == 0 {
-            return wrong("steps", "0".into(), "a number of at least 1");
-        }
-        if !(self.learning_rate > 0.0 && self.learning_rate.is_finite()) {
-            return wrong("learning_rate", self.learning_rate.to_string(), "a number above 0");
-        }
-        for (name, weight) in [("smoothness", self.smoothness), ("minimum_volume", self.minimum_volume)] {
-            if !(weight >= 0.0 && weight.is_finite()) {
-                return wrong(name, weight.to_string(), "a number of at least 0");
-            }
-        }
-        if pixels == 0 {
-            return wrong("pixels", "0".into(), "a number of at least 1");
-        }
-        Ok(())
     }
 }

@@ -18,9 +18,9 @@ pub use linear::{LinearAutoencoder, LinearNet};
 pub use misicnet::{Misicnet, MisicnetBatch, MisicnetNet};
 
 use burn::tensor::{Device, Tensor};
-use cupel_train::{Casting, Fit, Policy, Run, StageConfig, Trainer, TrainerConfig};
+use cupel_train::{Casting, Fit, StageConfig, Trainer, TrainerConfig};
 
-use crate::{Abundances, Endmembers, Error, Evidence, Posterior, Result};
+use crate::{Abundances, Endmembers, Error, Evidence, Posterior, Result, driver::Driver};
 
 /// A network that unmixes, with the scene that it is fitted to.
 pub trait Network: Fit {
@@ -62,23 +62,27 @@ pub(crate) struct Found {
     pub(crate) steps: usize,
 }
 
-/// Trains `network` within `run` and reads what it found.
+impl Found {
+    pub(crate) fn new(endmembers: Endmembers, steps: usize) -> Self {
+        Self { endmembers, abundances: None, posterior: None, samples: None, evidence: Vec::new(), steps }
+    }
+}
+
+/// Trains `network` and reads what it found.
 pub(crate) fn train<N: Network>(
     network: N,
     steps: Option<u64>,
     seed: u64,
     (device, casting): (&Device, &Casting),
-    run: &mut Run,
-    policy: &Policy,
+    driver: &mut Driver<'_>,
 ) -> Result<Found> {
     let model = network.model(&device.clone().autodiff());
     let config = network.training(seed, steps);
-    let monitor = run.monitor().clone();
-    let mut trainer = Trainer::new(network, model, config, casting.clone(), device)?.with_monitor(monitor);
-    run.drive(&mut trainer, policy)?;
+    let mut trainer = Trainer::new(network, model, config, casting.clone(), device)?.with_monitor(driver.monitor());
+    driver.drive(&mut trainer)?;
     let (endmembers, abundances) = trainer.fit().decode(&trainer.model(), casting, device)?;
     let steps = trainer.history().last().map_or(0, |epoch| epoch.update as usize);
-    Ok(Found { endmembers, abundances: Some(abundances), posterior: None, samples: None, evidence: Vec::new(), steps })
+    Ok(Found { abundances: Some(abundances), ..Found::new(endmembers, steps) })
 }
 
 /// The values of a tensor, row-major.

@@ -5,15 +5,16 @@
 //! There the question is which endmembers pay for themselves on pixels that they were not extracted from.
 
 mod replicates;
+mod search;
+
+pub use search::Search;
 
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Error, Moments, Noise, Pixels, Result,
-    virtual_dimension::{hfc, hysime, signal_directions},
+    Moments, Noise, Pixels, Result,
+    virtual_dimension::{hfc, hysime},
 };
-
-use replicates::Replicates;
 
 /// Probability of the HFC test to count noise as a signal, the usual one.
 const FALSE_ALARM: f64 = 1e-3;
@@ -71,17 +72,23 @@ pub struct HeldOut {
 /// # Errors
 /// `most` of zero; moments or a subspace that cannot be had.
 pub fn suggest(pixels: &Pixels, most: usize, seed: u64) -> Result<Suggestion> {
-    if most == 0 {
-        return Err(Error::Setting { name: "most", got: most.to_string(), expected: "at least 1" });
-    }
-    let moments = Moments::of(pixels)?;
-    let noise = Noise::from_moments(&moments, pixels.count());
-    let directions = signal_directions(&moments, &noise, pixels.count())?;
-    let candidates = Replicates::new(pixels, &moments, &noise, directions.max(most), seed).up_to(most)?;
+    let mut search = Search::new(pixels, most, seed)?;
+    search.complete()?;
+    search.finish()
+}
+
+/// What the numbers tried and the directions beyond noise say together.
+fn conclude(
+    moments: &Moments,
+    noise: &Noise,
+    directions: usize,
+    pixels: usize,
+    candidates: Vec<HeldOut>,
+) -> Result<Suggestion> {
     let mut suggestion = Suggestion {
         endmembers: paying(&candidates),
-        hysime: hysime(&moments, &noise)?,
-        hfc: hfc(&moments, &noise, pixels.count(), FALSE_ALARM)?,
+        hysime: hysime(moments, noise)?,
+        hfc: hfc(moments, noise, pixels, FALSE_ALARM)?,
         directions,
         noise: (noise.variances.iter().sum::<f64>() / noise.variances.len() as f64).sqrt(),
         candidates,

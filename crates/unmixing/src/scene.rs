@@ -139,7 +139,7 @@ pub fn open_estimate(estimate: &[PathBuf], truth: &[PathBuf]) -> Result<(Truth, 
             })
             .filter(move |shape| shape.len() == rank)
     };
-    let anywhere = estimate.first().or(truth.first()).map_or(Path::new("--endmembers"), PathBuf::as_path);
+    let anywhere = estimate.first().or(truth.first()).map_or(Path::new("endmembers"), PathBuf::as_path);
     let bands = arrays(&TRUE_ENDMEMBERS, 2).next().and_then(|shape| shape.iter().max().copied());
     let bands = bands.ok_or_else(|| truth_error(anywhere, "no endmembers (a matrix of spectra)".into()))?;
     let image = arrays(&TRUE_ABUNDANCES, 3).next().map(|shape| (shape[0], shape[1]));
@@ -172,7 +172,7 @@ pub fn open_library(path: &Path, bands: usize) -> Result<Endmembers> {
 fn spectra(dataset: &Dataset, variable: Option<&str>, rows: Option<usize>) -> Result<(Cube<f32>, Size)> {
     let name = variable.or_else(|| SPECTRA.into_iter().find(|n| lookup(dataset, n).is_some()));
     if name.is_none() && !holds_one_array(dataset) {
-        return Err(no_scene(dataset, "Name the variable that holds the spectra with --variable."));
+        return Err(no_scene(dataset, "Name the variable that holds the spectra."));
     }
     let mut cube = dataset.cube::<f32>(name)?;
     if let Some(header) = dataset.envi_header().filter(|header| header.good_bands.contains(&false)) {
@@ -211,9 +211,9 @@ fn spectra(dataset: &Dataset, variable: Option<&str>, rows: Option<usize>) -> Re
             let (bands, pixels) = if bands_first { (first, second) } else { (second, first) };
             let (rows, columns) = image(pixels, bands).ok_or_else(|| {
                 let hint = match rows {
-                    Some(rows) => format!("--rows {rows} does not divide {pixels} pixels."),
+                    Some(rows) => format!("{rows} rows do not divide {pixels} pixels."),
                     None => {
-                        format!("{pixels} pixels are no square image: say --rows, or add nRow and nCol to the file.")
+                        format!("{pixels} pixels are no square image: say how many rows it has, or add nRow and nCol to the file.")
                     }
                 };
                 no_scene(dataset, &hint)
@@ -303,7 +303,7 @@ fn truth_in(dataset: &Dataset, size: Size) -> Result<Truth> {
 
 fn read_truth(paths: &[PathBuf], size: Size) -> Result<Truth> {
     let datasets = paths.iter().map(cupel_data::open).collect::<cupel_data::Result<Vec<_>>>()?;
-    let anywhere = paths.first().map_or(Path::new("--truth"), PathBuf::as_path);
+    let anywhere = paths.first().map_or(Path::new("truth"), PathBuf::as_path);
     let mut endmembers = None;
     for dataset in &datasets {
         endmembers = endmembers.or(true_endmembers(dataset, size)?);

@@ -1,11 +1,9 @@
 //! The numbers of one run, as `--json` and `metrics.json` give them.
 
-use std::collections::BTreeMap;
-
 use cupel_statistics::Spread;
 use serde::{Deserialize, Serialize};
 
-use crate::{Agreement, Convention, Result, Truth, Unmixed};
+use crate::{Agreement, Convention, Result, Truth, Unmixed, UnmixingConfig};
 
 /// The numbers of one run. What needs a truth is missing without one.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -47,24 +45,41 @@ pub struct AbundanceRmse {
     pub rescaled: f64,
 }
 
+impl AbundanceRmse {
+    /// All errors with their names.
+    pub(crate) fn named(&self) -> [(&'static str, f64); 4] {
+        let Self { native, fcls, unit_max, rescaled } = *self;
+        [("native", native), ("fcls", fcls), ("unit_max", unit_max), ("rescaled", rescaled)]
+    }
+}
+
 impl Summary {
+    /// Without measures.
+    pub(crate) fn new(config: &UnmixingConfig, endmembers: usize, seconds: f64) -> Self {
+        Self {
+            method: config.method.name().into(),
+            endmembers,
+            seed: config.seed,
+            seconds,
+            steps: 0,
+            reconstruction_rmse: f64::NAN,
+            mean_sad_rad: None,
+            sad_rad: None,
+            abundance_rmse: None,
+            coverage_90: None,
+            run_dir: None,
+        }
+    }
+
     /// Compares a result with the truth, where there is one.
     ///
     /// # Errors
     /// A truth that does not fit the result.
     pub fn of(unmixed: &Unmixed, truth: Option<&Truth>) -> Result<Self> {
         let mut summary = Self {
-            method: unmixed.config.method.name().into(),
-            endmembers: unmixed.endmembers.count(),
-            seed: unmixed.config.seed,
-            seconds: unmixed.seconds,
             steps: unmixed.steps,
             reconstruction_rmse: unmixed.reconstruction_rmse(),
-            mean_sad_rad: None,
-            sad_rad: None,
-            abundance_rmse: None,
-            coverage_90: None,
-            run_dir: None,
+            ..Self::new(&unmixed.config, unmixed.endmembers.count(), unmixed.seconds)
         };
         let Some(truth) = truth else { return Ok(summary) };
         let agreement = Agreement::of(&unmixed.endmembers, &truth.endmembers)?;
@@ -87,49 +102,34 @@ impl Summary {
         summary.sad_rad = Some(agreement.sad_rad);
         Ok(summary)
     }
-}
 
-/// One method over several runs.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Row {
-    /// Name of the method.
-    pub method: String,
-    /// Number of runs.
-    pub runs: usize,
-    /// Mean spectral angle distance in radians.
-    pub mean_sad_rad: Option<Spread>,
-    /// Abundance errors by convention.
-    pub abundance_rmse: BTreeMap<String, Spread>,
-    /// Reconstruction error.
-    pub reconstruction_rmse: Option<Spread>,
-    /// Share of true abundances within their 90 % intervals.
-    pub coverage_90: Option<Spread>,
-    /// Time of one run.
-    pub seconds: Option<Spread>,
-}
-
-impl Row {
-    /// Summarises the runs of one method.
-    pub fn of(method: &str, runs: &[Summary]) -> Self {
-        let spread = |of: &dyn Fn(&Summary) -> Option<f64>| Spread::of(&runs.iter().filter_map(of).collect::<Vec<_>>());
-        type Pick = fn(&AbundanceRmse) -> f64;
-        let errors: [(&str, Pick); 4] = [
-            ("native", |e| e.native),
-            ("fcls", |e| e.fcls),
-            ("unit_max", |e| e.unit_max),
-            ("rescaled", |e| e.rescaled),
-        ];
-        Self {
-            method: method.into(),
-            runs: runs.len(),
-            mean_sad_rad: spread(&|r| r.mean_sad_rad),
-            abundance_rmse: errors
-                .into_iter()
-                .filter_map(|(name, of)| Some((name.to_owned(), spread(&|r| r.abundance_rmse.as_ref().map(of))?)))
-                .collect(),
-            reconstruction_rmse: spread(&|r| Some(r.reconstruction_rmse)),
-            coverage_90: spread(&|r| r.coverage_90),
-            seconds: spread(&|r| Some(r.seconds)),
-        }
+    /// Several runs as one: means of all measures, the rest as in the first; `None` for no runs.
+    pub fn mean(runs: &[Self]) -> Option<Self> {
+        let first = runs.first()?.clone();
+        let of = |pick: &dyn Fn(&Self) -> Option<f64>| spread(runs, pick).map(|spread| spread.mean);
+        let error = |at: usize| of(&|run| Some(run.abundance_rmse?.named()[at].1));
+        let each = first.sad_rad.as_ref().map(|sad| {
+            let mean = |k: usize| of(&|run| run.sad_rad.as_ref()?.get(k).copied()).unwrap_or(f64::NAN);
+            (0..sad.len()).map(mean).collect()
+        });
+        Some(Self {
+            seconds: of(&|run| Some(run.seconds))?,
+            reconstruction_rmse: of(&|run| Some(run.reconstruction_rmse))?,
+            mean_sad_rad: of(&|run| run.mean_sad_rad),
+            sad_rad: each,
+            abundance_rmse: match [error(0), error(1), error(2), error(3)] {
+                [Some(native), Some(fcls), Some(unit_max), Some(rescaled)] => {
+                    Some(AbundanceRmse { native, fcls, unit_max, rescaled })
+                }
+                _ => None,
+            },
+            coverage_90: of(&|run| run.coverage_90),
+            ..first
+        })
     }
+}
+
+/// How a measure scatters over the runs that have it.
+pub(crate) fn spread(runs: &[Summary], pick: &dyn Fn(&Summary) -> Option<f64>) -> Option<Spread> {
+    Spread::of(&runs.iter().filter_map(pick).collect::<Vec<_>>())
 }

@@ -1,64 +1,31 @@
 //! The front door: a scene in, endmembers and abundances out.
 
-use std::time::Instant;
-
 use burn::tensor::Device;
-use cupel_data::{Cube, Stream};
-use cupel_train::{Casting, Policy, Run, Trainer};
-use serde::{Deserialize, Serialize};
+use cupel_data::Cube;
+use cupel_settings::{Problem, Settings};
+use cupel_train::{Casting, Policy, Run};
 
 use crate::{
-    Abundances, Cnnaeu, Convention, Deeptrans, Endmembers, Error, Evidence, Extracted, Extraction, ExtractionConfig,
-    Fitted, Image, Inference, LinearAutoencoder, Method, Misicnet, Mixture, MixtureConfig, Nuts, Pixels, Posterior,
-    Regime, Result, Start, Sunsal, Variational,
+    Abundances, Cnnaeu, Convention, Deeptrans, EndmemberCount, Endmembers, Error, Evidence, Extracted, Extraction,
+    ExtractionConfig, Image, LinearAutoencoder, Method, Misicnet, Pixels, Posterior, Result, Search, Suggestion,
+    Sunsal, UnmixingConfig,
     abundances::at_scene_brightness,
+    config::MOST_SEARCHED,
+    driver::Driver,
     metrics::{overall, reconstruction_errors},
     networks::{Found, train},
-    vca,
 };
-
-/// How to unmix.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub struct UnmixingConfig {
-    /// Which method.
-    pub method: Method,
-    /// How many endmembers; see [`crate::suggest`] where this is not known.
-    pub endmembers: usize,
-    /// The convention of the abundances that count as the method's own.
-    pub abundance: Convention,
-    /// Restarts where the method is [`Method::Edaa`].
-    pub restarts: u32,
-    /// Settings of [`Method::Pmm`].
-    pub mixture: MixtureConfig,
-    /// Updates of a network, rounded up to whole epochs; `None` for the method's own number.
-    pub steps: Option<u64>,
-    /// Seed of all random draws.
-    pub seed: u64,
-}
-
-impl UnmixingConfig {
-    /// The defaults for this many endmembers.
-    pub fn new(endmembers: usize) -> Self {
-        Self {
-            method: Method::Auto,
-            endmembers,
-            abundance: Convention::Rescaled,
-            restarts: 50,
-            mixture: MixtureConfig::default(),
-            steps: None,
-            seed: 0,
-        }
-    }
-}
 
 /// Endmembers and abundances of a scene.
 #[derive(Clone, Debug)]
 pub struct Unmixed {
     /// The settings.
     pub config: UnmixingConfig,
+    /// How the number of endmembers was found, where none was given.
+    pub suggestion: Option<Suggestion>,
     /// Spectra in the scale of the scene, at the brightness of their near-pure pixels.
     pub endmembers: Endmembers,
-    /// Abundances under every convention, in the order of [`Convention::ALL`], and the method's own where it gives any.
+    /// Abundances under every convention, in the order of [`Convention::OF_ENDMEMBERS`], and the method's own where it gives any.
     pub abundances: Vec<(Convention, Abundances)>,
     /// Brightness of each pixel relative to the endmembers: the sum of its non-negative weights.
     pub brightness: Vec<f64>,
@@ -72,7 +39,7 @@ pub struct Unmixed {
     pub evidence: Vec<Evidence>,
     /// Candidates or updates made.
     pub steps: usize,
-    /// Time taken.
+    /// Time taken, over all processes that had a part in it.
     pub seconds: f64,
 }
 
@@ -95,9 +62,9 @@ pub struct Unmixed {
 /// ```
 #[derive(Clone, Debug)]
 pub struct Unmixing {
-    config: UnmixingConfig,
+    pub(crate) config: UnmixingConfig,
     computing: Option<(Device, Casting)>,
-    library: Option<Endmembers>,
+    pub(crate) library: Option<Endmembers>,
 }
 
 impl Unmixing {
@@ -106,8 +73,8 @@ impl Unmixing {
         Self { config, computing: None, library: None }
     }
 
-    /// Where and in which precision methods compute that [use a device](Method::uses_device); `device` is without automatic
-    /// differentiation.
+    /// Where [networks](Method::is_network) compute and in which precision, and variational inference; `device` is without
+    /// automatic differentiation.
     #[must_use]
     pub fn on(self, device: &Device, casting: Casting) -> Self {
         Self { computing: Some((device.clone(), casting)), ..self }
@@ -119,7 +86,13 @@ impl Unmixing {
         Self { library: Some(library), ..self }
     }
 
-    /// Unmixes a cube with a wavelength axis within `run`, which saves the state between steps.
+    /// The same with other settings.
+    pub(crate) fn with_config(&self, config: UnmixingConfig) -> Self {
+        Self { config, ..self.clone() }
+    }
+
+    /// Unmixes a cube with a wavelength axis within `run`, which saves the state between steps. A number of endmembers that is
+    /// not given is searched for.
     ///
     /// # Errors
     /// Spectra that are not finite or zero, settings that the scene does not allow, a run folder that cannot be written.
@@ -128,175 +101,69 @@ impl Unmixing {
     }
 
     fn fit_image(&self, image: &Image, run: &mut Run, policy: &Policy) -> Result<Unmixed> {
-        let started = Instant::now();
-        self.check(image)?;
-        let monitor = run.monitor().clone();
-        let found = if Method::EXTRACTORS.contains(&self.config.method) {
-            let mut extraction = monitor.phase("preparation", || self.extraction(image.pixels()))?;
-            run.drive(&mut extraction, policy)?;
-            let extracted = monitor.phase("choice", || extraction.choose())?;
-            let Extracted { endmembers, evidence, .. } = extracted;
-            Found { endmembers, abundances: None, posterior: None, samples: None, evidence, steps: extraction.made() }
-        } else if self.config.method == Method::Pmm {
-            self.mixture(image, run, policy)?
-        } else if self.config.method == Method::Sunsal {
-            let UnmixingConfig { endmembers, seed, .. } = self.config;
-            let library = self.library.as_ref();
-            let mut sunsal = monitor.phase("preparation", || Sunsal::new(image.pixels(), endmembers, library, seed))?;
-            run.drive(&mut sunsal, policy)?;
-            let (endmembers, abundances) = sunsal.finish()?;
-            Found {
-                endmembers,
-                abundances: Some(abundances),
-                posterior: None,
-                samples: None,
-                evidence: Vec::new(),
-                steps: sunsal.made(),
-            }
-        } else {
-            self.train(image, run, policy)?
-        };
-        monitor.phase("abundances", || self.complete(image.pixels(), found, started))
+        let mut driver = Driver::new(run, policy);
+        let (count, suggestion) = self.count(image.pixels(), None, &mut driver)?;
+        Ok(Unmixed { suggestion, ..self.fit_within(image, count, driver)? })
     }
 
-    /// Fits the mixture model.
-    fn mixture(&self, image: &Image, run: &mut Run, policy: &Policy) -> Result<Found> {
-        let pixels = image.pixels();
-        let UnmixingConfig { mixture: settings, seed, .. } = self.config;
-        settings.check()?;
-        if settings.brief {
-            return self.brief_mixture(pixels, run, policy);
-        }
-        let monitor = run.monitor().clone();
-        let mut extraction = monitor.phase("preparation", || self.extraction(pixels))?;
-        run.drive(&mut extraction, policy)?;
-        let extracted = monitor.phase("choice", || extraction.choose())?;
-        let mut mixture = monitor.phase("preparation", || Mixture::new(pixels, &extracted, seed))?;
-        mixture = mixture.with_fraction(settings.pixel_fraction);
-        run.drive(&mut mixture, policy)?;
-        let drawn = if settings.inference == Inference::Nuts {
-            let mut sampler = Nuts::new(&mixture, settings.predictive_samples, seed)?;
-            run.drive(&mut sampler, policy)?;
-            Some(sampler.draws().to_vec())
-        } else {
-            None
-        };
-        if let Some(draws) = &drawn {
-            let (endmembers, posterior) = monitor.phase("posterior", || mixture.finish_with(draws))?;
-            return Ok(Found {
-                endmembers,
-                abundances: Some(posterior.abundances.clone()),
-                posterior: Some(posterior),
-                samples: None,
-                evidence: extracted.evidence,
-                steps: extraction.made(),
-            });
-        }
-        let (endmembers, posterior) = monitor.phase("posterior", || mixture.finish())?;
-        let steps = extraction.made();
-        let closed_form = |endmembers, posterior: Posterior, samples| Found {
-            endmembers,
-            abundances: Some(posterior.abundances.clone()),
-            posterior: Some(posterior),
-            samples,
-            evidence: extracted.evidence.clone(),
-            steps,
-        };
-        if settings.inference == Inference::Laplace {
-            return Ok(closed_form(endmembers, posterior, None));
-        }
-
-        // the pixels that variational inference sees, and what it begins at
-        let chosen: Vec<usize> = {
-            let number = ((pixels.count() as f64 * settings.pixel_fraction).ceil() as usize).clamp(1, pixels.count());
-            let mut chosen = Stream::new(seed, "variational pixels").sample(pixels.count(), number);
-            chosen.sort_unstable();
-            chosen
-        };
-        let (seen, count) = (pixels.select(&chosen), endmembers.count());
-        let weights = Abundances::solve(&seen, &endmembers, Convention::Nnls)?;
-        let rows = |values: &[f64]| -> Vec<f64> {
-            chosen.iter().flat_map(|&n| &values[n * count..(n + 1) * count]).copied().collect()
-        };
-        let start = Start {
-            errors: Some(posterior.endmember_errors.clone()),
-            wavelengths: image.wavelengths().map(<[f64]>::to_vec),
-            abundances: Abundances::new(rows(posterior.abundances.values()), count)?,
-            deviations: rows(&posterior.deviations),
-            brightness: (posterior.regime != Regime::Even)
-                .then(|| weights.rows().map(|row| row.iter().sum()).collect()),
-            noise: overall(&reconstruction_errors(&seen, &endmembers, &weights)?),
-            endmembers,
-        };
-        let (fitted, samples) = self.variational(&seen, start, run, policy)?;
-        if seen.count() == pixels.count() {
-            let posterior = Posterior { regime: mixture.regime(), ..fitted.posterior };
-            return Ok(closed_form(fitted.endmembers, posterior, samples));
-        }
-        let (endmembers, posterior) =
-            monitor.phase("posterior", || mixture.with_endmembers(&fitted.endmembers)?.finish())?;
-        Ok(closed_form(endmembers, posterior, None))
-    }
-
-    /// The model of the brief: free endmembers that begin at VCA's, light that is the same everywhere.
-    fn brief_mixture(&self, pixels: &Pixels, run: &mut Run, policy: &Policy) -> Result<Found> {
-        /// The shares that a pixel begins with at least, and the noise it begins with.
-        const LEAST: f64 = 0.02;
-        const NOISE: f64 = 0.03;
-        let UnmixingConfig { endmembers: count, seed, .. } = self.config;
-        let endmembers = vca(pixels, count, Stream::new(seed, "brief"))?;
-        let shares = Abundances::solve(pixels, &endmembers, Convention::Fcls)?;
-        let shares = Abundances::new(shares.values().iter().map(|w| w.max(LEAST)).collect(), count)?.closed();
-        let deviations = shares.values().iter().map(|w| 0.1 * w).collect();
-        let start = Start {
-            endmembers,
-            errors: None,
-            wavelengths: None,
-            abundances: shares,
-            deviations,
-            brightness: None,
-            noise: NOISE,
-        };
-        let (fitted, samples) = self.variational(pixels, start, run, policy)?;
-        Ok(Found {
-            endmembers: fitted.endmembers,
-            abundances: Some(fitted.posterior.abundances.clone()),
-            posterior: Some(fitted.posterior),
-            samples,
-            evidence: Vec::new(),
-            steps: self.config.mixture.variational(self.config.steps).steps as usize,
-        })
-    }
-
-    /// Variational inference from `start`, with draws of the abundances where they are wanted.
-    fn variational(
+    /// How many endmembers to look for: as many as asked for, else as `known`, else as a search suggests.
+    pub(crate) fn count(
         &self,
         pixels: &Pixels,
-        start: Start,
-        run: &mut Run,
-        policy: &Policy,
-    ) -> Result<(Fitted, Option<Vec<f32>>)> {
-        let (device, _) = self.computing()?;
-        let UnmixingConfig { mixture, steps, seed, .. } = self.config;
-        let fit = Variational::new(pixels, mixture.variational(steps), start)?;
-        let model = fit.model(&device.clone().autodiff());
-        let config = fit.training(format!("pmm-svi-seed-{seed}"), seed);
-        let monitor = run.monitor().clone();
-        let mut trainer = Trainer::new(fit, model, config, Casting::f32(), device)?.with_monitor(monitor.clone());
-        run.drive(&mut trainer, policy)?;
-        let model = trainer.best();
-        let mut fit = trainer.into_fit();
-        let fitted = monitor.phase("posterior", || fit.finish(&model, device, mixture.predictive_samples, seed))?;
-        let samples = if mixture.save_samples {
-            Some(fit.draws(&model, device, mixture.predictive_samples, seed)?)
-        } else {
-            None
+        known: Option<usize>,
+        driver: &mut Driver<'_>,
+    ) -> Result<(usize, Option<Suggestion>)> {
+        if let Some(EndmemberCount::Fixed(count)) = self.config.endmembers.or(known.map(EndmemberCount::Fixed)) {
+            return Ok((count, None));
+        }
+        let mut search = driver.phase("preparation", || Search::new(pixels, MOST_SEARCHED, self.config.seed))?;
+        driver.drive(&mut search)?;
+        let suggestion = search.finish()?;
+        Ok((suggestion.endmembers, Some(suggestion)))
+    }
+
+    /// One fit of `count` endmembers.
+    pub(crate) fn fit_within(&self, image: &Image, count: usize, mut driver: Driver<'_>) -> Result<Unmixed> {
+        let pixels = image.pixels();
+        crate::vca::check_count(pixels, count)?;
+        self.config.check_values()?;
+        self.check_method(image.rows(), image.columns())?;
+        let found = match self.config.method {
+            Method::Pmm => self.mixture(image, count, &mut driver)?,
+            Method::Sunsal => {
+                let (library, seed) = (self.library.as_ref(), self.config.seed);
+                let mut sunsal = driver.phase("preparation", || Sunsal::new(pixels, count, library, seed))?;
+                driver.drive(&mut sunsal)?;
+                let (endmembers, abundances) = sunsal.finish()?;
+                Found { abundances: Some(abundances), ..Found::new(endmembers, sunsal.made()) }
+            }
+            method if method.is_network() => self.train(image, count, &mut driver)?,
+            _ => {
+                let (Extracted { endmembers, evidence, .. }, made) = self.extract(pixels, count, &mut driver)?;
+                Found { evidence, ..Found::new(endmembers, made) }
+            }
         };
-        Ok((fitted, samples))
+        let unmixed = driver.phase("abundances", || self.complete(pixels, found))?;
+        Ok(Unmixed { seconds: driver.seconds(), ..unmixed })
+    }
+
+    /// Extraction by the method, or by all extractors where it is none; with the number of candidates.
+    pub(crate) fn extract(
+        &self,
+        pixels: &Pixels,
+        endmembers: usize,
+        driver: &mut Driver<'_>,
+    ) -> Result<(Extracted, usize)> {
+        let UnmixingConfig { method, restarts, seed, .. } = self.config;
+        let method = if method == Method::Pmm { Method::Auto } else { method };
+        let config = ExtractionConfig { method, endmembers, restarts, seed };
+        let mut extraction = driver.phase("preparation", || Extraction::new(pixels, config))?;
+        driver.drive(&mut extraction)?;
+        Ok((driver.phase("choice", || extraction.choose())?, extraction.made()))
     }
 
     /// Where to compute, for methods that do so on a device.
-    fn computing(&self) -> Result<(&Device, &Casting)> {
+    pub(crate) fn computing(&self) -> Result<(&Device, &Casting)> {
         match &self.computing {
             Some((device, casting)) => Ok((device, casting)),
             None => Err(Error::Setting {
@@ -308,37 +175,34 @@ impl Unmixing {
     }
 
     /// Trains the network that the method stands for.
-    fn train(&self, image: &Image, run: &mut Run, policy: &Policy) -> Result<Found> {
-        let (device, casting) = self.computing()?;
-        let UnmixingConfig { method, endmembers: count, steps, seed, .. } = self.config;
-        let on = (device, casting);
+    fn train(&self, image: &Image, count: usize, driver: &mut Driver<'_>) -> Result<Found> {
+        let on = self.computing()?;
+        let UnmixingConfig { method, steps, seed, .. } = self.config;
         match method {
-            Method::LinearAe => train(LinearAutoencoder::new(image, count, seed)?, steps, seed, on, run, policy),
-            Method::Cnnaeu => train(Cnnaeu::new(image, count, seed)?, steps, seed, on, run, policy),
-            Method::Misicnet => train(Misicnet::new(image, count, seed)?, steps, seed, on, run, policy),
-            Method::Deeptrans => train(Deeptrans::new(image, count, seed)?, steps, seed, on, run, policy),
-            other => unreachable!("{} is no network", other.name()),
+            Method::LinearAe => train(LinearAutoencoder::new(image, count, seed)?, steps, seed, on, driver),
+            Method::Cnnaeu => train(Cnnaeu::new(image, count, seed)?, steps, seed, on, driver),
+            Method::Misicnet => train(Misicnet::new(image, count, seed)?, steps, seed, on, driver),
+            Method::Deeptrans => train(Deeptrans::new(image, count, seed)?, steps, seed, on, driver),
+            other => unreachable!("{other} is no network"),
         }
     }
 
-    fn check(&self, image: &Image) -> Result<()> {
-        let UnmixingConfig { method, abundance, steps, .. } = self.config;
+    /// What the method asks of the other settings and of the image.
+    pub(crate) fn check_method(&self, rows: usize, columns: usize) -> Result<()> {
+        let UnmixingConfig { method, abundance, .. } = self.config;
         if abundance == Convention::Own && !method.has_own_abundances() {
-            return Err(Error::Setting {
-                name: "abundance",
-                got: format!("own with the method {}", method.name()),
-                expected: "fcls, nnls, unit-max or rescaled: this method finds endmembers alone",
-            });
+            let expected = "fcls, nnls, unit-max or rescaled: this method finds endmembers alone";
+            return Err(Problem::value("abundance", format!("own with the method {method}"), expected).into());
         }
-        if method.looks_at_neighbours() && image.rows().min(image.columns()) < 2 {
-            return Err(Error::Setting {
-                name: "method",
-                got: format!("{} with {} x {} pixels", method.name(), image.rows(), image.columns()),
-                expected: "an image of at least 2 x 2 pixels, or a method that does not look at neighbours",
-            });
+        if method.looks_at_neighbours() && rows.min(columns) < 2 {
+            let expected = "an image of at least 2 x 2 pixels, or a method that does not look at neighbours";
+            return Err(Problem::value("method", format!("{method} with {rows} x {columns} pixels"), expected).into());
         }
-        if steps == Some(0) {
-            return Err(Error::Setting { name: "steps", got: "0".into(), expected: "a number of at least 1" });
+        if let Some((_, casting)) = self.computing.as_ref().filter(|_| !method.is_network())
+            && casting.name() != Casting::f32().name()
+        {
+            let got = format!("{} with the method {method}", casting.name());
+            return Err(Problem::value("precision", got, "f32, or a network: the other methods have f32 only").into());
         }
         Ok(())
     }
@@ -351,22 +215,11 @@ impl Unmixing {
         self.fit_image(&Image::row(pixels), &mut Run::in_memory(), &Policy::default())
     }
 
-    fn extraction(&self, pixels: &Pixels) -> Result<Extraction> {
-        let UnmixingConfig { method, endmembers, restarts, seed, .. } = self.config;
-        let method = if method == Method::Pmm { Method::Auto } else { method };
-        Extraction::new(pixels, ExtractionConfig { method, endmembers, restarts, seed })
-    }
-
-    fn complete(&self, pixels: &Pixels, found: Found, started: Instant) -> Result<Unmixed> {
-        // the same materials in the same order whatever draw found them: the most abundant first
-        let shares = Abundances::solve(pixels, &found.endmembers, Convention::UnitMax)?;
-        let mut order: Vec<usize> = (0..found.endmembers.count()).collect();
-        let total = |k: usize| shares.rows().map(|row| row[k]).sum::<f64>();
-        order.sort_by(|&a, &b| total(b).total_cmp(&total(a)));
+    fn complete(&self, pixels: &Pixels, found: Found) -> Result<Unmixed> {
+        let order = most_abundant_first(pixels, &found.endmembers)?;
         let endmembers = found.endmembers.reordered(&order);
-        let posterior = found.posterior.map(|posterior| posterior.reordered(&order));
         let own = found.abundances.map(|own| Ok((Convention::Own, own.reordered(&order))));
-        let abundances = Convention::ALL
+        let abundances = Convention::OF_ENDMEMBERS
             .into_iter()
             .map(|convention| Ok((convention, Abundances::solve(pixels, &endmembers, convention)?)))
             .chain(own)
@@ -374,18 +227,28 @@ impl Unmixing {
         let bright = at_scene_brightness(pixels, &endmembers)?;
         let weights = Abundances::solve(pixels, &bright, Convention::Nnls)?;
         Ok(Unmixed {
-            config: self.config,
+            config: UnmixingConfig { endmembers: Some(EndmemberCount::Fixed(endmembers.count())), ..self.config },
+            suggestion: None,
             errors: reconstruction_errors(pixels, &bright, &weights)?,
             brightness: weights.rows().map(|row| row.iter().sum()).collect(),
             endmembers,
             abundances,
-            posterior,
+            posterior: found.posterior.map(|posterior| posterior.reordered(&order)),
             samples: found.samples.map(|samples| columns(&samples, &order)),
             evidence: found.evidence,
             steps: found.steps,
-            seconds: started.elapsed().as_secs_f64(),
+            seconds: 0.0,
         })
     }
+}
+
+/// The same materials in the same order whatever draw found them.
+pub(crate) fn most_abundant_first(pixels: &Pixels, endmembers: &Endmembers) -> Result<Vec<usize>> {
+    let shares = Abundances::solve(pixels, endmembers, Convention::UnitMax)?;
+    let mut order: Vec<usize> = (0..endmembers.count()).collect();
+    let total = |k: usize| shares.rows().map(|row| row[k]).sum::<f64>();
+    order.sort_by(|&a, &b| total(b).total_cmp(&total(a)));
+    Ok(order)
 }
 
 impl Unmixed {

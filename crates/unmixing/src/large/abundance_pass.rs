@@ -19,6 +19,7 @@ use crate::{
     Abundances, Convention, Endmembers, Error, Pixels, Result,
     abundances::{Solver, at_scene_brightness},
     metrics::reconstruction_errors,
+    page::Picture,
     scene::numbered,
 };
 
@@ -34,7 +35,7 @@ pub(crate) struct Done {
     pub(crate) squared_error: f64,
     /// Of every so many-th pixel of every so many-th row: abundances, brightness and error. As bytes, since it holds NaN.
     #[serde(skip)]
-    pub(crate) picture: Vec<f32>,
+    picture: Vec<f32>,
 }
 
 /// An image that grows by tiles.
@@ -92,7 +93,7 @@ pub struct AbundancePass<'a> {
     images: [Image; 3],
     pub(crate) done: Done,
     /// Distance of the pixels of the reduced picture.
-    pub(crate) step: usize,
+    step: usize,
 }
 
 impl<'a> AbundancePass<'a> {
@@ -137,13 +138,22 @@ impl<'a> AbundancePass<'a> {
     }
 
     /// Numbers of a pixel: its abundances, its brightness and its error.
-    pub(crate) fn width(&self) -> usize {
+    fn width(&self) -> usize {
         self.endmembers.count() + 2
     }
 
-    /// Rows and columns of the reduced picture.
-    pub(crate) fn picture_size(&self) -> (usize, usize) {
-        (self.scene.rows.div_ceil(self.step), self.scene.columns.div_ceil(self.step))
+    /// The reduced picture.
+    pub(crate) fn picture(&self) -> Picture {
+        let count = self.endmembers.count();
+        let map = |k: usize| -> Vec<f32> { self.done.picture.chunks_exact(self.width()).map(|p| p[k]).collect() };
+        Picture {
+            rows: self.scene.rows.div_ceil(self.step),
+            columns: self.scene.columns.div_ceil(self.step),
+            step: self.step,
+            abundances: (0..count).map(map).collect(),
+            brightness: map(count),
+            errors: map(count + 1),
+        }
     }
 
     fn solve(&mut self) -> Result<()> {

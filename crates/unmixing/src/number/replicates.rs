@@ -57,12 +57,12 @@ struct Half {
 
 /// One set of endmembers judged on the half that it does not come from.
 #[derive(Clone)]
-struct Judged {
-    endmembers: Endmembers,
-    mean_square: f64,
-    entropy: f64,
-    near_pure: f64,
-    score: f64,
+pub(super) struct Judged {
+    pub(super) endmembers: Endmembers,
+    pub(super) mean_square: f64,
+    pub(super) entropy: f64,
+    pub(super) near_pure: f64,
+    pub(super) score: f64,
 }
 
 impl Replicates {
@@ -94,26 +94,30 @@ impl Replicates {
         }
     }
 
-    /// All numbers from 1 to `most`, or to what the subspace and the pixels allow.
-    pub(crate) fn up_to(&self, most: usize) -> Result<Vec<HeldOut>> {
-        let mut found: Vec<HeldOut> = Vec::new();
-        let mut best: Option<[Judged; 2]> = None;
-        for count in 1..=most.min(self.rank).min(self.halves[0].coordinates.count()) {
-            let before = best.as_ref();
-            let [a, b] = [0, 1].map(|half| self.best(half, count, before.map(|b| &b[half])));
-            let (a, b) = (a?, b?);
-            let mean = |f: fn(&Judged) -> f64| 0.5 * (f(&a) + f(&b));
-            found.push(HeldOut {
-                endmembers: count,
-                held_out_rmse: (mean(|j| j.mean_square) / self.bands as f64 + self.outside).sqrt(),
-                instability_rad: mean_matched_angle(&a.endmembers, &b.endmembers),
-                entropy: mean(|j| j.entropy),
-                near_pure: mean(|j| j.near_pure),
-                score: mean(|j| j.score),
-            });
-            best = Some([a, b]);
-        }
-        Ok(found)
+    /// The largest number that the subspace and the pixels allow.
+    pub(super) fn most(&self) -> usize {
+        self.rank.min(self.halves[0].coordinates.count())
+    }
+
+    /// The directions that endmembers are found in.
+    pub(super) fn rank(&self) -> usize {
+        self.rank
+    }
+
+    /// One number, after the one before.
+    pub(super) fn held_out(&self, count: usize, before: Option<&[Judged; 2]>) -> Result<(HeldOut, [Judged; 2])> {
+        let [a, b] = [0, 1].map(|half| self.best(half, count, before.map(|before| &before[half])));
+        let (a, b) = (a?, b?);
+        let mean = |f: fn(&Judged) -> f64| 0.5 * (f(&a) + f(&b));
+        let held_out = HeldOut {
+            endmembers: count,
+            held_out_rmse: (mean(|j| j.mean_square) / self.bands as f64 + self.outside).sqrt(),
+            instability_rad: mean_matched_angle(&a.endmembers, &b.endmembers),
+            entropy: mean(|j| j.entropy),
+            near_pure: mean(|j| j.near_pure),
+            score: mean(|j| j.score),
+        };
+        Ok((held_out, [a, b]))
     }
 
     /// The endmembers from one half that predict the other best.

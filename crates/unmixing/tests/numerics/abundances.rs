@@ -164,10 +164,10 @@ fn rescaled_does_not_depend_on_the_scale_of_endmembers() {
 
 #[test]
 fn every_convention_has_a_name_of_its_own_and_keeps_its_constraints() {
-    let names: std::collections::HashSet<&str> = Convention::ALL.iter().map(|c| c.name()).collect();
-    assert_eq!(names.len(), Convention::ALL.len());
+    let names: std::collections::HashSet<&str> = Convention::OF_ENDMEMBERS.iter().map(|c| c.name()).collect();
+    assert_eq!(names.len(), Convention::OF_ENDMEMBERS.len());
     let (pixels, endmembers) = scattered(5, 33);
-    for convention in Convention::ALL {
+    for convention in Convention::OF_ENDMEMBERS {
         let json = serde_json::to_string(&convention).unwrap();
         assert_eq!(json, format!("\"{}\"", convention.name()), "the command line and files use one name");
         let solved = Abundances::solve(&pixels, &endmembers, convention).unwrap();
@@ -182,7 +182,7 @@ fn every_convention_has_a_name_of_its_own_and_keeps_its_constraints() {
 fn abundances_follow_the_order_of_endmembers_and_of_pixels() {
     let (pixels, endmembers) = scattered(4, 34);
     let (turn, shuffle) = ([2, 0, 3, 1], Stream::new(1, "order").permutation(PIXELS));
-    for convention in Convention::ALL {
+    for convention in Convention::OF_ENDMEMBERS {
         let straight = Abundances::solve(&pixels, &endmembers, convention).unwrap();
         let turned = Abundances::solve(&pixels, &endmembers.reordered(&turn), convention).unwrap();
         assert_near(&straight.reordered(&turn), &turned, 1e-9);

@@ -1,10 +1,10 @@
 //! Scenes read in tiles give what they give when read whole.
 
-use cupel_data::{Array, EnviHeader, Interleave, Stream, Values, open, write_envi_array};
+use cupel_data::{Array, EnviHeader, Interleave, Stream, Values, open, write_envi_array, write_npy};
 use cupel_train::{Advance, Opening, Policy, Position, Progress, Run, SetReader, SetWriter};
 use cupel_unmixing::{
-    AbundancePass, Abundances, Agreement, Convention, Endmembers, Error, LargeScene, Method, Pixels, Streamed, Survey,
-    UnmixingConfig, mix, patches, smooth_endmembers,
+    AbundancePass, Abundances, Agreement, Convention, Endmembers, Error, LargeScene, Method, Pixels, Results, Source,
+    Survey, Unmixing, UnmixingConfig, mix, patches, smooth_endmembers,
 };
 use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
@@ -42,22 +42,34 @@ fn scene(path: &Path) -> (Endmembers, Vec<f32>) {
     };
     let array = Array::new(vec![ROWS, COLUMNS, BANDS], Values::F32(values.clone())).unwrap();
     write_envi_array(path, &header, &array).unwrap();
+    let spectra = Array::new(vec![COUNT, BANDS - 1], Values::F64(truth.values().to_vec())).unwrap();
+    write_npy(&path.with_file_name("truth.npy"), &spectra).unwrap();
     (truth, values)
 }
 
-fn unmix(path: &Path, tile_rows: usize, dir: &Path, truth: &Endmembers) -> Streamed {
+fn unmix(path: &Path, tile_rows: usize, dir: &Path) -> Results {
     let large = large(path, tile_rows);
     assert_eq!(large.tiles(), ROWS.div_ceil(tile_rows));
-    unmix_within(&large, dir, truth, &mut Run::in_memory()).unwrap()
+    unmix_within(large, &mut run_in(dir)).unwrap()
 }
 
 fn large(path: &Path, tile_rows: usize) -> LargeScene {
-    LargeScene::open_from(path, 0).unwrap().unwrap().with_tile_rows(tile_rows)
+    let large = LargeScene::open_from(path, 0).unwrap().unwrap().with_tile_rows(tile_rows);
+    large.with_truth(&[path.with_file_name("truth.npy")]).unwrap()
 }
 
-fn unmix_within(large: &LargeScene, dir: &Path, truth: &Endmembers, run: &mut Run) -> Result<Streamed, Error> {
-    let config = UnmixingConfig { method: Method::Vca, seed: SEED, ..UnmixingConfig::new(COUNT) };
-    large.unmix(config, Some(COUNT), 12, Some(truth), run, &POLICY, dir)
+fn unmix_within(large: LargeScene, run: &mut Run) -> Result<Results, Error> {
+    Unmixing::new(config(COUNT)).run(&Source::from(large), run)
+}
+
+fn config(endmembers: usize) -> UnmixingConfig {
+    UnmixingConfig { method: Method::Vca, seed: SEED, ..UnmixingConfig::new(endmembers) }
+}
+
+fn run_in(dir: &Path) -> Run {
+    let mut run = open_run(dir, &BTreeMap::from([("tile_rows", 4)]), Opening::Create);
+    run.set_save_every(POLICY.save_every);
+    run
 }
 
 const SEED: u64 = 5;
@@ -107,8 +119,7 @@ fn tiles_of_any_size_give_what_the_whole_gives() {
     let path = folder.path().join("scene.img");
     let (truth, values) = scene(&path);
     let dirs = [folder.path().join("seven"), folder.path().join("all")];
-    dirs.iter().for_each(|dir| std::fs::create_dir(dir).unwrap());
-    let [seven, all] = [(7, &dirs[0]), (ROWS, &dirs[1])].map(|(rows, dir)| unmix(&path, rows, dir, &truth));
+    let [seven, all] = [(7, &dirs[0]), (ROWS, &dirs[1])].map(|(rows, dir)| unmix(&path, rows, dir));
     assert_eq!(seven.endmembers.values(), all.endmembers.values());
     assert_eq!(seven.pixels, ROWS * COLUMNS - UNUSABLE.len());
     assert!(Agreement::of(&seven.endmembers, &truth).unwrap().mean_sad_rad < 0.1, "{:?}", seven.summary);
@@ -137,25 +148,25 @@ fn tiles_of_any_size_give_what_the_whole_gives() {
             assert!((f64::from(*a) - b).abs() < 1e-4, "pixel {number}: {a} {b}");
         }
     }
-    assert!(dirs[0].join("report.html").exists());
+    assert!(dirs[0].join("report.html").exists() && dirs[0].join("metrics.json").exists());
+    assert!(Unmixing::new(config(COUNT)).run(&Source::from(large(&path, 7)), &mut Run::in_memory()).is_err());
 }
 
 #[test]
 fn a_killed_run_goes_on_to_the_same_bits() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("scene.img");
-    let (truth, _) = scene(&path);
+    scene(&path);
     let large = large(&path, 4);
     let whole = folder.path().join("whole");
-    fs::create_dir(&whole).unwrap();
-    let expected = unmix_within(&large, &whole, &truth, &mut Run::in_memory()).unwrap();
+    let expected = unmix(&path, 4, &whole);
     let bytes = |dir: &Path, name: &str| fs::read(dir.join(name)).unwrap();
     let images = ["abundances.img", "brightness.img", "reconstruction_error.img", "abundances.hdr", "endmembers.npy"];
 
     // Killed in the first pass, and as a rule between two checkpoints.
     let dir = folder.path().join("parts");
     let config = BTreeMap::from([("tile_rows", 4)]);
-    let mut run = open_run(&dir, &config, Opening::Create);
+    let mut run = run_in(&dir);
     let mut survey = Dies { work: Survey::new(&large, SEED), left: 5 };
     assert!(run.drive(&mut survey, &POLICY).unwrap_err().to_string().contains("killed"));
     drop(run);
@@ -193,15 +204,15 @@ fn a_killed_run_goes_on_to_the_same_bits() {
 
     // The whole of it, killed after everything but the end; and once more, when nothing is left to do.
     let dir = folder.path().join("end");
-    let mut run = open_run(&dir, &config, Opening::Create);
+    let mut run = run_in(&dir);
     for _ in 0..2 {
-        unmix_within(&large, &dir, &truth, &mut run).unwrap();
+        unmix_within(self::large(&path, 4), &mut run).unwrap();
         images.iter().for_each(|name| assert_eq!(bytes(&whole, name), bytes(&dir, name), "{name}"));
     }
 
     // Results that are gone are not taken for zeros.
     fs::OpenOptions::new().write(true).open(dir.join("brightness.img")).unwrap().set_len(100).unwrap();
-    let message = unmix_within(&large, &dir, &truth, &mut run).unwrap_err().to_string();
+    let message = unmix_within(self::large(&path, 4), &mut run).unwrap_err().to_string();
     assert!(message.contains("brightness.img has 100 bytes, and 8000 were written"), "{message}");
     // Another scene is not the one that was begun.
     let mut values = fs::read(&path).unwrap();
@@ -218,9 +229,9 @@ fn a_scene_without_usable_pixels_is_refused() {
     let array = Array::new(vec![6, 5, 4], Values::F32(vec![-9999.0; 120])).unwrap();
     let header = EnviHeader { ignore_value: Some(-9999.0), ..EnviHeader::new(6, 5, 4) };
     write_envi_array(&path, &header, &array).unwrap();
-    let large = large(&path, 2);
-    let config = UnmixingConfig { method: Method::Vca, ..UnmixingConfig::new(2) };
-    let ending = large.unmix(config, Some(2), 12, None, &mut Run::in_memory(), &POLICY, folder.path());
+    let large = LargeScene::open_from(&path, 0).unwrap().unwrap().with_tile_rows(2);
+    let mut run = run_in(&folder.path().join("run"));
+    let ending = Unmixing::new(config(2)).run(&Source::from(large), &mut run);
     assert!(ending.unwrap_err().to_string().contains("a scene needs at least one pixel"));
 }
 

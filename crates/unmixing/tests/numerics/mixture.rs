@@ -10,7 +10,7 @@ use cupel_train::{
     device,
 };
 use cupel_unmixing::{
-    Abundances, Agreement, Convention, Endmembers, Extracted, Guide, Inference, Method, Mixture, MixtureConfig,
+    Abundances, Agreement, Compat, Convention, Endmembers, Extracted, Guide, Inference, Method, Mixture, MixtureConfig,
     NoiseModel, Nuts, Pixels, Posterior, Regime, Start, Unmixed, Unmixing, UnmixingConfig, Variational,
     VariationalConfig, VariationalModel, dirichlet, mix, smooth_endmembers,
 };
@@ -258,7 +258,7 @@ fn every_inference_unmixes() {
         ("svi", MixtureConfig { save_samples: true, ..svi }, 0.05),
         ("svi-fraction", MixtureConfig { pixel_fraction: 0.5, batch_pixels: Some(50), ..svi }, 0.05),
         ("nuts", MixtureConfig { inference: Inference::Nuts, ..MixtureConfig::default() }, 0.02),
-        ("brief", MixtureConfig { brief: true, ..MixtureConfig::default() }, 0.3),
+        ("brief", MixtureConfig { compat: Some(Compat::Brief), ..MixtureConfig::default() }, 0.3),
     ] {
         let _one = checks::exclusive();
         let unmixed = unmix(&pixels, mixture, 100, &scratch.path().join(name));

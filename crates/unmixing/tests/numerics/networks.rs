@@ -111,7 +111,7 @@ fn abundances_are_on_the_simplex_and_endmembers_are_not_negative() {
             let spectra = unmixed.endmembers.values();
             assert!(spectra.iter().all(|v| v.is_finite() && *v >= 0.0), "{}", method.name());
             assert!(unmixed.steps >= 3 && unmixed.evidence.is_empty());
-            assert_eq!(unmixed.abundances.len(), Convention::ALL.len() + 1);
+            assert_eq!(unmixed.abundances.len(), Convention::OF_ENDMEMBERS.len() + 1);
         }
     }
 }

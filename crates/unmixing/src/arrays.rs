@@ -1,0 +1,47 @@
+//! The arrays that a run leaves behind.
+
+use std::path::Path;
+
+use cupel_data::{Array, Values, write_mat, write_npy};
+
+use crate::{Endmembers, Posterior, Result, Scene, Unmixed};
+
+/// Writes `endmembers.npy` (endmembers x bands, in the units of the file), `abundances.npy` (rows x columns x endmembers),
+/// `brightness.npy` and `reconstruction_error.npy` (rows x columns), those of a posterior, and all of them in `result.mat`.
+pub(crate) fn save(dir: &Path, unmixed: &Unmixed, scene: &Scene) -> Result<()> {
+    let (rows, columns) = scene.image_size()?;
+    let (count, bands) = (unmixed.endmembers.count(), unmixed.endmembers.bands());
+    let array = |shape: &[usize], values: &[f64]| Array::new(shape.to_vec(), Values::F64(values.to_vec()));
+    let (image, maps, spectra) = ([rows, columns], [rows, columns, count], [count, bands]);
+    let in_units = |values: &[f64]| values.iter().map(|value| value * scene.scale).collect::<Vec<f64>>();
+    let mut named = vec![
+        ("endmembers", array(&spectra, &in_units(unmixed.endmembers.values()))?),
+        ("abundances", array(&maps, unmixed.own_abundances().values())?),
+        ("brightness", array(&image, &unmixed.brightness)?),
+        ("reconstruction_error", array(&image, &unmixed.errors)?),
+    ];
+    if let Some(Posterior { abundances, deviations, lower, upper, endmember_errors, .. }) = &unmixed.posterior {
+        named.extend([
+            ("posterior_mean", array(&maps, abundances.values())?),
+            ("posterior_deviation", array(&maps, deviations)?),
+            ("interval_lower", array(&maps, lower)?),
+            ("interval_upper", array(&maps, upper)?),
+            ("endmember_errors", array(&spectra, &in_units(endmember_errors))?),
+        ]);
+    }
+    if let Some(samples) = &unmixed.samples {
+        let shape = vec![samples.len() / (rows * columns * count), rows, columns, count];
+        named.push(("abundance_samples", Array::new(shape, Values::F32(samples.clone()))?));
+    }
+    for (name, array) in &named {
+        write_npy(&dir.join(format!("{name}.npy")), array)?;
+    }
+    write_mat(&dir.join("result.mat"), &named.iter().map(|(name, array)| (*name, array)).collect::<Vec<_>>())?;
+    Ok(())
+}
+
+/// Writes the endmembers alone.
+pub(crate) fn save_endmembers(dir: &Path, endmembers: &Endmembers) -> Result<()> {
+    let shape = vec![endmembers.count(), endmembers.bands()];
+    Ok(write_npy(&dir.join("endmembers.npy"), &Array::new(shape, Values::F64(endmembers.values().to_vec()))?)?)
+}

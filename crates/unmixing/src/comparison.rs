@@ -1,0 +1,161 @@
+//! [`Comparison`]: several methods on one scene, mean and standard deviation over seeds.
+
+use std::{collections::BTreeMap, fmt, path::Path};
+
+use cupel_report::{Cell, Report, Table};
+use cupel_settings::Problem;
+use cupel_statistics::Spread;
+use cupel_train::Run;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    ComparisonConfig, Image, Result, Source, Suggestion, Summary, Unmixing,
+    page::{cite, describe},
+    results::seeds,
+    summary::spread,
+};
+
+/// One method over several runs.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Row {
+    /// Name of the method.
+    pub method: String,
+    /// Number of runs.
+    pub runs: usize,
+    /// Mean spectral angle distance in radians.
+    pub mean_sad_rad: Option<Spread>,
+    /// Abundance errors by convention.
+    pub abundance_rmse: BTreeMap<String, Spread>,
+    /// Reconstruction error.
+    pub reconstruction_rmse: Option<Spread>,
+    /// Share of true abundances within their 90 % intervals.
+    pub coverage_90: Option<Spread>,
+    /// Time of one run.
+    pub seconds: Option<Spread>,
+}
+
+impl Row {
+    /// Summarises the runs of one method.
+    pub fn of(method: &str, runs: &[Summary]) -> Self {
+        let names = ["native", "fcls", "unit_max", "rescaled"].into_iter().enumerate();
+        let error = |at: usize| spread(runs, &|run| Some(run.abundance_rmse?.named()[at].1));
+        Self {
+            method: method.into(),
+            runs: runs.len(),
+            mean_sad_rad: spread(runs, &|run| run.mean_sad_rad),
+            abundance_rmse: names.filter_map(|(at, name)| Some((name.to_owned(), error(at)?))).collect(),
+            reconstruction_rmse: spread(runs, &|run| Some(run.reconstruction_rmse)),
+            coverage_90: spread(runs, &|run| run.coverage_90),
+            seconds: spread(runs, &|run| Some(run.seconds)),
+        }
+    }
+}
+
+/// Methods side by side.
+#[derive(Clone, Debug, Serialize)]
+pub struct Comparison {
+    /// One row a method, in the order asked for.
+    pub rows: Vec<Row>,
+    /// Where everything was written.
+    pub run_dir: Option<String>,
+    /// How the number of endmembers was found, where it was searched for.
+    #[serde(skip)]
+    pub suggestion: Option<Suggestion>,
+}
+
+impl Unmixing {
+    /// Unmixes a scene by several methods, as often as the settings say; the method of this value does not count. The folder of `run` gets
+    /// the table, `metrics.json` and the page.
+    ///
+    /// # Errors
+    /// As [`Unmixing::plan_comparison`]; a stop by a signal; files that cannot be written.
+    pub fn compare(&self, config: &ComparisonConfig, source: &Source, run: &mut Run) -> Result<Comparison> {
+        self.plan_comparison(config, source)?;
+        let Source::Whole(scene) = source else {
+            return Err(Problem::value("scene", source.name(), "one that memory can hold").into());
+        };
+        let (image, truth) = (Image::of(&scene.cube)?, scene.truth.as_ref());
+        let common = self.with_config(config.unmixing);
+        let (count, suggestion) = common.count_for(&image, truth, run)?;
+        let mut rows = Vec::new();
+        for config in config.each() {
+            let unmixing = self.with_config(config);
+            let fits = seeds(&config).map(|seed| Ok(unmixing.seeded(seed).fit_matched(&image, count, truth, run)?.1));
+            rows.push(Row::of(config.method.name(), &fits.collect::<Result<Vec<_>>>()?));
+        }
+        let dir = run.dir().map(Path::to_path_buf);
+        let run_dir = dir.as_ref().map(|dir| dir.display().to_string());
+        let comparison = Comparison { rows, run_dir, suggestion };
+        if let Some(dir) = &dir {
+            comparison.save(source, dir)?;
+        }
+        Ok(comparison)
+    }
+}
+
+impl Comparison {
+    fn save(&self, source: &Source, dir: &Path) -> Result<()> {
+        let mut report = Report::new(dir, format!("Methods compared on {}", source.name()));
+        report.summary(describe(source)?);
+        if let Some(suggestion) = &self.suggestion {
+            report.finding(suggestion.reason.clone());
+        }
+        let angles = self.rows.iter().filter_map(|row| Some((row.mean_sad_rad?.mean, &row.method)));
+        if let Some((sad, method)) = angles.min_by(|a, b| a.0.total_cmp(&b.0)) {
+            report.finding(format!("The lowest mean spectral angle distance is {sad:.4} rad, by {method}."));
+        }
+        let caption = "Mean and standard deviation over the runs of each method.";
+        report.table("comparison", caption, self.table()?);
+        cite(&mut report, None);
+        report.numbers(self)?;
+        report.save()?;
+        Ok(())
+    }
+
+    fn table(&self) -> Result<Table> {
+        let mut table = Table::new()
+            .text_column("method")
+            .number_column("runs", "", 0)
+            .number_column("mean SAD", "rad", 4)
+            .number_column("RMSE fcls", "", 4)
+            .number_column("RMSE unit-max", "", 4)
+            .number_column("RMSE rescaled", "", 4)
+            .number_column("reconstruction", "", 5)
+            .number_column("time", "s", 2);
+        let cell = |spread: Option<&Spread>| spread.map_or(Cell::Missing, |s| Cell::spread(s.mean, s.sd));
+        for row in &self.rows {
+            table.push([
+                Cell::from(row.method.as_str()),
+                Cell::from(row.runs as f64),
+                cell(row.mean_sad_rad.as_ref()),
+                cell(row.abundance_rmse.get("fcls")),
+                cell(row.abundance_rmse.get("unit_max")),
+                cell(row.abundance_rmse.get("rescaled")),
+                cell(row.reconstruction_rmse.as_ref()),
+                cell(row.seconds.as_ref()),
+            ])?;
+        }
+        Ok(table)
+    }
+}
+
+impl fmt::Display for Comparison {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let cell = |spread: Option<&Spread>| {
+            spread.map_or_else(|| "-".to_owned(), |s| format!("{:.4} +- {:.4}", s.mean, s.sd))
+        };
+        let names = ("method", "runs", "mean SAD (rad)", "fcls", "unit-max", "rescaled", "time (s)");
+        let (method, runs, sad, fcls, unit_max, rescaled, time) = names;
+        writeln!(f, "{method:<9} {runs:>4}  {sad:>18} {fcls:>18} {unit_max:>18} {rescaled:>18}  {time:>8}")?;
+        for row in &self.rows {
+            let [fcls, unit_max, rescaled] =
+                ["fcls", "unit_max", "rescaled"].map(|name| cell(row.abundance_rmse.get(name)));
+            let (method, runs, sad) = (&row.method, row.runs, cell(row.mean_sad_rad.as_ref()));
+            let time = row.seconds.map_or(0.0, |s| s.mean);
+            writeln!(f, "{method:<9} {runs:>4}  {sad:>18} {fcls:>18} {unit_max:>18} {rescaled:>18}  {time:>8.2}")?;
+        }
+        self.run_dir
+            .iter()
+            .try_for_each(|dir| writeln!(f, "report    {}", Path::new(dir).join("report.html").display()))
+    }
+}

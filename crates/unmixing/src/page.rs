@@ -1,0 +1,410 @@
+//! [`Page`]: the figures, tables and words of a run, of a scene in memory or in tiles.
+
+use std::path::Path;
+
+use cupel_report::{Cell, ColorMap, HeatMap, LineChart, MapPanel, Range, Report, Table, file_name};
+use cupel_statistics::Spread;
+
+use crate::{
+    Abundances, Convention, Evidence, Method, Posterior, Regime, Result, Results, Source, Summary, Truth, Unmixed,
+    UnmixingConfig,
+};
+
+/// Candidates that the table of evidence shows.
+const CANDIDATES_SHOWN: usize = 12;
+
+/// Maps as they are drawn: all pixels of a scene in memory, some of a larger one.
+pub(crate) struct Picture {
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    /// Distance of its pixels in the scene.
+    pub(crate) step: usize,
+    pub(crate) abundances: Vec<Vec<f32>>,
+    pub(crate) brightness: Vec<f32>,
+    pub(crate) errors: Vec<f32>,
+}
+
+impl Picture {
+    pub(crate) fn of(unmixed: &Unmixed, (rows, columns): (usize, usize)) -> Self {
+        let single = |values: &[f64]| values.iter().map(|v| *v as f32).collect();
+        let abundances = maps(unmixed.own_abundances());
+        let (brightness, errors) = (single(&unmixed.brightness), single(&unmixed.errors));
+        Self { rows, columns, step: 1, abundances, brightness, errors }
+    }
+}
+
+/// What a run has to show.
+pub(crate) struct Page<'a> {
+    config: &'a UnmixingConfig,
+    results: &'a Results,
+    source: &'a Source,
+    truth: Option<&'a Truth>,
+    picture: Picture,
+    /// Positions of the bands, with the label of their axis.
+    bands: (Vec<f64>, &'static str),
+    evidence: &'a [Evidence],
+    posterior: Option<&'a Posterior>,
+}
+
+impl<'a> Page<'a> {
+    /// Of results that are in memory too, `unmixed` has what only they tell.
+    pub(crate) fn new(
+        source: &'a Source,
+        config: &'a UnmixingConfig,
+        results: &'a Results,
+        picture: Picture,
+        unmixed: Option<&'a Unmixed>,
+    ) -> Result<Self> {
+        let axis = source.band_axis()?;
+        let bands = match (axis.coordinates(), source.nominal_wavelengths()) {
+            (Some(centres), true) => (centres.to_vec(), "nominal wavelength (nm)"),
+            (Some(centres), false) => (centres.to_vec(), "wavelength (nm)"),
+            (None, _) => ((1..=axis.len()).map(|b| b as f64).collect(), "band"),
+        };
+        Ok(Self {
+            config,
+            results,
+            source,
+            truth: source.truth(),
+            picture,
+            bands,
+            evidence: unmixed.map_or(&[], |unmixed| &unmixed.evidence),
+            posterior: unmixed.and_then(|unmixed| unmixed.posterior.as_ref()),
+        })
+    }
+
+    /// Writes everything into the folder.
+    pub(crate) fn save(&self, dir: &Path) -> Result<()> {
+        let mut report = Report::new(dir, format!("Unmixing of {}", self.source.name()));
+        self.words(&mut report)?;
+        self.figures(&mut report);
+        self.tables(&mut report)?;
+        cite(&mut report, Some(self.config.method));
+        report.numbers(&self.results.summary)?;
+        report.save()?;
+        Ok(())
+    }
+
+    fn words(&self, report: &mut Report<'_>) -> Result<()> {
+        let summary = &self.results.summary;
+        report.summary(describe(self.source)?);
+        if self.picture.step > 1 || matches!(self.source, Source::Tiled(_)) {
+            report.summary(format!(
+                "It was read in tiles of rows; {} pixels could be unmixed. Endmembers were looked for in an even sample of the scene and \
+                 the pixels that lie furthest along random directions.",
+                self.results.pixels
+            ));
+        }
+        report.summary(format!(
+            "{} endmembers were found by {} in {} {}; abundances are {}.",
+            summary.endmembers,
+            summary.method,
+            summary.steps,
+            if Method::EXTRACTORS.contains(&self.config.method) { "candidates" } else { "steps" },
+            self.config.abundance.meaning(),
+        ));
+        if let Some(suggestion) = &self.results.suggestion {
+            report.finding(suggestion.reason.clone());
+        }
+        if let Some(best) = self.evidence.first() {
+            report.finding(format!(
+                "The endmembers come from {} on {} pixels. They lie a median of {:.3} rad from those of the other candidates, \
+                 and their largest correlation is {:.3}.",
+                best.proposal.method,
+                words(best.proposal.space.name()),
+                best.instability_rad,
+                best.collinearity,
+            ));
+        }
+        report.finding(finding(self.runs().first().unwrap_or(summary)));
+        if let Some(posterior) = self.posterior {
+            report.finding(known(posterior, self.runs()));
+        }
+        Ok(())
+    }
+
+    fn figures<'b: 'a>(&'b self, report: &mut Report<'b>) {
+        let Picture { rows, columns, step, .. } = self.picture;
+        let reduced = if step > 1 { format!(", every {step}th pixel") } else { String::new() };
+        let bounded = self.config.abundance != Convention::Nnls;
+        report.figure("abundances", format!("Share of each endmember in every pixel{reduced}."), move || {
+            let panel = self.panel(format!("Abundances ({})", self.config.abundance), &self.picture.abundances);
+            if bounded { panel.range(0.0, 1.0).figure() } else { panel.figure() }
+        });
+        report.figure("endmembers", "Spectra of the endmembers, each relative to its maximum.", || {
+            self.spectra().figure()
+        });
+        if let Some(truth) = self.truth.and_then(|truth| truth.abundances.as_ref()) {
+            report.figure("true_abundances", "True share of each endmember.", || {
+                let maps = maps(truth);
+                self.panel("True abundances".into(), &maps).range(0.0, 1.0).figure()
+            });
+            report.figure("abundance_errors", "True share of each endmember minus the one found.", || {
+                let found = &self.picture.abundances;
+                let minus =
+                    |(truth, found): (Vec<f32>, &Vec<f32>)| truth.iter().zip(found).map(|(t, f)| t - f).collect();
+                let differences: Vec<Vec<f32>> = maps(truth).into_iter().zip(found).map(minus).collect();
+                let panel = self.panel("True minus found abundances".into(), &differences);
+                panel.color_map(ColorMap::Diverging).range_of(Range::Symmetric).label("difference").figure()
+            });
+        }
+        if let Some(posterior) = self.posterior {
+            let caption = "Width of the interval that holds each abundance in 90 of 100 cases.";
+            report.figure("intervals", caption, || {
+                let widths = posterior.upper.iter().zip(&posterior.lower).map(|(upper, lower)| upper - lower).collect();
+                let maps = maps(&Abundances::new(widths, self.names().len())?);
+                Ok::<_, crate::Error>(self.panel("Width of the 90 % intervals".into(), &maps).figure()?)
+            });
+        }
+        report.figure("brightness", "Brightness of each pixel relative to pure ones: light and shade.", move || {
+            let map = HeatMap::new("Brightness", &self.picture.brightness, rows, columns);
+            map.color_map(ColorMap::Gray).label("relative brightness").figure()
+        });
+        report.figure("reconstruction_error", "What the endmembers cannot explain.", move || {
+            let map = HeatMap::new("Reconstruction error", &self.picture.errors, rows, columns);
+            map.label("root mean square over bands").figure()
+        });
+        for (name, map) in self.names().iter().zip(&self.picture.abundances).filter(|_| step == 1) {
+            report.pixels(format!("abundance_{}", file_name(name)), move || {
+                HeatMap::new(name.as_str(), map, rows, columns).range(0.0, 1.0).pixels()
+            });
+        }
+    }
+
+    fn panel<'m>(&self, title: String, maps: &'m [Vec<f32>]) -> MapPanel<'m> {
+        let panel = MapPanel::new(title, self.picture.rows, self.picture.columns).label("abundance");
+        self.names().iter().zip(maps).fold(panel, |panel, (name, map)| panel.map(name.as_str(), map))
+    }
+
+    fn spectra(&self) -> LineChart {
+        let (x, label) = &self.bands;
+        let mut chart =
+            LineChart::new("Endmembers", *label, "reflectance relative to the maximum").include_y(0.0).break_gaps();
+        for (name, spectrum) in self.names().iter().zip(self.results.endmembers.unit_maximum().spectra()) {
+            chart = chart.line(name.as_str(), x, spectrum);
+        }
+        if let Some(truth) = self.truth {
+            for (name, spectrum) in self.names().iter().zip(truth.endmembers.unit_maximum().spectra()) {
+                chart = chart.reference(name.as_str(), x, spectrum);
+            }
+            chart = chart.reference_name("truth");
+        }
+        chart
+    }
+
+    fn tables(&self, report: &mut Report<'_>) -> Result<()> {
+        report.table("measures", "Agreement with the truth, under every convention of abundances.", self.measures()?);
+        report.table("runs", "All runs.", runs_table(self.runs())?);
+        if !self.evidence.is_empty() {
+            report.table("candidates", "Candidates without the truth, best first.", evidence_table(self.evidence)?);
+        }
+        if let Some(suggestion) = &self.results.suggestion {
+            let mut table = Table::new()
+                .number_column("endmembers", "", 0)
+                .number_column("held-out error", "", 6)
+                .number_column("instability", "rad", 4);
+            for tried in &suggestion.candidates {
+                table.push([tried.endmembers as f64, tried.held_out_rmse, tried.instability_rad].map(Cell::from))?;
+            }
+            report.table("number_of_endmembers", "Evidence for the number of endmembers.", table);
+        }
+        let (x, label) = &self.bands;
+        let spectra = Table::new().number_column(*label, "", 2);
+        let mut spectra =
+            self.names().iter().fold(spectra, |spectra, name| spectra.number_column(name.as_str(), "", 6));
+        for (band, position) in x.iter().enumerate() {
+            let values = self.results.endmembers.spectra().map(|spectrum| spectrum[band]);
+            spectra.push(std::iter::once(*position).chain(values).map(Cell::from))?;
+        }
+        report.table("endmembers", "Spectra of the endmembers in the units of the file.", spectra);
+        Ok(())
+    }
+
+    /// Spectral angle and abundance errors of each endmember, mean and standard deviation over the runs.
+    fn measures(&self) -> Result<Table> {
+        let mut table = Table::new().text_column("measure").number_column("value", "", 4);
+        let cell = |values: Vec<f64>| match Spread::of(&values) {
+            Some(spread) if values.len() > 1 => Cell::spread(spread.mean, spread.sd),
+            Some(spread) => Cell::from(spread.mean),
+            None => Cell::Missing,
+        };
+        let of = |pick: &dyn Fn(&Summary) -> Option<f64>| cell(self.runs().iter().filter_map(pick).collect());
+        let mut push = |name: String, value: Cell| table.push([Cell::from(name), value]);
+        push("mean SAD (rad)".into(), of(&|s| s.mean_sad_rad))?;
+        for (k, name) in self.names().iter().enumerate() {
+            push(format!("SAD {name} (rad)"), of(&|s| s.sad_rad.as_ref().and_then(|v| v.get(k).copied())))?;
+        }
+        push("abundance RMSE, fcls".into(), of(&|s| s.abundance_rmse.map(|e| e.fcls)))?;
+        push("abundance RMSE, unit-max".into(), of(&|s| s.abundance_rmse.map(|e| e.unit_max)))?;
+        push("abundance RMSE, rescaled".into(), of(&|s| s.abundance_rmse.map(|e| e.rescaled)))?;
+        push("reconstruction RMSE".into(), of(&|s| Some(s.reconstruction_rmse)))?;
+        push("time (s)".into(), of(&|s| Some(s.seconds)))?;
+        Ok(table)
+    }
+
+    fn names(&self) -> &[String] {
+        &self.results.names
+    }
+
+    fn runs(&self) -> &[Summary] {
+        match self.results.runs.as_slice() {
+            [] => std::slice::from_ref(&self.results.summary),
+            runs => runs,
+        }
+    }
+}
+
+/// The map of each endmember.
+fn maps(abundances: &Abundances) -> Vec<Vec<f32>> {
+    let map = |k| abundances.map(k).into_iter().map(|v| v as f32).collect();
+    (0..abundances.endmembers()).map(map).collect()
+}
+
+/// A name of a setting as words.
+fn words(name: &str) -> String {
+    name.replace('-', " ")
+}
+
+pub(crate) fn describe(source: &Source) -> Result<String> {
+    let (rows, columns) = source.image_size()?;
+    let bands = source.band_axis()?.len();
+    Ok(format!("{} has {rows} x {columns} pixels and {bands} bands.", source.name()))
+}
+
+fn finding(summary: &Summary) -> String {
+    let mut sentence = format!(
+        "A non-negative mixture explains the scene to {:.4} of its largest value.",
+        summary.reconstruction_rmse
+    );
+    if let Some(sad) = summary.mean_sad_rad {
+        sentence += &format!(" The mean spectral angle to the true endmembers is {sad:.4} rad.");
+    }
+    if let Some(errors) = summary.abundance_rmse {
+        sentence += &format!(
+            " Abundances differ from the true ones by {:.4} (fcls), {:.4} (unit-max) and {:.4} (rescaled).",
+            errors.fcls, errors.unit_max, errors.rescaled
+        );
+    }
+    sentence
+}
+
+/// What the posterior says in a sentence.
+fn known(posterior: &Posterior, summaries: &[Summary]) -> String {
+    let regime = match posterior.regime {
+        Regime::Even => "Noise limits the fit, under light that is the same everywhere",
+        Regime::Lit => "Noise limits the fit, under light that varies",
+        Regime::Varied => "Materials that vary limit the fit, so that each endmember is a typical spectrum",
+    };
+    let mut sentence = format!("{regime}. The 90 % intervals are {:.4} wide on average.", posterior.mean_width());
+    if let Some(coverage) = summaries.first().and_then(|s| s.coverage_90) {
+        sentence += &format!(" They hold {:.1} % of the true abundances.", 100.0 * coverage);
+    }
+    sentence
+}
+
+fn runs_table(summaries: &[Summary]) -> Result<Table> {
+    let mut table = Table::new()
+        .number_column("seed", "", 0)
+        .number_column("mean SAD", "rad", 4)
+        .number_column("RMSE fcls", "", 4)
+        .number_column("RMSE unit-max", "", 4)
+        .number_column("RMSE rescaled", "", 4)
+        .number_column("reconstruction", "", 5)
+        .number_column("time", "s", 2);
+    for run in summaries {
+        table.push([
+            Cell::from(run.seed as f64),
+            Cell::from(run.mean_sad_rad),
+            Cell::from(run.abundance_rmse.map(|e| e.fcls)),
+            Cell::from(run.abundance_rmse.map(|e| e.unit_max)),
+            Cell::from(run.abundance_rmse.map(|e| e.rescaled)),
+            Cell::from(run.reconstruction_rmse),
+            Cell::from(run.seconds),
+        ])?;
+    }
+    Ok(table)
+}
+
+fn evidence_table(evidence: &[Evidence]) -> Result<Table> {
+    let mut table = Table::new()
+        .text_column("extractor")
+        .text_column("pixels")
+        .number_column("draw", "", 0)
+        .number_column("held-out distance", "", 5)
+        .number_column("entropy", "nat", 4)
+        .number_column("collinearity", "", 4)
+        .number_column("instability", "rad", 4)
+        .number_column("score", "", 4);
+    for candidate in evidence.iter().take(CANDIDATES_SHOWN) {
+        table.push([
+            Cell::from(candidate.proposal.method.name()),
+            Cell::from(words(candidate.proposal.space.name())),
+            Cell::from(f64::from(candidate.proposal.draw)),
+            Cell::from(candidate.held_out_distance),
+            Cell::from(candidate.entropy),
+            Cell::from(candidate.collinearity),
+            Cell::from(candidate.instability_rad),
+            Cell::from(candidate.score),
+        ])?;
+    }
+    Ok(table)
+}
+
+/// Where the methods come from: `method`, where it is no extractor, and what all results rest on.
+pub(crate) fn cite(report: &mut Report<'_>, method: Option<Method>) {
+    if let Some((text, locator)) = method.and_then(source) {
+        report.cite(text, locator);
+    }
+    for (text, locator) in [
+        (
+            "A. Zouaoui et al., Entropic descent archetypal analysis for blind hyperspectral unmixing, IEEE TIP 32, 2023",
+            "arXiv:2209.11002",
+        ),
+        (
+            "J. M. P. Nascimento, J. M. Bioucas-Dias, Vertex component analysis, IEEE TGRS 43(4), 2005",
+            "doi:10.1109/TGRS.2005.844293",
+        ),
+        ("M. E. Winter, N-FINDR, Proc. SPIE 3753, 1999", "doi:10.1117/12.366289"),
+        (
+            "N. Gillis, S. A. Vavasis, Fast and robust recursive algorithms for separable nonnegative matrix factorization, IEEE TPAMI 36(4), 2014",
+            "arXiv:1208.1237",
+        ),
+        (
+            "D. C. Heinz, C.-I Chang, Fully constrained least squares linear spectral mixture analysis, IEEE TGRS 39(3), 2001",
+            "doi:10.1109/36.911111",
+        ),
+    ] {
+        report.cite(text, locator);
+    }
+}
+
+/// Where a comparison method comes from.
+fn source(method: Method) -> Option<(&'static str, &'static str)> {
+    match method {
+        Method::Pmm => Some((
+            "O. Hoidn, A. A. Mishra, A. Mehta, Probabilistic mixture model-based spectral unmixing, Applied Sciences 14, 4836, 2024",
+            "doi:10.3390/app14114836",
+        )),
+        Method::LinearAe => Some((
+            "B. Palsson et al., Hyperspectral unmixing using a neural network autoencoder, IEEE Access 6, 2018",
+            "doi:10.1109/ACCESS.2018.2818280",
+        )),
+        Method::Cnnaeu => Some((
+            "B. Palsson et al., Convolutional autoencoder for spectral-spatial hyperspectral unmixing, IEEE TGRS 59(1), 2021",
+            "doi:10.1109/TGRS.2020.2992743",
+        )),
+        Method::Misicnet => Some((
+            "B. Rasti et al., MiSiCNet: minimum simplex convolutional network for deep hyperspectral unmixing, IEEE TGRS 60, 2022",
+            "doi:10.1109/TGRS.2022.3146904",
+        )),
+        Method::Deeptrans => Some((
+            "P. Ghosh et al., Hyperspectral unmixing using transformer network, IEEE TGRS 60, 2022",
+            "arXiv:2203.17076",
+        )),
+        Method::Sunsal => Some((
+            "J. M. Bioucas-Dias, M. A. T. Figueiredo, Alternating direction algorithms for constrained sparse regression, WHISPERS 2010",
+            "arXiv:1002.4527",
+        )),
+        _ => None,
+    }
+}

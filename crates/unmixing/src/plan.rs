@@ -1,0 +1,148 @@
+//! [`Plan`]: what would be done to a scene, after all that can be wrong beforehand has been checked.
+
+use std::fmt;
+
+use cupel_settings::{Problem, Settings};
+use serde::Serialize;
+
+use crate::{ComparisonConfig, Convention, EndmemberCount, Image, Method, Result, Source, Unmixing, UnmixingConfig};
+
+/// What would be done to a scene.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Plan {
+    /// What the scene is called.
+    pub scene: String,
+    /// Rows of its image.
+    pub rows: usize,
+    /// Columns of its image.
+    pub columns: usize,
+    /// Bands that are used.
+    pub bands: usize,
+    /// In how many tiles it is read; `None` for one that is in memory.
+    pub tiles: Option<usize>,
+    /// The materials of the truth, where there is one.
+    pub materials: Option<Vec<String>>,
+    /// How many endmembers would be looked for; `None` where their number is searched for first.
+    pub endmembers: Option<usize>,
+    /// By which methods.
+    pub methods: Vec<Method>,
+    /// How often each would run.
+    pub runs: u64,
+    /// Under which convention abundances would be written.
+    pub abundance: Convention,
+}
+
+impl Unmixing {
+    /// Checks everything that can be wrong before the work, and says what would be done; starts no search.
+    ///
+    /// # Errors
+    /// Settings that cannot be or that have no effect, spectra that are not finite or zero, what the scene does not allow.
+    pub fn plan(&self, source: &Source) -> Result<Plan> {
+        self.config.check()?;
+        self.plan_of(&[self.config], source)
+    }
+
+    /// The same for a comparison.
+    ///
+    /// # Errors
+    /// As [`Unmixing::plan`]; a scene larger than memory, no method.
+    pub fn plan_comparison(&self, config: &ComparisonConfig, source: &Source) -> Result<Plan> {
+        config.check()?;
+        if config.methods().is_empty() {
+            return Err(Problem::value("methods", "none", "at least one").into());
+        }
+        if let Source::Tiled(scene) = source {
+            let got = scene.path().display();
+            return Err(
+                Problem::value("scene", got, "one that memory can hold: methods are compared on the whole").into()
+            );
+        }
+        self.plan_of(&config.each().collect::<Vec<_>>(), source)
+    }
+
+    fn plan_of(&self, each: &[UnmixingConfig], source: &Source) -> Result<Plan> {
+        let (rows, columns) = source.image_size()?;
+        let bands = source.band_axis()?.len();
+        for &config in each {
+            self.with_config(config).check_method(rows, columns)?;
+        }
+        let methods: Vec<Method> = each.iter().map(|config| config.method).collect();
+        let config = each[0];
+        if self.library.is_some() && !methods.contains(&Method::Sunsal) {
+            let (name, because) = ("library".to_owned(), "only the method sunsal takes one".to_owned());
+            return Err(Problem::Unused { name, because }.into());
+        }
+        let tiles = match source {
+            Source::Whole(scene) => {
+                Image::of(&scene.cube)?; // its spectra are checked
+                None
+            }
+            Source::Tiled(scene) => {
+                if config.runs > 1 {
+                    return Err(Problem::value("runs", config.runs, "1 for a scene larger than memory").into());
+                }
+                if !Method::EXTRACTORS.contains(&config.method) {
+                    let expected = "auto, edaa, vca, nfindr or spa for a scene larger than memory";
+                    return Err(Problem::value("method", config.method, expected).into());
+                }
+                Some(scene.tiles())
+            }
+        };
+        let known = source.truth().map(|truth| truth.endmembers.count());
+        let endmembers = match config.endmembers {
+            Some(EndmemberCount::Fixed(count)) => Some(count),
+            Some(EndmemberCount::Auto) => None,
+            None => known,
+        };
+        if let Some(count) = endmembers {
+            check_count(count, rows * columns, bands, known)?;
+        }
+        Ok(Plan {
+            scene: source.name(),
+            rows,
+            columns,
+            bands,
+            tiles,
+            materials: source.truth().map(|truth| truth.names.clone()),
+            endmembers,
+            methods,
+            runs: config.runs,
+            abundance: config.abundance,
+        })
+    }
+}
+
+/// Whether a scene of this size, with so many endmembers in its truth, can have so many.
+pub(crate) fn check_count(asked: usize, pixels: usize, bands: usize, known: Option<usize>) -> Result<()> {
+    if !(1..=pixels.min(bands)).contains(&asked) {
+        return Err(crate::Error::EndmemberCount { asked, bands, pixels });
+    }
+    match known {
+        Some(known) if known > asked => {
+            let expected = format!("at least {known}, since the truth has {known} endmembers");
+            Err(Problem::value("endmembers", asked, expected).into())
+        }
+        _ => Ok(()),
+    }
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { scene, rows, columns, bands, runs, .. } = self;
+        write!(f, "{scene}: {rows} x {columns} pixels in {bands} bands")?;
+        match self.tiles {
+            Some(tiles) => writeln!(f, ", read in {tiles} tiles")?,
+            None => writeln!(f)?,
+        }
+        if let Some(materials) = &self.materials {
+            writeln!(f, "truth: {}", materials.join(", "))?;
+        }
+        let methods: Vec<&str> = self.methods.iter().map(|method| method.name()).collect();
+        match self.endmembers {
+            Some(count) => write!(f, "{count} endmembers would be looked for")?,
+            None => write!(f, "the number of endmembers would be searched for, then they")?,
+        }
+        writeln!(f, " by {} over {runs} run{}", methods.join(", "), if *runs == 1 { "" } else { "s" })?;
+        writeln!(f, "abundances would be {}", self.abundance.meaning())
+    }
+}

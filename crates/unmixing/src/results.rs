@@ -1,0 +1,218 @@
+//! [`Results`]: what unmixing a scene gives, whether it is in memory or larger than that.
+
+use std::{fmt, path::Path};
+
+use cupel_train::{Policy, Run};
+use serde::Serialize;
+
+use crate::{
+    Agreement, Endmembers, Image, LargeScene, Result, Scene, Source, Suggestion, Summary, Truth, Unmixed, Unmixing,
+    UnmixingConfig, arrays,
+    driver::Driver,
+    page::{Page, Picture},
+    plan::check_count,
+    scene::numbered,
+    unmixing::most_abundant_first,
+};
+
+/// What unmixing a scene gives.
+#[derive(Clone, Debug, Serialize)]
+pub struct Results {
+    /// Means over the runs.
+    #[serde(flatten)]
+    pub summary: Summary,
+    /// Each run, where there are several.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub runs: Vec<Summary>,
+    /// Names of the endmembers: those of the truth, where there is one.
+    #[serde(skip)]
+    pub names: Vec<String>,
+    /// Endmembers of the first run, in the units of the file.
+    #[serde(skip)]
+    pub endmembers: Endmembers,
+    /// How the number of endmembers was found, where it was searched for.
+    #[serde(skip)]
+    pub suggestion: Option<Suggestion>,
+    /// The first run as it is, of a scene in memory; that of a larger one is in the files of its run.
+    #[serde(skip)]
+    pub unmixed: Option<Unmixed>,
+    /// Pixels that could be unmixed.
+    #[serde(skip)]
+    pub pixels: usize,
+}
+
+impl Unmixing {
+    /// Unmixes a scene as often as the settings say, with the seeds that follow, and matches what is found to the truth. The folder of
+    /// `run` gets arrays, figures, tables, `metrics.json` and the page; one in memory gets none, and cannot take a scene in tiles.
+    ///
+    /// # Errors
+    /// As [`Unmixing::plan`]; a stop by a signal; files that cannot be written.
+    pub fn run(&self, source: &Source, run: &mut Run) -> Result<Results> {
+        self.plan(source)?;
+        match source {
+            Source::Whole(scene) => self.run_whole(source, scene, run),
+            Source::Tiled(scene) => self.run_tiled(source, scene, run),
+        }
+    }
+
+    fn run_whole(&self, source: &Source, scene: &Scene, run: &mut Run) -> Result<Results> {
+        let (image, truth) = (Image::of(&scene.cube)?, scene.truth.as_ref());
+        let (count, suggestion) = self.count_for(&image, truth, run)?;
+        let mut first: Option<Unmixed> = None;
+        let mut runs = Vec::new();
+        for seed in seeds(&self.config) {
+            let (unmixed, summary) = self.seeded(seed).fit_matched(&image, count, truth, run)?;
+            first.get_or_insert(unmixed);
+            runs.push(summary);
+        }
+        let (Some(first), Some(summary)) = (first, Summary::mean(&runs)) else { unreachable!("runs are at least one") };
+        let results = Results {
+            summary,
+            runs: if runs.len() > 1 { runs } else { Vec::new() },
+            names: names(truth, count),
+            endmembers: first.endmembers.scaled(&vec![scene.scale; count]),
+            suggestion,
+            pixels: image.pixels().count(),
+            unmixed: None,
+        };
+        if let Some(dir) = run.dir().map(Path::to_path_buf) {
+            run.monitor().phase("figures and tables", || {
+                let picture = Picture::of(&first, scene.image_size()?);
+                let page = Page::new(source, &self.config, &results, picture, Some(&first))?;
+                let (arrays, page) = rayon::join(|| arrays::save(&dir, &first, scene), || page.save(&dir));
+                arrays.and(page)
+            })?;
+        }
+        Ok(Results { unmixed: Some(first), ..results })
+    }
+
+    fn run_tiled(&self, source: &Source, scene: &LargeScene, run: &mut Run) -> Result<Results> {
+        let Some(dir) = run.dir().map(Path::to_path_buf) else {
+            return Err(crate::Error::Setting {
+                name: "run",
+                got: "a run in memory".into(),
+                expected: "a run with a folder, for a scene larger than memory",
+            });
+        };
+        let policy = Policy::default();
+        let mut driver = Driver::new(run, &policy);
+        let truth = scene.truth();
+        let (endmembers, scale, found) = scene.unmix(self, &dir, &mut driver)?;
+        let count = endmembers.count();
+        let agreement = truth.map(|truth| Agreement::of(&endmembers, &truth.endmembers)).transpose()?;
+        let results = Results {
+            summary: Summary {
+                steps: found.steps,
+                reconstruction_rmse: found.reconstruction_rmse,
+                mean_sad_rad: agreement.as_ref().map(|a| a.mean_sad_rad),
+                sad_rad: agreement.map(|a| a.sad_rad),
+                run_dir: Some(dir.display().to_string()),
+                ..Summary::new(&self.config, count, driver.seconds())
+            },
+            runs: Vec::new(),
+            names: names(truth, count),
+            endmembers: endmembers.scaled(&vec![scale; count]),
+            suggestion: found.suggestion,
+            unmixed: None,
+            pixels: found.pixels,
+        };
+        arrays::save_endmembers(&dir, &results.endmembers)?;
+        driver.phase("figures and tables", || {
+            Page::new(source, &self.config, &results, found.picture, None)?.save(&dir)
+        })?;
+        Ok(results)
+    }
+
+    /// The number of endmembers for all runs of a scene in memory.
+    pub(crate) fn count_for(
+        &self,
+        image: &Image,
+        truth: Option<&Truth>,
+        run: &mut Run,
+    ) -> Result<(usize, Option<Suggestion>)> {
+        let known = truth.map(|truth| truth.endmembers.count());
+        let policy = Policy::default();
+        let (count, suggestion) = self.count(image.pixels(), known, &mut Driver::new(run, &policy))?;
+        check_count(count, image.pixels().count(), image.pixels().bands(), known)?;
+        Ok((count, suggestion))
+    }
+
+    /// One fit in the order of the truth, measured.
+    pub(crate) fn fit_matched(
+        &self,
+        image: &Image,
+        count: usize,
+        truth: Option<&Truth>,
+        run: &mut Run,
+    ) -> Result<(Unmixed, Summary)> {
+        let policy = Policy::default();
+        let unmixed = self.fit_within(image, count, Driver::new(run, &policy))?;
+        let unmixed = match truth {
+            Some(truth) => {
+                let order = order(&unmixed.endmembers, &truth.endmembers)?;
+                unmixed.reordered(&order)
+            }
+            None => unmixed,
+        };
+        let run_dir = run.dir().map(|dir| dir.display().to_string());
+        let summary = Summary { run_dir, ..Summary::of(&unmixed, truth)? };
+        Ok((unmixed, summary))
+    }
+
+    pub(crate) fn seeded(&self, seed: u64) -> Self {
+        self.with_config(UnmixingConfig { seed, ..self.config })
+    }
+}
+
+/// The seeds of all runs.
+pub(crate) fn seeds(config: &UnmixingConfig) -> impl Iterator<Item = u64> + use<> {
+    let UnmixingConfig { seed, runs, .. } = *config;
+    (0..runs).map(move |i| seed.wrapping_add(i))
+}
+
+/// The places of the endmembers in the order of the truth, those that it has not behind.
+fn order(endmembers: &Endmembers, truth: &Endmembers) -> Result<Vec<usize>> {
+    let mut order = Agreement::of(endmembers, truth)?.order;
+    let others: Vec<usize> = (0..endmembers.count()).filter(|k| !order.contains(k)).collect();
+    order.extend(others);
+    Ok(order)
+}
+
+/// The order of the truth where there is one, else the most abundant first.
+pub(crate) fn order_of(endmembers: &Endmembers, truth: Option<&Truth>, sample: &crate::Pixels) -> Result<Vec<usize>> {
+    match truth {
+        Some(truth) => order(endmembers, &truth.endmembers),
+        None => most_abundant_first(sample, endmembers),
+    }
+}
+
+/// Names of the endmembers in the order of the truth; those that it has not are numbered.
+fn names(truth: Option<&Truth>, count: usize) -> Vec<String> {
+    let given = truth.map_or(&[][..], |truth| &truth.names);
+    given.iter().cloned().chain(numbered(count).into_iter().skip(given.len())).take(count).collect()
+}
+
+impl fmt::Display for Results {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let s = &self.summary;
+        writeln!(f, "{} endmembers by {} in {:.2} s", s.endmembers, s.method, s.seconds)?;
+        writeln!(f, "reconstruction RMSE   {:.5}", s.reconstruction_rmse)?;
+        if let (Some(mean), Some(each)) = (s.mean_sad_rad, &s.sad_rad) {
+            writeln!(f, "mean SAD              {mean:.4} rad")?;
+            for (name, sad) in self.names.iter().zip(each) {
+                writeln!(f, "  {name:<20}{sad:.4} rad")?;
+            }
+        }
+        if let Some(e) = s.abundance_rmse {
+            let (fcls, unit_max, rescaled) = (e.fcls, e.unit_max, e.rescaled);
+            writeln!(f, "abundance RMSE        fcls {fcls:.4}  unit-max {unit_max:.4}  rescaled {rescaled:.4}")?;
+        }
+        if let Some(coverage) = s.coverage_90 {
+            writeln!(f, "90 % intervals hold   {:.1} % of the true abundances", 100.0 * coverage)?;
+        }
+        if let Some(dir) = &s.run_dir {
+            writeln!(f, "report                {}", Path::new(dir).join("report.html").display())?;
+        }
+        Ok(())
+    }
+}
