@@ -1,25 +1,21 @@
 //! `cupel demo`: the main job on a simulated scene, beside what it must beat.
 
-use std::{fmt, path::PathBuf};
+use std::fmt;
 
 use anyhow::Result;
 use clap::Args;
 use cupel::{
     data::{Axes, Axis, AxisKind, Cube, Stream},
     unmixing::{
-        Abundances, Agreement, Convention, Method, Pixels, Scene, Truth, Unmixing, UnmixingConfig, mix, patches,
-        smooth_endmembers,
+        Agreement, Convention, Method, Pixels, Plan, Results, Scene, Source, Truth, Unmixing, UnmixingConfig, mix,
+        patches, smooth_endmembers,
     },
 };
 use serde::Serialize;
 
 use crate::{
-    Ending,
-    options::Options,
-    output::Output,
-    unmix::{
-        Abundance, Completed, EndmemberCount, Extractor, MixtureArguments, Printed, SceneArguments, Settings, run_scene,
-    },
+    Command, Session,
+    shared::{Device, Output, RunFolder, Seed, Shared, Threads},
 };
 
 /// Size of the simulated scene.
@@ -39,61 +35,58 @@ const RANGE_NM: [f64; 2] = [400.0, 1000.0];
 #[derive(Args)]
 pub struct Arguments {
     #[command(flatten)]
-    options: Options,
+    device: Device,
+    #[command(flatten)]
+    seed: Seed,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    run: RunFolder,
+    #[command(flatten)]
+    output: Output,
 }
 
 /// What the demo prints.
 #[derive(Serialize)]
-struct Shown {
-    found: Box<Printed>,
+pub struct Shown {
+    found: Results,
     vca_mean_sad_rad: f64,
     vca_fcls_rmse: f64,
 }
 
-impl Arguments {
-    /// Simulates, unmixes, compares.
-    ///
-    /// # Errors
-    /// A folder that may not be used.
-    pub fn run(self) -> Result<Ending> {
-        self.options.apply()?;
-        let output = Output::new(&self.options);
-        let settings = Settings {
-            command: "demo",
-            scene: SceneArguments {
-                file: PathBuf::from("demo"),
-                truth: Vec::new(),
-                variable: None,
-                rows: None,
-                endmembers: Some(EndmemberCount::Fixed(MATERIALS.len())),
-                abundance: Abundance::UnitMax, // brightness varies, so that sums at fixed brightness mean little
-                restarts: 10,
-                steps: None,
-                library: None,
-                mixture: MixtureArguments::default(),
-            },
-            methods: vec![Extractor::Auto],
-            runs: 1,
-            profile: false,
-            options: self.options,
-        };
-        output.note(format_args!(
-            "simulating {ROWS} x {COLUMNS} pixels, {BANDS} bands, {} materials, {SNR_DB} dB",
-            MATERIALS.len()
-        ));
-        let task = settings.scene.task_of(simulate(settings.options.seed)?, settings.options.seed, output)?;
-        let found = match run_scene(&settings, &task, output)? {
-            None => return Ok(Ending::Done),
-            Some(Completed::Earlier(earlier)) => {
-                output.result(&earlier)?;
-                return Ok(Ending::Done);
-            }
-            Some(Completed::Done(found)) => found,
-        };
-        let (vca_mean_sad_rad, vca_fcls_rmse) = vca(&task.scene, settings.options.seed)?;
-        output.result(&Shown { found, vca_mean_sad_rad, vca_fcls_rmse })?;
-        Ok(Ending::Done)
+impl Command for Arguments {
+    type Plan = Plan;
+    type Outcome = Shown;
+
+    fn shared(&self) -> Shared<'_> {
+        let computing = Shared::new(&self.output).device(&self.device).seed(&self.seed).threads(&self.threads);
+        computing.run(&self.run)
     }
+
+    fn stem(&self) -> String {
+        "demo".to_owned()
+    }
+
+    fn plan(&self, session: &Session) -> Result<Plan> {
+        let (rows, columns, bands, materials) = (ROWS, COLUMNS, BANDS, MATERIALS.len());
+        session.note(format_args!(
+            "simulating {rows} x {columns} pixels, {bands} bands, {materials} materials, {SNR_DB} dB"
+        ));
+        Ok(unmixing(session.seed()).plan(&simulate(session.seed())?.into())?)
+    }
+
+    fn work(self, _: Plan, session: &mut Session) -> Result<Shown> {
+        let seed = session.seed();
+        let scene = simulate(seed)?;
+        let (vca_mean_sad_rad, vca_fcls_rmse) = vca(&scene, seed)?;
+        let found = unmixing(seed).run(&Source::from(scene), session.run())?;
+        Ok(Shown { found, vca_mean_sad_rad, vca_fcls_rmse })
+    }
+}
+
+/// Brightness varies, so that sums at fixed brightness mean little.
+fn unmixing(seed: u64) -> Unmixing {
+    Unmixing::new(UnmixingConfig { abundance: Convention::UnitMax, seed, ..UnmixingConfig::new(MATERIALS.len()) })
 }
 
 /// A scene of patches under light and shade.
@@ -136,9 +129,8 @@ fn vca(scene: &Scene, seed: u64) -> Result<(f64, f64)> {
     };
     let unmixed = Unmixing::new(config).fit_pixels(&Pixels::of(&scene.cube)?)?;
     let agreement = Agreement::of(&unmixed.endmembers, &truth.endmembers)?;
-    let own: &Abundances = unmixed.own_abundances();
     let rmse = match &truth.abundances {
-        Some(abundances) => agreement.abundance_errors(own, abundances)?.overall,
+        Some(abundances) => agreement.abundance_errors(unmixed.own_abundances(), abundances)?.overall,
         None => f64::NAN,
     };
     Ok((agreement.mean_sad_rad, rmse))

@@ -7,7 +7,7 @@ use clap::{
     builder::{PossibleValue, PossibleValuesParser, TypedValueParser, ValueParser},
     parser::ValueSource,
 };
-use cupel::settings::{Choice, Kind, Range, Setting, Settings, Value};
+use cupel::settings::{Choice, Kind, Problem, Range, Setting, Settings, Value};
 
 /// The settings `S` as the user gave them.
 #[derive(Clone, Debug, Default)]
@@ -61,10 +61,10 @@ fn argument<S: Settings>(setting: Setting) -> Arg {
         Kind::Choice(choices) => argument.value_parser(possible(choices)),
         _ if several => argument,
         _ => {
-            let expected = setting.expected();
             let parser = move |text: &str| match S::default().set(&name, text) {
                 Ok(()) => Ok(text.to_owned()),
-                Err(_) => Err(format!("expected {expected}")),
+                Err(Problem::Value { expected, .. }) => Err(format!("expected {expected}")),
+                Err(problem) => Err(problem.to_string()),
             };
             argument.value_parser(ValueParser::new(parser))
         }

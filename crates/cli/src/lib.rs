@@ -7,7 +7,7 @@ mod command;
 mod config;
 mod config_file;
 mod data;
-// mod demo;
+mod demo;
 mod doctor;
 mod flags;
 mod output;
@@ -19,7 +19,7 @@ mod resolved;
 mod serve;
 mod session;
 pub mod shared;
-// mod unmix;
+mod unmix;
 
 pub use command::{Call, Command};
 pub use config::Alias;
@@ -45,6 +45,8 @@ pub enum Cupel {
     #[allow(missing_docs, reason = "the text is that of the commands, for --help")]
     Data(data::Commands),
     #[allow(missing_docs)]
+    Demo(demo::Arguments),
+    #[allow(missing_docs)]
     Doctor(doctor::Arguments),
     #[command(subcommand)]
     #[allow(missing_docs)]
@@ -54,6 +56,9 @@ pub enum Cupel {
     #[cfg(feature = "remote")]
     #[allow(missing_docs)]
     Serve(serve::Arguments),
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    Unmix(unmix::Commands),
 }
 
 impl Commands for Cupel {
@@ -62,11 +67,13 @@ impl Commands for Cupel {
     fn run(self, call: Call<'_>) -> Result<()> {
         match self {
             Self::Data(command) => command.run(call),
+            Self::Demo(command) => call.run(command),
             Self::Doctor(command) => call.run(command),
             Self::Pgx(command) => command.run(call),
             Self::Report(command) => call.run(command),
             #[cfg(feature = "remote")]
             Self::Serve(command) => call.run(command),
+            Self::Unmix(command) => command.run(call),
         }
     }
 }

@@ -2,8 +2,6 @@
 
 mod compare;
 mod evaluate;
-mod large;
-mod mixture;
 mod run;
 mod scene;
 mod simulate;
@@ -11,29 +9,25 @@ mod simulate;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::Ending;
-
-pub use mixture::MixtureArguments;
-pub use run::{Completed, Extractor, Printed, Settings, run_scene};
-pub use scene::{Abundance, EndmemberCount, SceneArguments};
+use crate::Call;
 
 /// Unmix hyperspectral scenes: which materials there are, and how much of each is in every pixel
 #[derive(Subcommand)]
-pub enum Command {
-    Run(run::Arguments),
-    Compare(compare::Arguments),
+pub enum Commands {
+    Run(Box<run::Arguments>),
+    Compare(Box<compare::Arguments>),
     Evaluate(evaluate::Arguments),
     Simulate(simulate::Arguments),
 }
 
-impl Command {
+impl Commands {
     /// Runs the subcommand.
-    pub fn run(self) -> Result<Ending> {
+    pub fn run(self, call: Call<'_>) -> Result<()> {
         match self {
-            Self::Run(arguments) => arguments.run(),
-            Self::Compare(arguments) => arguments.run(),
-            Self::Evaluate(arguments) => arguments.run(),
-            Self::Simulate(arguments) => arguments.run(),
+            Self::Run(command) => call.run(*command),
+            Self::Compare(command) => call.run(*command),
+            Self::Evaluate(command) => call.run(command),
+            Self::Simulate(command) => call.run(command),
         }
     }
 }

@@ -63,6 +63,7 @@ fn a_simulated_scene_is_unmixed_measured_and_evaluated() {
         "figures/endmembers.svg",
         "figures/brightness.png",
         "figures/reconstruction_error.png",
+        "figures/abundance_errors.png",
         "tables/measures.tex",
         "tables/candidates.csv",
     ] {
@@ -112,8 +113,9 @@ fn networks_and_sparse_regression_have_the_outputs_of_the_other_methods() {
     let folder = folder.path();
     scene(folder, 400);
     for method in ["linear-ae", "cnnaeu", "misicnet", "deeptrans", "sunsal"] {
+        let steps = if method == "sunsal" { "" } else { "--steps 40" };
         let line = format!(
-            "unmix run scene.mat --method {method} --steps 40 --abundance own --seed 1 --out {method} --json --quiet"
+            "unmix run scene.mat --method {method} {steps} --abundance own --seed 1 --out {method} --json --quiet"
         );
         let run = json(folder, &line);
         assert_eq!((run["method"].as_str(), run["endmembers"].as_u64()), (Some(method), Some(3)));
@@ -132,13 +134,13 @@ fn networks_and_sparse_regression_have_the_outputs_of_the_other_methods() {
         let (code, _, stderr) = cupel(folder, line);
         assert!(code != Some(0) && stderr.contains(expected), "{line}: {stderr}");
     };
-    refused("unmix run scene.mat --method vca --abundance own", "vca gives no abundances of its own");
-    refused("unmix run scene.mat --method vca --library scene.mat", "only --method sunsal takes one");
+    refused("unmix run scene.mat --method vca --abundance own", "abundance = own with the method vca");
+    refused("unmix run scene.mat --method vca --library scene.mat", "only the method sunsal takes one");
     refused(
         "unmix run scene.mat --method sunsal --library sunsal/brightness.npy",
         "the library does not fit the scene",
     );
-    refused("unmix run scene.mat --method vca --precision bf16", "f32 only");
+    refused("unmix run scene.mat --method vca --precision bf16", "--precision");
     assert!(!folder.join("runs").exists());
 }
 
@@ -181,8 +183,8 @@ fn the_mixture_model_has_intervals_and_every_inference_runs() {
     let samples = open(folder.join("svi/abundance_samples.npy")).unwrap();
     assert_eq!(samples.variables()[0].shape(), [20, 20, 20, 3]);
     for (line, expected) in [
-        ("--method pmm --guide amortised", "say --inference svi too"),
-        ("--method auto --inference svi", "belong to --method pmm"),
+        ("--method pmm --guide amortised", "only variational inference knows it"),
+        ("--method auto --inference svi", "belongs to the method pmm"),
         ("--method pmm --pixel-fraction 0", "at most 1"),
     ] {
         let (code, _, stderr) = cupel(folder, &format!("unmix run scene.mat {line} --out refused"));
@@ -230,13 +232,12 @@ fn bad_input_gets_one_clear_message_and_leaves_nothing() {
         ("unmix run missing.mat", &["missing.mat", "no such file"][..]),
         ("unmix run .", &["folder"]),
         ("unmix run text.mat", &["text.mat"]),
-        ("unmix run unnamed.mat", &["foo [12, 16]", "--variable"]),
+        ("unmix run unnamed.mat", &["foo [12, 16]", "Name the variable"]),
         ("unmix run unnamed.mat --variable fo", &["fo", "foo"]),
         ("unmix run nan.mat --endmembers 2", &["nan.mat", "not a finite number", "mask"]),
         ("unmix run dark.mat --endmembers 2", &["dark.mat", "zero in every band", "mask"]),
-        ("unmix run scene.mat --endmembers 0", &["--endmembers 0", "1 to 40"]),
-        ("unmix run scene.mat --endmembers 41", &["--endmembers 41", "1 to 40"]),
-        ("unmix run scene.mat --endmembers 2", &["the truth has 3 endmembers"]),
+        ("unmix run scene.mat --endmembers 41", &["41 endmembers asked for", "1 to 40"]),
+        ("unmix run scene.mat --endmembers 2", &["the truth has 3 endmembers", "--endmembers"]),
         ("unmix run scene.mat --truth other.npy", &["other.npy", "no endmembers of 40 bands"]),
         ("unmix run scene.mat --device cuda:7", &["cuda"]),
         ("unmix evaluate nowhere", &["nowhere"]),
@@ -251,6 +252,26 @@ fn bad_input_gets_one_clear_message_and_leaves_nothing() {
         words.iter().for_each(|word| assert!(stderr.contains(word), "{line}: {word:?} is not in: {stderr}"));
         assert!(!folder.join("bad").exists(), "{line} left something behind");
     }
+    for (line, words) in [
+        ("unmix run scene.mat --endmembers 0", "a whole number from 1 to 10000, or auto"),
+        ("unmix run scene.mat --rows 0", "a whole number of at least 1"),
+        ("unmix run scene.mat --method pmm --lr inf", "a number above 0"),
+        ("unmix run scene.mat --method pmm --pixel-fraction NaN", "a number above 0, at most 1"),
+        ("unmix run scene.mat --restarts 3", "only edaa restarts as often as it is told"),
+        ("unmix run scene.mat --method sunsal --steps 3", "only networks and variational inference make steps"),
+        ("unmix compare scene.mat --methods vca,spa --restarts 3", "only edaa restarts"),
+        ("unmix simulate --out bad.mat --bands 999999999999", "at most 1000000"),
+        ("unmix simulate --out bad.mat --pixels 0", "a whole number of at least 1"),
+        ("unmix simulate --out bad.mat --snr-db=-inf", "a number of at least -100"),
+    ] {
+        let out = if line.contains("--out") { "" } else { "--out bad" };
+        let (code, stdout, stderr) = cupel(folder, &format!("{line} {out}"));
+        assert!(code == Some(2) && stdout.is_empty() && stderr.contains(words), "{line}: {stderr}");
+        assert!(!folder.join("bad").exists() && !folder.join("bad.mat").exists(), "{line} left something behind");
+    }
+    let line = "unmix simulate --out bad.mat --pixels 99999999999 --bands 1000000";
+    let (code, _, stderr) = cupel(folder, line);
+    assert!(code == Some(1) && stderr.contains("GiB"), "{stderr}");
     let (code, _, stderr) = cupel(folder, "unmix run scene.mat --method vca --out run --quiet");
     assert_eq!(code, Some(0), "{stderr}");
     let (code, _, stderr) = cupel(folder, "unmix run scene.mat --method vca --out run --quiet");
@@ -344,7 +365,7 @@ fn a_stopped_run_of_a_large_scene_goes_on_to_the_same_bits() {
     let again = json(folder, &format!("{run} --out parts --resume --quiet --json"));
     assert_eq!(again["reconstruction_rmse"], printed["reconstruction_rmse"]);
     let (code, _, stderr) = cupel(folder, &format!("{run} --runs 2 --out two"));
-    assert!(code == Some(1) && stderr.contains("leave --runs out"), "{stderr}");
+    assert!(code == Some(1) && stderr.contains("1 for a scene larger than memory"), "{stderr}");
 }
 
 #[test]

@@ -10,7 +10,10 @@ use clap::Args;
 use cupel::unmixing::{AbundanceErrors, Agreement, open_estimate};
 use serde::{Deserialize, Serialize};
 
-use crate::{Ending, options::Options, output::Output};
+use crate::{
+    Command, Session,
+    shared::{Output, Shared},
+};
 
 /// Compare endmembers and abundances with the truth
 #[derive(Args)]
@@ -32,12 +35,12 @@ pub struct Arguments {
     truth: Vec<PathBuf>,
 
     #[command(flatten)]
-    options: Options,
+    output: Output,
 }
 
 /// What `evaluate` prints.
 #[derive(Serialize)]
-struct Printed {
+pub struct Measured {
     #[serde(flatten)]
     agreement: Agreement,
     abundance_rmse: Option<AbundanceErrors>,
@@ -56,13 +59,15 @@ struct RunScene {
     truth: Vec<PathBuf>,
 }
 
-impl Arguments {
-    /// Compares.
-    ///
-    /// # Errors
-    /// Files that cannot be read or do not fit together.
-    pub fn run(self) -> Result<Ending> {
-        self.options.apply()?;
+impl Command for Arguments {
+    type Plan = Measured;
+    type Outcome = Measured;
+
+    fn shared(&self) -> Shared<'_> {
+        Shared::new(&self.output)
+    }
+
+    fn plan(&self, _: &Session) -> Result<Measured> {
         let (estimate, truth) = match &self.run {
             Some(run) => {
                 let truth = if self.truth.is_empty() { truth_of_run(run)? } else { self.truth.clone() };
@@ -76,8 +81,11 @@ impl Arguments {
             (Some(estimate), Some(truth)) => Some(agreement.abundance_errors(estimate, truth)?),
             _ => None,
         };
-        Output::new(&self.options).result(&Printed { agreement, abundance_rmse })?;
-        Ok(Ending::Done)
+        Ok(Measured { agreement, abundance_rmse })
+    }
+
+    fn work(self, measured: Measured, _: &mut Session) -> Result<Measured> {
+        Ok(measured)
     }
 }
 
@@ -96,7 +104,7 @@ fn truth_of_run(run: &Path) -> Result<Vec<PathBuf>> {
     Ok(vec![config.scene.file])
 }
 
-impl fmt::Display for Printed {
+impl fmt::Display for Measured {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "mean SAD         {:.4} rad", self.agreement.mean_sad_rad)?;
         for (k, (sad, from)) in self.agreement.sad_rad.iter().zip(&self.agreement.order).enumerate() {

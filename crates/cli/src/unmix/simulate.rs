@@ -6,22 +6,63 @@ use std::{
 };
 
 use anyhow::{Context, Result, bail};
-use clap::{Args, ValueEnum};
+use clap::Args;
 use cupel::{
     data::{Array, EnviHeader, Stream, Values, write_envi, write_mat, write_npy, write_npz},
-    unmixing::{Abundances, Endmembers, Pixels, dirichlet, mix, open_estimate, patches, smooth_endmembers},
+    settings::{Range, Settings, choices, settings},
+    unmixing::{Abundances, Endmembers, check_available, dirichlet, mix, open_estimate, patches, smooth_endmembers},
 };
 use serde::Serialize;
 
-use crate::{Ending, options::Options, output::Output};
+use crate::{
+    Command, Flags, Session,
+    shared::{Out, Output, Seed, Shared, Threads},
+};
 
 /// Numbers in an ENVI scene are this times the reflectance, as remote sensing has it.
 const REFLECTANCE_SCALE: f64 = 10_000.0;
 /// Width of the borders between patches relative to the scene.
 const BLUR: f64 = 0.05;
-/// Bands and pixels unless the user says otherwise.
-const BANDS: usize = 200;
-const PIXELS: usize = 10_000;
+/// Bytes that a value of a scene in memory takes in all its copies, and an abundance.
+const BYTES_A_VALUE: u64 = 20;
+const BYTES_AN_ABUNDANCE: u64 = 32;
+
+choices! {
+    /// Formats that a scene is written in.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Format {
+        /// MATLAB 5 with the truth (Y, GT, S_GT, lines, cols)
+        Mat = "mat",
+        /// NPZ with the same variables
+        Npz = "npz",
+        /// The cube alone
+        Npy = "npy",
+        /// ENVI image of unsigned 16-bit numbers, written row by row, with the truth as NPY files beside it
+        Envi = "envi",
+    }
+}
+settings! {
+    /// A made-up scene.
+    #[derive(Clone, Debug)]
+    pub struct Simulation in "simulation" {
+        /// Signal-to-noise ratio 10 log10(mean(Y^2) / sigma^2) in decibels; from 300 on there is no noise to speak of
+        pub snr_db: f64 = 30.0, in Range::at_least(-100.0).at_most(1000.0), "DB";
+        /// Number of pixels of a made-up scene, as square as it goes
+        pub pixels: usize = 10_000, in Range::at_least(1.0).at_most(1e11), "N";
+        /// Number of bands of a made-up scene
+        pub bands: usize = 200, in Range::at_least(1.0).at_most(1e6), "L";
+        /// Number of endmembers of a made-up scene
+        pub materials: usize = 5, in Range::at_least(1.0).at_most(1e4), "K";
+        /// Format; by the ending of --out unless given
+        pub format: Option<Format> = None;
+    }
+    beside {
+        given: bool = false;
+    }
+    needs {
+        ["pixels", "bands", "materials"] |own| !own.given => "spectra and abundances are given, not made up";
+    }
+}
 
 /// Simulate a scene with a known truth: given endmembers and abundances, or made-up ones
 #[derive(Args)]
@@ -31,91 +72,99 @@ pub struct Arguments {
     endmembers: Option<PathBuf>,
 
     /// Abundances to mix them by [default: made-up patches]
-    #[arg(long, value_name = "FILE", requires = "endmembers", conflicts_with_all = ["pixels", "bands", "materials"])]
+    #[arg(long, value_name = "FILE", requires = "endmembers")]
     abundances: Option<PathBuf>,
 
-    /// Signal-to-noise ratio 10 log10(mean(Y^2) / sigma^2) in decibels
-    #[arg(long, value_name = "DB", default_value_t = 30.0)]
-    snr_db: f64,
-
-    /// Number of pixels of a made-up scene, as square as it goes [default: 10000]
-    #[arg(long, value_name = "N")]
-    pixels: Option<usize>,
-
-    /// Number of bands of a made-up scene [default: 200]
-    #[arg(long, value_name = "L")]
-    bands: Option<usize>,
-
-    /// Number of endmembers of a made-up scene
-    #[arg(long, value_name = "K", default_value_t = 5)]
-    materials: usize,
-
-    /// Format [default: by the ending of --out]
-    #[arg(long, value_enum)]
-    format: Option<Format>,
-
     #[command(flatten)]
-    options: Options,
+    simulation: Flags<Simulation>,
+    #[command(flatten)]
+    seed: Seed,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    out: Out,
+    #[command(flatten)]
+    output: Output,
 }
 
-/// Formats that a scene is written in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-enum Format {
-    /// MATLAB 5 with the truth (Y, GT, S_GT, lines, cols)
-    Mat,
-    /// NPZ with the same variables
-    Npz,
-    /// The cube alone
-    Npy,
-    /// ENVI image of unsigned 16-bit numbers, written row by row, with the truth as NPY files beside it
-    Envi,
-}
-
+/// What is written, or would be.
 #[derive(Serialize)]
-struct Printed {
+pub struct Written {
+    #[serde(skip)]
+    done: bool,
     written: Vec<String>,
     rows: usize,
     columns: usize,
     bands: usize,
     endmembers: usize,
+    #[serde(skip)]
+    format: Format,
+    /// The spectra and abundances that are mixed, where they are given.
+    #[serde(skip)]
+    given: Option<(Endmembers, Abundances)>,
 }
 
-struct Truth {
-    endmembers: Endmembers,
-    abundances: Abundances,
-    rows: usize,
-    columns: usize,
+impl Command for Arguments {
+    type Plan = Written;
+    type Outcome = Written;
+
+    fn shared(&self) -> Shared<'_> {
+        Shared::new(&self.output).seed(&self.seed).threads(&self.threads).out(&self.out)
+    }
+
+    fn unused(&self) -> Vec<(String, String)> {
+        Simulation { given: self.endmembers.is_some(), ..self.simulation.settings.clone() }.unused()
+    }
+
+    fn plan(&self, session: &Session) -> Result<Written> {
+        let Some(out) = session.out() else { bail!("--out is needed: where the scene goes") };
+        let Simulation { pixels, bands, materials, .. } = self.simulation.settings;
+        let format = self.format(out)?;
+        session.may_write(out)?;
+        let given = self.given()?;
+        let (rows, columns) = match &given {
+            Some((_, abundances)) => {
+                self.abundances.as_deref().and_then(image).unwrap_or_else(|| nearly_square(abundances.count()))
+            }
+            None => nearly_square(pixels),
+        };
+        let (bands, endmembers) =
+            given.as_ref().map_or((bands, materials), |(endmembers, _)| (endmembers.bands(), endmembers.count()));
+        // a made-up ENVI scene is held a row at a time, the others whole
+        let whole = given.is_some() || format != Format::Envi;
+        let held = if whole { rows * columns } else { columns };
+        let (values, abundances) = (held.saturating_mul(bands), held.saturating_mul(endmembers));
+        check_available("this scene", values as u64, BYTES_A_VALUE)?;
+        check_available("abundances of this scene", abundances as u64, BYTES_AN_ABUNDANCE)?;
+        let beside = |ending: &str| out.with_extension(ending);
+        let mut written = vec![out.to_path_buf()];
+        match (format, whole) {
+            (Format::Mat | Format::Npz, _) => {}
+            (Format::Envi, false) => written.extend([beside("endmembers.npy"), beside("hdr")]),
+            (Format::Envi, true) => written.extend(["hdr", "endmembers.npy", "abundances.npy"].map(beside)),
+            (Format::Npy, _) => written.extend(["endmembers.npy", "abundances.npy"].map(beside)),
+        }
+        let written = written.iter().map(|path| path.display().to_string()).collect();
+        Ok(Written { done: false, written, rows, columns, bands, endmembers, format, given })
+    }
+
+    fn work(self, mut plan: Written, session: &mut Session) -> Result<Written> {
+        let Some(out) = session.out() else { bail!("--out is needed: where the scene goes") };
+        let stream = Stream::new(session.seed(), "simulated scene");
+        let given = plan.given.take();
+        if plan.format == Format::Envi && given.is_none() {
+            self.write_by_rows(&plan, out, stream)?;
+        } else {
+            self.write_whole(&plan, given, out, stream)?;
+        }
+        Ok(Written { done: true, ..plan })
+    }
 }
 
 impl Arguments {
-    /// Simulates.
-    ///
-    /// # Errors
-    /// Files that do not fit together, a target that exists.
-    pub fn run(self) -> Result<Ending> {
-        self.options.apply()?;
-        let output = Output::new(&self.options);
-        let Some(out) = self.options.out.clone() else { bail!("--out is needed: where the scene goes") };
-        let format = self.format(&out)?;
-        if out.exists() && !self.options.force {
-            bail!("{} exists; replace it with --force or choose another --out", out.display());
-        }
-        let stream = Stream::new(self.options.seed, "simulated scene");
-        let printed = match format {
-            Format::Envi if self.endmembers.is_none() => self.envi(&out, stream)?,
-            _ => self.whole(&out, format, stream)?,
-        };
-        if self.options.dry_run {
-            output.note(format_args!("would write {}", out.display()));
-        } else {
-            output.result(&printed)?;
-        }
-        Ok(Ending::Done)
-    }
-
     fn format(&self, out: &Path) -> Result<Format> {
         let ending = out.extension().map(|e| e.to_string_lossy().to_ascii_lowercase());
-        match (self.format, ending.as_deref()) {
+        match (self.simulation.settings.format, ending.as_deref()) {
             (Some(format), _) => Ok(format),
             (None, Some("mat")) => Ok(Format::Mat),
             (None, Some("npz")) => Ok(Format::Npz),
@@ -125,139 +174,104 @@ impl Arguments {
         }
     }
 
-    /// A scene that fits into memory.
-    fn whole(&self, out: &Path, format: Format, stream: Stream) -> Result<Printed> {
-        let truth = self.truth(stream)?;
-        let pixels = mix(&truth.endmembers, &truth.abundances, self.snr_db, stream.child(2))?;
-        let written = if self.options.dry_run { Vec::new() } else { truth.write(out, format, &pixels)? };
-        Ok(truth.printed(&written))
+    fn given(&self) -> Result<Option<(Endmembers, Abundances)>> {
+        let (Some(endmembers), Some(abundances)) = (&self.endmembers, &self.abundances) else { return Ok(None) };
+        let files = [endmembers.clone(), abundances.clone()];
+        let (given, _) = open_estimate(&files, &files)?;
+        let found = given.abundances.with_context(|| {
+            format!("{}: no abundances for {} endmembers", abundances.display(), given.endmembers.count())
+        })?;
+        Ok(Some((given.endmembers, found)))
     }
 
-    fn truth(&self, stream: Stream) -> Result<Truth> {
-        if let (Some(endmembers), Some(abundances)) = (&self.endmembers, &self.abundances) {
-            let files = [endmembers.clone(), abundances.clone()];
-            let (given, _) = open_estimate(&files, &files)?;
-            let abundances = given.abundances.with_context(|| {
-                format!("{}: no abundances for {} endmembers", abundances.display(), given.endmembers.count())
-            })?;
-            let (rows, columns) = image(&files[1]).unwrap_or_else(|| nearly_square(abundances.count()));
-            return Ok(Truth { endmembers: given.endmembers, abundances, rows, columns });
+    /// A scene that fits into memory.
+    fn write_whole(
+        &self,
+        plan: &Written,
+        given: Option<(Endmembers, Abundances)>,
+        out: &Path,
+        stream: Stream,
+    ) -> Result<()> {
+        let Written { rows, columns, bands, endmembers: count, format, .. } = *plan;
+        let (endmembers, abundances) = match given {
+            Some(given) => given,
+            None => (
+                smooth_endmembers(count, bands, stream.child(0))?,
+                patches(rows, columns, count, BLUR, stream.child(1))?,
+            ),
+        };
+        let pixels = mix(&endmembers, &abundances, self.simulation.settings.snr_db, stream.child(2))?;
+        let spectra = Array::new(vec![count, bands], Values::F64(endmembers.values().to_vec()))?;
+        let maps = Array::new(vec![rows, columns, count], Values::F64(abundances.values().to_vec()))?;
+        match format {
+            Format::Mat | Format::Npz => {
+                // spectra as columns, pixels down the columns of the image, as the published scenes have them
+                let mut values = vec![0.0f32; pixels.values().len()];
+                for (n, spectrum) in pixels.spectra().enumerate() {
+                    let place = n % columns * rows + n / columns;
+                    spectrum.iter().enumerate().for_each(|(b, v)| values[b * rows * columns + place] = *v);
+                }
+                let matrix = Array::new(vec![bands, rows * columns], Values::F32(values))?;
+                let number = |n: usize| Array::new(vec![1, 1], Values::F64(vec![n as f64]));
+                let (lines, cols) = (number(rows)?, number(columns)?);
+                let named = [("Y", &matrix), ("GT", &spectra), ("S_GT", &maps), ("lines", &lines), ("cols", &cols)];
+                return Ok(if format == Format::Mat { write_mat(out, &named)? } else { write_npz(out, &named)? });
+            }
+            Format::Npy => {
+                write_npy(out, &Array::new(vec![rows, columns, bands], Values::F32(pixels.values().to_vec()))?)?;
+            }
+            Format::Envi => {
+                let header = EnviHeader {
+                    reflectance_scale: REFLECTANCE_SCALE,
+                    description: "simulated".into(),
+                    ..EnviHeader::new(rows, columns, bands)
+                };
+                let row = |row| Ok(pixels.values()[row * columns * bands..(row + 1) * columns * bands].to_vec());
+                write_reflectance(out, &header, row)?;
+            }
         }
-        let (rows, columns) = nearly_square(self.pixels.unwrap_or(PIXELS));
-        if rows == 0 || self.materials == 0 || self.bands == Some(0) {
-            bail!("--pixels, --bands and --materials are numbers of at least 1");
-        }
-        let endmembers = smooth_endmembers(self.materials, self.bands.unwrap_or(BANDS), stream.child(0))?;
-        let abundances = patches(rows, columns, self.materials, BLUR, stream.child(1))?;
-        Ok(Truth { endmembers, abundances, rows, columns })
+        write_npy(&out.with_extension("endmembers.npy"), &spectra)?;
+        Ok(write_npy(&out.with_extension("abundances.npy"), &maps)?)
     }
 
     /// A scene of any size, a row at a time: Dirichlet abundances, which need no neighbours.
-    fn envi(&self, out: &Path, stream: Stream) -> Result<Printed> {
-        let (rows, columns) = nearly_square(self.pixels.unwrap_or(PIXELS));
-        let (bands, materials) = (self.bands.unwrap_or(BANDS), self.materials);
-        if rows == 0 || bands == 0 || materials == 0 {
-            bail!("--pixels, --bands and --materials are numbers of at least 1");
-        }
+    fn write_by_rows(&self, plan: &Written, out: &Path, stream: Stream) -> Result<()> {
+        let Written { rows, columns, bands, endmembers: materials, .. } = *plan;
+        let snr_db = self.simulation.settings.snr_db;
         let endmembers = smooth_endmembers(materials, bands, stream.child(0))?;
-        let row_of = |row: usize| -> cupel::unmixing::Result<Pixels> {
-            let stream = stream.child(3).child(row as u64);
-            let abundances = dirichlet(columns, materials, 0.3, stream.child(0))?;
-            mix(&endmembers, &abundances, self.snr_db, stream.child(1))
-        };
         let header = EnviHeader {
             wavelengths_nm: (0..bands).map(|b| 400.0 + 2100.0 * b as f64 / (bands.max(2) - 1) as f64).collect(),
             reflectance_scale: REFLECTANCE_SCALE,
-            description: format!("simulated: {materials} materials, {} dB, seed {}", self.snr_db, self.options.seed),
+            description: format!("simulated: {materials} materials, {snr_db} dB, seed {}", self.seed.seed),
             ..EnviHeader::new(rows, columns, bands)
         };
-        let truth_path = out.with_extension("endmembers.npy");
-        let mut written = vec![out.to_path_buf(), truth_path.clone()];
-        if !self.options.dry_run {
-            let spectra = Array::new(vec![materials, bands], Values::F64(endmembers.values().to_vec()))?;
-            let mut failure = None;
-            let header_path = write_envi(out, &header, |row, values: &mut [u16]| {
-                match row_of(row) {
-                    Ok(pixels) => values.iter_mut().zip(pixels.values()).for_each(|(v, r)| {
-                        *v = (f64::from(*r) * REFLECTANCE_SCALE).round().clamp(0.0, f64::from(u16::MAX)) as u16;
-                    }),
-                    Err(error) => failure = failure.take().or(Some(error)),
-                }
-                Ok(())
-            })?;
-            if let Some(error) = failure {
-                return Err(error.into());
-            }
-            write_npy(&truth_path, &spectra)?;
-            written.push(header_path);
-        }
-        let written = written.iter().map(|p| p.display().to_string()).collect();
-        Ok(Printed { written, rows, columns, bands, endmembers: materials })
+        write_reflectance(out, &header, |row| {
+            let stream = stream.child(3).child(row as u64);
+            let abundances = dirichlet(columns, materials, 0.3, stream.child(0))?;
+            Ok(mix(&endmembers, &abundances, snr_db, stream.child(1))?.values().to_vec())
+        })?;
+        let spectra = Array::new(vec![materials, bands], Values::F64(endmembers.values().to_vec()))?;
+        Ok(write_npy(&out.with_extension("endmembers.npy"), &spectra)?)
     }
 }
 
-impl Truth {
-    fn write(&self, out: &Path, format: Format, pixels: &Pixels) -> Result<Vec<PathBuf>> {
-        let (rows, columns) = (self.rows, self.columns);
-        let (bands, count) = (pixels.bands(), self.endmembers.count());
-        // spectra as columns, pixels down the columns of the image, as the published scenes have them
-        let mut spectra = vec![0.0f32; pixels.values().len()];
-        for (n, spectrum) in pixels.spectra().enumerate() {
-            let place = n % columns * rows + n / columns;
-            spectrum.iter().enumerate().for_each(|(b, v)| spectra[b * rows * columns + place] = *v);
+/// Writes an ENVI image of the reflectances of each row.
+fn write_reflectance(
+    out: &Path,
+    header: &EnviHeader,
+    row_of: impl Fn(usize) -> cupel::unmixing::Result<Vec<f32>>,
+) -> Result<()> {
+    let mut failure = None;
+    write_envi(out, header, |row, values: &mut [u16]| {
+        match row_of(row) {
+            Ok(reflectance) => values.iter_mut().zip(reflectance).for_each(|(v, r)| {
+                *v = (f64::from(r) * REFLECTANCE_SCALE).round().clamp(0.0, f64::from(u16::MAX)) as u16;
+            }),
+            Err(error) => failure = failure.take().or(Some(error)),
         }
-        let cube = Array::new(vec![rows, columns, bands], Values::F32(pixels.values().to_vec()))?;
-        let matrix = Array::new(vec![bands, rows * columns], Values::F32(spectra))?;
-        let endmembers = Array::new(vec![count, bands], Values::F64(self.endmembers.values().to_vec()))?;
-        let maps = Array::new(vec![rows, columns, count], Values::F64(self.abundances.values().to_vec()))?;
-        let number = |n: usize| Array::new(vec![1, 1], Values::F64(vec![n as f64]));
-        let (lines, cols) = (number(rows)?, number(columns)?);
-        let named = [("Y", &matrix), ("GT", &endmembers), ("S_GT", &maps), ("lines", &lines), ("cols", &cols)];
-        match format {
-            Format::Mat => write_mat(out, &named)?,
-            Format::Npz => write_npz(out, &named)?,
-            Format::Npy | Format::Envi => {
-                let beside = [out.with_extension("endmembers.npy"), out.with_extension("abundances.npy")];
-                let mut written = vec![out.to_path_buf()];
-                if format == Format::Npy {
-                    write_npy(out, &cube)?;
-                } else {
-                    written.push(self.write_envi(out, pixels)?);
-                }
-                write_npy(&beside[0], &endmembers)?;
-                write_npy(&beside[1], &maps)?;
-                written.extend(beside);
-                return Ok(written);
-            }
-        }
-        Ok(vec![out.to_path_buf()])
-    }
-
-    fn write_envi(&self, out: &Path, pixels: &Pixels) -> Result<PathBuf> {
-        let header = EnviHeader {
-            reflectance_scale: REFLECTANCE_SCALE,
-            description: "simulated".into(),
-            ..EnviHeader::new(self.rows, self.columns, pixels.bands())
-        };
-        let row_values = self.columns * pixels.bands();
-        Ok(write_envi(out, &header, |row, values: &mut [u16]| {
-            let reflectance = &pixels.values()[row * row_values..(row + 1) * row_values];
-            values.iter_mut().zip(reflectance).for_each(|(v, r)| {
-                *v = (f64::from(*r) * REFLECTANCE_SCALE).round().clamp(0.0, f64::from(u16::MAX)) as u16;
-            });
-            Ok(())
-        })?)
-    }
-
-    fn printed(&self, written: &[PathBuf]) -> Printed {
-        Printed {
-            written: written.iter().map(|p| p.display().to_string()).collect(),
-            rows: self.rows,
-            columns: self.columns,
-            bands: self.endmembers.bands(),
-            endmembers: self.endmembers.count(),
-        }
-    }
+        Ok(())
+    })?;
+    failure.map_or(Ok(()), |error| Err(error.into()))
 }
 
 /// Rows and columns of three-dimensional abundance maps.
@@ -276,10 +290,12 @@ fn nearly_square(pixels: usize) -> (usize, usize) {
     (rows, pixels.checked_div(rows).unwrap_or(0))
 }
 
-impl fmt::Display for Printed {
+impl fmt::Display for Written {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} x {} pixels, {} bands, {} endmembers", self.rows, self.columns, self.bands, self.endmembers)?;
-        self.written.iter().try_for_each(|path| writeln!(f, "{path}"))
+        let Self { rows, columns, bands, endmembers, .. } = self;
+        let would = if self.done { "" } else { "would write " };
+        writeln!(f, "{rows} x {columns} pixels, {bands} bands, {endmembers} endmembers")?;
+        self.written.iter().try_for_each(|path| writeln!(f, "{would}{path}"))
     }
 }
 
