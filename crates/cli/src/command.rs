@@ -119,7 +119,7 @@ impl Call<'_> {
             .neutral(&NEUTRAL)
             .growing(C::GROWING);
         for (setting, path) in self.files() {
-            is = is.file(setting, &path)?;
+            is = is.file(&setting, &path)?;
         }
         let plan = command.plan(&session)?;
         if dry {
