@@ -90,9 +90,89 @@ fn settings_are_searched_in_a_study_that_goes_on() {
     assert_eq!(first["trials"], 2);
     assert!(first["best"]["strength"].as_f64().unwrap() > 0.0, "{first}");
     assert_eq!(cupel(folder, line).0, Some(1), "a study that is there is not begun again");
+    // another table, other models or folds, another seed are no trials of this study
+    for (flags, words) in [
+        (line.replace("--models counts", "--models counts,sites"), "models"),
+        (format!("{line} --folds 2"), "folds"),
+        (format!("{line} --seed 9"), "seed"),
+        (format!("{line} --split group"), "split"),
+        (line.replace("--demo-data", "--table other.tsv --fields brief"), "table"),
+    ] {
+        fs::write(folder.join("other.tsv"), other_table()).unwrap();
+        let (code, _, stderr) = cupel(folder, &format!("{flags} --resume"));
+        assert!(code == Some(1) && stderr.contains(words), "{flags}: {stderr}");
+    }
     let more = json(folder, &format!("{} --resume", line.replace("--trials 2", "--trials 3")));
     assert_eq!(more["trials"], 3);
     assert!(more["best_value"].as_f64() <= first["best_value"].as_f64());
+}
+
+/// Rows with the columns of annotations.
+fn other_table() -> String {
+    let row = |i: u32| {
+        let effect = ["efficacy", "toxicity"][(i % 2) as usize];
+        format!("drug{}\tg{}\tgene{}\ta{}\t{effect}\tincreased\tdeath\t{i}\n", i % 9, i % 5, i % 3, i % 2)
+    };
+    let head = "drug\tgenalle\tgene\tallele\teffect_type\teffect_direction\tphenotype_outcome\tannotation_id\n";
+    head.to_owned() + &(0..600).map(row).collect::<String>().replace("increased\tdeath\t1", "decreased\tdeath\t1")
+}
+
+#[cfg(unix)]
+#[test]
+fn a_signal_ends_a_trial_which_the_study_tries_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let line = "pgx tune --demo-data --models network --epochs 40 --patience 40 --trials 1 --out study --device flex";
+    let mut command = Command::new(env!("CARGO_BIN_EXE_cupel"));
+    command.args(line.split_whitespace()).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
+    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let start = Instant::now();
+    let journal = || fs::read_to_string(folder.join("study/study.journal")).unwrap_or_default();
+    while !journal().contains("learning_rate") {
+        assert!(start.elapsed() < Duration::from_secs(60) && child.try_wait().unwrap().is_none());
+        sleep(Duration::from_millis(5));
+    }
+    let killed = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(killed.success());
+    assert_eq!(child.wait().unwrap().code(), Some(130));
+    let journal = journal();
+    assert!(journal.contains("it was interrupted") && !journal.contains("\"values\": ["), "{journal}");
+    let short = line.replace("--epochs 40", "--epochs 1 --resume --json");
+    let (code, _, stderr) = cupel(folder, &short);
+    assert!(code == Some(1) && stderr.contains("epochs"), "{stderr}");
+}
+
+#[test]
+fn answers_are_written_by_the_ending_of_the_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    json(folder, "pgx train --demo-data --models counts --cross-fit 0 --out model --json --quiet");
+    fs::write(folder.join("ask.tsv"), "drug\tgene\tgenalle\tallele\ndrug01\tgene01\t\t\nx y\tgene02\t\t\n").unwrap();
+    let line = "pgx predict --model model --table ask.tsv";
+    let printed = json(folder, &format!("{line} --json"));
+    for (file, start) in [
+        ("a.csv", "row,target,answer,probability,set,abstains,unknown\n1,effect_direction,"),
+        ("a.tsv", "row\ttarget\tanswer\tprobability\tset\tabstains\tunknown\n1\teffect_direction\t"),
+        ("a.json", "{"),
+    ] {
+        let (code, stdout, _) = cupel(folder, &format!("{line} --out {file} --dry-run"));
+        assert!(code == Some(0) && stdout.contains("2 answers would go to") && !folder.join(file).exists());
+        assert_eq!(json(folder, &format!("{line} --out {file} --json")), printed, "{file} is written and printed");
+        let text = fs::read_to_string(folder.join(file)).unwrap();
+        assert!(text.starts_with(start), "{text}");
+        assert_eq!(cupel(folder, &format!("{line} --out {file}")).0, Some(1), "it is there");
+        let (code, stdout, _) = cupel(folder, &format!("{line} --out {file} --force"));
+        assert!(code == Some(0) && stdout.contains("2 answers in"), "{stdout}");
+        if file != "a.json" {
+            assert_eq!(text.lines().count(), 1 + 2 * 3);
+            assert!(text.contains("drug=x y"), "{text}");
+        }
+    }
+    let (code, _, stderr) = cupel(folder, &format!("{line} --out a.xlsx"));
+    assert!(code == Some(1) && stderr.contains(".csv, .tsv and .json") && !folder.join("a.xlsx").exists(), "{stderr}");
+    let encode = "pgx encode --table ask.tsv --schema s.toml --out ids --dry-run";
+    fs::write(folder.join("s.toml"), "[[field]]\nname = \"drug\"\n[[target]]\nname = \"gene\"\n").unwrap();
+    assert!(cupel(folder, encode).0 == Some(0) && !folder.join("ids").exists());
 }
 
 #[test]
@@ -140,12 +220,13 @@ fn a_study_covers_the_settings_of_a_network() {
     let refused = |space: &str, words: &str| {
         fs::write(folder.join("wrong.toml"), space).unwrap();
         let (code, _, stderr) = cupel(folder, &format!("{line} --space wrong.toml --out other"));
-        assert!(code == Some(1) && stderr.contains(words), "{stderr}");
+        assert!(matches!(code, Some(1 | 2)) && stderr.contains(words), "{stderr}");
         assert!(!folder.join("other").exists(), "a space that cannot be leaves nothing behind");
     };
     let float = "type = \"float\"\nlow = 0.1\nhigh = 0.5";
-    refused(&format!("[drop_out]\n{float}"), "did you mean \"dropout\"?");
-    refused(&format!("[embedding]\n{float}"), "--embedding");
+    refused(&format!("[drop_out]\n{float}"), "did you mean `dropout`?");
+    refused(&format!("[embedding]\n{float}"), "embedding = 0.1: expected a whole number");
+    refused(&format!("[crosses]\n{float}"), "choose linear-crosses");
 }
 
 #[test]
@@ -190,17 +271,30 @@ fn a_network_is_tried_before_it_is_trained() {
     let rates: Vec<f64> = range["rates"].as_array().unwrap().iter().map(|rate| rate.as_f64().unwrap()).collect();
     let suggestion = range["suggestion"].as_f64().unwrap();
     assert!(rates.windows(2).all(|two| two[0] < two[1]) && rates[0] <= suggestion && suggestion <= 1.0, "{range}");
-    let (code, _, stderr) = cupel(folder, "pgx train --demo-data --models network --dry-run --out nothing");
-    assert!(code == Some(0) && stderr.contains("one batch went through the network: loss "), "{stderr}");
+    let (code, stdout, _) = cupel(folder, "pgx train --demo-data --models network --dry-run --out nothing");
+    assert!(code == Some(0) && stdout.contains("one batch went through the network: loss "), "{stdout}");
     assert_eq!(fs::read_dir(folder).unwrap().count(), 0, "a rehearsal leaves nothing");
     for (flags, words) in [
-        ("--models counts --overfit-one-batch", "there is no network among --models"),
+        ("--models counts --overfit-one-batch", "none of them a network"),
         ("--models network --learning-rate-range 1,1e-3", "two numbers above 0, rising"),
         ("--models network --devices abacus", "abacus"),
-        ("--models network --unknown-dropout 1", "unknown_dropout"),
+        ("--models network --unknown-dropout 1", "unknown-dropout"),
+        ("--models network --embedding 1000000000", "at most 1024"),
+        ("--models network --layers 1000000", "at most 16"),
+        ("--models network --loss focal --gamma=inf", "at most 100"),
+        ("--models network --learning-rate nan", "a number above 0"),
+        ("--models network --gamma 1", "only the focal loss has it"),
+        ("--models counts --epochs 3", "none of the models counts has it: choose network"),
+        ("--models linear --crosses 0.2", "choose linear-crosses"),
+        ("--models oracle", "linear-crosses"),
+        ("--models boosting --trees 0", "at least 1"),
+        ("--split-column part --split group", "the column of the split says it"),
+        ("--fractions 0.5,0.5", "three shares"),
+        ("--fractions nan,0.1,0.1", "fractions"),
+        ("--coverage 1", "coverage"),
     ] {
-        let (code, _, stderr) = cupel(folder, &format!("pgx train --demo-data --out nothing {flags}"));
-        assert!(code == Some(1) && stderr.contains(words), "{flags}: {stderr}");
+        let (code, stdout, stderr) = cupel(folder, &format!("pgx train --demo-data --out nothing {flags}"));
+        assert!(matches!(code, Some(1 | 2)) && stdout.is_empty() && stderr.contains(words), "{flags}: {stderr}");
         assert!(!folder.join("nothing").exists(), "{flags}");
     }
 }

@@ -90,8 +90,9 @@ impl Command for Arguments {
     }
 
     fn unused(&self) -> Vec<(String, String)> {
-        let none_but_search = ("cross-fit".to_owned(), "settings are judged without".to_owned());
-        std::iter::once(none_but_search).chain(self.models.unused(&self.source.split.settings)).collect()
+        let of_answers =
+            ["cross-fit", "coverage"].map(|name| (name.to_owned(), "settings are judged without".to_owned()));
+        of_answers.into_iter().chain(self.models.unused(&self.source.split.settings)).collect()
     }
 
     fn plan(&self, session: &Session) -> Result<Plan> {
