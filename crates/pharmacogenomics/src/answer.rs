@@ -5,12 +5,11 @@ use crate::{
     classifier::Classifier,
     error::{Error, Result},
     evidence::Near,
-    examples::Examples,
+    examples::{Examples, cell},
     model_folder::Model,
-    normalise::normalise,
     schema::{FieldKind, Schema, TargetKind},
 };
-use cupel_data::{Column, MISSING, Table, nearest_name};
+use cupel_data::{Table, nearest_name};
 use cupel_settings::Problem;
 use serde::Serialize;
 use std::collections::BTreeMap;
@@ -154,37 +153,9 @@ pub fn question(schema: &Schema, given: &[(String, String)]) -> Result<Examples>
     }
     let mut columns = Vec::new();
     for field in &schema.fields {
-        let value = given.iter().find(|(name, _)| *name == field.name).map_or("", |(_, value)| value.trim());
-        let normal = |part: &str| {
-            let mut out = String::new();
-            normalise(part, &mut out);
-            out
-        };
-        let column = match field.kind {
-            FieldKind::Category => {
-                let name = normal(value);
-                let code = if name.is_empty() { MISSING } else { 0 };
-                Column::Category { codes: vec![code], names: vec![name] }
-            }
-            FieldKind::Many => {
-                let mut names: Vec<String> =
-                    value.split(field.separator).map(normal).filter(|name| !name.is_empty()).collect();
-                names.sort();
-                names.dedup();
-                let count = names.len();
-                Column::Many { offsets: vec![0, count], codes: (0..count as u32).collect(), names }
-            }
-            FieldKind::Number => {
-                let number = match value {
-                    "" => None,
-                    value => Some(
-                        crate::examples::number(value)
-                            .map_err(|problem| Problem::value("query", format!("{}={value}", field.name), problem))?,
-                    ),
-                };
-                Column::Number { values: vec![number.unwrap_or(0.0)], present: vec![number.is_some()] }
-            }
-        };
+        let value = given.iter().find(|(name, _)| *name == field.name).map_or("", |(_, value)| value);
+        let wrong = |problem| Problem::value("query", format!("{}={value}", field.name), problem);
+        let column = cell(field, value).map_err(wrong)?;
         columns.push((field.name.clone(), column));
     }
     Examples::of_table(schema.clone(), Table::new(columns)?, "query")

@@ -38,19 +38,14 @@ pub fn encode_file(path: &Path, schema: &Schema, split_column: Option<&str>, out
     let mut places: Vec<Vec<u32>> = Vec::new();
     let mut drafts = Vec::new();
     for (field, column) in schema.fields.iter().zip(columns) {
-        let Draft { names, counts, moments, values, lengths, .. } = column;
-        drafts.push((values.reader()?, lengths.map(Scratch::reader).transpose()?));
-        learned.push(match field.kind {
-            FieldKind::Number => {
-                places.push(Vec::new());
-                Learned::Moments(moments)
-            }
-            _ => {
-                let vocabulary = Vocabulary::of_counts(&names, &counts, field.min_count);
-                places.push(names.iter().map(|name| vocabulary.position(name).unwrap_or(MISSING)).collect());
-                Learned::Names(vocabulary)
-            }
+        let own = column.learned(field);
+        places.push(match &own {
+            Learned::Moments(_) => Vec::new(),
+            Learned::Names(names) => column.names.iter().map(|name| names.position(name).unwrap_or(MISSING)).collect(),
         });
+        learned.push(own);
+        let reader = |file: Option<Scratch>| file.map(Scratch::reader).transpose();
+        drafts.extend(reader(column.values)?.zip(Some(reader(column.lengths)?)));
     }
     let encoder = Encoder::assemble(schema.clone(), learned)?;
     write_ids(&encoder, &places, &mut drafts, rows, out)?;
@@ -63,17 +58,12 @@ pub fn encode_file(path: &Path, schema: &Schema, split_column: Option<&str>, out
 /// [`Error::Data`](crate::Error::Data) when the table cannot be read.
 pub fn fit_file(path: &Path, schema: &Schema, split_column: Option<&str>) -> Result<Encoder> {
     schema.check()?;
-    let mut learning: Vec<Learning> = schema.fields.iter().map(|_| Learning::default()).collect();
-    let mut text = String::new();
-    each_cell(path, schema, split_column, |cell, trains| {
-        let Some((field, cell)) = cell.filter(|_| trains) else { return Ok(None) };
-        let Field { kind, separator, .. } = &schema.fields[field];
-        Ok(learning[field].push(cell, *kind, *separator, &mut text).err())
+    let mut columns: Vec<Draft> = schema.fields.iter().map(|_| Draft::default()).collect();
+    each_cell(path, schema, split_column, |cell, trains| match cell {
+        Some((field, cell)) if trains => columns[field].push(cell, &schema.fields[field], trains),
+        _ => Ok(None),
     })?;
-    let learned = schema.fields.iter().zip(learning).map(|(field, learning)| match field.kind {
-        FieldKind::Number => Learned::Moments(learning.moments),
-        _ => Learned::Names(Vocabulary::of_counts(&learning.names, &learning.counts, field.min_count)),
-    });
+    let learned = schema.fields.iter().zip(&columns).map(|(field, column)| column.learned(field));
     Encoder::assemble(schema.clone(), learned.collect())
 }
 
@@ -113,44 +103,17 @@ pub fn encode_rows(path: &Path, encoder: &Encoder, mut row: impl FnMut(&[u32])) 
     })
 }
 
-/// Calls `each` with the field and the text of every cell, then with nothing at the end of the row, and whether the row trains; what it says is wrong with a
-/// cell becomes an error of the table. Gives the number of rows.
+/// Calls `each` with the field and the text of every cell of a field, as [`TableRows::each_cell`] does, and whether the row trains.
 fn each_cell(
     path: &Path,
     schema: &Schema,
     split_column: Option<&str>,
-    mut each: impl FnMut(Option<(usize, &str)>, bool) -> Result<Option<String>>,
+    each: impl FnMut(Option<(usize, &str)>, bool) -> Result<Option<String>>,
 ) -> Result<u64> {
-    let mut rows = TableRows::open(path)?;
-    let mut of_cell = vec![None; rows.names().len()];
-    for (field, settings) in schema.fields.iter().enumerate() {
-        of_cell[rows.position(&settings.name)?] = Some(field);
-    }
+    let rows = TableRows::open(path)?;
+    let of_fields = schema.fields.iter().map(|field| rows.position(&field.name)).collect::<Result<Vec<usize>>>()?;
     let split = split_column.map(|name| rows.position(name)).transpose()?;
-    rows.choose(|position| of_cell[position].is_some() || split == Some(position))?;
-    let mut count = 0;
-    loop {
-        let mut fault = None;
-        {
-            let Some(row) = rows.next()? else { return Ok(count) };
-            let trains = split.is_none_or(|split| row.cells().nth(split) == Some("train"));
-            for (position, cell) in row.cells().enumerate() {
-                let Some(field) = of_cell[position] else { continue };
-                if let Some(problem) = each(Some((field, cell)), trains)? {
-                    fault = Some((position, problem));
-                    break;
-                }
-            }
-            if fault.is_none() {
-                each(None, trains)?;
-            }
-        }
-        if let Some((position, problem)) = fault {
-            let fix = "write NA where it is not known, or make the field a category";
-            return Err(rows.cell_error(position, problem, fix).into());
-        }
-        count += 1;
-    }
+    rows.each_cell(&of_fields, split, each)
 }
 
 /// Rows that are turned into ids at once.
@@ -230,13 +193,15 @@ fn write_ids(encoder: &Encoder, places: &[Vec<u32>], drafts: &mut [Reading], row
 }
 
 /// A column while its names are being numbered.
+#[derive(Default)]
 struct Draft {
     names: Names,
     counts: Vec<u64>,
     moments: Moments,
     recent: Recent,
     text: String,
-    values: Scratch,
+    /// Where the numbers go, and of lists their lengths; nowhere where only the names are wanted.
+    values: Option<Scratch>,
     lengths: Option<Scratch>,
 }
 
@@ -244,16 +209,10 @@ const TOO_MANY: &str = "the column has more than 4 billion different names";
 
 impl Draft {
     fn create(out: &Path, field: &Field) -> Result<Self> {
+        let file = |what: &str| Scratch::create(out.join(format!("{}.{what}.part", field.name)));
         let many = field.kind == FieldKind::Many;
-        Ok(Self {
-            names: Names::default(),
-            counts: Vec::new(),
-            moments: Moments::default(),
-            recent: Recent::default(),
-            text: String::new(),
-            values: Scratch::create(out.join(format!("{}.draft.part", field.name)))?,
-            lengths: many.then(|| Scratch::create(out.join(format!("{}.lengths.part", field.name)))).transpose()?,
-        })
+        let lengths = many.then(|| file("lengths")).transpose()?;
+        Ok(Self { values: Some(file("draft")?), lengths, ..Self::default() })
     }
 
     /// Takes a cell; gives what is wrong with it.
@@ -261,35 +220,30 @@ impl Draft {
         let missing = is_missing(cell);
         match field.kind {
             FieldKind::Number => {
-                let value = match missing {
-                    true => f64::NAN,
-                    false => match number(cell) {
-                        Ok(value) => value,
-                        Err(problem) => return Ok(Some(problem)),
-                    },
+                let value = match if missing { Ok(f64::NAN) } else { number(cell) } {
+                    Ok(value) => value,
+                    Err(problem) => return Ok(Some(problem)),
                 };
                 if trains && !missing {
                     self.moments.push(value);
                 }
-                self.values.write(&value.to_le_bytes())?;
+                keep(&mut self.values, &value.to_le_bytes())?;
             }
             FieldKind::Category => {
                 let number = if missing { Some(NAMELESS) } else { self.number(cell, trains) };
                 let Some(number) = number else { return Ok(Some(TOO_MANY.into())) };
-                self.values.write(&number.to_le_bytes())?;
+                keep(&mut self.values, &number.to_le_bytes())?;
             }
             FieldKind::Many => {
                 let mut length = 0_u32;
                 for part in cell.split(field.separator).filter(|_| !missing) {
                     let Some(number) = self.number(part, trains) else { return Ok(Some(TOO_MANY.into())) };
                     if number != NAMELESS {
-                        self.values.write(&number.to_le_bytes())?;
+                        keep(&mut self.values, &number.to_le_bytes())?;
                         length += 1;
                     }
                 }
-                if let Some(lengths) = &mut self.lengths {
-                    lengths.write(&length.to_le_bytes())?;
-                }
+                keep(&mut self.lengths, &length.to_le_bytes())?;
             }
         }
         Ok(None)
@@ -316,46 +270,16 @@ impl Draft {
         }
         Some(number)
     }
+
+    /// What the training rows say of the field.
+    fn learned(&self, field: &Field) -> Learned {
+        match field.kind {
+            FieldKind::Number => Learned::Moments(self.moments),
+            _ => Learned::Names(Vocabulary::of_counts(&self.names, &self.counts, field.min_count)),
+        }
+    }
 }
 
-/// What the training rows say of one field.
-#[derive(Default)]
-struct Learning {
-    names: Names,
-    counts: Vec<u64>,
-    moments: Moments,
-}
-
-impl Learning {
-    fn push(
-        &mut self,
-        cell: &str,
-        kind: FieldKind,
-        separator: char,
-        text: &mut String,
-    ) -> std::result::Result<(), String> {
-        if is_missing(cell) {
-            return Ok(());
-        }
-        match kind {
-            FieldKind::Number => self.moments.push(number(cell)?),
-            FieldKind::Category => self.count(cell, text)?,
-            FieldKind::Many => cell.split(separator).try_for_each(|part| self.count(part, text))?,
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, cell: &str, text: &mut String) -> std::result::Result<(), String> {
-        text.clear();
-        normalise(cell, text);
-        if text.is_empty() {
-            return Ok(());
-        }
-        let position = self.names.insert(text).ok_or("the column has more than 4 billion different names")? as usize;
-        if position == self.counts.len() {
-            self.counts.push(0);
-        }
-        self.counts[position] += 1;
-        Ok(())
-    }
+fn keep(file: &mut Option<Scratch>, bytes: &[u8]) -> Result<()> {
+    file.as_mut().map_or(Ok(()), |file| file.write(bytes))
 }

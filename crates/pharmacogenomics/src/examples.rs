@@ -3,13 +3,13 @@
 use crate::{
     error::Result,
     names::Names,
-    normalise::{normalise, normalised},
+    normalise::normalise,
     schema::{Field, FieldKind, Schema, TargetKind},
     table_rows::TableRows,
 };
 use cupel_data::{Column, MISSING, Table};
 use cupel_settings::Problem;
-use std::{fs::File, io::Read, path::Path};
+use std::{collections::HashSet, fs::File, io::Read, path::Path};
 
 /// Cells that mean "not known".
 pub(crate) fn is_missing(cell: &str) -> bool {
@@ -78,6 +78,16 @@ enum Kind {
     Number,
 }
 
+impl Kind {
+    fn of(field: &Field) -> Self {
+        match field.kind {
+            FieldKind::Category => Self::Category,
+            FieldKind::Many => Self::Many(field.separator),
+            FieldKind::Number => Self::Number,
+        }
+    }
+}
+
 impl Examples {
     /// Reads a table: TSV, CSV and their kin with a header, or with the feature `parquet` Parquet. The columns `also` are read as they are written, for
     /// splits that stand in the table.
@@ -86,7 +96,7 @@ impl Examples {
     /// [`Error::Data`](crate::Error::Data) when it cannot be read, when a column of the schema is missing, or when a cell of a number is none.
     pub fn read(path: &Path, schema: &Schema, also: &[&str], purpose: Purpose) -> Result<Self> {
         schema.check()?;
-        let mut rows = TableRows::open(path)?;
+        let rows = TableRows::open(path)?;
         let mut plan: Vec<(usize, String, Kind)> = Vec::new();
         for (name, kind, needed) in wanted(schema, also, purpose) {
             if plan.iter().any(|(_, known, _)| *known == name) {
@@ -99,32 +109,11 @@ impl Examples {
             }
         }
         let mut readers: Vec<Reader> = plan.iter().map(|(_, _, kind)| Reader::new(*kind)).collect();
-        // where in the row the columns stand, so that cells are walked once
-        let mut of_cell: Vec<Option<usize>> = vec![None; rows.names().len()];
-        for (reader, (position, _, _)) in plan.iter().enumerate() {
-            of_cell[*position] = Some(reader);
-        }
-        rows.choose(|position| of_cell[position].is_some())?;
+        let positions: Vec<usize> = plan.iter().map(|(position, ..)| *position).collect();
         let mut text = String::new();
-        loop {
-            let fault = {
-                let Some(row) = rows.next()? else { break };
-                let cells = row.cells().enumerate();
-                let chosen = cells.filter_map(|(position, cell)| of_cell[position].map(|reader| (reader, cell)));
-                let mut fault = None;
-                for (reader, cell) in chosen {
-                    if let Err(problem) = push(&mut readers[reader], cell, plan[reader].2, &mut text) {
-                        fault = Some((plan[reader].0, problem));
-                        break;
-                    }
-                }
-                fault
-            };
-            if let Some((column, problem)) = fault {
-                let fix = "write NA where it is not known, or make the field a category";
-                return Err(rows.cell_error(column, problem, fix).into());
-            }
-        }
+        rows.each_cell(&positions, None, |cell, _| {
+            Ok(cell.and_then(|(reader, cell)| push(&mut readers[reader], cell, plan[reader].2, &mut text).err()))
+        })?;
         let columns = plan.into_iter().zip(readers).map(|((_, name, _), reader)| (name, reader.finish())).collect();
         Self::new(schema.clone(), Table::new(columns)?, path.display().to_string(), hash_file(path)?)
     }
@@ -140,12 +129,10 @@ impl Examples {
             hasher.update(format!("{column:?}").as_bytes());
         }
         let hash = hasher.finalize().to_hex().to_string();
-        let named =
-            schema.fields.iter().map(|field| &field.name).chain(schema.targets.iter().map(|target| &target.name));
-        let named: Vec<&String> = named.collect();
+        let kinds = wanted(&schema, &[], Purpose::Learning);
         let spelt = |(name, column): (&str, &Column)| {
-            let spelt = if named.iter().any(|own| *own == name) { normalised(column) } else { None };
-            (name.to_string(), spelt.unwrap_or_else(|| column.clone()))
+            let kind = kinds.iter().find(|(known, ..)| known == name).map(|(_, kind, _)| *kind);
+            (name.to_string(), kind.and_then(|kind| respelt(column, kind)).unwrap_or_else(|| column.clone()))
         };
         let table = Table::new(table.iter().map(spelt).collect())?;
         Self::new(schema, table, source.to_string(), hash)
@@ -292,12 +279,7 @@ fn wanted(schema: &Schema, also: &[&str], purpose: Purpose) -> Vec<(String, Kind
     let learning = purpose == Purpose::Learning;
     let mut wanted: Vec<(String, Kind, bool)> = Vec::new();
     for field in &schema.fields {
-        let kind = match field.kind {
-            FieldKind::Category => Kind::Category,
-            FieldKind::Many => Kind::Many(field.separator),
-            FieldKind::Number => Kind::Number,
-        };
-        wanted.push((field.name.clone(), kind, learning));
+        wanted.push((field.name.clone(), Kind::of(field), learning));
     }
     for target in &schema.targets {
         let kind = match target.kind {
@@ -353,6 +335,44 @@ fn push(reader: &mut Reader, cell: &str, kind: Kind, text: &mut String) -> std::
         }
     }
     Ok(())
+}
+
+/// A column of names as a file with them would be read; `None` for one that is as it would be.
+fn respelt(column: &Column, kind: Kind) -> Option<Column> {
+    let (Column::Category { names, .. } | Column::Many { names, .. }) = column else { return None };
+    let (mut text, mut known) = (String::new(), HashSet::new());
+    let mut as_read = |name: &String| {
+        text.clear();
+        normalise(name, &mut text);
+        text == *name && !is_missing(name) && known.insert(name.clone())
+    };
+    if names.iter().all(&mut as_read) {
+        return None;
+    }
+    let name = |code: &u32| names.get(*code as usize).map_or("", String::as_str);
+    let mut reader = Reader::new(kind);
+    // there are no more names than codes, so that no cell is refused
+    let mut read = |cell: &str| drop(push(&mut reader, cell, kind, &mut text));
+    match (column, kind) {
+        (Column::Many { offsets, codes, .. }, Kind::Many(separator)) => offsets.windows(2).for_each(|cell| {
+            let cell: Vec<&str> = codes[cell[0]..cell[1]].iter().map(name).collect();
+            read(&cell.join(&separator.to_string()));
+        }),
+        (Column::Category { codes, .. }, Kind::Category) => codes.iter().for_each(|code| read(name(code))),
+        _ => return None,
+    }
+    Some(reader.finish())
+}
+
+/// The one cell of a field as a file with it would be read.
+///
+/// # Errors
+/// What is wrong with it.
+pub(crate) fn cell(field: &Field, text: &str) -> std::result::Result<Column, String> {
+    let kind = Kind::of(field);
+    let mut reader = Reader::new(kind);
+    push(&mut reader, text.trim(), kind, &mut String::new())?;
+    Ok(reader.finish())
 }
 
 /// A finite number.

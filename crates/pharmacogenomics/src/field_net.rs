@@ -15,7 +15,7 @@
 //! plus the first-order term of DeepFM (Guo et al. 2017, arXiv:1703.04247): a weight per name and class. All fields share one
 //! table, each at its offset, so that one lookup serves all.
 
-use crate::stored::Kept;
+use crate::field_net_config::{FieldNetConfig, Interaction};
 use burn::{
     module::{Initializer, Module, ModuleMapper, ModuleVisitor, Param},
     nn::{
@@ -32,66 +32,8 @@ use cupel_data::Stream;
 use cupel_kernels::{
     Activation, Normalization, Share, activate, bi_interaction, dropout, embedding, gram_pairs, linear, normalize,
 };
-use cupel_settings::{Range, choices, settings};
 use cupel_train::full;
 use serde::{Deserialize, Serialize};
-
-choices! {
-    /// How pairs of embeddings speak.
-    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-    pub enum Interaction {
-        /// A dot product per pair
-        Pairs = "pairs",
-        /// A dot product per pair after a matrix of its own
-        Matrices = "matrices",
-        /// The vector of products, summed over pairs
-        Bi = "bi",
-        /// The sum of all dot products
-        Scalar = "scalar",
-        /// Nothing
-        None = "none",
-    }
-}
-
-/// Most layers of a kind, and widest ones: a net of these has some 10^9 weights.
-const DEEPEST: f64 = 16.0;
-const WIDEST: f64 = 8192.0;
-
-settings! {
-    /// The shape of a [`FieldNet`].
-    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-    #[serde(deny_unknown_fields, default)]
-    pub struct FieldNetConfig in "network" {
-        /// Components of an embedding
-        pub embedding: usize = 32, in Range::at_least(1.0).at_most(1024.0), "N";
-        /// Width of the layers of the network
-        pub hidden: usize = 256, in Range::at_least(1.0).at_most(WIDEST), "N";
-        /// Layers of the network
-        pub layers: usize = 1, in Range::at_least(0.0).at_most(DEEPEST), "N";
-        /// Share of activations dropped in training
-        pub dropout: f64 = 0.5, in Range::at_least(0.0).below(1.0), "SHARE";
-        /// What pairs of embeddings say
-        pub interaction: Interaction = Interaction::Pairs;
-        /// Leave out the weight per name and class
-        pub first_order: Kept as "no-first-order" = Kept(true);
-        /// Layers of the attention encoder between the embeddings and the tower
-        pub attention: usize = 0, in Range::at_least(0.0).at_most(DEEPEST), "N";
-        /// Normalise after attention, as the original does, instead of before it
-        pub norm_first: Kept as "norm-last" = Kept(true);
-        /// The layers of the network see a class token after attention instead of the fields, as in the FT-Transformer
-        pub class_token: bool = false;
-        /// Interacting layers of AutoInt
-        pub interacting: usize = 0, in Range::at_least(0.0).at_most(DEEPEST), "N";
-        /// Cross layers of DCNv2
-        pub cross: usize = 0, in Range::at_least(0.0).at_most(DEEPEST), "N";
-        /// Rank of the cross layers
-        pub cross_rank: usize = 32, in Range::at_least(1.0).at_most(WIDEST), "N";
-    }
-    needs {
-        ["norm-last", "class-token"] |own| own.attention > 0 => "there is no layer of attention";
-        ["cross-rank"] |own| own.cross > 0 => "there is no cross layer";
-    }
-}
 
 /// What a table and its targets ask of the net.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

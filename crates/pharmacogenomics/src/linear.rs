@@ -14,7 +14,8 @@ use crate::{
     splits::Parts,
     stored::in_range,
     targets::{Classes, Labels},
-    tokens::{Masks, TokenConfig, Tokens},
+    token_config::TokenConfig,
+    tokens::{Masks, Tokens},
 };
 use cupel_data::Stream;
 use cupel_settings::{Range, settings};

@@ -10,46 +10,6 @@
 //!
 //! A text that is normalised stays as it is. Everything else is kept: `:` and `*` carry meaning in names of alleles.
 
-use crate::{examples::is_missing, names::Names};
-use cupel_data::{Column, MISSING};
-
-/// A column of names under one spelling, names that become equal as one; `None` for one that is so already.
-pub(crate) fn normalised(column: &Column) -> Option<Column> {
-    let (Column::Category { names, .. } | Column::Many { names, .. }) = column else { return None };
-    let (mut known, mut text) = (Names::default(), String::new());
-    let mut own = |name: &String| {
-        text.clear();
-        if !is_missing(name) {
-            normalise(name, &mut text);
-        }
-        // a name of nothing but white space is none; there are no more names than codes
-        if text.is_empty() { MISSING } else { known.insert(&text).unwrap_or(MISSING) }
-    };
-    let code_of: Vec<u32> = names.iter().map(&mut own).collect();
-    if code_of.iter().zip(0..).all(|(new, old)| *new == old) && known.iter().eq(names.iter().map(String::as_str)) {
-        return None;
-    }
-    let new = |code: &u32| code_of.get(*code as usize).copied().unwrap_or(MISSING);
-    let names = known.iter().map(str::to_string).collect();
-    Some(match column {
-        Column::Many { offsets, codes, .. } => {
-            let (mut starts, mut all) = (vec![0], Vec::new());
-            for cell in offsets.windows(2) {
-                let first = all.len();
-                for code in codes[cell[0]..cell[1]].iter().map(new).filter(|code| *code != MISSING) {
-                    if !all[first..].contains(&code) {
-                        all.push(code);
-                    }
-                }
-                starts.push(all.len());
-            }
-            Column::Many { offsets: starts, codes: all, names }
-        }
-        Column::Category { codes, .. } => Column::Category { codes: codes.iter().map(new).collect(), names },
-        other => other.clone(),
-    })
-}
-
 /// What a byte means to the pass.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Class {

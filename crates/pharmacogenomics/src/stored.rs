@@ -1,7 +1,7 @@
 //! Settings as the headers of models hold them: under the names that format 1 has, whatever the structures look like here.
 
 use crate::{
-    effect_fit::EffectConfig, field_net::FieldNetConfig, head_loss::HeadLoss, name_parts::Attributes,
+    effect_fit::EffectConfig, field_net_config::FieldNetConfig, head_loss::HeadLoss, name_parts::Attributes,
     network::NetworkConfig,
 };
 use cupel_settings::{Kind, Problem, Settings, Value};

@@ -82,6 +82,43 @@ impl TableRows {
         }
     }
 
+    /// Calls `each` with every cell of the columns at `positions`, as its index there and its text, then with nothing at the end of the row, and whether the
+    /// cell at `split` says train; what it says is wrong with a cell becomes an error of the table. Gives the number of rows.
+    pub(crate) fn each_cell(
+        mut self,
+        positions: &[usize],
+        split: Option<usize>,
+        mut each: impl FnMut(Option<(usize, &str)>, bool) -> Result<Option<String>>,
+    ) -> Result<u64> {
+        // where in the row the columns stand, so that cells are walked once
+        let mut of_cell = vec![None; self.names().len()];
+        positions.iter().enumerate().for_each(|(column, position)| of_cell[*position] = Some(column));
+        self.choose(|position| of_cell[position].is_some() || split == Some(position))?;
+        let mut count = 0;
+        loop {
+            let mut fault = None;
+            {
+                let Some(row) = self.next()? else { return Ok(count) };
+                let trains = split.is_none_or(|split| row.cells().nth(split) == Some("train"));
+                for (position, cell) in row.cells().enumerate() {
+                    let Some(column) = of_cell[position] else { continue };
+                    if let Some(problem) = each(Some((column, cell)), trains)? {
+                        fault = Some((position, problem));
+                        break;
+                    }
+                }
+                if fault.is_none() {
+                    each(None, trains)?;
+                }
+            }
+            if let Some((position, problem)) = fault {
+                let fix = "write NA where it is not known, or make the field a category";
+                return Err(self.cell_error(position, problem, fix).into());
+            }
+            count += 1;
+        }
+    }
+
     /// An error about a cell of the row that was read last.
     pub(crate) fn cell_error(&self, column: usize, problem: String, fix: &str) -> cupel_data::Error {
         match self {
