@@ -17,12 +17,11 @@ use crate::{
     predictions::{Predictions, prior, unlink},
     schema::{Schema, TargetKind},
     splits::Parts,
-    stored::in_range,
     target_statistics::{Recipe, TargetStatistics},
     targets::{Classes, Labels},
 };
 use cupel_data::Stream;
-use cupel_settings::{Range, settings};
+use cupel_settings::{Range, Settings as _, settings};
 use hessboost::prelude::{DMatrix, TrainingParams, TreeMethod, train, train_with_eval};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -95,7 +94,7 @@ impl Boosting {
         labels: &[Labels],
         seed: u64,
     ) -> Result<Self> {
-        in_range(config)?;
+        config.check_values()?;
         let rows = &parts.train;
         let recipe = Recipe::fit(examples, rows, config.strength)?;
         let counts = Counts::fit(&recipe.counts(), examples, rows, classes, labels)?;

@@ -11,11 +11,10 @@ use crate::{
     names::hash,
     predictions::{Predictions, prior},
     schema::{FieldKind, Schema},
-    stored::in_range,
     targets::{Classes, Labels},
 };
 use cupel_data::MISSING;
-use cupel_settings::{Range, settings};
+use cupel_settings::{Range, Settings as _, settings};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 
@@ -106,7 +105,7 @@ impl Counts {
         classes: &[Classes],
         labels: &[Labels],
     ) -> Result<Self> {
-        in_range(config)?;
+        config.check_values()?;
         let mut config = config.clone();
         if config.levels.is_empty() {
             let schema = examples.schema();

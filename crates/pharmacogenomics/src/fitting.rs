@@ -11,11 +11,11 @@ use crate::{
     predictor::{ENOUGH_ROWS, Predictor},
     schema::TargetKind,
     splits::Parts,
-    stored::in_range,
     targets::{Classes, Labels},
     train_config::{EnsembleConfig, TrainConfig},
 };
 use burn::tensor::Device;
+use cupel_settings::Settings as _;
 use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -47,7 +47,7 @@ impl<'a> Fitting<'a> {
     /// # Errors
     /// What [`Predictor::train`] refuses.
     pub fn new(config: &TrainConfig, examples: &'a Examples, parts: &'a Parts, device: &Device) -> Result<Self> {
-        in_range(config)?;
+        config.check_values()?;
         config.fits(parts)?;
         let fit = |target| Classes::fit(examples, target, &parts.train);
         let classes: Vec<Classes> = examples.schema().targets.iter().map(fit).collect::<Result<_>>()?;

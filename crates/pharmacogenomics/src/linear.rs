@@ -12,13 +12,12 @@ use crate::{
     schema::TargetKind,
     sparse::Sparse,
     splits::Parts,
-    stored::in_range,
     targets::{Classes, Labels},
     token_config::TokenConfig,
     tokens::{Masks, Tokens},
 };
 use cupel_data::Stream;
-use cupel_settings::{Range, settings};
+use cupel_settings::{Range, Settings as _, settings};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -94,7 +93,7 @@ impl Linear {
         labels: &[Labels],
         seed: u64,
     ) -> Result<Self> {
-        in_range(config)?;
+        config.check_values()?;
         let copied = config.tokens.unknown > 0.0 && config.copies > 0.0;
         let stream = Stream::new(seed, "names taken for unknown");
         let masks = copied.then_some(Masks { share: config.tokens.unknown, stream });

@@ -13,11 +13,10 @@ use crate::{
     names::hash,
     predictions::{Predictions, prior},
     schema::{FieldKind, Schema},
-    stored::in_range,
     targets::{Classes, Labels},
 };
 use cupel_data::MISSING;
-use cupel_settings::{Range, settings};
+use cupel_settings::{Range, Settings as _, settings};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
@@ -71,7 +70,7 @@ impl Neighbours {
         classes: &[Classes],
         labels: &[Labels],
     ) -> Result<Self> {
-        in_range(config)?;
+        config.check_values()?;
         let mut targets = Vec::new();
         for (classes, labels) in classes.iter().zip(labels) {
             let width = classes.len();

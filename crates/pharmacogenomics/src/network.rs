@@ -12,11 +12,11 @@ use crate::{
     predictions::Predictions,
     schema::{FieldKind, TargetKind},
     splits::Parts,
-    stored::{Kept, StoredNetwork, in_range},
+    stored::{Kept, StoredNetwork},
     targets::{Classes, Labels},
 };
 use burn::tensor::Device;
-use cupel_settings::{Range, settings};
+use cupel_settings::{Range, Settings as _, settings};
 use cupel_train::{
     Casting, Clip, EarlyStopping, Goal, Optimizer, Policy, Run, StageConfig, Trainer, TrainerConfig, Watch,
 };
@@ -125,7 +125,7 @@ impl Network {
         casting: Casting,
         device: &Device,
     ) -> Result<Trainer<EffectFit>> {
-        in_range(config)?;
+        config.check_values()?;
         let (encoder, encoded) = learned(config, examples, &parts.train)?;
         let widths = widths(&encoder, classes);
         let fit = EffectFit {

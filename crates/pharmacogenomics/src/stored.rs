@@ -4,16 +4,9 @@ use crate::{
     effect_fit::EffectConfig, field_net_config::FieldNetConfig, head_loss::HeadLoss, name_parts::Attributes,
     network::NetworkConfig,
 };
-use cupel_settings::{Kind, Problem, Settings, Value};
+use cupel_settings::{Kind, Value};
 use cupel_train::{Optimizer, StageConfig};
 use serde::{Deserialize, Serialize};
-
-/// Whether every setting is in its range.
-pub(crate) fn in_range(settings: &impl Settings) -> Result<(), Problem> {
-    let list = settings.list().into_iter();
-    let said = list.filter_map(|setting| Some((setting.name, setting.value?)));
-    said.into_iter().try_for_each(|(name, value)| settings.clone().set(&name, &value))
-}
 
 /// Something that is there unless it is left out, which is what its setting says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
