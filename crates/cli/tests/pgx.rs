@@ -292,6 +292,7 @@ fn a_network_is_tried_before_it_is_trained() {
         ("--fractions 0.5,0.5", "three shares"),
         ("--fractions nan,0.1,0.1", "fractions"),
         ("--coverage 1", "coverage"),
+        ("--cross-fit 999999999", "at most 100"),
     ] {
         let (code, stdout, stderr) = cupel(folder, &format!("pgx train --demo-data --out nothing {flags}"));
         assert!(matches!(code, Some(1 | 2)) && stdout.is_empty() && stderr.contains(words), "{flags}: {stderr}");

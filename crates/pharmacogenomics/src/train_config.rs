@@ -51,7 +51,7 @@ settings! {
         pub coverage: f64 = 0.9, in Range::INNER_SHARE, "SHARE";
         /// Folds of the training part by which every model is fitted again, so that training rows too can choose blend, calibration and thresholds;
         /// 0 leaves these to the validation part alone, as does one of at least 10 000 rows, and takes a fifth of the time
-        pub cross_fit: usize = 5, "FOLDS";
+        pub cross_fit: usize = 5, in Range::at_least(0.0).at_most(100.0), "FOLDS";
     }
 }
 

@@ -20,11 +20,11 @@ pub struct Arguments {
     source: Source,
 
     /// Fields whose held-out values must not be known in training (for cold starts)
-    #[arg(long, value_name = "FIELDS", value_delimiter = ',')]
+    #[arg(long, value_name = "FIELDS", value_delimiter = ',', help_heading = "Audit")]
     cold: Vec<String>,
 
     /// Report on a split that leaks, and exit with 0
-    #[arg(long)]
+    #[arg(long, help_heading = "Audit")]
     allow_leakage: bool,
 
     #[command(flatten)]

@@ -30,22 +30,22 @@ pub struct Arguments {
     split: Flags<SplitConfig>,
 
     /// Rows to measure on
-    #[arg(long, value_name = "PART", default_value = "val", value_parser = Parts::NAMES)]
+    #[arg(long, value_name = "PART", default_value = "val", value_parser = Parts::NAMES, help_heading = "Evaluation")]
     part: String,
 
     #[command(flatten)]
     evaluation: Flags<EvaluationConfig>,
 
     /// Measure each of the models that answer together, too
-    #[arg(long)]
+    #[arg(long, help_heading = "Evaluation")]
     members: bool,
 
     /// Report on a split that leaks
-    #[arg(long)]
+    #[arg(long, help_heading = "Evaluation")]
     allow_leakage: bool,
 
     /// Keep the weights of networks in 8 bits
-    #[arg(long, value_name = "KIND", value_parser = choice::<Quantize>())]
+    #[arg(long, value_name = "KIND", value_parser = choice::<Quantize>(), help_heading = "Evaluation")]
     quantize: Option<Quantize>,
 
     #[command(flatten)]

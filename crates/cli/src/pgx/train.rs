@@ -29,15 +29,15 @@ pub struct Arguments {
     models: Models,
 
     /// Train the network on one batch alone, say how the loss falls, and save nothing
-    #[arg(long, value_name = "UPDATES", num_args = 0..=1, default_missing_value = "200")]
+    #[arg(long, value_name = "UPDATES", num_args = 0..=1, default_missing_value = "200", help_heading = "Training")]
     overfit_one_batch: Option<u64>,
 
     /// Try learning rates from low to high on the network, name a good one, and save nothing
-    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', num_args = 0..=1, default_missing_values = ["1e-5", "1"], conflicts_with = "overfit_one_batch")]
+    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', num_args = 0..=1, default_missing_values = ["1e-5", "1"], conflicts_with = "overfit_one_batch", help_heading = "Training")]
     learning_rate_range: Option<Vec<f64>>,
 
     /// Devices that share the batches of the network's updates with --device
-    #[arg(long, value_name = "DEVICES", value_delimiter = ',')]
+    #[arg(long, value_name = "DEVICES", value_delimiter = ',', help_heading = "Training")]
     devices: Vec<String>,
 
     #[command(flatten)]

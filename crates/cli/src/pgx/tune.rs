@@ -32,15 +32,15 @@ pub struct Arguments {
     models: Models,
 
     /// Trials in the study, those of other processes included
-    #[arg(long, value_name = "N", default_value_t = 20, value_parser = number::<usize>(Range::at_least(1.0)))]
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = number::<usize>(Range::at_least(1.0)), help_heading = "Search")]
     trials: usize,
 
     /// Folds of the training part to judge a trial by, instead of the validation part
-    #[arg(long, value_name = "K")]
+    #[arg(long, value_name = "K", help_heading = "Search")]
     folds: Option<usize>,
 
     /// TOML file with the search space, each parameter named as a flag of the models [default: what matters most for each of the models]
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Search")]
     space: Option<PathBuf>,
 
     /// Go on with the study in --out, also beside other processes
@@ -151,7 +151,7 @@ impl Arguments {
         let (space, seed) = (serde_json::to_string(space)?, config.seed);
         let common = Common { trials: self.trials, folds: self.folds, seed, space, settings };
         let is = Description::new("pgx tune").settings(&common)?.growing(&["trials"]);
-        Ok(is.data("table", examples.hash()).data("schema", serde_json::to_string(examples.schema())?))
+        Ok(is.data("table", format!("{} {}", examples.hash(), serde_json::to_string(examples.schema())?)))
     }
 }
 
