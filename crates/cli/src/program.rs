@@ -92,7 +92,7 @@ fn numbers_may_be_negative(command: Command) -> Command {
 
 /// An error of usage, as the parser of `command` words its own.
 pub(crate) fn usage(command: &Command, problem: &str) -> anyhow::Error {
-    clap::Error::raw(ErrorKind::ArgumentConflict, problem).with_cmd(command).into()
+    clap::Error::raw(ErrorKind::ArgumentConflict, format!("{problem}\n")).with_cmd(command).into()
 }
 
 /// Says what went wrong, and gives the exit code for it.
