@@ -4,7 +4,8 @@
 //! same thing from the outside: one step after the other, with a state between them. [`Advance`] is that outside, and
 //! [`Run::drive`](crate::Run::drive) is the one loop over it.
 
-use crate::{Error, Metrics, Result, SetReader, SetWriter};
+use crate::{Casting, Error, Metrics, Result, SetReader, SetWriter};
+use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
 /// Where a piece of work stands.
@@ -36,6 +37,24 @@ pub struct Progress {
     pub metrics: Metrics,
     /// Why there is nothing left to do; `None` to go on.
     pub done: Option<&'static str>,
+}
+
+/// Where and how work computes, for `environment.json`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Computing {
+    /// The device, as it can be asked for.
+    pub device: String,
+    /// The numbers that it computes with.
+    pub precision: String,
+    /// Seed of all random draws.
+    pub seed: u64,
+}
+
+impl Computing {
+    /// On `device` in the precision of `casting`.
+    pub fn of(device: &Device, casting: &Casting, seed: u64) -> Self {
+        Self { device: crate::device::name(&device.clone().inner()), precision: casting.name().to_string(), seed }
+    }
 }
 
 /// Work that goes on in steps and can stop, save and resume.
@@ -105,6 +124,12 @@ pub trait Advance {
 
     /// How many advances the whole work takes at most, where that is known; the time left is estimated from it.
     fn total(&self) -> Option<u64> {
+        None
+    }
+
+    /// Where and how the work computes; noted in `environment.json` where [`Run::describe`](crate::Run::describe) said
+    /// nothing of it.
+    fn computing(&self) -> Option<Computing> {
         None
     }
 

@@ -116,6 +116,14 @@ pub fn doctor() -> Vec<DeviceReport> {
     reports
 }
 
+/// The name of a device, as it can be asked for where this build knows it.
+pub(crate) fn name(device: &Device) -> String {
+    let known =
+        Kind::ALL.into_iter().filter(|kind| kind.compiled()).filter_map(|kind| kind.candidates().ok()).flatten();
+    let found = known.into_iter().find(|candidate| candidate.device == *device);
+    found.map_or_else(|| format!("{device:?}"), |candidate| candidate.full_name())
+}
+
 /// The names of the backends in this build.
 pub fn compiled() -> impl Iterator<Item = &'static str> {
     Kind::ALL.into_iter().filter(|kind| kind.compiled()).map(Kind::name)

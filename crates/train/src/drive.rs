@@ -105,7 +105,7 @@ enum Face {
 }
 
 impl Face {
-    fn new(run: &Run, work: &dyn Advance, first: u64) -> Self {
+    fn new(run: &Run, work: &dyn Advance, first: u64, seconds: f64) -> Self {
         let (name, total) = (work.name(), work.total());
         #[cfg(feature = "tui")]
         if run.dashboard
@@ -113,7 +113,7 @@ impl Face {
         {
             return Self::Dashboard(Box::new(dashboard));
         }
-        Self::Line(ProgressLine::on_standard_error(run.quiet, name, first, total))
+        Self::Line(ProgressLine::on_standard_error(run.quiet, name, (first, seconds), total))
     }
 
     fn show(&mut self, update: u64, metrics: Metrics) {
@@ -175,19 +175,19 @@ impl Run {
             && let Some(found) = self.restore(keeper, work)?
         {
             (at, before) = (found.at, found.seconds);
-            self.begin()?;
             if let Some(reason) = found.done
                 && !work.has_more()
             {
+                self.begin(work.computing())?;
                 return Ok(Driven { reason, seconds: before, updates: at.update });
             }
         }
-        self.begin()?;
+        self.begin(work.computing())?;
         if let Some(folder) = &mut self.folder {
             folder.log.rewind(work.name(), at.update)?;
         }
         let _listening = keeper.as_ref().map(|_| Listening::begin()).transpose()?;
-        let mut face = Face::new(self, work, at.update);
+        let mut face = Face::new(self, work, at.update, before);
         let driven = self.go_on(work, at, before, keeper.as_ref(), policy.save_every.or(self.save_every), &mut face);
         // work within the work may have been stopped, without knowing of the folder
         let driven = driven.map_err(|error| match error.stopped() {
@@ -199,7 +199,8 @@ impl Run {
             Err(Error::Stopped { .. }) => "stopped".to_string(),
             Err(_) => "failed".to_string(),
         });
-        driven
+        let kept = self.keep_profile();
+        driven.and_then(|driven| kept.map(|_| driven))
     }
 
     /// Gives `work` the state of its newest checkpoint.
@@ -236,8 +237,8 @@ impl Run {
         let monitor = self.monitor().clone();
         let started = Instant::now();
         let seconds = || seconds_before + started.elapsed().as_secs_f64();
-        let save = |work: &dyn Advance, at, done| match keeper {
-            Some(keeper) => monitor.phase("checkpoint", || keeper.save(work, at, done, seconds())),
+        let save = |work: &dyn Advance, at, done, seconds| match keeper {
+            Some(keeper) => monitor.phase("checkpoint", || keeper.save(work, at, done, seconds)),
             None => Ok(()),
         };
         let mut rhythm = Rhythm::new(save_every);
@@ -245,7 +246,7 @@ impl Run {
             let asked = face.stop_requested().then_some(INTERRUPT);
             if let Some(signal) = asked.or_else(stop::requested) {
                 if rhythm.advances > 0 {
-                    save(work, at, None)?;
+                    save(work, at, None, seconds())?;
                 }
                 return Err(Error::Stopped { signal, dir: None });
             }
@@ -258,12 +259,13 @@ impl Run {
             }
             face.show(at.update, metrics);
             if rhythm.advanced(began.elapsed().as_secs_f64()) || done.is_some() {
+                let seconds = seconds();
                 let began = Instant::now();
-                save(work, at, done)?;
+                save(work, at, done, seconds)?;
                 rhythm.saved(began.elapsed().as_secs_f64());
-            }
-            if let Some(reason) = done {
-                return Ok(Driven { reason: reason.to_string(), seconds: seconds(), updates: at.update });
+                if let Some(reason) = done {
+                    return Ok(Driven { reason: reason.to_string(), seconds, updates: at.update });
+                }
             }
         }
     }

@@ -1,6 +1,6 @@
 //! What a run was made with: versions, machine, device, seed and command.
 
-use crate::{Casting, Selected};
+use crate::{Casting, Computing, Selected};
 use serde::Serialize;
 use serde_json::Value;
 use std::{
@@ -82,6 +82,12 @@ impl Environment {
         self.precision = Some(casting.name().to_string());
         self.precision_reason = Some(casting.reason().to_string());
         self.seed = Some(seed);
+    }
+
+    /// Adds what the work says, where the caller said nothing.
+    pub(crate) fn note(&mut self, computing: Computing) {
+        let Computing { device, precision, seed } = computing;
+        (self.device, self.precision, self.seed) = (Some(device), Some(precision), Some(seed));
     }
 
     /// Puts the start described by `before`, and those it remembers, into the past of this one.

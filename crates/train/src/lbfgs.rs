@@ -1,8 +1,8 @@
 //! [`Lbfgs`]: L-BFGS over the same [`Fit`] that gradient training uses.
 
 use crate::{
-    Advance, Casting, Context, Epoch, Error, Fit, History, Metrics, Next, PerformanceMonitor, Position, Progress,
-    Result, SetReader, SetWriter, fingerprint,
+    Advance, Casting, Computing, Context, Epoch, Error, Fit, History, Metrics, Next, PerformanceMonitor, Position,
+    Progress, Result, SetReader, SetWriter, fingerprint,
     parameters::{Parameter, check_fit, initialise, parameters},
 };
 use burn::{
@@ -75,6 +75,10 @@ impl<F: Fit> Lbfgs<F> {
             if value == 0 {
                 return Err(Error::Setting { name, got: "0".into(), expected: "a number of at least 1" });
             }
+        }
+        if !(settings.tolerance >= 0.0 && settings.tolerance.is_finite()) {
+            let got = settings.tolerance.to_string();
+            return Err(Error::Setting { name: "tolerance", got, expected: "a number of at least 0" });
         }
         device.seed(Stream::new(settings.seed, "initial weights").u64(0));
         initialise(&model);
@@ -195,5 +199,9 @@ where
 
     fn total(&self) -> Option<u64> {
         Some(self.settings.steps)
+    }
+
+    fn computing(&self) -> Option<Computing> {
+        Some(Computing::of(&self.device, &self.casting, self.settings.seed))
     }
 }

@@ -45,7 +45,7 @@ mod tensorboard;
 mod trainer;
 mod weights;
 
-pub use advance::{Advance, Position, Progress, fingerprint};
+pub use advance::{Advance, Computing, Position, Progress, fingerprint};
 pub use average::WeightAverage;
 pub use batch_size::estimate_batch_size;
 pub use checkpoint::Checkpoint;

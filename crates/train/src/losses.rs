@@ -62,6 +62,11 @@ impl Losses {
         }
     }
 
+    /// Whether the update at hand, or one of its epoch before it, has a number of this name.
+    pub(crate) fn measures(&self, name: &str) -> bool {
+        self.pending.iter().any(|pending| pending.name == name) || self.terms.iter().any(|term| term.name == name)
+    }
+
     /// Counts the steps of the update at hand.
     pub(crate) fn keep(&mut self) {
         for Pending { name, value, weight } in self.pending.drain(..) {

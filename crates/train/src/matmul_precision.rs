@@ -40,7 +40,7 @@ mod tests {
         let mut device = device::select("auto").unwrap();
         device.name = "cuda:0".to_string();
         let refused = MatmulPrecision::Highest.check(&device).unwrap_err().to_string();
-        assert!(refused.contains("cuda:0") && refused.contains("--matmul-precision high"), "{refused}");
+        assert!(refused.contains("cuda:0") && refused.contains("use high"), "{refused}");
         MatmulPrecision::High.check(&device).unwrap();
         device.name = "cpu".to_string();
         MatmulPrecision::Highest.check(&device).unwrap();

@@ -127,7 +127,7 @@ impl Optimizer {
                 if let Some(beta) = betas.into_iter().find(|beta| !(0.0..1.0).contains(beta)) {
                     return wrong("optimizer.betas", beta, "numbers from 0 to below 1");
                 }
-                if epsilon.is_nan() || epsilon <= 0.0 {
+                if !(epsilon > 0.0 && epsilon.is_finite()) {
                     return wrong("optimizer.epsilon", epsilon, "a number above 0");
                 }
             }
@@ -138,7 +138,7 @@ impl Optimizer {
         }
         match *self {
             Self::AdamW { weight_decay, .. } | Self::Sgd { weight_decay, .. } | Self::Lion { weight_decay }
-                if weight_decay.is_nan() || weight_decay < 0.0 =>
+                if !(weight_decay >= 0.0 && weight_decay.is_finite()) =>
             {
                 wrong("optimizer.weight_decay", weight_decay, "a number of at least 0")
             }

@@ -3,10 +3,11 @@
 //! A device may still compute when a call returns. The monitor therefore waits for it at both edges of every phase, which
 //! makes the numbers right and the training a little slower: it is off unless asked for.
 
-use crate::{Error, Result};
+use crate::{Error, Result, folder::save_json};
 use burn::tensor::Device;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::{
+    borrow::Cow,
     fs,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -34,6 +35,11 @@ struct Active {
 }
 
 impl Active {
+    /// Since the first process began.
+    fn seconds(&self) -> f64 {
+        self.record().sums.seconds + self.started.elapsed().as_secs_f64()
+    }
+
     fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -41,18 +47,27 @@ impl Active {
 
 #[derive(Debug, Default)]
 struct Record {
-    phases: Vec<Phase>,
+    sums: Sums,
     /// Time of the phases within each phase that is open.
     open: Vec<Duration>,
     spans: Vec<Span>,
+}
+
+/// What outlives a process.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Sums {
+    phases: Vec<Phase>,
     samples: f64,
+    /// Time of earlier processes.
+    seconds: f64,
 }
 
 /// The time of one phase.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Phase {
     /// Its name.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// How often it ran.
     pub calls: u64,
     /// Time in it, in seconds.
@@ -112,21 +127,36 @@ impl PerformanceMonitor {
     /// Counts samples, for their rate.
     pub fn count_samples(&self, samples: f64) {
         if let Some(active) = &self.active {
-            active.record().samples += samples;
+            active.record().sums.samples += samples;
         }
     }
 
     /// The phases in the order of their own time, longest first.
     pub fn phases(&self) -> Vec<Phase> {
-        let mut phases = self.active.as_ref().map_or_else(Vec::new, |active| active.record().phases.clone());
+        let mut phases = self.active.as_ref().map_or_else(Vec::new, |active| active.record().sums.phases.clone());
         phases.sort_by(|a, b| b.own_seconds.total_cmp(&a.own_seconds));
         phases
     }
 
-    /// Samples per second since the monitor was made; `None` where it is off.
+    /// Samples per second since the monitor was made, and over the earlier processes of its run; `None` where it is off.
     pub fn samples_per_second(&self) -> Option<f64> {
         let active = self.active.as_ref()?;
-        Some(active.record().samples / active.started.elapsed().as_secs_f64())
+        Some(active.record().sums.samples / active.seconds())
+    }
+
+    /// Adds the sums that earlier processes left at `path`; those of a killed one are lost.
+    pub(crate) fn take_up(&self, path: &Path) {
+        let earlier = fs::read(path).ok().and_then(|bytes| serde_json::from_slice::<Sums>(&bytes).ok());
+        if let (Some(active), Some(earlier)) = (&self.active, earlier) {
+            active.record().sums = earlier;
+        }
+    }
+
+    /// Leaves the sums at `path`.
+    pub(crate) fn leave(&self, path: &Path) -> Result<()> {
+        let Some(active) = &self.active else { return Ok(()) };
+        let seconds = active.seconds();
+        save_json(path, &Sums { seconds, ..active.record().sums.clone() })
     }
 
     /// A table of the costliest phases, samples per second and memory.
@@ -134,7 +164,7 @@ impl PerformanceMonitor {
         let Some(active) = &self.active else {
             return "no times were taken\n".into();
         };
-        let elapsed = active.started.elapsed().as_secs_f64();
+        let elapsed = active.seconds();
         let phases = self.phases();
         let shown = &phases[..phases.len().min(SHOWN_PHASES)];
         let width = shown.iter().map(|phase| phase.name.len()).max().unwrap_or(0).max("phase".len());
@@ -193,11 +223,12 @@ impl PerformanceMonitor {
 
 impl Record {
     fn add(&mut self, name: &'static str, length: Duration, within: Duration) {
-        let at = self.phases.iter().position(|phase| phase.name == name).unwrap_or_else(|| {
-            self.phases.push(Phase { name, calls: 0, total_seconds: 0.0, own_seconds: 0.0 });
-            self.phases.len() - 1
+        let phases = &mut self.sums.phases;
+        let at = phases.iter().position(|phase| phase.name == name).unwrap_or_else(|| {
+            phases.push(Phase { name: name.into(), calls: 0, total_seconds: 0.0, own_seconds: 0.0 });
+            phases.len() - 1
         });
-        let phase = &mut self.phases[at];
+        let phase = &mut phases[at];
         phase.calls += 1;
         phase.total_seconds += length.as_secs_f64();
         phase.own_seconds += length.saturating_sub(within).as_secs_f64();
@@ -257,7 +288,7 @@ mod tests {
     #[test]
     fn phases_within_phases_are_told_apart() {
         let phases = monitor().phases();
-        assert_eq!(phases.iter().map(|p| (p.name, p.calls)).collect::<Vec<_>>(), [("forward", 2), ("step", 2)]);
+        assert_eq!(phases.iter().map(|p| (&*p.name, p.calls)).collect::<Vec<_>>(), [("forward", 2), ("step", 2)]);
         let (forward, step) = (&phases[0], &phases[1]);
         assert!(forward.own_seconds >= 0.02 && step.own_seconds >= 0.01);
         assert!(step.total_seconds >= forward.total_seconds + step.own_seconds - 1e-9);
@@ -274,6 +305,20 @@ mod tests {
         let events: Vec<serde_json::Value> = serde_json::from_slice(&fs::read(path).unwrap()).unwrap();
         assert_eq!(events.len(), 4);
         assert!(events.iter().all(|e| e["ph"] == "X" && e["dur"].as_f64().unwrap() > 0.0));
+    }
+
+    #[test]
+    fn the_sums_are_those_of_all_processes() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sums.json");
+        let (first, second) = (monitor(), monitor());
+        first.leave(&path).unwrap();
+        let alone = second.samples_per_second().unwrap();
+        second.take_up(&path);
+        second.phase("step", || ());
+        let calls: Vec<_> = second.phases().into_iter().map(|phase| phase.calls).collect();
+        assert_eq!(calls, [2, 3]);
+        assert!(second.log_summary().contains("samples/s") && second.samples_per_second().unwrap() < alone);
     }
 
     #[test]

@@ -212,7 +212,7 @@ mod tests {
             assert_eq!((casting.name(), casting.needs_scaling()), (name, name == "fp16"));
         }
         let none = Error::PrecisionAbsent { asked: "bf16", there: "f32, fp16".into() }.to_string();
-        assert!(none.contains("--precision bf16") && none.contains("it has: f32, fp16"), "{none}");
+        assert!(none.contains("precision bf16") && none.contains("it has: f32, fp16"), "{none}");
     }
 
     #[test]

@@ -24,7 +24,7 @@ pub(crate) struct ProgressLine<W: Write> {
     columns: usize,
     name: String,
     total: Option<u64>,
-    /// Advances that were made before this process.
+    /// Advances that were made before `started`.
     first: u64,
     started: Instant,
     shown: Option<Instant>,
@@ -35,12 +35,19 @@ pub(crate) struct ProgressLine<W: Write> {
 }
 
 impl ProgressLine<std::io::Stderr> {
-    /// A line on standard error for work that stands at `first`.
-    pub(crate) fn on_standard_error(quiet: bool, name: &str, first: u64, total: Option<u64>) -> Self {
+    /// A line on standard error for work that stands at `first` after so many seconds.
+    pub(crate) fn on_standard_error(quiet: bool, name: &str, (first, seconds): (u64, f64), total: Option<u64>) -> Self {
         let out = std::io::stderr();
         let terminal = out.is_terminal() && std::env::var_os("TERM").is_none_or(|term| term != "dumb");
         let columns = std::env::var("COLUMNS").ok().and_then(|text| text.parse().ok());
-        Self::new((!quiet).then_some(out), terminal, columns, name, first, total)
+        let mut line = Self::new((!quiet).then_some(out), terminal, columns, name, first, total);
+        // the pace is that of the whole work, where its time is known
+        if let Some(started) = Instant::now().checked_sub(Duration::try_from_secs_f64(seconds).unwrap_or_default())
+            && seconds > 0.0
+        {
+            (line.first, line.started) = (0, started);
+        }
+        line
     }
 }
 

@@ -17,7 +17,7 @@
 //! A domain adds its own files beside them. Nothing is written outside the folder.
 
 use crate::{
-    Casting, Change, Description, Environment, Error, PerformanceMonitor, Result, Selected,
+    Casting, Change, Computing, Description, Environment, Error, PerformanceMonitor, Result, Selected,
     description::Difference,
     environment::utc,
     folder::{
@@ -36,6 +36,7 @@ use std::{
     time::{Duration, Instant, SystemTime},
 };
 
+const SUMS: &str = "sums.json";
 const METRICS: &str = "metrics.json";
 /// Far longer than another process needs to join.
 const JOINING: Duration = Duration::from_secs(10);
@@ -199,6 +200,9 @@ impl Run {
     /// Takes the time of the phases with `monitor`; [`finish`](Self::finish) then leaves them in `profile/`.
     pub fn set_monitor(&mut self, monitor: PerformanceMonitor) {
         self.monitor = monitor;
+        if let Some(folder) = &self.folder {
+            self.monitor.take_up(&folder.dir.join(PROFILE).join(SUMS));
+        }
     }
 
     /// What takes the time of the phases.
@@ -252,12 +256,27 @@ impl Run {
         self.warnings.push(text);
     }
 
+    /// Leaves the sums of the monitor in the folder for the process that goes on.
+    pub(crate) fn keep_profile(&self) -> Result<Option<PathBuf>> {
+        let Some(folder) = self.folder.as_ref().filter(|_| self.monitor.is_on()) else { return Ok(None) };
+        let profile = folder.dir.join(PROFILE);
+        fs::create_dir_all(&profile).map_err(Error::io("create the folder", &profile))?;
+        self.monitor.leave(&profile.join(SUMS))?;
+        Ok(Some(profile))
+    }
+
     /// Work begins, or is found done: the run is now what it was opened as.
-    pub(crate) fn begin(&mut self) -> Result<()> {
+    pub(crate) fn begin(&mut self, computing: Option<Computing>) -> Result<()> {
         let Some(folder) = &mut self.folder else { return Ok(()) };
         if let Some(remark) = folder.remark.take().filter(|_| !self.quiet) {
             // A closed standard error is no reason to stop.
             let _ = writeln!(std::io::stderr(), "{remark}");
+        }
+        if folder.environment.device.is_none()
+            && let Some(computing) = computing
+        {
+            folder.environment.note(computing);
+            save_json(&folder.dir.join(ENVIRONMENT), &folder.environment)?;
         }
         if let Some(config) = folder.config.take() {
             folder::remove(&folder.dir.join(FINISHED))?;
@@ -272,11 +291,10 @@ impl Run {
     /// # Errors
     /// [`Error::Encoding`] where the summary has no JSON form, [`Error::Io`] where the file cannot be written.
     pub fn finish(&mut self, summary: &impl Serialize) -> Result<()> {
-        self.begin()?;
+        self.begin(None)?;
         let Some(folder) = &self.folder else { return Ok(()) };
         if self.monitor.is_on() {
-            let profile = folder.dir.join(PROFILE);
-            fs::create_dir_all(&profile).map_err(Error::io("create the folder", &profile))?;
+            let profile = self.keep_profile()?.unwrap_or_default();
             self.monitor.write_chrome_trace(&profile.join("trace.json"))?;
             save(&profile.join("phases.txt"), self.monitor.log_summary().as_bytes())?;
         }
@@ -595,7 +613,7 @@ mod tests {
         assert!(strict.contains("restarts: 10 -> 20"), "{strict}");
         let mut more = opened(folder.path(), &description(20), RESUME);
         assert!(folder.path().join(FINISHED).exists(), "until work begins");
-        more.begin().unwrap();
+        more.begin(None).unwrap();
         assert!(!folder.path().join(FINISHED).exists());
         drop(more);
         let third = opened(folder.path(), &description(20), STRICT);

@@ -66,9 +66,9 @@ impl Schedule {
     /// The schedule proper begins after the warm-up and ends with the last update planned.
     pub fn factor(&self, at: Progression, warm_up: u64) -> f64 {
         if at.update < warm_up {
-            return (at.update + 1) as f64 / (warm_up + 1) as f64;
+            return (at.update + 1) as f64 / (warm_up as f64 + 1.0);
         }
-        let (update, last) = (at.update - warm_up, at.updates.saturating_sub(warm_up + 1));
+        let (update, last) = (at.update - warm_up, at.updates.saturating_sub(warm_up.saturating_add(1)));
         let share = if last == 0 { 0.0 } else { (update as f64 / last as f64).min(1.0) };
         match *self {
             Self::Constant => 1.0,
@@ -86,6 +86,11 @@ impl Schedule {
             }
             Self::Plateau { factor, least, .. } => factor.powf(at.drops as f64).max(least),
         }
+    }
+
+    /// Whether the course depends on the number of updates planned, so that a training cannot be made longer later.
+    pub(crate) fn knows_its_end(&self) -> bool {
+        matches!(self, Self::Cosine { .. } | Self::OneCycle { .. })
     }
 
     /// # Errors

@@ -85,7 +85,7 @@ impl StageConfig {
             if stopping.patience == 0 {
                 return wrong("early_stopping.patience", "0".into(), "a number of at least 1");
             }
-            if stopping.minimum_delta.is_nan() || stopping.minimum_delta < 0.0 {
+            if !(stopping.minimum_delta >= 0.0 && stopping.minimum_delta.is_finite()) {
                 let got = stopping.minimum_delta.to_string();
                 return wrong("early_stopping.minimum_delta", got, "a number of at least 0");
             }

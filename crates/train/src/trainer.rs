@@ -1,8 +1,9 @@
 //! [`Trainer`]: gradient training as work that advances, stops, saves and resumes.
 
 use crate::{
-    Advance, Casting, Clip, Context, Epoch, Error, Fit, History, LossScaler, Metrics, Next, PerformanceMonitor,
-    Position, Progress, Progression, Result, Schedule, SetReader, SetWriter, StageConfig, WeightAverage, device,
+    Advance, Casting, Clip, Computing, Context, Epoch, Error, Fit, History, LossScaler, Metrics, Next,
+    PerformanceMonitor, Position, Progress, Progression, Result, Schedule, SetReader, SetWriter, StageConfig,
+    WeightAverage, device,
     early_stopping::Best,
     fingerprint,
     gradients::{self, Measure, Measured},
@@ -47,6 +48,8 @@ pub struct Trainer<F: Fit> {
     scaler: Option<LossScaler>,
     average: Option<WeightAverage<F::Model>>,
     best_model: Option<F::Model>,
+    /// The model that the last loss of an epoch was measured on, from the update that ends it to the end of the epoch.
+    measured_model: Option<F::Model>,
     losses: Losses,
     progress: TrainingState,
     /// When this process began the epoch.
@@ -112,6 +115,7 @@ impl<F: Fit> Trainer<F> {
             scaler: casting.needs_scaling().then(LossScaler::default),
             average: config.stage.weight_average.map(|decay| WeightAverage::new(&model, decay)),
             best_model: None,
+            measured_model: None,
             losses: Losses::default(),
             monitor: PerformanceMonitor::off(),
             device: device.clone().autodiff(),
@@ -185,6 +189,10 @@ impl<F: Fit> Trainer<F> {
     }
 
     /// The model of the best epoch of the last stage, in inference mode; before the first epoch, the model as it stands.
+    ///
+    /// It is the one that the watched number was measured on: for a number of [`Fit::evaluate`], the model after the epoch;
+    /// for the training loss or one of its terms, the model before the last update of the epoch. Where an epoch has more
+    /// updates than one, its training loss is a mean over models on their way, of which that is the last.
     pub fn best(&self) -> F::Model {
         self.best_model.as_ref().map_or_else(|| self.model(), Module::valid)
     }
@@ -211,7 +219,7 @@ impl<F: Fit> Trainer<F> {
         let TrainingState { stage, before_stage, drops, .. } = &self.progress;
         let at = Progression {
             update: at.update - before_stage,
-            updates: stage.epochs * self.updates_per_epoch(),
+            updates: stage.epochs.saturating_mul(self.updates_per_epoch()),
             epoch: at.epoch,
             drops: *drops,
         };
@@ -302,7 +310,7 @@ impl<F: Fit> Trainer<F> {
     }
 
     fn ends_epoch(&self, at: Position) -> bool {
-        at.step + self.progress.stage.accumulation >= self.fit.steps_per_epoch()
+        at.step.saturating_add(self.progress.stage.accumulation) >= self.fit.steps_per_epoch()
     }
 
     fn update(
@@ -332,11 +340,16 @@ impl<F: Fit> Trainer<F> {
         Ok(())
     }
 
+    /// The model that is evaluated: the average of the weights where there is one.
+    fn inference(&self) -> F::Model {
+        self.average.as_ref().map_or_else(|| self.model(), |average| average.model().valid())
+    }
+
     /// Evaluates the epoch that ends with the update at `at`, and decides what follows.
     fn end_epoch(&mut self, at: Position, rate: f64) -> Result<(Metrics, Option<&'static str>)> {
         let mut metrics = self.losses.end_epoch()?;
         metrics.push("learning_rate", rate);
-        let inference = self.average.as_ref().map_or_else(|| self.model(), |average| average.model().valid());
+        let inference = self.inference();
         let device = self.device.clone().inner();
         let stream = self.context_stream("evaluation", at);
         let Self { fit, casting, monitor, .. } = self;
@@ -359,8 +372,9 @@ impl<F: Fit> Trainer<F> {
         if let Some(value) = watched.filter(|_| !nothing_kept)
             && state.best.see(&self.config.watch, value, minimum_delta)?.best
         {
-            self.best_model = Some(inference);
+            self.best_model = Some(self.measured_model.take().unwrap_or(inference));
         }
+        self.measured_model = None;
         state.since_drop = if state.best.waited == 0 { 0 } else { state.since_drop + 1 };
         if let Schedule::Plateau { patience, .. } = state.stage.schedule
             && state.since_drop >= patience
@@ -417,6 +431,9 @@ impl<F: Fit> Advance for Trainer<F> {
         let measured = gradients::measure(self.current(), &gradients, kind);
         if self.accept(at, &measured, &loss, rate)? {
             let squares = if clips_norm { measured.total() } else { None };
+            if self.ends_epoch(at) && self.losses.measures(&self.config.watch.metric) {
+                self.measured_model = Some(self.inference());
+            }
             self.update(at, gradients, squares, rate)?;
         } else {
             self.losses.take_back();
@@ -451,7 +468,11 @@ impl<F: Fit> Advance for Trainer<F> {
     }
 
     fn fingerprint(&self) -> Result<[u8; 32]> {
-        fingerprint(&("training", &self.config, self.casting.name(), self.fit.fingerprint()?))
+        let mut config = self.config.clone();
+        if !config.stage.schedule.knows_its_end() {
+            config.stage.epochs = 0; // more of them go on where fewer ended
+        }
+        fingerprint(&("training", config, self.casting.name(), self.fit.fingerprint()?))
     }
 
     fn name(&self) -> &str {
@@ -459,7 +480,19 @@ impl<F: Fit> Advance for Trainer<F> {
     }
 
     fn total(&self) -> Option<u64> {
-        Some(self.progress.before_stage + self.progress.stage.epochs * self.updates_per_epoch())
+        let stage = self.progress.stage.epochs.saturating_mul(self.updates_per_epoch());
+        Some(self.progress.before_stage.saturating_add(stage))
+    }
+
+    /// More epochs of the first stage, where it was not over for another reason.
+    fn has_more(&self) -> bool {
+        let TrainingState { next, stage, best, .. } = &self.progress;
+        let patience = stage.early_stopping.map_or(u64::MAX, |stopping| stopping.patience);
+        next.stage == 0 && next.step == 0 && next.epoch < stage.epochs && best.waited < patience
+    }
+
+    fn computing(&self) -> Option<Computing> {
+        Some(Computing::of(&self.device, &self.casting, self.config.seed))
     }
 
     fn next(&self, _: Position) -> Position {

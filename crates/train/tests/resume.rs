@@ -3,7 +3,7 @@
 use cupel_data::Stream;
 use cupel_train::{
     Advance, Description, Error, Metrics, Opening, Policy, Position, Progress, Result, Run, SetReader, SetWriter,
-    fingerprint,
+    fingerprint, stop,
 };
 use serde::{Deserialize, Serialize};
 use std::{
@@ -296,11 +296,38 @@ fn child() {
     }
 }
 
+/// Another one: a process that listens and works on something that is no run with a folder.
+#[test]
+#[ignore = "started as a process of its own by the tests that interrupt it"]
+fn listening() {
+    let Some(what) = env::var_os("CUPEL_TEST_DIR") else { return };
+    stop::listen();
+    eprintln!("ready");
+    let error = match what.to_str() {
+        Some("memory") => {
+            let settings = Settings { pause_milliseconds: 20, ..Settings::new(u64::MAX) };
+            Run::in_memory().drive(&mut Chaos::new(&settings), &Policy::default()).unwrap_err()
+        }
+        Some("loop") => loop {
+            std::thread::sleep(Duration::from_millis(300));
+            if let Err(error) = stop::check() {
+                break error;
+            }
+        },
+        _ => loop {
+            std::thread::sleep(Duration::from_secs(60));
+        },
+    };
+    assert_eq!(stop::requested(), error.stopped());
+    std::process::exit(128 + error.stopped().unwrap());
+}
+
 /// Interruption by real signals to real processes.
 #[cfg(unix)]
 mod process {
     use super::*;
     use std::{
+        io::{BufRead, BufReader},
         os::unix::process::ExitStatusExt,
         process::{Child, Command, Stdio},
         thread::sleep,
@@ -312,8 +339,12 @@ mod process {
     const SIGTERM: i32 = 15;
 
     fn start(dir: &Path, settings: &Settings) -> Child {
+        start_as("child", dir, settings)
+    }
+
+    fn start_as(what: &str, dir: &Path, settings: &Settings) -> Child {
         Command::new(env::current_exe().unwrap())
-            .args(["--exact", "child", "--ignored", "--nocapture"])
+            .args(["--exact", what, "--ignored", "--nocapture"])
             .env("CUPEL_TEST_DIR", dir)
             .env("CUPEL_TEST_SETTINGS", serde_json::to_string(settings).unwrap())
             .stdin(Stdio::null())
@@ -411,6 +442,46 @@ mod process {
     }
 
     #[test]
+    fn a_listening_process_acknowledges_at_once_and_stops_where_it_looks() {
+        for work in ["loop", "memory"] {
+            // The quickest of three: other processes may have the processors for a while.
+            let waited = (0..3).map(|_| {
+                let mut child = start_as("listening", Path::new(work), &Settings::new(1));
+                let mut lines = BufReader::new(child.stderr.take().unwrap()).lines().map(|line| line.unwrap());
+                assert_eq!(lines.next().unwrap(), "ready");
+                let sent = Instant::now();
+                send(SIGTERM, &child);
+                assert_eq!(lines.next().unwrap(), "stopping after this step; once more ends at once");
+                let waited = sent.elapsed();
+                assert_eq!(child.wait().unwrap().code(), Some(143), "{work}");
+                waited
+            });
+            let quickest = waited.min().unwrap();
+            assert!(quickest < Duration::from_millis(100), "{work}: {quickest:?}");
+        }
+        let mut child = start_as("listening", Path::new("deaf"), &Settings::new(1));
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        lines.next();
+        send(SIGINT, &child);
+        lines.next();
+        send(SIGINT, &child);
+        assert_eq!(child.wait().unwrap().signal(), Some(SIGINT), "the second one does not wait");
+    }
+
+    #[test]
+    fn times_are_those_of_all_processes() {
+        let settings = Settings { pause_milliseconds: 5, ..Settings::new(30) };
+        let folder = tempfile::tempdir().unwrap();
+        let mut run = opened(folder.path(), &settings, RESUME);
+        run.drive(&mut Chaos::failing_at(&settings, 20), &EVERY).unwrap_err();
+        drop(run);
+        let mut run = opened(folder.path(), &settings, RESUME);
+        let driven = run.drive(&mut Chaos::new(&settings), &EVERY).unwrap();
+        assert!(driven.updates == 30 && driven.seconds >= 0.15, "{driven:?}");
+        assert_eq!(run.drive(&mut Chaos::new(&settings), &EVERY).unwrap(), driven);
+    }
+
+    #[test]
     fn two_processes_do_not_share_a_folder() {
         let settings = Settings { pause_milliseconds: 50, ..Settings::new(2_000) };
         let folder = tempfile::tempdir().unwrap();
@@ -444,9 +515,10 @@ mod process {
         let output = child.wait_with_output().unwrap();
         let text = String::from_utf8(output.stderr).unwrap();
         let lines: Vec<_> = text.lines().collect();
-        assert_eq!(lines.len(), 2, "{text}");
-        assert!(lines[0].starts_with("chaos  1/20  5%"), "{text}");
-        assert!(lines[1].starts_with("chaos  20/20  100%"), "{text}");
-        assert!(lines[1].ends_with("finished: all steps made"), "{text}");
+        assert_eq!(lines.len(), 3, "{text}");
+        assert!(lines[0].ends_with("nothing to resume, the run starts at the beginning"), "{text}");
+        assert!(lines[1].starts_with("chaos  1/20  5%"), "{text}");
+        assert!(lines[2].starts_with("chaos  20/20  100%"), "{text}");
+        assert!(lines[2].ends_with("finished: all steps made"), "{text}");
     }
 }

@@ -10,6 +10,7 @@ use crate::{
 };
 use burn::{module::Module, optim::OptimizerRecord, tensor::Bytes};
 use serde::{Deserialize, Serialize};
+use std::time::{Duration, Instant};
 
 const MODEL: &str = "model.bpk";
 const OPTIMIZER: &str = "optimizer.bpk";
@@ -33,6 +34,9 @@ struct Saved {
     scaler: Option<LossScaler>,
     losses: SavedLosses,
     progress: TrainingState,
+    /// Seconds of the epoch at hand.
+    #[serde(default)]
+    epoch_seconds: f64,
 }
 
 impl<F: Fit> Trainer<F> {
@@ -64,6 +68,7 @@ impl<F: Fit> Trainer<F> {
             scaler: self.scaler.clone(),
             losses: self.losses.save()?,
             progress: self.progress.clone(),
+            epoch_seconds: self.epoch_began.elapsed().as_secs_f64(),
         };
         set.json(STATE, &saved)?;
         self.fit.save(set)
@@ -116,6 +121,11 @@ impl<F: Fit> Trainer<F> {
         self.scaler = saved.scaler;
         self.losses.restore(saved.losses, &self.device.clone().inner());
         self.progress = saved.progress;
+        if self.progress.next.stage == 0 {
+            self.progress.stage.epochs = self.config.stage.epochs;
+        }
+        let epoch = Duration::try_from_secs_f64(saved.epoch_seconds).unwrap_or_default();
+        self.epoch_began = Instant::now().checked_sub(epoch).unwrap_or_else(Instant::now);
         self.fit.load(set)
     }
 }

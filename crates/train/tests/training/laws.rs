@@ -9,9 +9,9 @@ use burn::{
     tensor::{Tensor, TensorData},
 };
 use cupel_train::{
-    Advance, Casting, Checkpoint, Clip, Context, EarlyStopping, Fit, Goal, History, Lbfgs, LbfgsSettings, Loss,
-    LossScaler, Metrics, Next, NotFinite, Optimizer, PerformanceMonitor, Policy, Position, Progress, Result, Run,
-    Schedule, StageConfig, Stamp, Trainer, TrainerConfig, Watch,
+    Advance, Casting, Checkpoint, Clip, Context, Description, EarlyStopping, Error, Fit, Goal, History, Lbfgs,
+    LbfgsSettings, Loss, LossScaler, Metrics, Next, NotFinite, Opening, Optimizer, PerformanceMonitor, Policy,
+    Position, Progress, Result, Run, Schedule, StageConfig, Stamp, Trainer, TrainerConfig, Watch,
     checks::{self, Subject, weights},
     fingerprint,
 };
@@ -116,11 +116,15 @@ fn the_average_of_the_weights_is_the_closed_form() {
         trainer.advance(at).unwrap();
         at = trainer.next(at);
         let decay = f64::from(1 + update) / f64::from(10 + update);
+        if update == 6 {
+            // an epoch is one update here and each is better than the last, so that the best weights are the average's before
+            // the last one: the loss was measured there
+            break;
+        }
         for (e, w) in expected.iter_mut().zip(floats(&trainer.model())) {
             *e = *e * decay.min(0.5) + f64::from(w) * (1.0 - decay.min(0.5));
         }
     }
-    // an epoch is one update here and each is better than the last, so that the best weights are the average's
     let best = floats(&trainer.best());
     assert!(best.iter().zip(&expected).all(|(b, e)| (f64::from(*b) - e).abs() < 1e-5));
 }
@@ -488,23 +492,117 @@ impl Fit for Valley {
         Loss { mean: (distance.clone() * distance * scales).mean(), weight: 1.0, terms: Vec::new() }
     }
 
-    fn next(&mut self, _: &History) -> Result<Next> {
-        Ok(Next::Continue)
-    }
-
     fn steps_per_epoch(&self) -> u64 {
         1
     }
+}
 
-    fn fingerprint(&self) -> Result<[u8; 32]> {
-        fingerprint(&"valley")
-    }
+fn origin() -> Point {
+    Point { at: Param::from_tensor(Tensor::<1>::zeros([20], &device().autodiff()).require_grad()) }
 }
 
 fn valley() -> Lbfgs<Valley> {
-    let at = Param::from_tensor(Tensor::<1>::zeros([20], &device().autodiff()).require_grad());
     let settings = LbfgsSettings { iterations: 3, ..LbfgsSettings::default() };
-    Lbfgs::new(Valley, Point { at }, settings, &device()).unwrap()
+    Lbfgs::new(Valley, origin(), settings, &device()).unwrap()
+}
+
+/// Adam with a rate at which it overshoots.
+fn descent(epochs: u64, schedule: Schedule) -> Trainer<Valley> {
+    let stage =
+        StageConfig { learning_rate: 0.3, optimizer: Optimizer::adam(), epochs, schedule, ..StageConfig::default() };
+    let config = TrainerConfig { seed: 5, stage, ..TrainerConfig::default() };
+    Trainer::new(Valley, origin(), config, Casting::f32(), &device()).unwrap()
+}
+
+#[test]
+fn the_best_weights_are_those_with_the_lowest_watched_value() {
+    let _one = checks::exclusive();
+    let mut trainer = descent(40, Schedule::Constant);
+    Run::in_memory().drive(&mut trainer, &Policy::default()).unwrap();
+    let losses = trainer.history().series("loss");
+    let lowest = losses.iter().copied().fold(f64::INFINITY, f64::min);
+    assert!(losses.last().is_some_and(|last| *last > lowest), "it overshoots, so that the last are not the best");
+    let monitor = PerformanceMonitor::off();
+    let (device, casting, stream) = (device(), Casting::f32(), cupel_data::Stream::new(0, "none"));
+    let ctx = Context { device: &device, casting: &casting, stream, at: Position::default(), monitor: &monitor };
+    let scales = Valley.batch(&ctx).unwrap();
+    assert_eq!(Valley.loss(&trainer.best(), scales, &ctx).mean.into_scalar::<f64>(), lowest);
+}
+
+/// Drives in a folder and gives the result, with what `environment.json` says.
+fn driven(dir: &std::path::Path, epochs: u64, schedule: Schedule) -> Result<(Trainer<Valley>, serde_json::Value)> {
+    let settings = std::collections::BTreeMap::from([("epochs", epochs)]);
+    let is = Description::new("test").settings(&settings)?.growing(&["epochs"]);
+    let mut run = Run::open(dir, &is, Opening::Resume { strict: false })?.run().unwrap();
+    run.set_quiet(true);
+    let mut trainer = descent(epochs, schedule);
+    run.drive(&mut trainer, &Policy::default())?;
+    run.finish(&std::collections::BTreeMap::from([("epochs", epochs)]))?;
+    let environment = std::fs::read_to_string(dir.join("environment.json")).unwrap();
+    Ok((trainer, serde_json::from_str(&environment).unwrap()))
+}
+
+#[test]
+fn more_epochs_go_on_where_a_finished_run_ended_to_the_bit() {
+    let _one = checks::exclusive();
+    let folders = [(); 3].map(|()| tempfile::tempdir().unwrap());
+    let [in_two, at_once, cosine] = folders.each_ref().map(|folder| folder.path());
+    driven(in_two, 4, Schedule::Constant).unwrap();
+    let (longer, _) = driven(in_two, 9, Schedule::Constant).unwrap();
+    let (whole, environment) = driven(at_once, 9, Schedule::Constant).unwrap();
+    assert_eq!((longer.history(), floats(&longer.model())), (whole.history(), floats(&whole.model())));
+    assert_eq!(floats(&longer.best()), floats(&whole.best()));
+    // told without being asked
+    let told = ["device", "precision", "seed"].map(|key| environment[key].to_string());
+    assert_eq!(told, ["\"flex\"", "\"f32\"", "5"]);
+    // where the course of the rate depends on the number of epochs there is no going on
+    driven(cosine, 4, Schedule::Cosine { end: 0.1 }).unwrap();
+    let text = driven(cosine, 9, Schedule::Cosine { end: 0.1 }).err().unwrap().to_string();
+    assert!(text.contains("`training` cannot go on with epochs: 4 -> 9"), "{text}");
+}
+
+#[test]
+fn numbers_that_are_none_are_refused_wherever_they_stand() {
+    for bad in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
+        let adamw = |betas, epsilon, weight_decay| Optimizer::AdamW { betas, epsilon, weight_decay };
+        let of = |optimizer| StageConfig { optimizer, ..StageConfig::default() };
+        let course = |schedule| StageConfig { schedule, ..StageConfig::default() };
+        let patience = 3;
+        for stage in [
+            StageConfig { learning_rate: bad, ..StageConfig::default() },
+            StageConfig { clip: Clip::GlobalNorm(bad), ..StageConfig::default() },
+            StageConfig { clip: Clip::Value(bad), ..StageConfig::default() },
+            StageConfig { weight_average: Some(bad), ..StageConfig::default() },
+            StageConfig {
+                early_stopping: Some(EarlyStopping { patience, minimum_delta: bad }),
+                ..StageConfig::default()
+            },
+            of(adamw([bad, 0.9], 1e-8, 0.0)),
+            of(adamw([0.9, bad], 1e-8, 0.0)),
+            of(adamw([0.9, 0.9], bad, 0.0)),
+            of(adamw([0.9, 0.9], 1e-8, bad)),
+            of(Optimizer::Adam { betas: [0.9, bad], epsilon: 1e-8 }),
+            of(Optimizer::Adam { betas: [0.9, 0.9], epsilon: bad }),
+            of(Optimizer::Sgd { momentum: bad, nesterov: false, weight_decay: 0.0 }),
+            of(Optimizer::Sgd { momentum: 0.0, nesterov: false, weight_decay: bad }),
+            of(Optimizer::Lion { weight_decay: bad }),
+            course(Schedule::Step { epochs: 1, factor: bad }),
+            course(Schedule::Cosine { end: bad }),
+            course(Schedule::OneCycle { up: bad, start: 0.1, end: 0.1 }),
+            course(Schedule::OneCycle { up: 0.3, start: bad, end: 0.1 }),
+            course(Schedule::OneCycle { up: 0.3, start: 0.1, end: bad }),
+            course(Schedule::Plateau { patience, factor: bad, least: 0.1 }),
+            course(Schedule::Plateau { patience, factor: 0.5, least: bad }),
+        ] {
+            let refused = TrainerConfig { stage: stage.clone(), ..TrainerConfig::default() }.check();
+            assert!(matches!(refused, Err(Error::Setting { .. })), "{stage:?}");
+        }
+        let settings = LbfgsSettings { tolerance: bad, ..LbfgsSettings::default() };
+        assert!(matches!(Lbfgs::new(Valley, origin(), settings, &device()), Err(Error::Setting { .. })));
+    }
+    // the largest numbers neither overflow nor hang
+    let stage = StageConfig { epochs: u64::MAX, accumulation: u64::MAX, warm_up: u64::MAX, ..StageConfig::default() };
+    advance(&mut table(4, stage), 2).unwrap();
 }
 
 #[test]
