@@ -41,6 +41,7 @@ pub(crate) struct Journal {
 impl Journal {
     /// Opens the journal, or creates it, and joins its workers.
     pub(crate) fn open(path: &Path, interval: Duration, grace: Duration) -> Result<Self> {
+        cupel_data::announce_write(path);
         OpenOptions::new().create(true).append(true).open(path).map_err(Error::io("open", path))?;
         let workers = Workers::join(path, interval, grace)?;
         let lock = Lock::new(path, &Workers::folder(path));

@@ -49,6 +49,7 @@ struct Image {
 impl Image {
     fn open(dir: &Path, name: &str, bands: Vec<String>, description: &'static str) -> Result<Self> {
         let path = dir.join(format!("{name}.img"));
+        cupel_data::announce_write(&path);
         let file = OpenOptions::new().create(true).truncate(false).read(true).write(true).open(&path);
         let file = file.map_err(cupel_data::Error::io("write", &path))?;
         Ok(Self { path, file, bands, description })
