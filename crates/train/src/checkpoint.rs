@@ -146,7 +146,8 @@ pub(crate) fn remove_partial(root: &Path) -> Result<()> {
     Ok(())
 }
 
-fn entries(root: &Path) -> Result<Vec<PathBuf>> {
+/// The paths in a folder.
+pub(crate) fn entries(root: &Path) -> Result<Vec<PathBuf>> {
     fs::read_dir(root)
         .and_then(|entries| entries.map(|entry| entry.map(|entry| entry.path())).collect())
         .map_err(Error::io("list", root))

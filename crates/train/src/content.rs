@@ -1,10 +1,10 @@
 //! What a file holds, as a hash: its name, its place and its date do not count.
 
-use crate::{Error, Result};
+use crate::{Error, Result, checkpoint::entries};
 use std::{
     fs::{self, File},
     io::{Read, Seek, SeekFrom},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 /// A longer file is known by its size and some of its blocks, so that resuming does not read terabytes.
@@ -32,8 +32,7 @@ pub(crate) fn content_hash(path: &Path) -> Result<String> {
 }
 
 fn add_folder(hasher: &mut blake3::Hasher, folder: &Path) -> Result<()> {
-    let entries = fs::read_dir(folder).and_then(Iterator::collect::<std::io::Result<Vec<_>>>);
-    let mut paths: Vec<PathBuf> = entries.map_err(Error::io("list", folder))?.iter().map(fs::DirEntry::path).collect();
+    let mut paths = entries(folder)?;
     paths.sort();
     for path in paths {
         let name = path.file_name().unwrap_or_default().as_encoded_bytes();

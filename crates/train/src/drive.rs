@@ -215,10 +215,9 @@ impl Run {
         if stamp.fingerprint != keeper.fingerprint {
             let (dir, work) = (found.dir().to_path_buf(), work.name().to_string());
             let grown = self.folder.as_ref().filter(|folder| !folder.grown.is_empty());
-            let (found, expected) = (stamp.fingerprint.clone(), keeper.fingerprint.clone());
             return Err(match grown {
                 Some(Folder { dir, grown, .. }) => Error::CannotGrow { dir: dir.clone(), work, changes: grown.clone() },
-                None => Error::OtherWork { dir, work, found, expected },
+                None => Error::OtherWork { dir, work },
             });
         }
         work.load(found.reader())?;

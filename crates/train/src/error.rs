@@ -204,10 +204,6 @@ pub enum Error {
         dir: PathBuf,
         /// Name of the work.
         work: String,
-        /// Fingerprint in the checkpoint.
-        found: String,
-        /// Fingerprint of the work at hand.
-        expected: String,
     },
     /// A set has no entry of this name.
     #[error("checkpoint {} has no entry `{name}` (it has: {have})", dir.display())]

@@ -3,7 +3,11 @@
 //! `files.txt` lists what the program wrote below the folder beside its [own files](OWN), a path a line, noted before each
 //! file is written; so it holds after a kill, too. Whatever is in neither list is somebody else's and stays.
 
-use crate::{Error, Result, checkpoint::remove_partial, lock::LOCK};
+use crate::{
+    Error, Result,
+    checkpoint::{entries, remove_partial},
+    lock::LOCK,
+};
 use serde::Serialize;
 use std::{
     collections::BTreeSet,
@@ -82,17 +86,13 @@ fn written(dir: &Path) -> Vec<PathBuf> {
 
 /// Whether the folder is not there, empty, or left by a start that was killed before it wrote its configuration.
 pub(crate) fn unused(dir: &Path) -> Result<bool> {
-    let entries = match fs::read_dir(dir) {
-        Err(source) if source.kind() == ErrorKind::NotFound => return Ok(true),
-        entries => entries.map_err(Error::io("list", dir))?,
-    };
-    let mut names = Vec::new();
-    for entry in entries {
-        names.push(entry.map_err(Error::io("list", dir))?.file_name());
+    if !dir.try_exists().map_err(Error::io("find", dir))? {
+        return Ok(true);
     }
-    let started =
-        |name: &std::ffi::OsString| [LOCK, ENVIRONMENT, INPUTS].iter().any(|known| name == known) || is_temporary(name);
-    Ok(names.is_empty() || names.iter().all(started) && names.iter().any(|name| name == LOCK))
+    let entries = entries(dir)?;
+    let mut names = entries.iter().filter_map(|path| path.file_name());
+    let started = |name: &OsStr| [LOCK, ENVIRONMENT, INPUTS].iter().any(|known| name == *known) || is_temporary(name);
+    Ok(entries.is_empty() || names.clone().all(started) && names.any(|name| name == LOCK))
 }
 
 /// # Errors
@@ -126,10 +126,7 @@ pub(crate) fn clear(dir: &Path) -> Result<()> {
 
 /// Removes what writes left that were interrupted: sets without a manifest, and files under a temporary name.
 pub(crate) fn remove_leftovers(dir: &Path) -> Result<()> {
-    let below = |folder: &Path| -> Vec<PathBuf> {
-        let entries = fs::read_dir(folder).into_iter().flatten().flatten();
-        entries.map(|entry| entry.path()).collect()
-    };
+    let below = |folder: &Path| entries(folder).unwrap_or_default();
     for work in below(&dir.join(CHECKPOINTS)).iter().filter(|path| path.is_dir()) {
         remove_partial(work)?;
     }

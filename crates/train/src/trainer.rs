@@ -345,16 +345,20 @@ impl<F: Fit> Trainer<F> {
         self.average.as_ref().map_or_else(|| self.model(), |average| average.model().valid())
     }
 
+    fn evaluate(&mut self, model: &F::Model, at: Position) -> Result<Metrics> {
+        let device = self.device.clone().inner();
+        let stream = self.context_stream("evaluation", at);
+        let Self { fit, casting, monitor, .. } = self;
+        let ctx = Context { device: &device, casting, stream, at, monitor };
+        monitor.phase("evaluation", || fit.evaluate(model, &ctx))
+    }
+
     /// Evaluates the epoch that ends with the update at `at`, and decides what follows.
     fn end_epoch(&mut self, at: Position, rate: f64) -> Result<(Metrics, Option<&'static str>)> {
         let mut metrics = self.losses.end_epoch()?;
         metrics.push("learning_rate", rate);
         let inference = self.inference();
-        let device = self.device.clone().inner();
-        let stream = self.context_stream("evaluation", at);
-        let Self { fit, casting, monitor, .. } = self;
-        let ctx = Context { device: &device, casting, stream, at, monitor };
-        let evaluated = monitor.phase("evaluation", || fit.evaluate(&inference, &ctx))?;
+        let evaluated = self.evaluate(&inference, at)?;
         for (name, value) in evaluated.iter() {
             metrics.push(name.to_string(), value);
         }

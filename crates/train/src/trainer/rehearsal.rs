@@ -47,18 +47,10 @@ impl<F: Fit> Trainer<F> {
         accepted?;
         let loss = loss.try_into_scalar::<f64>().map_err(Error::device("read the loss"))?;
         let mut metrics = Metrics::from([("loss", loss), ("learning_rate", rate)]);
-        for (name, value) in self.evaluate(&model)?.iter() {
+        for (name, value) in self.evaluate(&model, at)?.iter() {
             metrics.push(name.to_string(), value);
         }
         Ok(metrics)
-    }
-
-    fn evaluate(&mut self, model: &F::Model) -> Result<Metrics> {
-        let at = self.progress.next;
-        let device = self.device.clone().inner();
-        let stream = self.context_stream("evaluation", at);
-        let Self { fit, casting, monitor, .. } = self;
-        fit.evaluate(model, &Context { device: &device, casting, stream, at, monitor })
     }
 
     /// Trains a copy on the first batch alone and gives the loss before every update; a model that cannot bring it down
