@@ -115,7 +115,8 @@ mod tests {
             std::io::Write::write_all(&mut file, &[1]).unwrap();
             file_hash(&path, WHOLE_BYTES).unwrap()
         };
-        let hashes = [0, bytes / 2, bytes - 1, bytes].map(write);
+        let middle = (bytes - BLOCK_BYTES) / (BLOCKS - 1) * (BLOCKS / 2);
+        let hashes = [0, middle, bytes - 1, bytes].map(write);
         assert!(hashes.iter().enumerate().all(|(n, hash)| !hashes[..n].contains(hash)));
     }
 }

@@ -162,9 +162,9 @@ impl Description {
         let mut after: toml::Table = self.config.parse().unwrap_or_default();
         after.remove(COMMAND);
         let found = before.remove(COMMAND);
-        if found.as_ref().and_then(toml::Value::as_str) != Some(&self.command) {
-            let found = found.map_or_else(|| "(none)".to_string(), |found| text(&found));
-            let dir = dir.to_path_buf();
+        let found = found.as_ref().and_then(toml::Value::as_str).unwrap_or("(none)");
+        if found != self.command {
+            let (dir, found) = (dir.to_path_buf(), found.to_string());
             return Err(Error::OtherCommand { dir, found, expected: self.command.clone() });
         }
         let mut different = Difference::default();

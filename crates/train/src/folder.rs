@@ -107,6 +107,7 @@ pub(crate) fn check_is_run(dir: &Path) -> Result<()> {
 /// Removes what an earlier run wrote, but for the lock that is held and the files by which the folder is known as a run if
 /// this is interrupted.
 pub(crate) fn clear(dir: &Path) -> Result<()> {
+    remove_leftovers(dir)?;
     for path in written(dir) {
         remove(&path)?;
         // A folder that holds anything else stays.

@@ -141,7 +141,8 @@ impl PerformanceMonitor {
     /// Samples per second since the monitor was made, and over the earlier processes of its run; `None` where it is off.
     pub fn samples_per_second(&self) -> Option<f64> {
         let active = self.active.as_ref()?;
-        Some(active.record().sums.samples / active.seconds())
+        let seconds = active.seconds();
+        Some(active.record().sums.samples / seconds)
     }
 
     /// Adds the sums that earlier processes left at `path`; those of a killed one are lost.
