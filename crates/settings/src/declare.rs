@@ -169,12 +169,12 @@ macro_rules! choices {
             type Err = $crate::Problem;
 
             fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
-                match text {
+                match text.to_ascii_lowercase().as_str() {
                     $first_text $(| $first_alias)* => Ok(Self::$first),
                     $( $text $(| $alias)* => Ok(Self::$variant), )*
-                    other => Err($crate::Problem::value(
+                    _ => Err($crate::Problem::value(
                         stringify!($name).to_lowercase(),
-                        other,
+                        text,
                         $crate::Problem::one_of(Self::CHOICES),
                     )),
                 }

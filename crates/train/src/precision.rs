@@ -223,7 +223,7 @@ mod tests {
         assert_eq!("true".parse::<Precision>().unwrap(), Precision::Auto);
         assert_eq!("False".parse::<Precision>().unwrap(), Precision::F32);
         assert_eq!("half".parse::<Precision>().unwrap(), Precision::Fp16);
-        assert!("f8".parse::<Precision>().unwrap_err().to_string().contains("f32, bf16, fp16, auto"));
+        assert!("f8".parse::<Precision>().unwrap_err().to_string().contains("auto, f32, bf16, fp16"));
     }
 
     #[test]
