@@ -7,6 +7,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use crate::{
     error::{Error, Result},
     escape::xml,
+    figure::Figure,
     folder::Folder,
 };
 
@@ -34,11 +35,16 @@ pub(crate) fn image(folder: &Folder, file: &str, description: &str) -> Result<Op
             problem: String::from("a figure must be a PNG or an SVG file"),
         });
     };
-    Ok(Some(format!(
-        "<img{size} alt=\"{}\" src=\"data:image/{kind};base64,{}\"/>",
-        xml(description),
-        STANDARD.encode(bytes)
-    )))
+    Ok(Some(element(kind, &size, description, &bytes)))
+}
+
+/// An `img` element that holds a drawn figure.
+pub(crate) fn drawn(figure: &Figure) -> Result<String> {
+    Ok(element("svg+xml", "", &figure.title, figure.to_svg()?.as_bytes()))
+}
+
+fn element(kind: &str, size: &str, description: &str, bytes: &[u8]) -> String {
+    format!("<img{size} alt=\"{}\" src=\"data:image/{kind};base64,{}\"/>", xml(description), STANDARD.encode(bytes))
 }
 
 /// The width attribute: as wide as on paper where the file says how large its pixels are, else enlarged pixels.

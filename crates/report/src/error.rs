@@ -171,7 +171,7 @@ pub enum Error {
 
     /// A folder is there but no run wrote it.
     #[error(
-        "{} is not the folder of a cupel run: it has none of environment.json, metrics.json and report.json; give the folder that a cupel command wrote with --out",
+        "{} is not the folder of a cupel run: it has none of environment.json, metrics.json, metrics.csv, finished.json and report.json; give the folder that a cupel command wrote with --out",
         path.display()
     )]
     NotARun {

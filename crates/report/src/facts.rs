@@ -7,8 +7,13 @@ use serde::{
     de::{MapAccess, SeqAccess, Visitor},
 };
 
+use crate::scale::superscript_power;
+
 /// Most elements of a list that are shown.
 const SHOWN_ELEMENTS: usize = 24;
+
+/// Last words of a name that says where results lie: the reader knows, and between runs it is never the same.
+const PLACES: [&str; 3] = ["out", "run_dir", "run-dir"];
 
 /// A JSON value whose objects keep their order.
 #[derive(Clone, Debug, PartialEq)]
@@ -24,11 +29,44 @@ pub(crate) enum Value {
 }
 
 impl Value {
-    /// Every value that is not an object, with the names that lead to it joined by dots.
+    /// Every value that is not an object of other values, with the names that lead to it joined by dots.
     pub(crate) fn facts(&self) -> Vec<(String, &Value)> {
         let mut facts = Vec::new();
         self.collect(String::new(), &mut facts);
         facts
+    }
+
+    /// Mean and standard deviation, where the value is an object of these two.
+    pub(crate) fn spread(&self) -> Option<(&Self, &Self)> {
+        match self {
+            Self::Object(fields) => match fields.as_slice() {
+                [(first, mean), (second, sd)] if first == "mean" && second == "sd" => Some((mean, sd)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// The value as a number; a spread counts as its mean.
+    pub(crate) fn number(&self) -> Option<f64> {
+        match self {
+            Self::Number(value) => Some(*value),
+            Self::Integer(text) => text.parse().ok(),
+            _ => self.spread().and_then(|(mean, _)| mean.number()),
+        }
+    }
+
+    pub(crate) fn is_list_of_objects(&self) -> bool {
+        matches!(self, Self::List(elements) if !elements.is_empty()
+            && elements.iter().all(|element| matches!(element, Self::Object(_)) && element.spread().is_none()))
+    }
+
+    /// The value of a field of an object.
+    pub(crate) fn field(&self, name: &str) -> Option<&Self> {
+        match self {
+            Self::Object(fields) => fields.iter().find(|(other, _)| other == name).map(|(_, value)| value),
+            _ => None,
+        }
     }
 
     /// The value as text: numbers with five significant digits, lists with commas.
@@ -47,6 +85,11 @@ impl Value {
                 shown.join(", ")
             }
             Self::Object(fields) => {
+                match self.spread() {
+                    Some((mean, Self::Nothing)) => return mean.shown(),
+                    Some((mean, sd)) => return format!("{} ± {}", mean.shown(), sd.shown()),
+                    None => {}
+                }
                 let shown: Vec<String> =
                     fields.iter().map(|(name, value)| format!("{name}: {}", value.shown())).collect();
                 shown.join(", ")
@@ -54,15 +97,11 @@ impl Value {
         }
     }
 
-    pub(crate) fn is_number(&self) -> bool {
-        matches!(self, Self::Number(_) | Self::Integer(_))
-    }
-
     fn collect<'a>(&'a self, name: String, facts: &mut Vec<(String, &'a Value)>) {
-        let Self::Object(fields) = self else {
-            facts.push((name, self));
-            return;
-        };
+        let Self::Object(fields) = self else { return facts.push((name, self)) };
+        if self.spread().is_some() {
+            return facts.push((name, self));
+        }
         for (field, value) in fields {
             let name = if name.is_empty() { field.clone() } else { format!("{name}.{field}") };
             value.collect(name, facts);
@@ -70,15 +109,19 @@ impl Value {
     }
 }
 
+pub(crate) fn is_place(name: &str) -> bool {
+    PLACES.contains(&name.rsplit('.').next().unwrap_or(name))
+}
+
 /// A number with five significant digits.
-fn number(value: f64) -> String {
+pub(crate) fn number(value: f64) -> String {
     let magnitude = value.abs();
     let text = if magnitude == 0.0 {
         String::from("0")
     } else if !(1e-4..1e7).contains(&magnitude) {
         let text = format!("{value:.4e}");
         match text.split_once('e') {
-            Some((digits, power)) => format!("{} × 10^{power}", trimmed(digits)),
+            Some((digits, power)) => format!("{} × {}", trimmed(digits), superscript_power(power)),
             None => text,
         }
     } else {
@@ -164,7 +207,7 @@ mod tests {
             ("zeta", "1"),
             ("alpha.unit_max", "0.015123"),
             ("alpha.fcls", "–"),
-            ("sad_rad", "0.01, 2 × 10^\u{2212}9"),
+            ("sad_rad", "0.01, 2 × 10⁻⁹"),
             ("seed", "18446744073709551615"),
             ("auto", "yes"),
         ];
@@ -178,9 +221,9 @@ mod tests {
             (1234.5678, "1234.6"),
             (123_456.0, "123456"),
             (-0.25, "\u{2212}0.25"),
-            (1.0e12, "1 × 10^12"),
+            (1.0e12, "1 × 10¹²"),
             (0.99999999, "1"),
-            (3.14159e-7, "3.1416 × 10^\u{2212}7"),
+            (3.14159e-7, "3.1416 × 10⁻⁷"),
         ] {
             assert_eq!(number(value), text);
         }

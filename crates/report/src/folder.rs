@@ -10,13 +10,22 @@ use serde::de::DeserializeOwned;
 
 use crate::{
     error::{Error, Result},
+    facts::Value,
     story,
 };
 
 /// Largest file that is read: a figure of 300 dots per inch over a whole page is a tenth of it.
 const LARGEST_FILE: u64 = 64 << 20;
 /// Any of these makes a folder the folder of a run.
-const SIGNS: [&str; 3] = ["environment.json", "metrics.json", story::FILE];
+const SIGNS: [&str; 5] = ["environment.json", METRICS, FINISHED, LOG, story::FILE];
+/// The final numbers of a run of cupel's own commands.
+pub(crate) const METRICS: &str = "metrics.json";
+/// The log of numbers over the steps of a run.
+pub(crate) const LOG: &str = "metrics.csv";
+/// What a run of a library user leaves at its end.
+const FINISHED: &str = "finished.json";
+/// Largest log that is read, a line at a time: some ten million numbers.
+const LARGEST_LOG: u64 = 1 << 30;
 
 /// The folder of a run, opened for reading.
 #[derive(Debug)]
@@ -52,8 +61,8 @@ impl Folder {
         path.file_name().map_or_else(|| String::from("run"), |name| name.to_string_lossy().into_owned())
     }
 
-    /// The bytes of a file; `None` where there is none.
-    pub(crate) fn bytes(&self, file: &str) -> Result<Option<Vec<u8>>> {
+    /// A file that is opened for reading; `None` where there is none.
+    fn open_file(&self, file: &str) -> Result<Option<File>> {
         let path = inside(&self.path, file)?;
         let metadata = match std::fs::metadata(&path) {
             Ok(metadata) => metadata,
@@ -65,18 +74,37 @@ impl Folder {
         if !real.starts_with(root) {
             return Err(Error::OutsideRun { run: self.path.clone(), file: file.to_owned() });
         }
-        let unfit = |problem: String| Error::Unfit { path: path.clone(), problem };
         if !metadata.is_file() {
-            return Err(unfit(String::from("it is not a file")));
+            return Err(Error::Unfit { path, problem: String::from("it is not a file") });
         }
+        File::open(&path).map(Some).map_err(Error::io("open", &path))
+    }
+
+    /// The bytes of a file; `None` where there is none.
+    pub(crate) fn bytes(&self, file: &str) -> Result<Option<Vec<u8>>> {
+        let Some(opened) = self.open_file(file)? else { return Ok(None) };
+        let path = self.path.join(file);
         let mut bytes = Vec::new();
-        let opened = File::open(&path).map_err(Error::io("open", &path))?;
-        // The size may have changed since it was asked for, so the reading is limited and not the number believed.
+        // The size may change while it is read, so the reading is limited and no number believed.
         opened.take(LARGEST_FILE + 1).read_to_end(&mut bytes).map_err(Error::io("read", &path))?;
         if bytes.len() as u64 > LARGEST_FILE {
-            return Err(unfit(format!("it is larger than {} MiB", LARGEST_FILE >> 20)));
+            return Err(Error::Unfit { path, problem: format!("it is larger than {} MiB", LARGEST_FILE >> 20) });
         }
         Ok(Some(bytes))
+    }
+
+    /// The log of the run, to be read a line at a time.
+    pub(crate) fn log(&self) -> Result<Option<impl Read + use<>>> {
+        Ok(self.open_file(LOG)?.map(|file| file.take(LARGEST_LOG)))
+    }
+
+    /// The final numbers of the run: `metrics.json`, else the summary in `finished.json`.
+    pub(crate) fn numbers(&self) -> Result<Option<Value>> {
+        if let Some(metrics) = self.json(METRICS)? {
+            return Ok(Some(metrics));
+        }
+        let finished: Option<Value> = self.json(FINISHED)?;
+        Ok(finished.and_then(|finished| finished.field("summary").cloned()))
     }
 
     /// A file as text.

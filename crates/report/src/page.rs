@@ -1,19 +1,20 @@
 //! The report of a run: one HTML page, made only from what is in the run folder.
 
 use std::{
-    fmt::Write,
+    fmt::{Display, Write},
     path::{Path, PathBuf},
 };
 
 use crate::{
+    curves::Log,
     embed,
     error::{Error, Result},
     escape::xml,
-    facts::Value,
-    folder::Folder,
+    facts::{self, Value},
+    folder::{Folder, LOG},
     html,
+    sheet::{self, Sheet},
     story::{Citation, Exhibit, Story},
-    table_html,
 };
 
 /// Name of the page in the run folder.
@@ -21,20 +22,25 @@ const FILE: &str = "report.html";
 
 /// Writes `report.html` into a run folder and returns its path.
 ///
-/// The page shows what `report.json` (a [`Story`]) tells, the numbers of `metrics.json`, and how the run was made from
-/// `environment.json` and `config.toml`. Each of them may be missing. Figures and tables become part of the page: it has no script,
-/// makes no request, and can be sent as one file.
+/// The page shows what `report.json` (a [`Story`]) tells, the numbers of `metrics.json` (else of `finished.json`) that no table shows, the
+/// losses in `metrics.csv` as curves, and how the run was made from `environment.json` and `config.toml`. Each of them may be missing.
+/// Figures and tables become part of the page: it has no script, makes no request, and can be sent as one file.
 ///
 /// # Errors
 /// When the folder is missing or is not a run, or one of its files is damaged, too large, or names a file outside the folder.
 pub fn write_report(run_dir: impl AsRef<Path>) -> Result<PathBuf> {
     let folder = Folder::open(run_dir.as_ref())?;
     let story = Story::of(&folder)?.unwrap_or_else(|| Story::new(folder.name()));
+    let log = folder.log()?.map(Log::read);
     let mut body = String::new();
     write_paragraphs(&mut body, "Summary", &story.summary);
-    write_findings(&mut body, &story, folder.json("metrics.json")?.as_ref());
+    let tables = read_tables(&folder, &story.tables)?;
+    write_findings(&mut body, &story.findings, folder.numbers()?.as_ref(), log.as_ref(), &tables);
     write_figures(&mut body, &folder, &story.figures)?;
-    write_tables(&mut body, &folder, &story.tables)?;
+    write_tables(&mut body, &story.tables, &tables);
+    if let Some(log) = &log {
+        write_curves(&mut body, log, story.figures.len())?;
+    }
     write_making(&mut body, &folder)?;
     write_citations(&mut body, &story.citations);
     let path = folder.path().join(FILE);
@@ -53,18 +59,48 @@ fn write_paragraphs(out: &mut String, title: &str, paragraphs: &[String]) {
     out.push_str("</section>\n");
 }
 
-fn write_findings(out: &mut String, story: &Story, metrics: Option<&Value>) {
-    let facts: Vec<(String, &Value)> = metrics.map(Value::facts).unwrap_or_default();
-    if story.findings.is_empty() && facts.is_empty() {
+/// The tables that a story names and that are there.
+fn read_tables<'a>(folder: &Folder, tables: &'a [Exhibit]) -> Result<Vec<(&'a str, Sheet)>> {
+    let mut sheets = Vec::new();
+    for Exhibit { file, .. } in tables {
+        if let Some(text) = folder.text(file)? {
+            let path = || folder.path().join(file);
+            sheets.push((file.as_str(), Sheet::parse(&text).map_err(|source| Error::Csv { path: path(), source })?));
+        }
+    }
+    Ok(sheets)
+}
+
+fn write_findings(
+    out: &mut String,
+    findings: &[String],
+    numbers: Option<&Value>,
+    log: Option<&Log>,
+    tables: &[(&str, Sheet)],
+) {
+    let mut rows = Vec::new();
+    let mut lists = String::new();
+    for (name, value) in &numbers.map(Value::facts).unwrap_or_default() {
+        let code = format!("<code>{}</code>", xml(name));
+        match value {
+            Value::List(elements) if value.is_list_of_objects() => {
+                if let Some(sheet) = Sheet::of_list(elements, tables) {
+                    put(&mut lists, format_args!("<p>{code}</p>\n{}", sheet.section()));
+                }
+            }
+            _ if facts::is_place(name) || sheet::repeats(tables, name, value) => {}
+            _ => rows.push((code, xml(&value.shown()).to_string())),
+        }
+    }
+    let last = log.filter(|_| numbers.is_none()).map(|log| log.last().section()).unwrap_or_default();
+    if findings.is_empty() && rows.is_empty() && lists.is_empty() && last.is_empty() {
         return;
     }
     out.push_str("<section>\n<h2>What was found</h2>\n");
-    for paragraph in &story.findings {
+    for paragraph in findings {
         put(out, format_args!("<p>{}</p>\n", xml(paragraph)));
     }
-    let rows =
-        facts.iter().map(|(name, value)| (format!("<code>{}</code>", xml(name)), xml(&value.shown()).to_string()));
-    write_rows(out, rows);
+    *out += &(html::facts(rows.into_iter()) + &lists + &last);
     out.push_str("</section>\n");
 }
 
@@ -75,41 +111,58 @@ fn write_figures(out: &mut String, folder: &Folder, figures: &[Exhibit]) -> Resu
     out.push_str("<section>\n<h2>Figures</h2>\n");
     for (index, figure) in figures.iter().enumerate() {
         let picture = embed::image(folder, &figure.file, &figure.caption)?.unwrap_or_else(|| absent(&figure.file));
-        put(
+        write_exhibit(
             out,
-            format_args!(
-                "<figure>\n{picture}\n<figcaption><b>Figure {}.</b> {}</figcaption>\n</figure>\n",
-                index + 1,
-                xml(&figure.caption)
-            ),
+            "Figure",
+            index + 1,
+            &format!("<div class=\"wide\">\n{picture}\n</div>\n"),
+            &xml(&figure.caption),
         );
     }
     out.push_str("</section>\n");
     Ok(())
 }
 
-fn write_tables(out: &mut String, folder: &Folder, tables: &[Exhibit]) -> Result<()> {
-    if tables.is_empty() {
-        return Ok(());
+fn write_tables(out: &mut String, exhibits: &[Exhibit], tables: &[(&str, Sheet)]) {
+    if exhibits.is_empty() {
+        return;
     }
     out.push_str("<section>\n<h2>Tables</h2>\n");
-    for (index, exhibit) in tables.iter().enumerate() {
-        let content = match folder.text(&exhibit.file)? {
-            Some(text) => table_html::table(&text)
-                .map_err(|source| Error::Csv { path: folder.path().join(&exhibit.file), source })?,
+    for (index, exhibit) in exhibits.iter().enumerate() {
+        let content = match tables.iter().find(|(file, _)| *file == exhibit.file) {
+            Some((_, sheet)) => sheet.section(),
             None => absent(&exhibit.file),
         };
-        put(
-            out,
-            format_args!(
-                "<figure>\n<div class=\"wide\">\n{content}</div>\n<figcaption><b>Table {}.</b> {}</figcaption>\n</figure>\n",
-                index + 1,
-                xml(&exhibit.caption)
-            ),
-        );
+        write_exhibit(out, "Table", index + 1, &content, &xml(&exhibit.caption));
+    }
+    out.push_str("</section>\n");
+}
+
+/// Losses over the steps; figures are counted on from those of the story.
+fn write_curves(out: &mut String, log: &Log, figures: usize) -> Result<()> {
+    let (curves, more) = log.curves()?;
+    if curves.is_empty() {
+        return Ok(());
+    }
+    out.push_str("<section>\n<h2>How it learned</h2>\n");
+    for (index, (charts, caption)) in curves.iter().enumerate() {
+        let pictures = charts.iter().map(embed::drawn).collect::<Result<Vec<_>>>()?.join("\n");
+        let wide = format!("<div class=\"wide\">\n{pictures}\n</div>\n");
+        write_exhibit(out, "Figure", figures + index + 1, &wide, caption);
+    }
+    if more > 0 {
+        put(out, format_args!("<p class=\"note\">The losses of {more} more are in <code>{LOG}</code>.</p>\n"));
     }
     out.push_str("</section>\n");
     Ok(())
+}
+
+/// A figure or table, already HTML, with its number and caption.
+fn write_exhibit(out: &mut String, kind: &str, number: usize, content: &str, caption: &dyn Display) {
+    put(
+        out,
+        format_args!("<figure>\n{content}<figcaption><b>{kind} {number}.</b> {caption}</figcaption>\n</figure>\n"),
+    );
 }
 
 fn write_making(out: &mut String, folder: &Folder) -> Result<()> {
@@ -132,7 +185,7 @@ fn write_making(out: &mut String, folder: &Folder) -> Result<()> {
                 _ => Some((name, xml(&value.shown()).to_string())),
             }
         });
-        write_rows(out, rows);
+        out.push_str(&html::facts(rows));
     }
     if let Some(config) = &config {
         put(out, format_args!("<details>\n<summary>Configuration</summary>\n<pre>{}</pre>\n</details>\n", xml(config)));
@@ -156,19 +209,6 @@ fn write_citations(out: &mut String, citations: &[Citation]) {
     out.push_str("</ol>\n</section>\n");
 }
 
-/// A table of names and values, both already HTML.
-fn write_rows(out: &mut String, rows: impl Iterator<Item = (String, String)>) {
-    let mut rows = rows.peekable();
-    if rows.peek().is_none() {
-        return;
-    }
-    out.push_str("<div class=\"wide\">\n<table>\n<tbody>\n");
-    for (name, value) in rows {
-        put(out, format_args!("<tr><th scope=\"row\">{name}</th><td>{value}</td></tr>\n"));
-    }
-    out.push_str("</tbody>\n</table>\n</div>\n");
-}
-
 fn absent(file: &str) -> String {
     format!("<p class=\"note\">The file <code>{}</code> is not in the run folder.</p>\n", xml(file))
 }
@@ -189,11 +229,7 @@ fn command(words: &[Value]) -> String {
 
 /// When a run was started before it was resumed.
 fn earlier(starts: &[Value]) -> String {
-    let when = |start: &Value| match start {
-        Value::Object(fields) => fields.iter().find(|(name, _)| name == "started").map(|(_, value)| value.shown()),
-        other => Some(other.shown()),
-    };
-    let times: Vec<String> = starts.iter().filter_map(when).collect();
+    let times: Vec<String> = starts.iter().map(|start| start.field("started").unwrap_or(start).shown()).collect();
     times.join(", ")
 }
 

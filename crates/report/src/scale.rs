@@ -145,7 +145,7 @@ fn power_of_ten(power: i32) -> String {
     }
 }
 
-fn superscript_power(power: i32) -> String {
+pub(crate) fn superscript_power(power: impl std::fmt::Display) -> String {
     let mut text = String::from("10");
     for character in power.to_string().chars() {
         text.push(match character {

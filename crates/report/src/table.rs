@@ -8,7 +8,7 @@ use std::{fmt::Write, path::Path};
 use crate::{
     error::{Error, Result},
     escape::latex,
-    table_html,
+    sheet::Sheet,
 };
 
 /// Ending of the name of a CSV column that holds standard deviations.
@@ -171,7 +171,7 @@ impl Table {
     #[must_use]
     pub fn to_html(&self) -> String {
         // What this writes, the reader of the same crate understands.
-        table_html::table(&self.to_csv()).unwrap_or_default()
+        Sheet::parse(&self.to_csv()).map(|sheet| sheet.html()).unwrap_or_default()
     }
 
     /// Writes `stem.csv` and `stem.tex`.
@@ -346,7 +346,7 @@ mod tests {
 
     #[test]
     fn a_ragged_file_is_an_error_with_its_line() {
-        let error = table_html::table("a,b\n1,2\n1,2,3\n").unwrap_err();
+        let error = Sheet::parse("a,b\n1,2\n1,2,3\n").unwrap_err();
         assert!(error.to_string().contains("line: 3"), "{error}");
     }
 

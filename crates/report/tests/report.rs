@@ -215,6 +215,161 @@ fn damaged_files_are_errors_that_name_them() {
     write_report(folder.path()).unwrap();
 }
 
+/// A run folder with these files.
+fn run(folder: &Path, files: &[(&str, &str)]) {
+    fs::create_dir_all(folder).unwrap();
+    for (file, text) in files {
+        let path = folder.join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+}
+
+/// The page of a run with these files.
+fn page(files: &[(&str, &str)]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    run(folder.path(), files);
+    let html = read(&write_report(folder.path()).unwrap());
+    check_page(&html);
+    html
+}
+
+const LIST: &str = r#"{"rows": [
+    {"method": "vca", "runs": 2, "mean_sad_rad": {"mean": 0.0129, "sd": 0.0002}, "seconds": {"mean": 0.5, "sd": null}, "coverage_90": null},
+    {"method": "spa", "runs": 2, "mean_sad_rad": {"mean": 0.0409, "sd": 1e-9}, "seconds": {"mean": 1.5, "sd": null}, "coverage_90": null}],
+    "run_dir": "c"}"#;
+
+#[test]
+fn a_list_of_objects_is_a_table() {
+    let html = page(&[("metrics.json", LIST)]);
+    for wanted in [
+        "<p><code>rows</code></p>",
+        "<th>method</th><th class=\"number\">runs</th><th class=\"number\">mean_sad_rad</th><th class=\"number\">seconds</th>",
+        "<td>vca</td><td class=\"number\">2</td><td class=\"number\">0.0129 ± 0.0002</td><td class=\"number\">0.5</td>",
+        "<td class=\"number\">0.0409 ± 1 × 10⁻⁹</td>",
+    ] {
+        assert!(html.contains(wanted), "{wanted} in\n{html}");
+    }
+    assert!(!html.contains("coverage_90") && !html.contains("method: vca") && !html.contains("run_dir"), "{html}");
+}
+
+#[test]
+fn numbers_that_a_table_shows_are_not_said_again() {
+    let story =
+        |table: &str| format!(r#"{{"format": 1, "title": "t", "tables": [{{"file": "{table}", "caption": "c"}}]}}"#);
+    let comparison =
+        "method,runs,mean SAD [rad],mean SAD [rad] sd,time [s]\nspa,2,0.041,0.000,1.50\nvca,2,0.013,0.000,0.50\n";
+    let html = page(&[
+        ("metrics.json", LIST),
+        ("report.json", &story("tables/comparison.csv")),
+        ("tables/comparison.csv", comparison),
+    ]);
+    assert!(!html.contains("<code>rows</code>") && html.contains("0.013 ± 0.000"), "{html}");
+    // One number less in the table, and that one is said with the names it belongs to.
+    let short = "method,runs,mean SAD [rad]\nspa,2,0.041\nvca,2,0.013\n";
+    let html = page(&[
+        ("metrics.json", LIST),
+        ("report.json", &story("tables/comparison.csv")),
+        ("tables/comparison.csv", short),
+    ]);
+    assert!(html.contains("<th>method</th><th class=\"number\">seconds</th></tr>"), "{html}");
+
+    let numbers = r#"{"reply": {"log_loss": 0.39440, "auroc": 0.9, "ece": 0.011}, "models": 3, "sad": [0.5, 0.25], "seconds": 2.5}"#;
+    let table = "model,log loss,auroc,SAD,time [s]\none,0.60,0.80,0.5,2.5\ntogether,0.39,0.70,0.25,\nthree,3,3,3,3\n";
+    let html =
+        page(&[("metrics.json", numbers), ("report.json", &story("tables/reply.csv")), ("tables/reply.csv", table)]);
+    for (name, stays) in [
+        ("reply.log_loss", false),
+        ("reply.auroc", true),
+        ("reply.ece", true),
+        ("models", true),
+        ("sad", false),
+        ("seconds", false),
+    ] {
+        assert_eq!(html.contains(&format!("<code>{name}</code>")), stays, "{name} in\n{html}");
+    }
+}
+
+#[test]
+fn a_long_table_is_folded() {
+    let long: String = (0..41).map(|row| format!("{row}\n")).collect();
+    let story = r#"{"format": 1, "title": "t", "tables": [{"file": "long.csv", "caption": "c"}]}"#;
+    let html = page(&[("report.json", story), ("long.csv", &format!("x\n{long}"))]);
+    assert!(html.contains("<details>\n<summary>41 rows</summary>"), "{html}");
+}
+
+fn log(lines: &[(&str, usize, &str, &str)]) -> String {
+    let mut text = String::from("work,step,elapsed_seconds,metric,value\n");
+    for (work, step, metric, value) in lines {
+        text += &format!("{work},{step},0.5,{metric},{value}\n");
+    }
+    text
+}
+
+#[test]
+fn losses_are_shown_over_the_steps() {
+    let mut lines = vec![("vca", 1, "candidates", "8"), ("one", 1, "loss", "0.5"), ("", 3, "torn", "x")];
+    for (step, loss, validation) in [(10, "4.0", "3.5"), (20, "2.0", "2.25"), (30, "1.0", "2.5"), (40, "NaN", "3")] {
+        lines.push(("network", step, "loss", loss));
+        lines.push(("network", step, "validation_loss", validation));
+        lines.push(("network", step, "reply_log_loss", loss));
+        lines.push(("network", step, "learning_rate", "0.1"));
+    }
+    let html = page(&[("metrics.json", "{}"), ("metrics.csv", &(log(&lines) + "network,50,0.5,lo"))]);
+    assert_eq!(html.matches("<img").count(), 1, "one work has a curve");
+    assert!(html.contains("<h2>How it learned</h2>"), "{html}");
+    assert!(html.contains(
+        "<b>Figure 1.</b> Learning curve of <code>network</code>. <code>loss</code>: NaN at the end, lowest 1 at step 30. \
+         <code>validation_loss</code>: 3 at the end, lowest 2.25 at step 20.</figcaption>"
+    ), "{html}");
+    assert!(!html.contains("last value"), "there are final numbers");
+
+    let apart = [
+        ("net", 1, "loss", "900"),
+        ("net", 2, "loss", "800"),
+        ("net", 1, "validation_loss", "2"),
+        ("net", 2, "validation_loss", "1"),
+    ];
+    let html = page(&[("metrics.json", "{}"), ("metrics.csv", &log(&apart))]);
+    assert_eq!(html.matches("<img").count(), 2, "losses on different scales have a chart each");
+    let html = page(&[("metrics.json", "{}"), ("metrics.csv", &log(&lines[..3]))]);
+    assert!(!html.contains("<img") && !html.contains("How it learned"), "no curve, no section");
+    let names: Vec<String> = (0..9).map(|index| format!("net{index}")).collect();
+    let many: Vec<_> =
+        names.iter().flat_map(|name| [(name.as_str(), 1, "loss", "2"), (name, 2, "loss", "1")]).collect();
+    let html = page(&[("metrics.json", "{}"), ("metrics.csv", &log(&many))]);
+    assert_eq!(html.matches("<img").count(), 6);
+    assert!(html.contains("The losses of 3 more are in <code>metrics.csv</code>"));
+}
+
+#[test]
+fn a_run_of_a_user_shows_its_numbers_and_curves() {
+    let log = log(&[("mine", 1, "loss", "2.0"), ("mine", 2, "loss", "1.5"), ("mine", 2, "rate", "1e-9")]);
+    let html = page(&[("metrics.csv", &log)]);
+    assert!(html.contains("<td>mine</td><td>loss</td><td class=\"number\">1.5</td>"), "{html}");
+    assert!(html.contains("<td>rate</td><td class=\"number\">1 × 10⁻⁹</td>") && html.contains("<img"), "{html}");
+    let finished = r#"{"finished": "2026-01-01", "summary": {"slope": 1.9999}, "warnings": []}"#;
+    let html = page(&[("metrics.csv", &log), ("finished.json", finished)]);
+    assert!(html.contains("<code>slope</code></th><td>1.9999</td>") && !html.contains("last value"), "{html}");
+    let html = page(&[("finished.json", finished), ("metrics.json", r#"{"slope": 2.0}"#)]);
+    assert!(html.contains("<code>slope</code></th><td>2</td>"), "{html}");
+}
+
+#[test]
+fn figures_scroll_and_tables_take_the_room_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    full_run(folder.path(), "Samson");
+    let html = read(&write_report(folder.path()).unwrap());
+    assert!(html.contains("<figure>\n<div class=\"wide\">\n<img "), "{html}");
+    for wanted in [
+        ".wide { width: max-content; min-width: 100%; max-width: calc(50% + 50vw - 1.25rem); overflow-x: auto; }",
+        "figure img { display: block; max-width: max(100%, 48rem);",
+        "td, tbody th { max-width: 36rem; overflow-wrap: break-word; }",
+    ] {
+        assert!(html.contains(wanted), "{wanted}");
+    }
+}
+
 #[test]
 fn runs_are_compared_by_the_numbers_they_share() {
     let root = tempfile::tempdir().unwrap();
@@ -229,9 +384,9 @@ fn runs_are_compared_by_the_numbers_they_share() {
     let page = compare_runs(&dirs, root.path().join("comparison.html")).unwrap();
     let html = read(&page);
     check_page(&html);
-    assert!(html.contains("<th class=\"number\">1. first</th><th class=\"number\">2. second</th>"));
+    assert!(html.contains("<th class=\"number\">1.\u{a0}first</th><th class=\"number\">2.\u{a0}second</th>"));
     assert!(html.contains(
-        "<code>mean_sad_rad</code></th><td class=\"number\"><b>0.065</b></td><td class=\"number\"><b>0.019</b></td>"
+        "<code>mean_sad_rad</code></th><td class=\"number\">0.065</td><td class=\"number\"><b>0.019</b></td>"
     ));
     assert!(html.contains("<code>endmembers</code></th><td class=\"number\">3</td><td class=\"number\">3</td>"));
     assert!(!html.contains("only") && !html.contains("sad_rad</code></th><td>"), "not in both, or not a single number");
@@ -241,4 +396,79 @@ fn runs_are_compared_by_the_numbers_they_share() {
     let error = compare_runs(&dirs, root.path().join("x.html")).unwrap_err().to_string();
     assert!(error.contains("no final numbers yet"), "{error}");
     assert!(!root.path().join("x.html").exists());
+}
+
+#[test]
+fn the_best_of_a_row_is_marked_where_its_name_says_what_is_better() {
+    let root = tempfile::tempdir().unwrap();
+    let dirs = ["a", "b"].map(|name| root.path().join(name));
+    let first = r#"{"loss": 1.0, "macro_f1": 0.5, "coverage_90": 0.8, "seed": 1, "ece": 0.1, "error_accuracy": 1, "rmse": {"mean": 2.0, "sd": 0.1}, "none": null}"#;
+    let second = r#"{"loss": 2.0, "macro_f1": 0.75, "coverage_90": 0.9, "seed": 2, "ece": 0.1, "error_accuracy": 2, "rmse": {"mean": 1.0, "sd": 0.5}, "none": null}"#;
+    run(&dirs[0], &[("metrics.json", first)]);
+    run(&dirs[1], &[("metrics.json", second)]);
+    let html = read(&compare_runs(&dirs, root.path().join("page.html")).unwrap());
+    check_page(&html);
+    let row = |name: &str| {
+        let row = html.lines().find(|line| line.contains(&format!("<code>{name}</code>"))).unwrap_or_default();
+        let cells = row.split("<td class=\"number\">").skip(1).map(|cell| cell.split("</td>").next().unwrap());
+        cells.collect::<Vec<_>>().join(" | ")
+    };
+    for (name, wanted) in [
+        ("loss", "<b>1</b> | 2"),
+        ("macro_f1", "0.5 | <b>0.75</b>"),
+        ("coverage_90", "0.8 | 0.9"),
+        ("seed", "1 | 2"),
+        ("ece", "0.1 | 0.1"),
+        ("error_accuracy", "1 | 2"),
+        ("rmse", "2 ± 0.1 | <b>1 ± 0.5</b>"),
+        ("none", ""),
+    ] {
+        assert_eq!(row(name), wanted, "{name}");
+    }
+}
+
+#[test]
+fn a_comparison_says_which_settings_and_data_differ() {
+    let root = tempfile::tempdir().unwrap();
+    let dirs = ["a", "b", "c"].map(|name| root.path().join(name));
+    let inputs = |hash: &str| {
+        format!(r#"{{"scene": {{"path": "<scene>.mat", "hash": "{hash}"}}, "library": {{"path": "l", "hash": "1"}}}}"#)
+    };
+    let config = |seed: usize, more: &str| {
+        format!("threads = 2\n{more}[options]\nseed = {seed}\nout = \"run{seed}\"\nlist = [1,\n 2]\n")
+    };
+    let numbers = ["0.5", "0.25", "0.125"].map(|loss| format!("{{\"loss\": {loss}}}"));
+    for (index, dir) in dirs.iter().enumerate() {
+        let hash = if index == 2 { "0123456789abcdef" } else { "fedcba9876543210" };
+        let more = if index == 1 { "method = \"vca\"\n" } else { "" };
+        run(
+            dir,
+            &[("metrics.json", &numbers[index]), ("inputs.json", &inputs(hash)), ("config.toml", &config(index, more))],
+        );
+    }
+    let compared = |dirs: &[std::path::PathBuf]| {
+        let html = read(&compare_runs(dirs, root.path().join("page.html")).unwrap());
+        check_page(&html);
+        html
+    };
+    let same = compared(&dirs[..2]);
+    assert!(same.contains("<p>All runs saw the same data.</p>") && same.contains("<b>0.25</b>"), "{same}");
+    assert!(same.contains("<code>options.seed</code></th><td>0</td><td>1</td>"), "{same}");
+    assert!(same.contains("<code>method</code></th><td>–</td><td>vca</td>"), "{same}");
+    for not in ["threads", "options.out", "options.list", "<p class=\"warning\">"] {
+        assert!(!same.contains(not), "{not} in\n{same}");
+    }
+    let other = compared(&dirs);
+    assert!(other.contains("<p class=\"warning\"><b>The runs saw different data:</b> <code>scene</code>."), "{other}");
+    assert!(
+        other.contains("<td>&lt;scene&gt;.mat <code>0123456789ab</code></td>") && !other.contains("library"),
+        "{other}"
+    );
+    assert!(!other.contains("<b>0.125</b>"), "nothing is the best of what measures different things");
+
+    fs::remove_file(dirs[1].join("inputs.json")).unwrap();
+    assert!(compared(&dirs[..2]).contains("Which data were seen is not said by <code>b</code>."));
+    fs::write(dirs[1].join("config.toml"), "seed = ").unwrap();
+    let error = compare_runs(&dirs, root.path().join("page.html")).unwrap_err().to_string();
+    assert!(error.contains("config.toml: it is not TOML"), "{error}");
 }
