@@ -226,12 +226,6 @@ impl Schema {
         }
     }
 
-    /// Whether a table with these columns needs no schema of its own.
-    pub fn fits_annotations(columns: &[String]) -> bool {
-        let schema = Self::annotations(&FieldSet::Extended);
-        schema.columns().iter().all(|name| columns.contains(name))
-    }
-
     /// Reads a schema from a TOML file.
     ///
     /// # Errors

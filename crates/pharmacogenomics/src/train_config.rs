@@ -79,6 +79,9 @@ pub struct TrainConfig {
     pub seed: u64,
 }
 
+/// Models, their settings, and what has no effect among these.
+type Group = (&'static [ModelKind], Vec<Setting>, Vec<(String, String)>);
+
 impl TrainConfig {
     /// These models with their defaults.
     pub fn of(models: impl Into<Vec<ModelKind>>) -> Self {
@@ -135,7 +138,7 @@ impl TrainConfig {
     }
 
     /// The settings of each group of models, and what has no effect among them.
-    fn groups(&self) -> [(&'static [ModelKind], Vec<Setting>, Vec<(String, String)>); 5] {
+    fn groups(&self) -> [Group; 5] {
         use ModelKind::{Boosting, Counts, Linear, LinearCrosses, Neighbours, Network, Sites};
         [
             (&[Counts, Sites], self.counts.list(), self.counts.unused()),
