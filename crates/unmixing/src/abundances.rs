@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use crate::{
     Endmembers, Error, Pixels, Result,
     active_set::{ActiveSet, Workspace},
+    error::same,
 };
 
 /// Pixels solved by one task; fixed, so that nothing depends on the number of threads.
@@ -158,22 +159,13 @@ impl Solver {
 }
 
 fn no_own(convention: Convention) -> Error {
-    Error::Setting {
-        name: "abundance",
-        got: convention.name().into(),
-        expected: "fcls, nnls, unit-max or rescaled: endmembers alone have no abundances of their own",
-    }
+    let expected = "fcls, nnls, unit-max or rescaled: endmembers alone have no abundances of their own";
+    Error::setting("abundance", convention, expected)
 }
 
 /// Per-pixel least squares on non-negative weights, summing to one where asked.
 fn constrained(pixels: &Pixels, endmembers: &Endmembers, sum_to_one: bool) -> Result<Abundances> {
-    if pixels.bands() != endmembers.bands() {
-        return Err(Error::Shape {
-            what: "bands of the endmembers",
-            expected: pixels.bands().to_string(),
-            got: endmembers.bands().to_string(),
-        });
-    }
+    same("bands of the endmembers", pixels.bands(), endmembers.bands())?;
     let count = endmembers.count();
     let solver = ActiveSet::new(endmembers.gram(), count, sum_to_one);
     let mut values = vec![0.0; pixels.count() * count];

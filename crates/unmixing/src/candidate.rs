@@ -30,7 +30,7 @@ pub struct Proposal {
 }
 
 /// The endmembers of one proposal.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Candidate {
     pub(crate) proposal: Proposal,
     /// In the scale of the space they were found in.
@@ -47,11 +47,7 @@ impl Proposal {
     /// Runs the extractor; the result depends on nothing but the scene, this proposal and `stream`.
     pub(crate) fn run(self, prepared: &Prepared, count: usize, stream: Stream) -> Result<Candidate> {
         let Some(view) = prepared.view(self.space) else {
-            return Err(Error::Setting {
-                name: "space",
-                got: self.space.name().into(),
-                expected: "one of the spaces that were prepared",
-            });
+            return Err(Error::setting("space", self.space, "one of the spaces that were prepared"));
         };
         let stream = stream.child(self.method as u64).child(self.space as u64).child(u64::from(self.draw));
         let (endmembers, residual) = match self.method {
@@ -71,7 +67,7 @@ impl Proposal {
 
 /// What to say of a method that proposes no endmembers.
 pub(crate) fn not_an_extractor(method: Method) -> Error {
-    Error::Setting { name: "method", got: method.name().into(), expected: "auto, edaa, vca, nfindr or spa to extract" }
+    Error::setting("method", method, "auto, edaa, vca, nfindr or spa to extract")
 }
 
 /// One archetypal analysis: its endmembers as averages of the pixels, and how well they fit them.

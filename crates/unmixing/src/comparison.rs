@@ -3,13 +3,12 @@
 use std::{collections::BTreeMap, fmt, path::Path};
 
 use cupel_report::{Cell, Report, Table};
-use cupel_settings::Problem;
 use cupel_statistics::Spread;
 use cupel_train::Run;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ComparisonConfig, Image, Result, Source, Suggestion, Summary, Unmixing,
+    ComparisonConfig, Error, Image, Result, Source, Suggestion, Summary, Unmixing,
     page::{cite, describe},
     results::seeds,
     summary::spread,
@@ -49,6 +48,14 @@ impl Row {
             seconds: spread(runs, &|run| Some(run.seconds)),
         }
     }
+
+    /// Angle, abundance errors (fcls, unit-max, rescaled), reconstruction error and time, each as a cell of a table.
+    pub(crate) fn cells(&self, cell: fn(Spread) -> Cell) -> [Cell; 6] {
+        let [fcls, unit_max, rescaled] =
+            ["fcls", "unit_max", "rescaled"].map(|name| self.abundance_rmse.get(name).copied());
+        [self.mean_sad_rad, fcls, unit_max, rescaled, self.reconstruction_rmse, self.seconds]
+            .map(|spread| spread.map_or(Cell::Missing, cell))
+    }
 }
 
 /// Methods side by side.
@@ -72,7 +79,7 @@ impl Unmixing {
     pub fn compare(&self, config: &ComparisonConfig, source: &Source, run: &mut Run) -> Result<Comparison> {
         self.plan_comparison(config, source)?;
         let Source::Whole(scene) = source else {
-            return Err(Problem::value("scene", source.name(), "one that memory can hold").into());
+            return Err(Error::setting("scene", source.name(), "one that memory can hold"));
         };
         let (image, truth) = (Image::of(&scene.cube)?, scene.truth.as_ref());
         let common = self.with_config(config.unmixing);
@@ -113,30 +120,24 @@ impl Comparison {
     }
 
     fn table(&self) -> Result<Table> {
-        let mut table = Table::new()
-            .text_column("method")
-            .number_column("runs", "", 0)
-            .number_column("mean SAD", "rad", 4)
-            .number_column("RMSE fcls", "", 4)
-            .number_column("RMSE unit-max", "", 4)
-            .number_column("RMSE rescaled", "", 4)
-            .number_column("reconstruction", "", 5)
-            .number_column("time", "s", 2);
-        let cell = |spread: Option<&Spread>| spread.map_or(Cell::Missing, |s| Cell::spread(s.mean, s.sd));
+        let mut table = with_measures(Table::new().text_column("method").number_column("runs", "", 0));
         for row in &self.rows {
-            table.push([
-                Cell::from(row.method.as_str()),
-                Cell::from(row.runs as f64),
-                cell(row.mean_sad_rad.as_ref()),
-                cell(row.abundance_rmse.get("fcls")),
-                cell(row.abundance_rmse.get("unit_max")),
-                cell(row.abundance_rmse.get("rescaled")),
-                cell(row.reconstruction_rmse.as_ref()),
-                cell(row.seconds.as_ref()),
-            ])?;
+            let first = [Cell::from(row.method.as_str()), Cell::from(row.runs as f64)];
+            table.push(first.into_iter().chain(row.cells(|s| Cell::spread(s.mean, s.sd))))?;
         }
         Ok(table)
     }
+}
+
+/// A table with columns for [`Row::cells`] behind its own.
+pub(crate) fn with_measures(table: Table) -> Table {
+    table
+        .number_column("mean SAD", "rad", 4)
+        .number_column("RMSE fcls", "", 4)
+        .number_column("RMSE unit-max", "", 4)
+        .number_column("RMSE rescaled", "", 4)
+        .number_column("reconstruction", "", 5)
+        .number_column("time", "s", 2)
 }
 
 impl fmt::Display for Comparison {

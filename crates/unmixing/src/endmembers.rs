@@ -1,9 +1,11 @@
 //! Spectra of the pure materials of a scene.
 
+use serde::{Deserialize, Serialize};
+
 use crate::{Error, Pixels, Result};
 
 /// Endmembers `E` (`count x bands`), one spectrum a row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Endmembers {
     values: Vec<f64>,
     bands: usize,

@@ -1,5 +1,7 @@
 use std::path::PathBuf;
 
+use cupel_settings::Problem;
+
 /// What can go wrong in unmixing.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -15,7 +17,7 @@ pub enum Error {
     Train(#[from] cupel_train::Error),
     /// A setting that cannot be, or that has no effect.
     #[error(transparent)]
-    Settings(#[from] cupel_settings::Problem),
+    Setting(#[from] Problem),
     /// A figure or the report failed.
     #[error(transparent)]
     Report(#[from] cupel_report::Error),
@@ -138,16 +140,21 @@ pub enum Error {
         /// Bytes there are.
         got: u64,
     },
-    /// A setting that cannot be.
-    #[error("{name} = {got}: expected {expected}")]
-    Setting {
-        /// Name of the setting.
-        name: &'static str,
-        /// What was given.
-        got: String,
-        /// What would be right.
-        expected: &'static str,
-    },
+}
+
+impl Error {
+    /// A setting of another value than it takes.
+    pub(crate) fn setting(name: &str, got: impl ToString, expected: impl ToString) -> Self {
+        Problem::value(name, got, expected).into()
+    }
+}
+
+/// Refuses what is not as `expected`.
+pub(crate) fn same<T: PartialEq + std::fmt::Debug>(what: &'static str, expected: T, got: T) -> Result<()> {
+    if got == expected {
+        return Ok(());
+    }
+    Err(Error::Shape { what, expected: format!("{expected:?}"), got: format!("{got:?}") })
 }
 
 /// Result of this crate.

@@ -14,6 +14,7 @@ use crate::{
     abundances::at_scene_brightness,
     assign,
     candidate::{Candidate, Proposal, not_an_extractor},
+    error::same,
     method::{Method, Space},
     metrics::spectral_angle,
     prepared::Prepared,
@@ -99,7 +100,7 @@ impl Extraction {
     /// A number of endmembers that the scene cannot have; no restarts; a method that is no extractor.
     pub fn new(pixels: &Pixels, config: ExtractionConfig) -> Result<Self> {
         if config.restarts == 0 {
-            return Err(Error::Setting { name: "restarts", got: "0".into(), expected: "at least 1" });
+            return Err(Error::setting("restarts", 0, "at least 1"));
         }
         if !Method::EXTRACTORS.contains(&config.method) {
             return Err(not_an_extractor(config.method));
@@ -265,42 +266,14 @@ impl Advance for Extraction {
     }
 
     fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
-        let head: Vec<(Proposal, usize)> = self.candidates.iter().map(|c| (c.proposal, c.endmembers.bands())).collect();
-        set.json("candidates", &head)?;
-        // bits, because decimal text need not give back the same number
-        let numbers = self
-            .candidates
-            .iter()
-            .flat_map(|c| std::iter::once(c.residual.unwrap_or(f64::NAN)).chain(c.endmembers.values().iter().copied()));
-        set.bytes("numbers", &numbers.flat_map(f64::to_le_bytes).collect::<Vec<u8>>())
+        set.json("candidates", &self.candidates)
     }
 
     fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
-        let head: Vec<(Proposal, usize)> = set.json("candidates")?;
-        let bytes = set.bytes("numbers")?;
-        let (numbers, rest) = bytes.as_chunks::<8>();
-        let mut numbers = numbers.iter().map(|b| f64::from_le_bytes(*b));
-        let damaged = || {
-            cupel_train::Error::work(Error::Shape {
-                what: "saved candidates",
-                expected: format!("{} of {} endmembers", head.len(), self.config.endmembers),
-                got: format!("{} bytes", bytes.len()),
-            })
-        };
-        let mut candidates = Vec::with_capacity(head.len());
-        for (proposal, bands) in &head {
-            let residual = numbers.next().ok_or_else(damaged)?;
-            let values: Vec<f64> = numbers.by_ref().take(bands * self.config.endmembers).collect();
-            if values.len() != bands * self.config.endmembers {
-                return Err(damaged());
-            }
-            let endmembers = Endmembers::new(values, *bands).map_err(cupel_train::Error::work)?;
-            let residual = (!residual.is_nan()).then_some(residual);
-            candidates.push(Candidate { proposal: *proposal, endmembers, residual });
-        }
-        if !rest.is_empty() || numbers.next().is_some() || candidates.len() > self.plan.len() {
-            return Err(damaged());
-        }
+        let candidates: Vec<Candidate> = set.json("candidates")?;
+        let proposals: Vec<Proposal> = candidates.iter().map(|candidate| candidate.proposal).collect();
+        let expected = self.plan.get(..proposals.len()).unwrap_or(&self.plan);
+        same("saved candidates", expected, proposals.as_slice()).map_err(cupel_train::Error::work)?;
         self.candidates = candidates;
         Ok(())
     }

@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Abundances, Endmembers, Error, Pixels, Result, assign};
+use crate::{Abundances, Endmembers, Error, Pixels, Result, assign, error::same};
 
 /// Angle between two spectra in radians, `arccos(a . b / |a| |b|)`, between 0 and pi.
 ///
@@ -38,13 +38,7 @@ impl Agreement {
     /// # Errors
     /// [`Error::Shape`] when the bands differ, or fewer endmembers were estimated than are true.
     pub fn of(estimated: &Endmembers, truth: &Endmembers) -> Result<Self> {
-        if estimated.bands() != truth.bands() {
-            return Err(Error::Shape {
-                what: "bands of the true endmembers",
-                expected: estimated.bands().to_string(),
-                got: truth.bands().to_string(),
-            });
-        }
+        same("bands of the true endmembers", estimated.bands(), truth.bands())?;
         if estimated.count() < truth.count() {
             return Err(Error::Shape {
                 what: "endmembers to compare with the truth",
@@ -65,13 +59,8 @@ impl Agreement {
     /// # Errors
     /// [`Error::Shape`] when the pixels differ.
     pub fn abundance_errors(&self, estimated: &Abundances, truth: &Abundances) -> Result<AbundanceErrors> {
-        if estimated.count() != truth.count() || truth.endmembers() != self.order.len() {
-            return Err(Error::Shape {
-                what: "true abundances (pixels x endmembers)",
-                expected: format!("{} x {}", estimated.count(), self.order.len()),
-                got: format!("{} x {}", truth.count(), truth.endmembers()),
-            });
-        }
+        let expected = (estimated.count(), self.order.len());
+        same("true abundances (pixels, endmembers)", expected, (truth.count(), truth.endmembers()))?;
         let mut squares = vec![0.0; self.order.len()];
         for (estimated, truth) in estimated.rows().zip(truth.rows()) {
             for ((square, &from), truth) in squares.iter_mut().zip(&self.order).zip(truth) {
@@ -102,13 +91,7 @@ pub struct AbundanceErrors {
 pub fn reconstruction_errors(pixels: &Pixels, endmembers: &Endmembers, abundances: &Abundances) -> Result<Vec<f64>> {
     let got = (abundances.count(), abundances.endmembers(), endmembers.bands());
     let expected = (pixels.count(), endmembers.count(), pixels.bands());
-    if got != expected {
-        return Err(Error::Shape {
-            what: "(pixels, endmembers, bands) of a reconstruction",
-            expected: format!("{expected:?}"),
-            got: format!("{got:?}"),
-        });
-    }
+    same("(pixels, endmembers, bands) of a reconstruction", expected, got)?;
     let mut modelled = vec![0.0; pixels.bands()];
     Ok(pixels
         .spectra()

@@ -194,7 +194,7 @@ impl VariationalConfig {
             ("pixels", pixels as f64, at_least_one),
         ];
         match numbers.into_iter().find(|(_, number, range)| !range.holds(*number)) {
-            Some((name, got, range)) => Err(cupel_settings::Problem::value(name, got, range).into()),
+            Some((name, got, range)) => Err(crate::Error::setting(name, got, range)),
             None => Ok(()),
         }
     }

@@ -6,8 +6,8 @@ use cupel_report::{Cell, ColorMap, HeatMap, LineChart, MapPanel, Range, Report, 
 use cupel_statistics::Spread;
 
 use crate::{
-    Abundances, Convention, Evidence, Method, Posterior, Regime, Result, Results, Source, Summary, Truth, Unmixed,
-    UnmixingConfig,
+    Abundances, Convention, Evidence, Method, Posterior, Regime, Result, Results, Row, Source, Summary, Truth, Unmixed,
+    UnmixingConfig, comparison::with_measures, summary::spread,
 };
 
 /// Candidates that the table of evidence shows.
@@ -222,23 +222,26 @@ impl<'a> Page<'a> {
 
     /// Spectral angle and abundance errors of each endmember, mean and standard deviation over the runs.
     fn measures(&self) -> Result<Table> {
-        let mut table = Table::new().text_column("measure").number_column("value", "", 4);
-        let cell = |values: Vec<f64>| match Spread::of(&values) {
-            Some(spread) if values.len() > 1 => Cell::spread(spread.mean, spread.sd),
-            Some(spread) => Cell::from(spread.mean),
-            None => Cell::Missing,
-        };
-        let of = |pick: &dyn Fn(&Summary) -> Option<f64>| cell(self.runs().iter().filter_map(pick).collect());
-        let mut push = |name: String, value: Cell| table.push([Cell::from(name), value]);
-        push("mean SAD (rad)".into(), of(&|s| s.mean_sad_rad))?;
+        let runs = self.runs();
+        let plain: fn(Spread) -> Cell = |spread| Cell::from(spread.mean);
+        let cell = if runs.len() > 1 { |spread: Spread| Cell::spread(spread.mean, spread.sd) } else { plain };
+        let [sad, fcls, unit_max, rescaled, reconstruction, time] = Row::of("", runs).cells(cell);
+        let mut rows = vec![("mean SAD (rad)".to_owned(), sad)];
         for (k, name) in self.names().iter().enumerate() {
-            push(format!("SAD {name} (rad)"), of(&|s| s.sad_rad.as_ref().and_then(|v| v.get(k).copied())))?;
+            let spread = spread(runs, &|run| run.sad_rad.as_ref()?.get(k).copied());
+            rows.push((format!("SAD {name} (rad)"), spread.map_or(Cell::Missing, cell)));
         }
-        push("abundance RMSE, fcls".into(), of(&|s| s.abundance_rmse.map(|e| e.fcls)))?;
-        push("abundance RMSE, unit-max".into(), of(&|s| s.abundance_rmse.map(|e| e.unit_max)))?;
-        push("abundance RMSE, rescaled".into(), of(&|s| s.abundance_rmse.map(|e| e.rescaled)))?;
-        push("reconstruction RMSE".into(), of(&|s| Some(s.reconstruction_rmse)))?;
-        push("time (s)".into(), of(&|s| Some(s.seconds)))?;
+        rows.extend([
+            ("abundance RMSE, fcls".into(), fcls),
+            ("abundance RMSE, unit-max".into(), unit_max),
+            ("abundance RMSE, rescaled".into(), rescaled),
+            ("reconstruction RMSE".into(), reconstruction),
+            ("time (s)".into(), time),
+        ]);
+        let mut table = Table::new().text_column("measure").number_column("value", "", 4);
+        for (name, value) in rows {
+            table.push([Cell::from(name), value])?;
+        }
         Ok(table)
     }
 
@@ -302,25 +305,11 @@ fn known(posterior: &Posterior, summaries: &[Summary]) -> String {
     sentence
 }
 
-fn runs_table(summaries: &[Summary]) -> Result<Table> {
-    let mut table = Table::new()
-        .number_column("seed", "", 0)
-        .number_column("mean SAD", "rad", 4)
-        .number_column("RMSE fcls", "", 4)
-        .number_column("RMSE unit-max", "", 4)
-        .number_column("RMSE rescaled", "", 4)
-        .number_column("reconstruction", "", 5)
-        .number_column("time", "s", 2);
-    for run in summaries {
-        table.push([
-            Cell::from(run.seed as f64),
-            Cell::from(run.mean_sad_rad),
-            Cell::from(run.abundance_rmse.map(|e| e.fcls)),
-            Cell::from(run.abundance_rmse.map(|e| e.unit_max)),
-            Cell::from(run.abundance_rmse.map(|e| e.rescaled)),
-            Cell::from(run.reconstruction_rmse),
-            Cell::from(run.seconds),
-        ])?;
+fn runs_table(runs: &[Summary]) -> Result<Table> {
+    let mut table = with_measures(Table::new().number_column("seed", "", 0));
+    for run in runs {
+        let cells = Row::of("", std::slice::from_ref(run)).cells(|spread| Cell::from(spread.mean));
+        table.push(std::iter::once(Cell::from(run.seed as f64)).chain(cells))?;
     }
     Ok(table)
 }

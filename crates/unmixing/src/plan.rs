@@ -5,31 +5,26 @@ use std::fmt;
 use cupel_settings::{Problem, Settings};
 use serde::Serialize;
 
-use crate::{ComparisonConfig, Convention, EndmemberCount, Image, Method, Result, Source, Unmixing, UnmixingConfig};
+use crate::{
+    ComparisonConfig, Convention, EndmemberCount, Error, Image, Method, Result, Source, Unmixing, UnmixingConfig,
+};
 
 /// What would be done to a scene.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Plan {
-    /// What the scene is called.
-    pub scene: String,
-    /// Rows of its image.
-    pub rows: usize,
-    /// Columns of its image.
-    pub columns: usize,
-    /// Bands that are used.
-    pub bands: usize,
+    scene: String,
+    rows: usize,
+    columns: usize,
+    bands: usize,
     /// In how many tiles it is read; `None` for one that is in memory.
-    pub tiles: Option<usize>,
-    /// The materials of the truth, where there is one.
-    pub materials: Option<Vec<String>>,
-    /// How many endmembers would be looked for; `None` where their number is searched for first.
-    pub endmembers: Option<usize>,
-    /// By which methods.
-    pub methods: Vec<Method>,
-    /// How often each would run.
-    pub runs: u64,
-    /// Under which convention abundances would be written.
-    pub abundance: Convention,
+    tiles: Option<usize>,
+    /// Names in the truth, where there is one.
+    materials: Option<Vec<String>>,
+    /// `None` where their number is searched for first.
+    endmembers: Option<usize>,
+    methods: Vec<Method>,
+    runs: u64,
+    abundance: Convention,
 }
 
 impl Unmixing {
@@ -49,7 +44,7 @@ impl Unmixing {
     pub fn plan_comparison(&self, config: &ComparisonConfig, source: &Source) -> Result<Plan> {
         config.check()?;
         if config.methods().is_empty() {
-            return Err(Problem::value("methods", "none", "at least one").into());
+            return Err(Error::setting("methods", "none", "at least one"));
         }
         if let Source::Tiled(scene) = source {
             let got = scene.path().display();
@@ -68,6 +63,14 @@ impl Unmixing {
         }
         let methods: Vec<Method> = each.iter().map(|config| config.method).collect();
         let config = each[0];
+        let casting = self.computing.as_ref().map(|(_, casting)| casting.name());
+        if let Some(name) = casting.filter(|name| *name != "f32" && !methods.iter().any(|method| method.is_network())) {
+            return Err(Error::setting(
+                "precision",
+                name,
+                "f32: these methods are classical, only networks have others",
+            ));
+        }
         if self.library.is_some() && !methods.contains(&Method::Sunsal) {
             let (name, because) = ("library".to_owned(), "only the method sunsal takes one".to_owned());
             return Err(Problem::Unused { name, because }.into());
@@ -79,11 +82,11 @@ impl Unmixing {
             }
             Source::Tiled(scene) => {
                 if config.runs > 1 {
-                    return Err(Problem::value("runs", config.runs, "1 for a scene larger than memory").into());
+                    return Err(Error::setting("runs", config.runs, "1 for a scene larger than memory"));
                 }
                 if !Method::EXTRACTORS.contains(&config.method) {
                     let expected = "auto, edaa, vca, nfindr or spa for a scene larger than memory";
-                    return Err(Problem::value("method", config.method, expected).into());
+                    return Err(Error::setting("method", config.method, expected));
                 }
                 Some(scene.tiles())
             }
@@ -115,12 +118,12 @@ impl Unmixing {
 /// Whether a scene of this size, with so many endmembers in its truth, can have so many.
 pub(crate) fn check_count(asked: usize, pixels: usize, bands: usize, known: Option<usize>) -> Result<()> {
     if !(1..=pixels.min(bands)).contains(&asked) {
-        return Err(crate::Error::EndmemberCount { asked, bands, pixels });
+        return Err(Error::EndmemberCount { asked, bands, pixels });
     }
     match known {
         Some(known) if known > asked => {
             let expected = format!("at least {known}, since the truth has {known} endmembers");
-            Err(Problem::value("endmembers", asked, expected).into())
+            Err(Error::setting("endmembers", asked, expected))
         }
         _ => Ok(()),
     }

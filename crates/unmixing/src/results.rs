@@ -6,8 +6,8 @@ use cupel_train::{Policy, Run};
 use serde::Serialize;
 
 use crate::{
-    Agreement, Endmembers, Image, LargeScene, Result, Scene, Source, Suggestion, Summary, Truth, Unmixed, Unmixing,
-    UnmixingConfig, arrays,
+    Agreement, Endmembers, Error, Image, LargeScene, Result, Scene, Source, Suggestion, Summary, Truth, Unmixed,
+    Unmixing, UnmixingConfig, arrays,
     driver::Driver,
     page::{Page, Picture},
     plan::check_count,
@@ -88,11 +88,7 @@ impl Unmixing {
 
     fn run_tiled(&self, source: &Source, scene: &LargeScene, run: &mut Run) -> Result<Results> {
         let Some(dir) = run.dir().map(Path::to_path_buf) else {
-            return Err(crate::Error::Setting {
-                name: "run",
-                got: "a run in memory".into(),
-                expected: "a run with a folder, for a scene larger than memory",
-            });
+            return Err(Error::setting("run", "one in memory", "one with a folder, for a scene larger than memory"));
         };
         let policy = Policy::default();
         let mut driver = Driver::new(run, &policy);

@@ -4,7 +4,7 @@ use cupel_data::Stream;
 use rand_distr::{Distribution, Gamma};
 use rayon::prelude::*;
 
-use crate::{Abundances, Endmembers, Error, Pixels, Result};
+use crate::{Abundances, Endmembers, Error, Pixels, Result, error::same};
 
 /// Pixels mixed by one task; fixed, so that nothing depends on the number of threads.
 const BLOCK_PIXELS: usize = 1024;
@@ -17,13 +17,7 @@ const BLOCK_PIXELS: usize = 1024;
 /// # Errors
 /// Endmembers and abundances that do not fit; an `snr_db` that is not a number.
 pub fn mix(endmembers: &Endmembers, abundances: &Abundances, snr_db: f64, stream: Stream) -> Result<Pixels> {
-    if endmembers.count() != abundances.endmembers() {
-        return Err(Error::Shape {
-            what: "endmembers of the abundances",
-            expected: endmembers.count().to_string(),
-            got: abundances.endmembers().to_string(),
-        });
-    }
+    same("endmembers of the abundances", endmembers.count(), abundances.endmembers())?;
     let mut values = clean(endmembers, abundances);
     let power = values.iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>() / values.len() as f64;
     let sigma = noise_sigma(power, snr_db)?;
@@ -38,7 +32,7 @@ pub fn mix(endmembers: &Endmembers, abundances: &Abundances, snr_db: f64, stream
 /// Standard deviation of the noise for a mean square signal `power`.
 pub(crate) fn noise_sigma(power: f64, snr_db: f64) -> Result<f64> {
     if snr_db.is_nan() || snr_db == f64::NEG_INFINITY {
-        return Err(Error::Setting { name: "snr_db", got: snr_db.to_string(), expected: "a number of decibels" });
+        return Err(Error::setting("snr_db", snr_db, "a number of decibels"));
     }
     Ok((power / 10f64.powf(snr_db / 10.0)).sqrt())
 }
@@ -110,11 +104,8 @@ pub fn patches(rows: usize, columns: usize, endmembers: usize, blur: f64, stream
 /// # Errors
 /// A concentration that is not positive.
 pub fn dirichlet(pixels: usize, endmembers: usize, concentration: f64, stream: Stream) -> Result<Abundances> {
-    let gamma = Gamma::new(concentration, 1.0).map_err(|_| Error::Setting {
-        name: "concentration",
-        got: concentration.to_string(),
-        expected: "a positive number",
-    })?;
+    let wrong = |_| Error::setting("concentration", concentration, "a positive number");
+    let gamma = Gamma::new(concentration, 1.0).map_err(wrong)?;
     let mut rng = stream.rng();
     let values = (0..pixels * endmembers).map(|_| gamma.sample(&mut rng)).collect();
     Ok(Abundances::new(values, endmembers)?.closed())

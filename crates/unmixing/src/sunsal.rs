@@ -25,7 +25,7 @@ use cupel_data::Stream;
 use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
 use serde::{Deserialize, Serialize};
 
-use crate::{Abundances, Endmembers, Error, Pixels, Result, abundances::at_scene_brightness};
+use crate::{Abundances, Endmembers, Error, Pixels, Result, abundances::at_scene_brightness, error::same};
 use admm::Prepared;
 
 /// Weight of the l1 norm against the root mean square norm of the pixels.
@@ -212,32 +212,18 @@ impl Advance for Sunsal {
     }
 
     fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
-        let head: Head = set.json("head")?;
-        let bytes = set.bytes("numbers")?;
-        let (numbers, rest) = bytes.as_chunks::<8>();
-        let mut numbers: Vec<f64> = numbers.iter().map(|b| f64::from_le_bytes(*b)).collect();
-        let wrong = || {
-            cupel_train::Error::work(Error::Shape {
-                what: "saved weights",
-                expected: format!("those of {} spectra and {} pixels", self.library.count(), self.pixels.count()),
-                got: format!("{} bytes for {} spectra", bytes.len(), head.active.len()),
-            })
-        };
-        let fewest = if self.groups.is_some() { self.library.count() } else { self.endmembers };
-        let known = head.active.iter().all(|i| *i < self.library.count()) && head.active.is_sorted();
-        if !known || head.active.len() < fewest || numbers.len() < head.active.len() || !rest.is_empty() {
-            return Err(wrong());
-        }
-        let abundances = numbers.split_off(head.active.len());
+        let (head, bytes): (Head, _) = (set.json("head")?, set.bytes("numbers")?);
+        let mut totals: Vec<f64> = bytes.as_chunks().0.iter().map(|b| f64::from_le_bytes(*b)).collect();
         let last = self.groups.is_some() || head.active.len() == self.endmembers;
-        let expected = if last { head.next.saturating_mul(self.endmembers) } else { 0 };
-        if abundances.len() != expected || head.next > self.pixels.count() {
-            return Err(wrong());
-        }
+        let abundances = if last { head.next.saturating_mul(self.endmembers) } else { 0 };
+        let known = head.active.is_sorted() && head.active.iter().all(|spectrum| *spectrum < self.library.count());
+        let expected = (true, 8 * head.active.len().saturating_add(abundances));
+        same("saved weights", expected, (known, bytes.len())).map_err(cupel_train::Error::work)?;
+        let abundances = totals.split_off(head.active.len());
         if head.active.len() < self.library.count() {
             self.begin(head.active.clone());
         }
-        self.state = State { head, totals: numbers, abundances };
+        self.state = State { head, totals, abundances };
         Ok(())
     }
 
@@ -252,7 +238,7 @@ impl Advance for Sunsal {
 
 /// A library at unit norm, without spectra of zeros.
 fn usable(library: &Endmembers, bands: usize, endmembers: usize) -> Result<Endmembers> {
-    let wrong = |got: String, expected| Err(Error::Setting { name: "library", got, expected });
+    let wrong = |got: String, expected| Err(Error::setting("library", got, expected));
     if library.bands() != bands {
         return wrong(format!("spectra of {} bands", library.bands()), "spectra of the bands of the scene");
     }

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 use cupel_data::Cube;
-use cupel_settings::{Problem, Settings};
+use cupel_settings::Settings;
 use cupel_train::{Casting, Policy, Run};
 
 use crate::{
@@ -63,7 +63,7 @@ pub struct Unmixed {
 #[derive(Clone, Debug)]
 pub struct Unmixing {
     pub(crate) config: UnmixingConfig,
-    computing: Option<(Device, Casting)>,
+    pub(crate) computing: Option<(Device, Casting)>,
     pub(crate) library: Option<Endmembers>,
 }
 
@@ -164,14 +164,8 @@ impl Unmixing {
 
     /// Where to compute, for methods that do so on a device.
     pub(crate) fn computing(&self) -> Result<(&Device, &Casting)> {
-        match &self.computing {
-            Some((device, casting)) => Ok((device, casting)),
-            None => Err(Error::Setting {
-                name: "device",
-                got: "none".into(),
-                expected: "a device for this method: say Unmixing::on",
-            }),
-        }
+        let on = self.computing.as_ref().map(|(device, casting)| (device, casting));
+        on.ok_or_else(|| Error::setting("device", "none", "a device for this method: say Unmixing::on"))
     }
 
     /// Trains the network that the method stands for.
@@ -192,17 +186,11 @@ impl Unmixing {
         let UnmixingConfig { method, abundance, .. } = self.config;
         if abundance == Convention::Own && !method.has_own_abundances() {
             let expected = "fcls, nnls, unit-max or rescaled: this method finds endmembers alone";
-            return Err(Problem::value("abundance", format!("own with the method {method}"), expected).into());
+            return Err(Error::setting("abundance", format!("own with the method {method}"), expected));
         }
         if method.looks_at_neighbours() && rows.min(columns) < 2 {
             let expected = "an image of at least 2 x 2 pixels, or a method that does not look at neighbours";
-            return Err(Problem::value("method", format!("{method} with {rows} x {columns} pixels"), expected).into());
-        }
-        if let Some((_, casting)) = self.computing.as_ref().filter(|_| !method.is_network())
-            && casting.name() != Casting::f32().name()
-        {
-            let got = format!("{} with the method {method}", casting.name());
-            return Err(Problem::value("precision", got, "f32, or a network: the other methods have f32 only").into());
+            return Err(Error::setting("method", format!("{method} with {rows} x {columns} pixels"), expected));
         }
         Ok(())
     }

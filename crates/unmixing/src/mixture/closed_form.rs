@@ -10,7 +10,9 @@ use super::{
     posterior::{Certainty, Posterior, band_errors, first_misfit, pass, posterior},
     typical::Typical,
 };
-use crate::{Endmembers, Extracted, Pixels, Result, abundances::at_scene_brightness, metrics::spectral_angle};
+use crate::{
+    Endmembers, Extracted, Pixels, Result, abundances::at_scene_brightness, error::same, metrics::spectral_angle,
+};
 
 /// Most steps; both kinds of step have come to rest before, or creep by less than the errors of the endmembers.
 const MOST_STEPS: u64 = 80;
@@ -99,13 +101,7 @@ impl Mixture {
     /// [`Error::Shape`](crate::Error::Shape) for another number of endmembers or bands.
     pub fn with_endmembers(mut self, endmembers: &Endmembers) -> Result<Self> {
         let (got, expected) = ((endmembers.count(), endmembers.bands()), (self.start.count(), self.start.bands()));
-        if got != expected {
-            return Err(crate::Error::Shape {
-                what: "(endmembers, bands)",
-                expected: format!("{expected:?}"),
-                got: format!("{got:?}"),
-            });
-        }
+        same("(endmembers, bands)", expected, got)?;
         self.state.endmembers = match &self.model {
             Model::Noise { plane, .. } => plane.place(endmembers).0,
             Model::Varied(_) => endmembers.unit_norm().values().to_vec(),
@@ -169,7 +165,7 @@ impl Mixture {
         let width = self.state.endmembers.len();
         let number = (draws.len() / width) as f64;
         if draws.is_empty() {
-            return Err(crate::Error::Setting { name: "draws", got: "0".into(), expected: "at least 1" });
+            return Err(crate::Error::setting("draws", 0, "at least 1"));
         }
         let mean: Vec<f64> = (0..width).map(|i| draws.iter().skip(i).step_by(width).sum::<f64>() / number).collect();
         let bands = self.start.bands();
@@ -298,13 +294,7 @@ impl Advance for Mixture {
         let state: State = set.json("mixture")?;
         let got = (state.endmembers.len(), state.ln_faces.len());
         let expected = (self.state.endmembers.len(), self.state.ln_faces.len());
-        if got != expected {
-            return Err(cupel_train::Error::work(crate::Error::Shape {
-                what: "saved endmembers and faces of a mixture",
-                expected: format!("{expected:?}"),
-                got: format!("{got:?}"),
-            }));
-        }
+        same("saved endmembers and faces of a mixture", expected, got).map_err(cupel_train::Error::work)?;
         self.state = state;
         Ok(())
     }

@@ -85,11 +85,8 @@ impl<'a> Nuts<'a> {
     /// [`Error::Setting`] where materials vary: their endmembers maximise no likelihood of the scene.
     pub fn new(mixture: &'a Mixture, samples: usize, seed: u64) -> Result<Self> {
         let Some(Marginal { positions: centre, .. }) = mixture.marginal() else {
-            return Err(Error::Setting {
-                name: "inference",
-                got: "nuts where materials vary".into(),
-                expected: "laplace: endmembers are typical spectra there, which maximise no likelihood",
-            });
+            let expected = "laplace: endmembers are typical spectra there, which maximise no likelihood";
+            return Err(Error::setting("inference", "nuts where materials vary", expected));
         };
         let state = State {
             at: vec![0.0; centre.len()],

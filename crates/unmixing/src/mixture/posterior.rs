@@ -7,7 +7,7 @@ use super::{
     faces::{Affine, Faces, Sums, Work, inverse, number_of_faces},
     plane::Plane,
 };
-use crate::{Abundances, Endmembers, Error, Result};
+use crate::{Abundances, Endmembers, Result, error::same};
 
 /// Pixels of one task; fixed, so that nothing depends on the number of threads.
 const BLOCK_PIXELS: usize = 256;
@@ -70,13 +70,8 @@ impl Posterior {
     /// [`Error::Shape`] when the pixels differ.
     pub fn coverage(&self, truth: &Abundances, order: &[usize]) -> Result<f64> {
         let count = self.abundances.endmembers();
-        if truth.count() != self.abundances.count() || truth.endmembers() != order.len() {
-            return Err(Error::Shape {
-                what: "true abundances (pixels x endmembers)",
-                expected: format!("{} x {}", self.abundances.count(), order.len()),
-                got: format!("{} x {}", truth.count(), truth.endmembers()),
-            });
-        }
+        let expected = (self.abundances.count(), order.len());
+        same("true abundances (pixels, endmembers)", expected, (truth.count(), truth.endmembers()))?;
         let within = truth.rows().enumerate().flat_map(|(n, row)| {
             row.iter().zip(order).filter(move |(truth, k)| {
                 let at = n * count + **k;

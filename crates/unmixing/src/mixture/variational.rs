@@ -37,7 +37,7 @@ use self::{
     model::values,
 };
 use super::{Guide, Posterior, Regime, VariationalConfig};
-use crate::{Abundances, Endmembers, Error, Pixels, Result};
+use crate::{Abundances, Endmembers, Error, Pixels, Result, error::same};
 
 /// Steps of one window of the convergence rule, which is an epoch of the trainer.
 const WINDOW: u64 = 50;
@@ -122,32 +122,17 @@ impl Variational {
         config.check(pixels.count())?;
         let globals = start.endmembers.values().len();
         if config.guide == Guide::FullGlobals && globals > MOST_GLOBALS {
-            return Err(Error::Setting {
-                name: "guide",
-                got: format!("full-globals with {globals} endmembers times bands"),
-                expected: "at most 4096 of them, or the guide low-rank",
-            });
+            let got = format!("full-globals with {globals} endmembers times bands");
+            return Err(Error::setting("guide", got, "at most 4096 of them, or the guide low-rank"));
         }
         let got = (start.abundances.count(), start.endmembers.bands(), start.abundances.endmembers());
         let expected = (pixels.count(), pixels.bands(), start.endmembers.count());
-        if got != expected {
-            return Err(Error::Shape {
-                what: "(pixels, bands, endmembers) that a variational fit begins at",
-                expected: format!("{expected:?}"),
-                got: format!("{got:?}"),
-            });
-        }
+        same("(pixels, bands, endmembers) that a variational fit begins at", expected, got)?;
         let got = (
             start.errors.as_ref().map_or(globals, Vec::len),
             start.wavelengths.as_ref().map_or(pixels.bands(), Vec::len),
         );
-        if got != (globals, pixels.bands()) {
-            return Err(Error::Shape {
-                what: "(errors, wavelengths) that a variational fit begins at",
-                expected: format!("{:?}", (globals, pixels.bands())),
-                got: format!("{got:?}"),
-            });
-        }
+        same("(errors, wavelengths) that a variational fit begins at", (globals, pixels.bands()), got)?;
         Ok(Self { pixels: pixels.clone(), config, start, resident: None, before: None })
     }
 

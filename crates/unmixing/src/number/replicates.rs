@@ -5,6 +5,7 @@
 
 use cupel_data::Stream;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
 use super::HeldOut;
 use crate::{
@@ -56,13 +57,13 @@ struct Half {
 }
 
 /// One set of endmembers judged on the half that it does not come from.
-#[derive(Clone)]
+#[derive(Clone, Serialize, Deserialize)]
 pub(super) struct Judged {
-    pub(super) endmembers: Endmembers,
-    pub(super) mean_square: f64,
-    pub(super) entropy: f64,
-    pub(super) near_pure: f64,
-    pub(super) score: f64,
+    endmembers: Endmembers,
+    mean_square: f64,
+    entropy: f64,
+    near_pure: f64,
+    score: f64,
 }
 
 impl Replicates {
@@ -97,11 +98,6 @@ impl Replicates {
     /// The largest number that the subspace and the pixels allow.
     pub(super) fn most(&self) -> usize {
         self.rank.min(self.halves[0].coordinates.count())
-    }
-
-    /// The directions that endmembers are found in.
-    pub(super) fn rank(&self) -> usize {
-        self.rank
     }
 
     /// One number, after the one before.

@@ -6,11 +6,7 @@ use super::{
     HeldOut, Suggestion, conclude,
     replicates::{Judged, Replicates},
 };
-use crate::{Endmembers, Error, Moments, Noise, Pixels, Result, virtual_dimension::signal_directions};
-
-/// Numbers of a [`HeldOut`], and of a [`Judged`] beside its endmembers.
-const OF_HELD_OUT: usize = 6;
-const OF_JUDGED: usize = 4;
+use crate::{Error, Moments, Noise, Pixels, Result, virtual_dimension::signal_directions};
 
 /// The search under way; an [`Advance`] that tries one endmember more at a time.
 pub struct Search {
@@ -33,7 +29,7 @@ impl Search {
     /// `most` of zero; moments or a subspace that cannot be had.
     pub fn new(pixels: &Pixels, most: usize, seed: u64) -> Result<Self> {
         if most == 0 {
-            return Err(Error::Setting { name: "most", got: most.to_string(), expected: "at least 1" });
+            return Err(Error::setting("most", 0, "at least 1"));
         }
         let moments = Moments::of(pixels)?;
         let noise = Noise::from_moments(&moments, pixels.count());
@@ -80,50 +76,12 @@ impl Advance for Search {
     }
 
     fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
-        set.json("tried", &self.tried.len())?;
-        // bits, because decimal text need not give back the same number
-        let tried = self
-            .tried
-            .iter()
-            .flat_map(|t| [t.endmembers as f64, t.held_out_rmse, t.instability_rad, t.entropy, t.near_pure, t.score]);
-        let best = self.best.iter().flatten().flat_map(|judged| {
-            let numbers = [judged.mean_square, judged.entropy, judged.near_pure, judged.score];
-            numbers.into_iter().chain(judged.endmembers.values().iter().copied())
-        });
-        set.bytes("numbers", &tried.chain(best).flat_map(f64::to_le_bytes).collect::<Vec<u8>>())
+        set.json("tried", &self.tried)?;
+        set.json("best", &self.best)
     }
 
     fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
-        let (tried, bytes): (usize, _) = (set.json("tried")?, set.bytes("numbers")?);
-        let numbers: Vec<f64> = bytes.as_chunks().0.iter().map(|chunk| f64::from_le_bytes(*chunk)).collect();
-        let rank = self.replicates.rank();
-        let each = OF_JUDGED + tried * rank;
-        if !(1..=self.most).contains(&tried) || numbers.len() != OF_HELD_OUT * tried + 2 * each {
-            return Err(cupel_train::Error::work(Error::Shape {
-                what: "saved search for the number of endmembers",
-                expected: format!("at most {} numbers tried in {rank} directions", self.most),
-                got: format!("{tried} numbers tried in {} bytes", bytes.len()),
-            }));
-        }
-        let (held_out, best) = numbers.split_at(OF_HELD_OUT * tried);
-        let tried = held_out.as_chunks::<OF_HELD_OUT>().0.iter();
-        self.tried = tried
-            .map(|&[endmembers, held_out_rmse, instability_rad, entropy, near_pure, score]| HeldOut {
-                endmembers: endmembers as usize,
-                held_out_rmse,
-                instability_rad,
-                entropy,
-                near_pure,
-                score,
-            })
-            .collect();
-        let judged = |numbers: &[f64]| {
-            let endmembers = Endmembers::new(numbers[OF_JUDGED..].to_vec(), rank)?;
-            let [mean_square, entropy, near_pure, score] = std::array::from_fn(|i| numbers[i]);
-            Ok::<_, Error>(Judged { endmembers, mean_square, entropy, near_pure, score })
-        };
-        let pair = judged(&best[..each]).and_then(|first| Ok([first, judged(&best[each..])?]));
-        self.best = Some(pair.map_err(cupel_train::Error::work)?);
+        (self.tried, self.best) = (set.json("tried")?, set.json("best")?);
         Ok(())
     }
 

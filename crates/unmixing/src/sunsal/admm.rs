@@ -14,7 +14,7 @@ use cupel_pca::{Eigen, symmetric_eigen};
 use faer::{Accum, Mat, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
 
-use crate::{Abundances, Endmembers, Error, Pixels, Result};
+use crate::{Abundances, Endmembers, Error, Pixels, Result, error::same};
 
 /// Pixels solved together: one `mu`, one stop.
 const BLOCK_PIXELS: usize = 128;
@@ -50,13 +50,7 @@ impl SparseConfig {
 /// # Errors
 /// Bands that differ, a lambda or a tolerance out of range, an empty library.
 pub fn sparse_regression(pixels: &Pixels, library: &Endmembers, config: SparseConfig) -> Result<Abundances> {
-    if pixels.bands() != library.bands() {
-        return Err(Error::Shape {
-            what: "bands of the library",
-            expected: pixels.bands().to_string(),
-            got: library.bands().to_string(),
-        });
-    }
+    same("bands of the library", pixels.bands(), library.bands())?;
     let solved = Prepared::new(library, config)?.solve(pixels, 0..pixels.count());
     Abundances::new(solved.weights, library.count())
 }
@@ -78,12 +72,11 @@ pub(super) struct Solved {
 
 impl Prepared {
     pub(super) fn new(library: &Endmembers, config: SparseConfig) -> Result<Self> {
-        let wrong = |name, got: f64, expected| Err(Error::Setting { name, got: got.to_string(), expected });
-        if !(config.lambda >= 0.0 && config.lambda.is_finite()) {
-            return wrong("lambda", config.lambda, "a number of at least 0");
-        }
-        if !(config.tolerance > 0.0 && config.tolerance.is_finite()) {
-            return wrong("tolerance", config.tolerance, "a number above 0");
+        use cupel_settings::Range as Allowed;
+        let (lambda, tolerance) = (Allowed::at_least(0.0), Allowed::above(0.0));
+        let numbers = [("lambda", config.lambda, lambda), ("tolerance", config.tolerance, tolerance)];
+        if let Some((name, got, range)) = numbers.into_iter().find(|(_, number, range)| !range.holds(*number)) {
+            return Err(Error::setting(name, got, range));
         }
         let eigen = symmetric_eigen(&library.gram(), library.count())?;
         Ok(Self { library: library.clone(), eigen, config })

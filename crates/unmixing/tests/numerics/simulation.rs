@@ -60,6 +60,6 @@ fn dirichlet_draws_have_their_mean_and_variance() {
         }
     }
     for wrong in [0.0, -1.0, f64::NAN] {
-        assert!(matches!(dirichlet(10, 3, wrong, Stream::new(9, "dirichlet")), Err(Error::Setting { .. })), "{wrong}");
+        assert!(matches!(dirichlet(10, 3, wrong, Stream::new(9, "dirichlet")), Err(Error::Setting(_))), "{wrong}");
     }
 }

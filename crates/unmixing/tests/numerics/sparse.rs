@@ -186,14 +186,16 @@ fn what_cannot_be_is_refused() {
     let (pixels, library) = scene();
     for lambda in [-1.0, f64::NAN, f64::INFINITY] {
         let refused = sparse_regression(&pixels, &library, SparseConfig::new(lambda));
-        assert!(matches!(refused, Err(Error::Setting { name: "lambda", .. })));
+        assert!(matches!(refused, Err(Error::Setting(problem)) if problem.name() == "lambda"));
     }
     let intolerant = SparseConfig { tolerance: 0.0, ..SparseConfig::new(0.1) };
-    assert!(matches!(sparse_regression(&pixels, &library, intolerant), Err(Error::Setting { name: "tolerance", .. })));
+    assert!(
+        matches!(sparse_regression(&pixels, &library, intolerant), Err(Error::Setting(problem)) if problem.name() == "tolerance")
+    );
     let other = rough_endmembers(5, 29, Stream::new(1, "other"));
     assert!(matches!(sparse_regression(&pixels, &other, SparseConfig::new(0.1)), Err(Error::Shape { .. })));
     let library_error = |library: &Endmembers, endmembers| match Sunsal::new(&pixels, endmembers, Some(library), 1) {
-        Err(Error::Setting { name: "library", got, .. }) => got,
+        Err(Error::Setting(problem)) if problem.name() == "library" => problem.to_string(),
         Err(error) => panic!("{error}"),
         Ok(_) => panic!("taken"),
     };
