@@ -12,11 +12,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Endmembers, Error, Pixels, Result,
     abundances::at_scene_brightness,
-    assign,
     candidate::{Candidate, Proposal, not_an_extractor},
     error::same,
     method::{Method, Space},
-    metrics::spectral_angle,
+    metrics::mean_matched_angle,
     prepared::Prepared,
     signal::{ConeFit, Placed, Signal},
 };
@@ -313,19 +312,8 @@ fn plan(config: ExtractionConfig) -> Vec<Proposal> {
 
 /// Median over the other candidates of the mean angle to their matched endmembers.
 fn instability(all: &[Endmembers], which: usize) -> f64 {
-    let own = &all[which];
-    let count = own.count();
-    let mut angles: Vec<f64> = all
-        .iter()
-        .enumerate()
-        .filter(|(i, _)| *i != which)
-        .map(|(_, other)| {
-            let cost: Vec<f64> =
-                own.spectra().flat_map(|a| other.spectra().map(move |b| spectral_angle(a, b))).collect();
-            let matched = assign(&cost, count, count);
-            matched.iter().enumerate().map(|(i, &j)| cost[i * count + j]).sum::<f64>() / count as f64
-        })
-        .collect();
+    let others = all.iter().enumerate().filter(|(i, _)| *i != which);
+    let mut angles: Vec<f64> = others.map(|(_, other)| mean_matched_angle(&all[which], other)).collect();
     angles.sort_by(f64::total_cmp);
     angles.get(angles.len() / 2).copied().unwrap_or(0.0)
 }

@@ -111,3 +111,11 @@ pub fn reconstruction_errors(pixels: &Pixels, endmembers: &Endmembers, abundance
 pub fn overall(errors: &[f64]) -> f64 {
     (errors.iter().map(|e| e * e).sum::<f64>() / errors.len().max(1) as f64).sqrt()
 }
+
+/// Mean angle between the endmembers of two sets, matched for the least sum.
+pub(crate) fn mean_matched_angle(a: &Endmembers, b: &Endmembers) -> f64 {
+    let count = a.count();
+    let cost: Vec<f64> = a.spectra().flat_map(|a| b.spectra().map(move |b| spectral_angle(a, b))).collect();
+    let matched = assign(&cost, count, count);
+    matched.iter().enumerate().map(|(i, &j)| cost[i * count + j]).sum::<f64>() / count as f64
+}

@@ -19,7 +19,7 @@ use cupel_kernels::{
     Activation, ConvSpec, Pad, activate, conv2d, mean_fixed,
     nn::{BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig},
 };
-use cupel_train::{Casting, Context, Fit, History, Loss, Next, Optimizer, StageConfig, fingerprint, full};
+use cupel_train::{Casting, Context, Fit, Loss, Optimizer, StageConfig, fingerprint, full};
 
 use super::{Network, abundances, angle::angle, linear::plain_rms_prop, resident::Resident, start::clamped, values};
 use crate::{Abundances, Endmembers, Image, Result, vca::check_count};
@@ -181,10 +181,6 @@ impl Fit for Cnnaeu {
         let inner = (x.clone() * y.clone()).sum_dim(1);
         let norms = ((x.clone() * x).sum_dim(1) * (y.clone() * y).sum_dim(1)).add_scalar(TINY).sqrt();
         Loss { mean: mean_fixed(angle(inner / norms)), weight: BATCH as f64, terms: Vec::new() }
-    }
-
-    fn next(&mut self, _: &History) -> cupel_train::Result<Next> {
-        Ok(Next::Continue)
     }
 
     fn steps_per_epoch(&self) -> u64 {

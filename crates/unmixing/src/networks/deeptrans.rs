@@ -26,9 +26,7 @@ use cupel_kernels::{
     Activation, ConvSpec, Pad, activate,
     nn::{BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig},
 };
-use cupel_train::{
-    Casting, Clip, Context, Fit, History, Loss, Next, Optimizer, Schedule, StageConfig, fingerprint, full,
-};
+use cupel_train::{Casting, Clip, Context, Fit, Loss, Optimizer, Schedule, StageConfig, fingerprint, full};
 
 use super::{
     Network, abundances,
@@ -273,10 +271,6 @@ impl Fit for Deeptrans {
         let (square, angle) = (mixed.mean_square(), mixed.mean_angle());
         let terms = vec![("mean_square", square.clone()), ("angle", angle.clone())];
         Loss { mean: square.mul_scalar(BETA) + angle.mul_scalar(GAMMA), weight: 1.0, terms }
-    }
-
-    fn next(&mut self, _: &History) -> cupel_train::Result<Next> {
-        Ok(Next::Continue)
     }
 
     fn steps_per_epoch(&self) -> u64 {

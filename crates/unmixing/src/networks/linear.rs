@@ -19,7 +19,7 @@ use cupel_kernels::{
     Activation, activate,
     nn::{BatchNorm, BatchNormConfig},
 };
-use cupel_train::{Casting, Context, Fit, History, Loss, Next, Optimizer, StageConfig, fingerprint, full};
+use cupel_train::{Casting, Context, Fit, Loss, Optimizer, StageConfig, fingerprint, full};
 
 use super::{
     Network, abundances,
@@ -135,10 +135,6 @@ impl Fit for LinearAutoencoder {
         let shares = shares.cast(noise.dtype()) * noise;
         let mean = Mixed::new(shares, model.endmembers.base(), spectra).mean_angle();
         Loss { mean, weight: BATCH as f64, terms: Vec::new() }
-    }
-
-    fn next(&mut self, _: &History) -> cupel_train::Result<Next> {
-        Ok(Next::Continue)
     }
 
     fn steps_per_epoch(&self) -> u64 {

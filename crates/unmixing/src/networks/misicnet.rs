@@ -24,7 +24,7 @@ use cupel_kernels::{
     Activation, mean_fixed,
     nn::{BatchNorm, BatchNormConfig, Conv2d, Conv2dConfig, ConvBlock2d, ConvBlock2dConfig, NormConfig},
 };
-use cupel_train::{Casting, Context, Fit, History, Loss, Next, Optimizer, Schedule, StageConfig, fingerprint, full};
+use cupel_train::{Casting, Context, Fit, Loss, Optimizer, Schedule, StageConfig, fingerprint, full};
 
 use super::{
     Network, abundances,
@@ -203,10 +203,6 @@ impl Fit for Misicnet {
         let simplex = mean_fixed(apart.clone() * apart).mul_scalar(LAMBDA * count as f64);
         let terms = vec![("misfit", fit.clone()), ("simplex", simplex.clone())];
         Loss { mean: fit + simplex, weight: 1.0, terms }
-    }
-
-    fn next(&mut self, _: &History) -> cupel_train::Result<Next> {
-        Ok(Next::Continue)
     }
 
     fn steps_per_epoch(&self) -> u64 {

@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::HeldOut;
 use crate::{
-    Abundances, Convention, Endmembers, Moments, Noise, Pixels, Result, Subspace, assign,
+    Abundances, Convention, Endmembers, Moments, Noise, Pixels, Result, Subspace,
     edaa::{Columns, Edaa},
-    metrics::{reconstruction_errors, spectral_angle},
+    metrics::{mean_matched_angle, reconstruction_errors},
     nfindr, spa,
 };
 
@@ -240,12 +240,4 @@ impl Half {
 fn unit(vector: &[f64]) -> Vec<f64> {
     let norm = vector.iter().map(|v| v * v).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
     vector.iter().map(|v| v / norm).collect()
-}
-
-/// Mean angle between the endmembers of two sets, matched for the least sum.
-fn mean_matched_angle(a: &Endmembers, b: &Endmembers) -> f64 {
-    let count = a.count();
-    let cost: Vec<f64> = a.spectra().flat_map(|a| b.spectra().map(move |b| spectral_angle(a, b))).collect();
-    let matched = assign(&cost, count, count);
-    matched.iter().enumerate().map(|(i, &j)| cost[i * count + j]).sum::<f64>() / count as f64
 }
