@@ -157,7 +157,7 @@ fn network_steps(criterion: &mut Criterion) {
 
 fn step<N: Network>(criterion: &mut Criterion, network: N) {
     let device = device::select("cpu").expect("a CPU").device;
-    let (name, model) = (network.name(), network.model(&device.clone().autodiff()));
+    let (name, model) = (N::METHOD.name(), network.model(&device.clone().autodiff()));
     let config = network.training(1, None);
     let mut trainer = Trainer::new(network, model, config, Casting::f32(), &device).expect("settings that can be");
     let mut group = criterion.benchmark_group("network_step");

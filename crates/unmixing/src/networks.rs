@@ -20,12 +20,12 @@ pub use misicnet::{Misicnet, MisicnetBatch, MisicnetNet};
 use burn::tensor::{Device, Tensor};
 use cupel_train::{Casting, Fit, StageConfig, Trainer, TrainerConfig};
 
-use crate::{Abundances, Endmembers, Error, Evidence, Posterior, Result, driver::Driver};
+use crate::{Abundances, Endmembers, Error, Evidence, Method, Posterior, Result, driver::Driver};
 
 /// A network that unmixes, with the scene that it is fitted to.
 pub trait Network: Fit {
-    /// Its name, as on the command line.
-    fn name(&self) -> &'static str;
+    /// What it is as a method, which names it.
+    const METHOD: Method;
 
     /// A fresh model on `device`, which has automatic differentiation.
     fn model(&self, device: &Device) -> Self::Model;
@@ -45,7 +45,7 @@ pub trait Network: Fit {
         if let Some(steps) = steps {
             stage.epochs = steps.div_ceil(self.steps_per_epoch()).max(1);
         }
-        TrainerConfig { name: format!("{}-seed-{seed}", self.name()), seed, stage, ..TrainerConfig::default() }
+        TrainerConfig { name: format!("{}-seed-{seed}", Self::METHOD), seed, stage, ..TrainerConfig::default() }
     }
 }
 

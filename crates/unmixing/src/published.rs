@@ -27,63 +27,38 @@ pub struct Published {
 /// Sizes and band lists after F. Zhu, "Hyperspectral Unmixing: Ground Truth Labeling, Datasets, Benchmark
 /// Performances and Survey", arXiv 1708.05125 (2017); Apex crop after Ghosh et al., IEEE TGRS 60 (2022).
 pub const PUBLISHED: [Published; 6] = [
-    Published {
-        name: "Samson",
-        rows: 95,
-        columns: 95,
-        bands: 156,
-        range_nm: [401.0, 889.0],
-        sensor_bands: 156,
-        removed: &[],
-    },
-    Published {
-        name: "Jasper Ridge",
-        rows: 100,
-        columns: 100,
-        bands: 198,
-        range_nm: [380.0, 2500.0],
-        sensor_bands: 224,
-        removed: &[[1, 3], [108, 112], [154, 166], [220, 224]],
-    },
-    Published {
-        name: "Urban",
-        rows: 307,
-        columns: 307,
-        bands: 162,
-        range_nm: [400.0, 2500.0],
-        sensor_bands: 210,
-        removed: &[[1, 4], [76, 76], [87, 87], [101, 111], [136, 153], [198, 210]],
-    },
-    Published {
-        name: "Apex",
-        rows: 110,
-        columns: 110,
-        bands: 285,
-        range_nm: [413.0, 2421.0],
-        sensor_bands: 285,
-        removed: &[],
-    },
-    Published {
-        name: "Cuprite",
-        rows: 250,
-        columns: 190,
-        bands: 188,
-        range_nm: [370.0, 2480.0],
-        sensor_bands: 224,
-        removed: &[[1, 2], [104, 113], [148, 167], [221, 224]],
-    },
-    Published {
-        name: "Cuprite",
-        rows: 250,
-        columns: 191,
-        bands: 188,
-        range_nm: [370.0, 2480.0],
-        sensor_bands: 224,
-        removed: &[[1, 2], [104, 113], [148, 167], [221, 224]],
-    },
+    Published::new("Samson", [95, 95, 156], [401.0, 889.0], 156, &[]),
+    Published::new(
+        "Jasper Ridge",
+        [100, 100, 198],
+        [380.0, 2500.0],
+        224,
+        &[[1, 3], [108, 112], [154, 166], [220, 224]],
+    ),
+    Published::new(
+        "Urban",
+        [307, 307, 162],
+        [400.0, 2500.0],
+        210,
+        &[[1, 4], [76, 76], [87, 87], [101, 111], [136, 153], [198, 210]],
+    ),
+    Published::new("Apex", [110, 110, 285], [413.0, 2421.0], 285, &[]),
+    Published::new("Cuprite", [250, 190, 188], [370.0, 2480.0], 224, CUPRITE),
+    Published::new("Cuprite", [250, 191, 188], [370.0, 2480.0], 224, CUPRITE),
 ];
+const CUPRITE: &[[usize; 2]] = &[[1, 2], [104, 113], [148, 167], [221, 224]];
 
 impl Published {
+    const fn new(
+        name: &'static str,
+        [rows, columns, bands]: [usize; 3],
+        range_nm: [f64; 2],
+        sensor_bands: usize,
+        removed: &'static [[usize; 2]],
+    ) -> Self {
+        Self { name, rows, columns, bands, range_nm, sensor_bands, removed }
+    }
+
     /// The scene with this many bands and pixels.
     pub fn find(bands: usize, pixels: usize) -> Option<Self> {
         PUBLISHED.into_iter().find(|p| p.bands == bands && p.rows * p.columns == pixels)

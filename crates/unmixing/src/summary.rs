@@ -1,4 +1,4 @@
-//! The numbers of one run, as `--json` and `metrics.json` give them.
+//! The numbers of one run, as `metrics.json` and the printed result have them.
 
 use cupel_statistics::Spread;
 use serde::{Deserialize, Serialize};

@@ -120,7 +120,6 @@ impl Command for Arguments {
         let Some(out) = session.out() else { bail!("--out is needed: where the scene goes") };
         let Simulation { pixels, bands, materials, .. } = self.simulation.settings;
         let format = self.format(out)?;
-        session.may_write(out)?;
         let given = self.given()?;
         let (rows, columns) = match &given {
             Some((_, abundances)) => {
@@ -144,6 +143,7 @@ impl Command for Arguments {
             (Format::Envi, true) => written.extend(["hdr", "endmembers.npy", "abundances.npy"].map(beside)),
             (Format::Npy, _) => written.extend(["endmembers.npy", "abundances.npy"].map(beside)),
         }
+        written.iter().try_for_each(|path| session.may_write(path))?;
         let written = written.iter().map(|path| path.display().to_string()).collect();
         Ok(Written { done: false, written, rows, columns, bands, endmembers, format, given })
     }

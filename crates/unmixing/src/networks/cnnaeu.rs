@@ -22,7 +22,7 @@ use cupel_kernels::{
 use cupel_train::{Casting, Context, Fit, Loss, Optimizer, StageConfig, fingerprint, full};
 
 use super::{Network, abundances, angle::angle, linear::plain_rms_prop, resident::Resident, start::clamped, values};
-use crate::{Abundances, Endmembers, Image, Result, vca::check_count};
+use crate::{Abundances, Endmembers, Image, Method, Result, vca::check_count};
 
 const CHANNELS: usize = 48;
 const ENCODER_KERNEL: usize = 3;
@@ -113,9 +113,7 @@ fn without_channels(x: Tensor<4>) -> Tensor<4> {
 }
 
 impl Network for Cnnaeu {
-    fn name(&self) -> &'static str {
-        "cnnaeu"
-    }
+    const METHOD: Method = Method::Cnnaeu;
 
     fn model(&self, device: &Device) -> CnnaeuNet {
         let (bands, count) = (self.image.pixels().bands(), self.endmembers);
@@ -198,6 +196,6 @@ impl Fit for Cnnaeu {
 
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
         let sides = [self.image.rows(), self.image.columns()];
-        fingerprint(&("cnnaeu", self.image.pixels().hash(), sides, self.endmembers))
+        fingerprint(&(Self::METHOD, self.image.pixels().hash(), sides, self.endmembers))
     }
 }

@@ -35,7 +35,7 @@ use super::{
     start::{clamped, largest_of_vca, parameter},
     values,
 };
-use crate::{Abundances, Endmembers, Image, Result};
+use crate::{Abundances, Endmembers, Image, Method, Result};
 
 const WIDTHS: [usize; 2] = [128, 64];
 /// Side of a patch.
@@ -205,9 +205,7 @@ impl Deeptrans {
 }
 
 impl Network for Deeptrans {
-    fn name(&self) -> &'static str {
-        "deeptrans"
-    }
+    const METHOD: Method = Method::Deeptrans;
 
     fn model(&self, device: &Device) -> DeeptransNet {
         let (bands, count) = (self.image.pixels().bands(), self.start.count());
@@ -288,6 +286,6 @@ impl Fit for Deeptrans {
 
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
         let sides = [self.image.rows(), self.image.columns()];
-        fingerprint(&("deeptrans", self.image.pixels().hash(), sides, self.start.values()))
+        fingerprint(&(Self::METHOD, self.image.pixels().hash(), sides, self.start.values()))
     }
 }

@@ -28,7 +28,7 @@ use super::{
     start::{clamped, largest_of_vca, parameter},
     values,
 };
-use crate::{Abundances, Endmembers, Image, Pixels, Result};
+use crate::{Abundances, Endmembers, Image, Method, Pixels, Result};
 
 /// Widths of the layers as multiples of the number of endmembers.
 const WIDTHS: [usize; 4] = [9, 6, 3, 1];
@@ -82,9 +82,7 @@ impl LinearNet {
 }
 
 impl Network for LinearAutoencoder {
-    fn name(&self) -> &'static str {
-        "linear-ae"
-    }
+    const METHOD: Method = Method::LinearAe;
 
     fn model(&self, device: &Device) -> LinearNet {
         let count = self.start.count();
@@ -151,7 +149,7 @@ impl Fit for LinearAutoencoder {
     }
 
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
-        fingerprint(&("linear-ae", self.pixels.hash(), self.start.values()))
+        fingerprint(&(Self::METHOD, self.pixels.hash(), self.start.values()))
     }
 }
 

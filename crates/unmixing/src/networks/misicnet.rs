@@ -34,7 +34,7 @@ use super::{
     start::{clamped, largest_of_vca, parameter},
     values,
 };
-use crate::{Abundances, Endmembers, Image, Pixels, Result, Subspace, subspace::Moments};
+use crate::{Abundances, Endmembers, Image, Method, Pixels, Result, Subspace, subspace::Moments};
 
 const CHANNELS: usize = 64;
 const SKIP_CHANNELS: usize = 4;
@@ -129,9 +129,7 @@ impl MisicnetNet {
 }
 
 impl Network for Misicnet {
-    fn name(&self) -> &'static str {
-        "misicnet"
-    }
+    const METHOD: Method = Method::Misicnet;
 
     fn model(&self, device: &Device) -> MisicnetNet {
         let sides = [self.image.rows(), self.image.columns()];
@@ -216,6 +214,6 @@ impl Fit for Misicnet {
 
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
         let sides = [self.image.rows(), self.image.columns()];
-        fingerprint(&("misicnet", self.image.pixels().hash(), sides, self.start.values(), self.seed))
+        fingerprint(&(Self::METHOD, self.image.pixels().hash(), sides, self.start.values(), self.seed))
     }
 }

@@ -30,7 +30,7 @@ impl<N: Network + Clone> Subject for Checked<N> {
     type Fit = N;
 
     fn name(&self) -> &str {
-        self.network.name()
+        N::METHOD.name()
     }
 
     fn model(&self, device: &Device) -> N::Model {
