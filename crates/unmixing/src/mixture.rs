@@ -140,7 +140,7 @@ impl MixtureConfig {
         // endmembers that are tied to a place have their prior, and the brief's have none
         let weight = |given: Option<f64>, default| match given {
             Some(given) => given,
-            None if self.free_endmembers && !self.compat.is_some() => default,
+            None if self.free_endmembers && self.compat.is_none() => default,
             None => 0.0,
         };
         VariationalConfig {

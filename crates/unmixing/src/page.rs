@@ -88,7 +88,8 @@ impl<'a> Page<'a> {
     fn words(&self, report: &mut Report<'_>) -> Result<()> {
         let summary = &self.results.summary;
         report.summary(describe(self.source)?);
-        if self.picture.step > 1 || matches!(self.source, Source::Tiled(_)) {
+        let tiled = matches!(self.source, Source::Tiled(_));
+        if tiled {
             report.summary(format!(
                 "It was read in tiles of rows; {} pixels could be unmixed. Endmembers were looked for in an even sample of the scene and \
                  the pixels that lie furthest along random directions.",
@@ -100,7 +101,7 @@ impl<'a> Page<'a> {
             summary.endmembers,
             summary.method,
             summary.steps,
-            if Method::EXTRACTORS.contains(&self.config.method) { "candidates" } else { "steps" },
+            if self.evidence.is_empty() && !tiled { "steps" } else { "candidates" },
             self.config.abundance.meaning(),
         ));
         if let Some(suggestion) = &self.results.suggestion {

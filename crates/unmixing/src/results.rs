@@ -6,8 +6,8 @@ use cupel_train::{Policy, Run};
 use serde::Serialize;
 
 use crate::{
-    Agreement, Endmembers, Error, Image, LargeScene, Result, Scene, Source, Suggestion, Summary, Truth, Unmixed,
-    Unmixing, UnmixingConfig, arrays,
+    Agreement, Endmembers, Image, Result, Scene, Source, Suggestion, Summary, Truth, Unmixed, Unmixing, UnmixingConfig,
+    arrays,
     driver::Driver,
     page::{Page, Picture},
     plan::check_count,
@@ -86,39 +86,6 @@ impl Unmixing {
         Ok(Results { unmixed: Some(first), ..results })
     }
 
-    fn run_tiled(&self, source: &Source, scene: &LargeScene, run: &mut Run) -> Result<Results> {
-        let Some(dir) = run.dir().map(Path::to_path_buf) else {
-            return Err(Error::setting("run", "one in memory", "one with a folder, for a scene larger than memory"));
-        };
-        let policy = Policy::default();
-        let mut driver = Driver::new(run, &policy);
-        let truth = scene.truth();
-        let (endmembers, scale, found) = scene.unmix(self, &dir, &mut driver)?;
-        let count = endmembers.count();
-        let agreement = truth.map(|truth| Agreement::of(&endmembers, &truth.endmembers)).transpose()?;
-        let results = Results {
-            summary: Summary {
-                steps: found.steps,
-                reconstruction_rmse: found.reconstruction_rmse,
-                mean_sad_rad: agreement.as_ref().map(|a| a.mean_sad_rad),
-                sad_rad: agreement.map(|a| a.sad_rad),
-                run_dir: Some(dir.display().to_string()),
-                ..Summary::new(&self.config, count, driver.seconds())
-            },
-            runs: Vec::new(),
-            names: names(truth, count),
-            endmembers: endmembers.scaled(&vec![scale; count]),
-            suggestion: found.suggestion,
-            unmixed: None,
-            pixels: found.pixels,
-        };
-        arrays::save_endmembers(&dir, &results.endmembers)?;
-        driver.phase("figures and tables", || {
-            Page::new(source, &self.config, &results, found.picture, None)?.save(&dir)
-        })?;
-        Ok(results)
-    }
-
     /// The number of endmembers for all runs of a scene in memory.
     pub(crate) fn count_for(
         &self,
@@ -183,7 +150,7 @@ pub(crate) fn order_of(endmembers: &Endmembers, truth: Option<&Truth>, sample: &
 }
 
 /// Names of the endmembers in the order of the truth; those that it has not are numbered.
-fn names(truth: Option<&Truth>, count: usize) -> Vec<String> {
+pub(crate) fn names(truth: Option<&Truth>, count: usize) -> Vec<String> {
     let given = truth.map_or(&[][..], |truth| &truth.names);
     given.iter().cloned().chain(numbered(count).into_iter().skip(given.len())).take(count).collect()
 }

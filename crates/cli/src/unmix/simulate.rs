@@ -215,7 +215,12 @@ impl Arguments {
                 let number = |n: usize| Array::new(vec![1, 1], Values::F64(vec![n as f64]));
                 let (lines, cols) = (number(rows)?, number(columns)?);
                 let named = [("Y", &matrix), ("GT", &spectra), ("S_GT", &maps), ("lines", &lines), ("cols", &cols)];
-                return Ok(if format == Format::Mat { write_mat(out, &named)? } else { write_npz(out, &named)? });
+                if format == Format::Mat {
+                    write_mat(out, &named)?
+                } else {
+                    write_npz(out, &named)?
+                };
+                return Ok(());
             }
             Format::Npy => {
                 write_npy(out, &Array::new(vec![rows, columns, bands], Values::F32(pixels.values().to_vec()))?)?;

@@ -2,45 +2,60 @@
 
 use std::path::Path;
 
+use cupel_train::{Policy, Run};
+
 use super::{AbundancePass, LargeScene, Survey};
 use crate::{
-    Endmembers, Result, Suggestion, Unmixing, driver::Driver, page::Picture, plan::check_count, results::order_of,
+    Agreement, Error, Result, Results, Source, Summary, Unmixing, arrays,
+    driver::Driver,
+    page::Page,
+    plan::check_count,
+    results::{names, order_of},
 };
 
-/// What was found beside the endmembers.
-pub(crate) struct Found {
-    pub(crate) suggestion: Option<Suggestion>,
-    pub(crate) steps: usize,
-    pub(crate) reconstruction_rmse: f64,
-    /// Pixels that could be unmixed.
-    pub(crate) pixels: usize,
-    pub(crate) picture: Picture,
-}
-
-impl LargeScene {
-    /// Endmembers relative to the scale that follows them; abundances, brightness and errors are in `dir` then, as ENVI images.
-    pub(crate) fn unmix(
-        &self,
-        unmixing: &Unmixing,
-        dir: &Path,
-        driver: &mut Driver<'_>,
-    ) -> Result<(Endmembers, f64, Found)> {
-        let mut survey = Survey::new(self, unmixing.config.seed);
+impl Unmixing {
+    /// The images of abundances, brightness and errors go into the folder of the run, as ENVI images.
+    pub(crate) fn run_tiled(&self, source: &Source, scene: &LargeScene, run: &mut Run) -> Result<Results> {
+        let Some(dir) = run.dir().map(Path::to_path_buf) else {
+            return Err(Error::setting("run", "one in memory", "one with a folder, for a scene larger than memory"));
+        };
+        let policy = Policy::default();
+        let mut driver = Driver::new(run, &policy);
+        let mut survey = Survey::new(scene, self.config.seed);
         driver.drive(&mut survey)?;
         let (sample, scale, pixels) = (survey.pixels()?, survey.scale(), survey.usable());
         drop(survey);
-        let known = self.truth().map(|truth| truth.endmembers.count());
-        let (count, suggestion) = unmixing.count(&sample, known, driver)?;
+        let truth = scene.truth();
+        let known = truth.map(|truth| truth.endmembers.count());
+        let (count, suggestion) = self.count(&sample, known, &mut driver)?;
         check_count(count, sample.count(), sample.bands(), known)?;
-        let (extracted, steps) = unmixing.extract(&sample, count, driver)?;
-        let order = order_of(&extracted.endmembers, self.truth(), &sample)?;
-        let endmembers = extracted.endmembers.reordered(&order);
+        let (extracted, steps) = self.extract(&sample, count, &mut driver)?;
+        let endmembers = extracted.endmembers.reordered(&order_of(&extracted.endmembers, truth, &sample)?);
 
-        let mut pass = AbundancePass::new(self, scale, &endmembers, unmixing.config.abundance, &sample, dir)?;
+        let mut pass = AbundancePass::new(scene, scale, &endmembers, self.config.abundance, &sample, &dir)?;
         driver.drive(&mut pass)?;
         pass.write_headers()?;
-        let reconstruction_rmse = (pass.done.squared_error / pass.done.pixels.max(1) as f64).sqrt();
-        let picture = pass.picture();
-        Ok((endmembers, scale, Found { suggestion, steps, reconstruction_rmse, pixels, picture }))
+        let agreement = truth.map(|truth| Agreement::of(&endmembers, &truth.endmembers)).transpose()?;
+        let results = Results {
+            summary: Summary {
+                steps,
+                reconstruction_rmse: (pass.done.squared_error / pass.done.pixels.max(1) as f64).sqrt(),
+                mean_sad_rad: agreement.as_ref().map(|a| a.mean_sad_rad),
+                sad_rad: agreement.map(|a| a.sad_rad),
+                run_dir: Some(dir.display().to_string()),
+                ..Summary::new(&self.config, count, driver.seconds())
+            },
+            runs: Vec::new(),
+            names: names(truth, count),
+            endmembers: endmembers.scaled(&vec![scale; count]),
+            suggestion,
+            unmixed: None,
+            pixels,
+        };
+        arrays::save_endmembers(&dir, &results.endmembers)?;
+        driver.phase("figures and tables", || {
+            Page::new(source, &self.config, &results, pass.picture(), None)?.save(&dir)
+        })?;
+        Ok(results)
     }
 }

@@ -3,8 +3,8 @@
 use cupel_data::{Array, EnviHeader, Interleave, Stream, Values, open, write_envi_array, write_npy};
 use cupel_train::{Advance, Opening, Policy, Position, Progress, Run, SetReader, SetWriter};
 use cupel_unmixing::{
-    AbundancePass, Abundances, Agreement, Convention, Endmembers, Error, LargeScene, Method, Pixels, Results, Source,
-    Survey, Unmixing, UnmixingConfig, mix, patches, smooth_endmembers,
+    AbundancePass, Abundances, Agreement, Convention, Endmembers, Error, LargeScene, Method, Pixels, Results, Search,
+    Source, Survey, Unmixing, UnmixingConfig, mix, patches, smooth_endmembers, suggest,
 };
 use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
@@ -148,7 +148,10 @@ fn tiles_of_any_size_give_what_the_whole_gives() {
             assert!((f64::from(*a) - b).abs() < 1e-4, "pixel {number}: {a} {b}");
         }
     }
+    // The page of a scene in memory: the truth's names and its spectra beside those found.
+    assert_eq!(seven.names, ["endmember 1", "endmember 2", "endmember 3"]);
     assert!(dirs[0].join("report.html").exists() && dirs[0].join("metrics.json").exists());
+    assert!(fs::read_to_string(dirs[0].join("figures/endmembers.svg")).unwrap().contains("truth"));
     assert!(Unmixing::new(config(COUNT)).run(&Source::from(large(&path, 7)), &mut Run::in_memory()).is_err());
 }
 
@@ -220,6 +223,23 @@ fn a_killed_run_goes_on_to_the_same_bits() {
     fs::write(&path, values).unwrap();
     let changed = self::large(&path, 4);
     assert!(run.drive(&mut Survey::new(&changed, SEED), &POLICY).unwrap_err().to_string().contains("survey"));
+}
+
+#[test]
+fn a_search_for_the_number_that_is_killed_goes_on_to_the_same_bits() {
+    let stream = Stream::new(13, "killed search");
+    let truth = smooth_endmembers(COUNT, BANDS, stream.child(0)).unwrap();
+    let pixels = mix(&truth, &patches(20, 20, COUNT, 0.05, stream.child(1)).unwrap(), 30.0, stream.child(2)).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let search = || Search::new(&pixels, 5, SEED).unwrap();
+    let each = Policy { save_every: Some(1), ..POLICY };
+    let mut dying = Dies { work: search(), left: 3 };
+    assert!(run_in(folder.path()).drive(&mut dying, &each).is_err());
+    let config = BTreeMap::from([("tile_rows", 4)]);
+    let mut resumed = search();
+    let driven = open_run(folder.path(), &config, Opening::Resume { strict: true }).drive(&mut resumed, &each).unwrap();
+    assert_eq!(driven.updates, 5);
+    assert_eq!(resumed.finish().unwrap(), suggest(&pixels, 5, SEED).unwrap());
 }
 
 #[test]

@@ -168,6 +168,7 @@ fn a_network_is_a_work_of_the_run_and_logs_its_loss() {
         // a finished training is read, not repeated
         let mut again = open_run(&dir, &settings, Opening::Resume { strict: true });
         let second = unmix(&image, settings, &mut again).unwrap();
+        assert!(second.seconds > 0.3 * first.seconds, "{} s of {} s are left", second.seconds, first.seconds);
         assert_eq!((first.endmembers, first.abundances), (second.endmembers, second.abundances), "{}", method.name());
     }
 }
