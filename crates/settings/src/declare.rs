@@ -144,6 +144,11 @@ macro_rules! choices {
                 $(, $crate::Choice { name: $text, aliases: &[$($alias),*], help: concat!($($doc),*) })*
             ];
 
+            /// What it means, in the words of a help text.
+            pub fn help(self) -> &'static str {
+                Self::CHOICES[self as usize].help.trim()
+            }
+
             /// Its name in settings and reports.
             pub const fn name(self) -> &'static str {
                 match self {
@@ -297,6 +302,7 @@ mod tests {
 
     #[test]
     fn choices_are_read_and_written_by_name() {
+        assert_eq!(Metal::Lead.help(), "What hides it");
         assert_eq!(serde_json::to_string(Metal::ALL).unwrap(), r#"["silver","lead"]"#);
         assert_eq!(serde_json::from_str::<Metal>("\"ag\"").unwrap(), Metal::Silver);
         assert!(serde_json::from_str::<Metal>("\"tin\"").unwrap_err().to_string().contains("one of silver, lead"));

@@ -45,15 +45,10 @@ impl Convention {
     /// The widespread ground truths of Samson, Jasper Ridge and Urban are made by [`Convention::UnitMax`].
     pub const OF_ENDMEMBERS: [Self; 4] = [Self::Fcls, Self::Nnls, Self::UnitMax, Self::Rescaled];
 
-    /// What it means, in the words of a report.
-    pub(crate) fn meaning(self) -> &'static str {
-        match self {
-            Self::Fcls => "fully constrained (fcls): non-negative, summing to one at fixed brightness",
-            Self::Nnls => "non-negative least squares (nnls), which include brightness",
-            Self::UnitMax => "non-negative on endmembers of unit maximum, divided by their sum (unit-max)",
-            Self::Rescaled => "fully constrained at the brightness of near-pure pixels (rescaled)",
-            Self::Own => "those that the method itself gives (own)",
-        }
+    /// What it means, as part of a sentence.
+    pub(crate) fn meaning(self) -> String {
+        let (first, rest) = self.help().split_at(1);
+        format!("{}{rest} ({self})", first.to_lowercase())
     }
 }
 
