@@ -16,7 +16,7 @@ pub enum Error {
     #[error("{0}")]
     Train(#[from] cupel_train::Error),
     /// A setting that cannot be, or that has no effect.
-    #[error(transparent)]
+    #[error("{0}")]
     Setting(#[from] Problem),
     /// A figure or the report failed.
     #[error(transparent)]
