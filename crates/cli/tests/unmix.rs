@@ -289,7 +289,8 @@ fn a_stopped_run_goes_on_to_the_same_bits() {
     scene(folder, 10_000);
     json(folder, "unmix run scene.mat --seed 4 --out whole --quiet --json");
 
-    let mut child = command(folder, "unmix run scene.mat --seed 4 --out parts --checkpoint-every 1 --quiet").spawn().unwrap();
+    let mut child =
+        command(folder, "unmix run scene.mat --seed 4 --out parts --checkpoint-every 1 --quiet").spawn().unwrap();
     let started = Instant::now();
     let saved =
         || fs::read_dir(folder.join("parts/checkpoints/auto-seed-4")).is_ok_and(|mut sets| sets.next().is_some());

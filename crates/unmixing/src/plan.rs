@@ -141,11 +141,15 @@ impl fmt::Display for Plan {
             writeln!(f, "truth: {}", materials.join(", "))?;
         }
         let methods: Vec<&str> = self.methods.iter().map(|method| method.name()).collect();
+        let runs = format!("{runs} run{}", if *runs == 1 { "" } else { "s" });
         match self.endmembers {
-            Some(count) => write!(f, "{count} endmembers would be looked for")?,
-            None => write!(f, "the number of endmembers would be searched for, then they")?,
+            Some(count) => writeln!(f, "{count} endmembers would be looked for by {} over {runs}", methods.join(", "))?,
+            None => writeln!(
+                f,
+                "the number of endmembers would be searched for, then these by {} over {runs}",
+                methods.join(", ")
+            )?,
         }
-        writeln!(f, " by {} over {runs} run{}", methods.join(", "), if *runs == 1 { "" } else { "s" })?;
         writeln!(f, "abundances would be {}", self.abundance.meaning())
     }
 }
