@@ -136,7 +136,7 @@ fn a_signal_ends_a_trial_which_the_study_tries_again() {
     assert!(killed.success());
     assert_eq!(child.wait().unwrap().code(), Some(130));
     let journal = journal();
-    assert!(journal.contains("it was interrupted") && !journal.contains("\"values\": ["), "{journal}");
+    assert!(journal.contains("the search stopped") && !journal.contains("\"values\": ["), "{journal}");
     let short = line.replace("--epochs 40", "--epochs 1 --resume --json");
     let (code, _, stderr) = cupel(folder, &short);
     assert!(code == Some(1) && stderr.contains("epochs"), "{stderr}");

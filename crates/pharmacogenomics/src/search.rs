@@ -10,6 +10,7 @@ use crate::{
 };
 use burn::tensor::Device;
 use cupel_settings::{Problem, Settings};
+use cupel_train::stop;
 use cupel_tune::{Distribution, Outcome, Parameter, Space, Study, Value};
 use serde::Serialize;
 use std::{collections::BTreeMap, f64::consts::LN_2};
@@ -139,18 +140,15 @@ pub fn search(
     device: &Device,
     mut told: impl FnMut(usize, std::result::Result<f64, &str>),
 ) -> Result<Found> {
-    let mut stop = None;
-    study.optimize(space, trials, |trial| {
+    let go_on = || stop::check().map_err(Error::from);
+    study.optimize_while(space, trials, go_on, |trial| {
         let tried = in_trial(config, &trial.values());
         match tried.and_then(|config| search_loss(&config, examples, splits, device)) {
             Ok(loss) => {
                 told(trial.number(), Ok(loss));
                 Ok(Outcome::from(loss))
             }
-            Err(Error::Train(error)) if error.stopped().is_some() => {
-                stop = Some(error);
-                Ok(Outcome::Interrupted)
-            }
+            Err(Error::Train(error)) if error.stopped().is_some() => Err(error.into()),
             Err(error) => {
                 let reason = error.to_string();
                 told(trial.number(), Err(&reason));
@@ -158,9 +156,6 @@ pub fn search(
             }
         }
     })?;
-    if let Some(stop) = stop {
-        return Err(stop.into());
-    }
     let best = study.best()?;
     let best_value = best.values.as_ref().and_then(|values| values.first()).copied().unwrap_or(f64::NAN);
     let best = best.parameters.iter().map(|(name, setting)| (name.clone(), setting.value())).collect();

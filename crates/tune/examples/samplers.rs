@@ -112,7 +112,7 @@ fn best(
     let config =
         StudyConfig { sampler: sampler.clone(), seed, ..StudyConfig::new("s", [Objective::minimize("value")]) };
     let study = Study::open(&journal, config)?;
-    study.optimize(space, trials, |trial| Ok(Outcome::from(function(trial)?)))?;
+    study.optimize(space, trials, |trial| -> cupel_tune::Result<_> { Ok(Outcome::from(function(trial)?)) })?;
     Ok(study.best()?.values.map_or(f64::NAN, |values| values[0]))
 }
 

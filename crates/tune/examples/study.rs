@@ -4,7 +4,7 @@
 
 use cupel_tune::{Objective, Outcome, Parameter, Pruner, Result, Space, Study, StudyConfig, TrialRecord, read_studies};
 use serde_json::{Value as Json, json};
-use std::{env, thread, time::Duration};
+use std::{env, ffi::OsString, path::Path, thread, time::Duration};
 
 fn space() -> Result<Space> {
     Space::new([
@@ -16,11 +16,11 @@ fn space() -> Result<Space> {
     ])
 }
 
-fn work(journal: &str, trials: usize, seed: u64) -> Result<()> {
+fn work(journal: &Path, trials: usize, seed: u64) -> Result<()> {
     let objectives = [Objective::minimize("loss")];
     let study =
         Study::open(journal, StudyConfig { pruner: Pruner::median(), seed, ..StudyConfig::new("shared", objectives) })?;
-    study.optimize(&space()?, trials, |trial| {
+    study.optimize(&space()?, trials, |trial| -> Result<_> {
         let momentum = trial.get("momentum").and_then(|value| value.as_f64()).unwrap_or(0.5);
         let loss = (trial.float("rate")?.log10() + 3.0).powi(2) + trial.float("drop")? + (momentum - 0.9).abs();
         trial.set_attribute("language", "rust")?;
@@ -56,11 +56,12 @@ fn trial(trial: &TrialRecord) -> Json {
 }
 
 fn main() -> std::result::Result<(), Box<dyn std::error::Error>> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
-        ["work", journal, trials, seed] => work(journal, trials.parse()?, seed.parse()?)?,
-        ["show", journal] => {
-            let studies = read_studies(journal)?;
+    let arguments: Vec<OsString> = env::args_os().skip(1).collect();
+    let texts: Vec<&str> = arguments.iter().map(|argument| argument.to_str().unwrap_or_default()).collect();
+    match texts[..] {
+        ["work", _, trials, seed] => work(arguments[1].as_ref(), trials.parse()?, seed.parse()?)?,
+        ["show", _] => {
+            let studies = read_studies(&arguments[1])?;
             let study = studies.first().ok_or("there is no study")?;
             let best = study.best().map(|best| best.number).ok();
             let importances: Vec<Json> = study

@@ -58,6 +58,9 @@ impl Distribution {
                     return wrong("there is nothing to choose from".into(), "give at least one choice");
                 }
                 for (i, choice) in choices.iter().enumerate() {
+                    if choice.as_f64().is_some_and(|number| !number.is_finite()) {
+                        return wrong(format!("the choice {choice} is not finite"), "give finite numbers");
+                    }
                     if choices[..i].iter().any(|other| other.same(choice)) {
                         return wrong(format!("the choice {choice} is there twice"), "give each choice once");
                     }
@@ -69,8 +72,8 @@ impl Distribution {
                     let fix = "give low <= high, both within 2^53 of 0";
                     return wrong(format!("the range is {low} to {high}"), fix);
                 }
-                if step < 1 {
-                    return wrong(format!("the step is {step}"), "give a step of at least 1");
+                if !(1..=EXACT).contains(&step) {
+                    return wrong(format!("the step is {step}"), "give a step from 1 to 2^53");
                 }
                 if log && (low < 1 || step != 1) {
                     let fix = "give low >= 1 and no step, or leave out log";

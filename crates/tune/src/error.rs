@@ -1,5 +1,6 @@
 //! What can go wrong with spaces, studies and their journals.
 
+use crate::Failure;
 use std::{io, path::PathBuf};
 
 /// `std::result::Result` with this crate's [`Error`].
@@ -10,7 +11,7 @@ pub type Result<T> = std::result::Result<T, Error>;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused.
-    #[error("could not {action} {}: {source}", path.display())]
+    #[error("could not {action} {}: {}", path.display(), reason(source))]
     Io {
         /// What was being done, as in "could not *read* study.journal".
         action: &'static str,
@@ -94,9 +95,9 @@ pub enum Error {
         /// Bytes that are there now.
         found: u64,
     },
-    /// Others held the lock of the journal for too long.
+    /// Others held the lock of the journal for too long, one after the other.
     #[error(
-        "{}: the journal was locked by others for {waited_s} s; if no process uses it, delete this file and try again",
+        "{}: the journal was locked by others for {waited_s} s, last by {holder}; if no process uses it, delete this file and try again",
         lock.display()
     )]
     LockBusy {
@@ -104,6 +105,8 @@ pub enum Error {
         lock: PathBuf,
         /// Seconds waited.
         waited_s: u64,
+        /// Who holds it.
+        holder: String,
     },
     /// This process was stopped for so long that others took its lock away before it had written.
     #[error(
@@ -135,6 +138,17 @@ pub enum Error {
         found: String,
         /// What was asked for.
         wanted: String,
+    },
+    /// The study searches something else.
+    #[error(
+        "study `{name}` searches something else: {}; go on with the same, or start another study",
+        differences.join("; ")
+    )]
+    Described {
+        /// Name of the study.
+        name: String,
+        /// What differs, with the value of the study and the one that was asked for.
+        differences: Vec<String>,
     },
     /// The study has another kind of parameter under this name.
     #[error(
@@ -173,7 +187,7 @@ pub enum Error {
         state: &'static str,
     },
     /// There are too few finished trials for what was asked.
-    #[error("study `{name}` has {found} {what}; expected at least {expected}: run more trials")]
+    #[error("study `{name}` has {found} {what}; expected at least {expected}: run more trials{}", after(failure))]
     TooFewTrials {
         /// Name of the study.
         name: String,
@@ -183,15 +197,21 @@ pub enum Error {
         what: &'static str,
         /// How many are needed.
         expected: usize,
+        /// The last trial that failed.
+        failure: Option<Failure>,
     },
-    /// The objective failed and the search was stopped; the trial is recorded as failed.
-    #[error("trial {number}: the objective failed: {source}")]
-    Objective {
-        /// Number of the trial.
-        number: usize,
-        /// Its error.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
+}
+
+/// A full disk in words that say how to go on; anything else as the system words it.
+fn reason(source: &io::Error) -> String {
+    match source.kind() {
+        io::ErrorKind::StorageFull => "no space left on the disk; free some and go on with the same study".into(),
+        _ => source.to_string(),
+    }
+}
+
+fn after(failure: &Option<Failure>) -> String {
+    failure.as_ref().map_or_else(String::new, |last| format!("; trial {} failed: {}", last.number, last.reason))
 }
 
 impl Error {

@@ -14,8 +14,10 @@ mod process;
 mod replay;
 mod workers;
 
-pub(crate) use operation::{Operation, Template, attribute_number, from_attribute, number_attribute, to_attribute};
+pub(crate) use json::{as_number, number};
+pub(crate) use operation::{Operation, Template, from_attribute, to_attribute};
 pub(crate) use replay::Replay;
+pub(crate) use workers::Workers;
 
 use crate::{Error, Result};
 use lock::Lock;
@@ -25,7 +27,6 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
-use workers::Workers;
 
 /// What is wrong with a line, for [`Error::Journal`].
 type Problem = String;
@@ -55,19 +56,9 @@ impl Journal {
         &self.reader.state
     }
 
-    /// The name of this worker.
-    pub(crate) fn worker(&self) -> &str {
-        self.workers.own()
-    }
-
-    /// Whether the worker of this name certainly has stopped.
-    pub(crate) fn is_dead(&self, worker: &str) -> bool {
-        self.workers.is_dead(worker)
-    }
-
-    /// Whether it is the name of another worker of this library, dead or alive.
-    pub(crate) fn has_heartbeat(&self, worker: &str) -> bool {
-        self.workers.has_heartbeat(worker)
+    /// This worker and its view of the others.
+    pub(crate) fn workers(&self) -> &Workers {
+        &self.workers
     }
 
     /// Reads what is new.
@@ -79,11 +70,11 @@ impl Journal {
     /// them here; then the rest of what it returned.
     pub(crate) fn transact<T>(
         &mut self,
-        decide: impl FnOnce(&Replay, &View<'_>) -> Result<(Vec<Operation>, T)>,
+        decide: impl FnOnce(&Replay, &Workers) -> Result<(Vec<Operation>, T)>,
     ) -> Result<T> {
         let held = self.lock.take()?;
         self.reader.sync()?;
-        let (operations, result) = decide(&self.reader.state, &View(&self.workers))?;
+        let (operations, result) = decide(&self.reader.state, &self.workers)?;
         if operations.is_empty() {
             return Ok(result);
         }
@@ -110,16 +101,14 @@ impl Journal {
             // Under the lock and after reading all whole lines, what is left over is half a line.
             file.set_len(self.reader.offset).map_err(Error::io("cut half a line off", path))?;
         }
-        file.write_all(bytes).and_then(|()| file.sync_data()).map_err(Error::io("write", path))
-    }
-}
-
-/// The other workers, as a decision may see them.
-pub(crate) struct View<'a>(&'a Workers);
-
-impl View<'_> {
-    pub(crate) fn is_dead(&self, worker: &str) -> bool {
-        self.0.is_dead(worker)
+        file.write_all(bytes).and_then(|()| file.sync_data()).map_err(|error| {
+            // What a full disk took stays if others may have read it, which is whole lines; each leaves a study that can go on.
+            let taken = file.metadata().map_or(0, |data| data.len().saturating_sub(self.reader.offset) as usize);
+            let whole =
+                bytes[..taken.min(bytes.len())].iter().rposition(|&byte| byte == b'\n').map_or(0, |end| end + 1);
+            let _ = file.set_len(self.reader.offset + whole as u64);
+            Error::io("write", path)(error)
+        })
     }
 }
 

@@ -24,7 +24,7 @@ pub use distribution::Distribution;
 pub use error::{Error, Result};
 pub use importance::Importance;
 pub use pruner::Pruner;
-pub use record::{Attributes, Direction, Objective, Setting, State, StudyRecord, TrialRecord};
+pub use record::{Attributes, Direction, Failure, Objective, Setting, State, StudyRecord, TrialRecord};
 pub use sampler::Sampler;
 pub use space::{Condition, Parameter, Space};
 pub use study::{Outcome, Study, StudyConfig, read_studies};

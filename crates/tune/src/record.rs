@@ -15,6 +15,8 @@ pub(crate) const FIXED_PARAMS: &str = "fixed_params";
 pub(crate) const FAILED_TRIAL: &str = "failed_trial";
 /// Name of the trial attribute with the numbers of all trials that this one repeats (Optuna's).
 pub(crate) const RETRY_HISTORY: &str = "retry_history";
+/// Name of the study attribute with what is searched (ours).
+pub(crate) const DESCRIPTION: &str = "cupel:description";
 /// Name of the trial attribute with the reason of a failure (ours).
 pub(crate) const FAILURE: &str = "cupel:failure";
 
@@ -172,6 +174,17 @@ impl TrialRecord {
     }
 }
 
+/// A trial that failed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Failure {
+    /// Its number.
+    pub number: usize,
+    /// The values of its parameters.
+    pub parameters: BTreeMap<String, Value>,
+    /// Why, as far as somebody said so.
+    pub reason: String,
+}
+
 /// A study as the journal has it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct StudyRecord {
@@ -224,6 +237,19 @@ impl StudyRecord {
         self.trials.iter().filter(|trial| trial.state == State::Complete)
     }
 
+    /// The trials that failed and that no other one repeats.
+    pub fn failures(&self) -> Vec<Failure> {
+        let repeated: Vec<usize> = self.trials.iter().flat_map(TrialRecord::retry_history).collect();
+        let failed =
+            self.trials.iter().filter(|trial| trial.state == State::Failed && !repeated.contains(&trial.number));
+        let failure = |trial: &TrialRecord| Failure {
+            number: trial.number,
+            parameters: trial.values_by_name(),
+            reason: trial.failure().unwrap_or("no reason is known").into(),
+        };
+        failed.map(failure).collect()
+    }
+
     /// How many trials are in this state.
     pub fn count(&self, state: State) -> usize {
         self.trials.iter().filter(|trial| trial.state == state).count()
@@ -240,7 +266,7 @@ impl StudyRecord {
     }
 
     pub(crate) fn too_few(&self, what: &'static str, found: usize, expected: usize) -> Error {
-        Error::TooFewTrials { name: self.name.clone(), found, what, expected }
+        Error::TooFewTrials { name: self.name.clone(), found, what, expected, failure: self.failures().pop() }
     }
 }
 

@@ -12,16 +12,17 @@ mod retry;
 pub use config::StudyConfig;
 
 use crate::{
-    Error, Result, Setting, Space, StudyRecord, Trial, TrialRecord, Value, importance,
-    journal::{self, Journal, Operation, Template, View, from_attribute, to_attribute},
-    record::{FIXED_PARAMS, METRIC_NAMES, State},
+    Error, Result, Setting, Space, StudyRecord, Trial, TrialRecord, Value,
+    journal::{self, Journal, Operation, Template, Workers, from_attribute, to_attribute},
+    record::{DESCRIPTION, FIXED_PARAMS, Failure, METRIC_NAMES, State},
     sampler::Context,
 };
 use config::{Checked, list, same_objectives};
 use retry::{failed, retry};
 use serde_json::json;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
+    fmt::Display,
     path::{Path, PathBuf},
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     thread,
@@ -40,8 +41,6 @@ pub enum Outcome {
     Pruned,
     /// Without a result, for this reason; the search goes on.
     Failed(String),
-    /// Somebody stopped the work: the trial is put in the queue again, and this worker ends its search.
-    Interrupted,
 }
 
 impl From<f64> for Outcome {
@@ -59,7 +58,9 @@ impl From<f64> for Outcome {
 /// # let journal = folder.path().join("study.journal");
 /// let space = Space::new([Parameter::float("x", -10.0, 10.0)])?;
 /// let study = Study::open(&journal, StudyConfig::new("parabola", [Objective::minimize("y")]))?;
-/// study.optimize(&space, 30, |trial| Ok(Outcome::from((trial.float("x")? - 2.0).powi(2))))?;
+/// study.optimize(&space, 30, |trial| -> cupel_tune::Result<_> {
+///     Ok(Outcome::from((trial.float("x")? - 2.0).powi(2)))
+/// })?;
 /// assert!(study.best()?.values.unwrap()[0] < 4.0);
 /// # Ok::<(), cupel_tune::Error>(())
 /// ```
@@ -88,12 +89,9 @@ impl Shared {
     /// Decides on the newest record of the study, and appends, while nobody else can.
     pub(crate) fn transact<T>(
         &self,
-        decide: impl FnOnce(&StudyRecord, &View<'_>) -> Result<(Vec<Operation>, T)>,
+        decide: impl FnOnce(&StudyRecord, &Workers) -> Result<(Vec<Operation>, T)>,
     ) -> Result<T> {
-        self.journal().transact(|state, workers| {
-            let record = state.study(self.id).ok_or_else(|| self.no_study(state))?;
-            decide(record, workers)
-        })
+        self.journal().transact(|state, workers| decide(self.record_of(state)?, workers))
     }
 
     /// The trial, if this worker still has it.
@@ -126,9 +124,11 @@ impl Shared {
         self.config.sampler.sample(&Context { space, record, pruning, seed, number }, &fixed)
     }
 
-    fn no_study(&self, state: &journal::Replay) -> Error {
-        let found: Vec<&str> = state.studies().map(|study| study.name.as_str()).collect();
-        Error::NoStudy { path: self.path.clone(), name: self.config.name.clone(), found: found.join(", ") }
+    fn record_of<'a>(&self, state: &'a journal::Replay) -> Result<&'a StudyRecord> {
+        state.study(self.id).ok_or_else(|| {
+            let found: Vec<&str> = state.studies().map(|study| study.name.as_str()).collect();
+            Error::NoStudy { path: self.path.clone(), name: self.config.name.clone(), found: found.join(", ") }
+        })
     }
 }
 
@@ -195,7 +195,8 @@ impl Study {
         let Some(number) = claimed else { return Ok(None) };
 
         let shared = &self.shared;
-        let (id, sampled) = self.local(|record| (record.trials[number].id, shared.sample(record, space, number)))?;
+        let (id, sampled) =
+            self.with_journal(|record, _| (record.trials[number].id, shared.sample(record, space, number)))?;
         let mut trial = Trial { shared: shared.clone(), number, id, parameters: BTreeMap::new(), told: false };
         // An error drops the trial, which then has failed.
         trial.parameters = sampled?;
@@ -207,8 +208,8 @@ impl Study {
         Ok(Some(trial))
     }
 
-    /// Finishes a trial with a value for each objective. One that is not a number fails the trial; the result says
-    /// which it became.
+    /// Finishes a trial with a value for each objective. One that is not a number, or infinitely good, fails the trial;
+    /// the result says which it became.
     ///
     /// # Errors
     /// [`Error::WrongObjectives`] for another number of values, [`Error::TrialGone`] when others took this worker for
@@ -219,9 +220,12 @@ impl Study {
             let (expected, got) = (format!("{expected} values"), values.len().to_string());
             return Err(Error::WrongObjectives { what: "telling a trial", expected, got });
         }
-        if values.iter().any(|value| value.is_nan()) {
-            self.fail(trial, "the objective is not a number")?;
-            return Ok(State::Failed);
+        for (objective, value) in self.shared.config.objectives.iter().zip(values) {
+            // As bad as can be is a result; as good as can be would stay the best for ever.
+            if value.is_nan() || objective.direction.loss(*value) == f64::NEG_INFINITY {
+                self.fail(trial, &format!("the objective `{}` is {value}; expected a number", objective.name))?;
+                return Ok(State::Failed);
+            }
         }
         self.finish(trial, |_, trial| vec![Operation::state(trial.id, State::Complete, Some(values))])?;
         Ok(State::Complete)
@@ -248,12 +252,12 @@ impl Study {
         self.finish(trial, |_, trial| failed(trial.id, reason).into())
     }
 
-    /// Gives a trial back to the queue, with its values, because this worker has to stop.
+    /// Gives a trial back to the queue, with its values, because this worker has to stop for this reason.
     ///
     /// # Errors
     /// [`Error::TrialGone`] when others took this worker for dead, and those of the journal.
-    pub fn requeue(&self, trial: Trial) -> Result<()> {
-        self.finish(trial, |record, trial| retry(record, trial, "its worker was stopped", usize::MAX))
+    pub fn requeue(&self, trial: Trial, reason: &str) -> Result<()> {
+        self.finish(trial, |record, trial| retry(record, trial, reason, usize::MAX))
     }
 
     /// Puts values in the queue; the sampler chooses what is missing.
@@ -273,22 +277,38 @@ impl Study {
     }
 
     /// Runs the objective until the study has so many trials, from all workers together and not counting retries, and
-    /// no other worker of this library has one that would have to be tried again if it died; or until the objective is interrupted.
+    /// no other worker of this library has one that would have to be tried again if it died.
     ///
     /// # Errors
-    /// [`Error::Objective`] when the objective returns an error; its trial has failed then, and the search stops. Those
-    /// of [`ask`](Self::ask) and [`tell`](Self::tell). A result that comes too late ([`Error::TrialGone`]) is dropped.
-    pub fn optimize(
+    /// That of the objective, as it is: the search stops, like after a signal, and the trial is in the queue again, so
+    /// that whoever goes on repeats it ([`Outcome::Failed`] is for trials that failed by themselves). Those of
+    /// [`ask`](Self::ask) and [`tell`](Self::tell). A result that comes too late ([`Error::TrialGone`]) is dropped.
+    pub fn optimize<E: From<Error> + Display>(
         &self,
         space: &Space,
         trials: usize,
-        mut objective: impl FnMut(&Trial) -> std::result::Result<Outcome, Box<dyn std::error::Error + Send + Sync>>,
-    ) -> Result<()> {
+        objective: impl FnMut(&Trial) -> std::result::Result<Outcome, E>,
+    ) -> std::result::Result<(), E> {
+        self.optimize_while(space, trials, || Ok(()), objective)
+    }
+
+    /// The same, and `go_on` is asked before each trial and while it waits for other workers; its error stops the search.
+    ///
+    /// # Errors
+    /// That of `go_on`, as it is, and as [`optimize`](Self::optimize).
+    pub fn optimize_while<E: From<Error> + Display>(
+        &self,
+        space: &Space,
+        trials: usize,
+        mut go_on: impl FnMut() -> std::result::Result<(), E>,
+        mut objective: impl FnMut(&Trial) -> std::result::Result<Outcome, E>,
+    ) -> std::result::Result<(), E> {
         loop {
+            go_on()?;
             let Some(trial) = self.ask_within(space, trials)? else {
                 let busy = |record: &StudyRecord, journal: &Journal| {
                     let at_work = |trial: &TrialRecord| match trial.state {
-                        State::Running => journal.has_heartbeat(&trial.worker),
+                        State::Running => journal.workers().has_heartbeat(&trial.worker),
                         state => state == State::Waiting,
                     };
                     record.trials.iter().any(at_work)
@@ -299,23 +319,19 @@ impl Study {
                 thread::sleep(LOOK);
                 continue;
             };
-            let number = trial.number();
             let told = match objective(&trial) {
                 Ok(Outcome::Complete(values)) => self.tell(trial, &values).map(drop),
                 Ok(Outcome::Pruned) => self.prune(trial),
                 Ok(Outcome::Failed(reason)) => self.fail(trial, &reason),
-                Ok(Outcome::Interrupted) => {
-                    return self.finish(trial, |record, own| retry(record, own, "it was interrupted", usize::MAX));
-                }
-                Err(source) => match self.fail(trial, &source.to_string()) {
-                    Ok(()) => Err(Error::Objective { number, source }),
+                Err(error) => match self.requeue(trial, &format!("the search stopped: {error}")) {
                     // Then the objective may have stumbled over just this.
-                    gone => gone,
+                    gone @ Err(Error::TrialGone { .. }) => gone,
+                    _ => return Err(error),
                 },
             };
             match told {
                 Err(Error::TrialGone { .. }) | Ok(()) => {}
-                Err(error) => return Err(error),
+                Err(error) => return Err(error.into()),
             }
         }
     }
@@ -336,40 +352,48 @@ impl Study {
         self.record()?.best().cloned()
     }
 
-    /// The complete trials that no other dominates; see [`StudyRecord::pareto_front`].
+    /// The trials that failed and are not repeated, with the reasons; see [`StudyRecord::failures`].
     ///
     /// # Errors
     /// Those of the journal.
-    pub fn pareto_front(&self) -> Result<Vec<TrialRecord>> {
-        Ok(self.record()?.pareto_front().into_iter().cloned().collect())
+    pub fn failures(&self) -> Result<Vec<Failure>> {
+        Ok(self.record()?.failures())
     }
 
-    /// How much each parameter matters; see [`StudyRecord::importances`].
+    /// Writes down what is searched, settings and data by name, or compares it with what the study says; one that says nothing
+    /// yet takes it over.
     ///
     /// # Errors
-    /// As there, and those of the journal.
-    pub fn importances(&self, objective: Option<&str>) -> Result<Vec<importance::Importance>> {
-        self.record()?.importances(objective)
-    }
-
-    /// Writes down anything about the study, for people.
-    ///
-    /// # Errors
-    /// Those of the journal.
-    pub fn set_attribute(&self, name: &str, value: impl Into<serde_json::Value>) -> Result<()> {
-        let value = value.into();
-        self.shared.transact(|record, _| Ok((vec![Operation::study_user_attribute(record.id, name, value)], ())))
+    /// [`Error::Described`] with all that differs; those of the journal.
+    pub fn describe(&self, description: &BTreeMap<String, String>) -> Result<()> {
+        self.shared.transact(|record, _| {
+            let Some(found) = record.user_attributes.get(DESCRIPTION) else {
+                return Ok((vec![Operation::study_user_attribute(record.id, DESCRIPTION, json!(description))], ()));
+            };
+            let found: BTreeMap<String, String> = serde_json::from_value(found.clone()).unwrap_or_default();
+            let said = |value: Option<&String>| value.map_or("not given".into(), |value| format!("{value:?}"));
+            let keys: BTreeSet<&String> = found.keys().chain(description.keys()).collect();
+            let of_both = keys.into_iter().map(|key| (key, found.get(key), description.get(key)));
+            let differences: Vec<String> = of_both
+                .filter(|(_, old, new)| old != new)
+                .map(|(key, old, new)| format!("{key} was {}, is {}", said(old), said(new)))
+                .collect();
+            if !differences.is_empty() {
+                return Err(Error::Described { name: record.name.clone(), differences });
+            }
+            Ok((Vec::new(), ()))
+        })
     }
 
     /// The name of this worker in the journal.
     pub fn worker(&self) -> String {
-        self.shared.journal().worker().to_string()
+        self.shared.journal().workers().own().to_string()
     }
 
     /// Puts the trials of dead workers in the queue again.
     fn revive(&self) -> Result<()> {
         let has_dead = |record: &StudyRecord, journal: &Journal| {
-            record.trials.iter().any(|trial| trial.state == State::Running && journal.is_dead(&trial.worker))
+            record.trials.iter().any(|trial| trial.state == State::Running && journal.workers().is_dead(&trial.worker))
         };
         if !self.with_journal(has_dead)? {
             return Ok(());
@@ -399,15 +423,7 @@ impl Study {
     fn with_journal<T>(&self, look: impl FnOnce(&StudyRecord, &Journal) -> T) -> Result<T> {
         let mut journal = self.shared.journal();
         journal.sync()?;
-        let record = journal.state().study(self.shared.id).ok_or_else(|| self.shared.no_study(journal.state()))?;
-        Ok(look(record, &journal))
-    }
-
-    /// As far as it has been read.
-    fn local<T>(&self, look: impl FnOnce(&StudyRecord) -> T) -> Result<T> {
-        let journal = self.shared.journal();
-        let record = journal.state().study(self.shared.id).ok_or_else(|| self.shared.no_study(journal.state()))?;
-        Ok(look(record))
+        Ok(look(self.shared.record_of(journal.state())?, &journal))
     }
 }
 

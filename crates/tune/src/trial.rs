@@ -2,7 +2,7 @@
 
 use crate::{
     Error, Result, Setting, Value,
-    journal::{Operation, number_attribute},
+    journal::{Operation, number},
     study::Shared,
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -95,8 +95,7 @@ impl Trial {
             let trial = self.shared.running(record, self.number)?;
             let Some(pruning) = self.shared.pruning else { return Ok((Vec::new(), false)) };
             let verdict = self.shared.config.pruner.judge(record, trial, record.objectives[pruning].direction);
-            let rung =
-                |(key, value): &(String, f64)| Operation::system_attribute(self.id, key, number_attribute(*value));
+            let rung = |(key, value): &(String, f64)| Operation::system_attribute(self.id, key, number(*value));
             Ok((verdict.rungs.iter().map(rung).collect(), verdict.prune))
         })
     }

@@ -1,10 +1,11 @@
-//! Four processes on one study, one of them killed: no trial is lost, and none is done twice.
+//! Several processes on one study, one of them killed, one without room on its disk, one before a lock that stays: no trial is
+//! lost, and none is done twice.
 
 use cupel_tune::{Objective, Outcome, Parameter, Space, State, Study, StudyConfig, read_studies};
 use std::{
     collections::{BTreeMap, BTreeSet},
     env, fs,
-    io::Write,
+    io::{BufRead, Write},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
     thread,
@@ -37,7 +38,7 @@ fn worker() {
     let mut count = 0;
     let study = open(&folder);
     study
-        .optimize(&space(), TRIALS, |trial| {
+        .optimize(&space(), TRIALS, |trial| -> Result<_, Box<dyn std::error::Error>> {
             count += 1;
             if worker == VICTIM && count == 3 {
                 fs::write(folder.join("stuck"), trial.number().to_string())?;
@@ -67,7 +68,7 @@ fn start(folder: &Path, worker: usize) -> Child {
 
 #[test]
 fn four_processes_of_which_one_is_killed() {
-    if env::var(WORKER).is_ok() {
+    if env::var(FOLDER).is_ok() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -108,9 +109,98 @@ fn four_processes_of_which_one_is_killed() {
     assert!(!folder.path().join("journal.lock").exists());
 }
 
+/// Another process that searches; nothing when the tests run.
+#[test]
+fn searcher() {
+    let (Ok(folder), Err(_)) = (env::var(FOLDER), env::var(WORKER)) else { return };
+    let result = open(Path::new(&folder))
+        .optimize(&space(), TRIALS, |trial| -> cupel_tune::Result<_> { Ok(Outcome::from(trial.float("x")?.powi(2))) });
+    if let Err(error) = result {
+        eprintln!("error: {error}");
+    }
+}
+
+fn searcher_of(folder: &Path) -> Command {
+    let mut command = Command::new(env::current_exe().unwrap());
+    command.args(["searcher", "--exact", "--nocapture"]).env(FOLDER, folder).env_remove(WORKER);
+    command.stdout(Stdio::null()).stderr(Stdio::piped());
+    command
+}
+
+/// The limit of a process on the size of its files stands in for a disk that is full after some lines and half of another.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_named_and_leaves_whole_lines() {
+    if env::var(FOLDER).is_ok() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let journal = folder.path().join("journal");
+    let searcher = searcher_of(folder.path());
+    let mut shell = Command::new("sh");
+    shell
+        .args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "sh"])
+        .arg(searcher.get_program())
+        .args(searcher.get_args());
+    let output = shell.env(FOLDER, folder.path()).env_remove(WORKER).output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains(&format!("error: could not write {}: ", journal.display())), "{text}");
+    let written = fs::read_to_string(&journal).unwrap();
+    assert!(written.ends_with("}\n") && written.len() > 4000, "{}", written.len());
+    assert!(!folder.path().join("journal.lock").exists());
+
+    assert!(searcher_of(folder.path()).output().unwrap().status.success());
+    let record = read_studies(&journal).unwrap().remove(0);
+    assert_eq!(record.count(State::Complete), TRIALS);
+    assert!(record.failures().is_empty(), "the trial for which there was no room is repeated");
+
+    // A device that is always full, where there is one.
+    #[cfg(target_os = "linux")]
+    {
+        let full = folder.path().join("full");
+        std::os::unix::fs::symlink("/dev/full", &full).unwrap();
+        let text = Study::open(&full, StudyConfig::new("study", [Objective::minimize("y")])).unwrap_err().to_string();
+        assert!(text.contains("full: no space left on the disk; free some"), "{text}");
+    }
+}
+
+#[test]
+fn a_lock_that_stays_is_told_of_at_once_and_an_old_one_is_taken_away() {
+    if env::var(FOLDER).is_ok() {
+        return;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let lock = folder.path().join("journal.lock");
+    let first_line = |child: &mut Child| {
+        let mut line = String::new();
+        std::io::BufReader::new(child.stderr.take().unwrap()).read_line(&mut line).unwrap();
+        line
+    };
+    // Of somebody else, taken just now.
+    fs::write(&lock, "").unwrap();
+    let start = Instant::now();
+    let mut child = searcher_of(folder.path()).spawn().unwrap();
+    let line = first_line(&mut child);
+    assert!(start.elapsed() < Duration::from_secs(20), "{line}");
+    assert!(line.starts_with(&format!("{}: held for ", lock.display())), "{line}");
+    assert!(line.contains("another program, like Optuna, waiting for it, at most"), "{line}");
+    fs::remove_file(&lock).unwrap();
+    assert!(child.wait().unwrap().success());
+
+    // Left behind long ago.
+    let file = fs::File::create(&lock).unwrap();
+    file.set_modified(std::time::SystemTime::now() - Duration::from_secs(3600)).unwrap();
+    let start = Instant::now();
+    let mut child = searcher_of(folder.path()).spawn().unwrap();
+    let line = first_line(&mut child);
+    assert!(line.contains("held for 36") && line.contains("not changed it since: taken away"), "{line}");
+    assert!(child.wait().unwrap().success() && start.elapsed() < Duration::from_secs(25));
+    assert!(!lock.exists());
+}
+
 #[test]
 fn a_worker_that_was_taken_for_dead_cannot_finish_its_trial() {
-    if env::var(WORKER).is_ok() {
+    if env::var(FOLDER).is_ok() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();
@@ -131,7 +221,7 @@ fn a_worker_that_was_taken_for_dead_cannot_finish_its_trial() {
 /// Whoever dies after queueing the retry and before failing the trial leaves both; the next one only fails it.
 #[test]
 fn a_trial_is_retried_once_and_not_for_ever() {
-    if env::var(WORKER).is_ok() {
+    if env::var(FOLDER).is_ok() {
         return;
     }
     let folder = tempfile::tempdir().unwrap();

@@ -53,7 +53,7 @@ pub(super) fn print(json: &Json) -> String {
 }
 
 /// A number of any kind as JSON.
-pub(super) fn number(value: f64) -> Json {
+pub(crate) fn number(value: f64) -> Json {
     let name = match value {
         _ if value.is_nan() => NAMES[0],
         f64::NEG_INFINITY => NAMES[1],
@@ -64,7 +64,7 @@ pub(super) fn number(value: f64) -> Json {
 }
 
 /// A number of any kind from JSON; Python's `True` counts as 1, like there.
-pub(super) fn as_number(json: &Json) -> Option<f64> {
+pub(crate) fn as_number(json: &Json) -> Option<f64> {
     match json {
         Json::Number(number) => number.as_f64(),
         Json::Bool(value) => Some(f64::from(u8::from(*value))),

@@ -3,7 +3,7 @@
 //! Optuna's two file locks, one a symbolic link and one a file, are both the exclusive creation of `JOURNAL.lock`, so
 //! whoever creates it has the lock in the eyes of all. Ours is a file that names its process: when that is gone, the
 //! lock is taken away at once. Of other holders nothing is known; theirs is taken away, as Optuna does, when it has
-//! stood without a change for a grace period.
+//! stood without a change for a grace period. Standard error tells of a lock that is waited for or was taken away.
 //!
 //! Two who take away at the same time could remove a lock that a third one created in between, so among workers of
 //! this library one at a time may do it, under a lock of the operating system.
@@ -22,6 +22,8 @@ use std::{
 
 /// How long a lock may stand without a change before it counts as left behind; Optuna's default.
 const GRACE: Duration = Duration::from_secs(30);
+/// How long a lock may stand before it is told of and its age asked for: longer than any write takes.
+const SILENCE: Duration = Duration::from_secs(1);
 /// How long to wait while others come and go: far longer than any write takes, far shorter than a training.
 const PATIENCE: Duration = Duration::from_secs(600);
 /// First and longest pause between attempts.
@@ -43,11 +45,24 @@ pub(super) struct Held<'a> {
     token: String,
 }
 
+/// A lock of others that is waited for.
+struct Stand {
+    sight: Sight,
+    since: Instant,
+    told: bool,
+}
+
 /// What tells one taking of the lock from another.
 #[derive(Clone, Debug, PartialEq)]
 struct Sight {
     content: String,
     changed: Option<SystemTime>,
+}
+
+impl Sight {
+    fn holder(&self) -> String {
+        Process::parse(&self.content).map_or("another program, like Optuna".into(), |process| process.describe())
+    }
 }
 
 impl Lock {
@@ -67,14 +82,15 @@ impl Lock {
         let token = format!("{} {}\n", Process::current(), COUNT.fetch_add(1, Ordering::Relaxed));
         let start = Instant::now();
         let mut pause = PAUSES.0;
-        let mut seen: Option<(Sight, Instant)> = None;
+        let mut seen: Option<Stand> = None;
         loop {
             match OpenOptions::new().write(true).create_new(true).open(&self.path) {
                 Ok(mut file) => {
-                    let held = Held { lock: self, token };
-                    // Without its name the lock still holds.
-                    let _ = file.write_all(held.token.as_bytes());
-                    return Ok(held);
+                    let written = file.write_all(token.as_bytes());
+                    return written.map(|()| Held { lock: self, token }).map_err(|error| {
+                        let _ = fs::remove_file(&self.path);
+                        Error::io("write", &self.path)(error)
+                    });
                 }
                 // Windows says "denied" while the last holder's file is being removed.
                 Err(error)
@@ -83,22 +99,33 @@ impl Lock {
                 Err(error) => return Err(Error::io("lock", &self.path)(error)),
             }
             if let Some(sight) = self.look() {
-                let since = match &seen {
-                    Some((last, since)) if *last == sight => *since,
-                    _ => {
-                        let now = Instant::now();
-                        seen = Some((sight.clone(), now));
-                        now
+                let same = seen.take().filter(|stand| stand.sight == sight);
+                let stand = seen.insert(same.unwrap_or_else(|| Stand { sight, since: Instant::now(), told: false }));
+                let gone = Process::parse(&stand.sight.content).is_some_and(|process| process.is_gone());
+                let first = !stand.told && (gone || stand.since.elapsed() > SILENCE);
+                if first {
+                    stand.told = true;
+                    let now = Instant::now();
+                    stand.since = stand.since.min(now.checked_sub(self.age(&stand.sight)).unwrap_or(now));
+                }
+                let held = stand.since.elapsed();
+                if gone || held > self.grace {
+                    if self.take_away(&stand.sight)? {
+                        let why = if gone { "which has ended" } else { "which has not changed it since" };
+                        self.tell(&stand.sight, held, &format!("{why}: taken away"));
                     }
-                };
-                let gone = Process::parse(&sight.content).is_some_and(|process| process.is_gone());
-                if gone || since.elapsed() > self.grace {
-                    self.take_away(&sight)?;
                     continue;
+                }
+                if first {
+                    let rest = (self.grace.saturating_sub(held)).as_secs();
+                    let what =
+                        format!("waiting for it, at most {rest} s without a change; delete it if no process uses it");
+                    self.tell(&stand.sight, held, &what);
                 }
             }
             if start.elapsed() > PATIENCE {
-                return Err(Error::LockBusy { lock: self.path.clone(), waited_s: start.elapsed().as_secs() });
+                let holder = seen.map_or_else(String::new, |stand| stand.sight.holder());
+                return Err(Error::LockBusy { lock: self.path.clone(), waited_s: start.elapsed().as_secs(), holder });
             }
             thread::sleep(pause);
             pause = (pause * 2).min(PAUSES.1);
@@ -107,19 +134,32 @@ impl Lock {
 
     /// The lock as it stands; nothing if it was given back meanwhile.
     fn look(&self) -> Option<Sight> {
-        let link = fs::symlink_metadata(&self.path).ok()?;
-        if link.is_symlink() {
-            // Optuna's: it points to the journal, whose changes show that the holder is at work.
-            let changed = fs::metadata(&self.path).or(Ok::<_, std::io::Error>(link)).and_then(|data| data.modified());
-            return Some(Sight { content: String::new(), changed: changed.ok() });
-        }
-        Some(Sight { content: fs::read_to_string(&self.path).unwrap_or_default(), changed: link.modified().ok() })
+        let own = fs::symlink_metadata(&self.path).ok()?;
+        // Optuna's link points to the journal, whose changes show that the holder is at work.
+        let content = if own.is_symlink() { String::new() } else { fs::read_to_string(&self.path).unwrap_or_default() };
+        let target = fs::metadata(&self.path).and_then(|data| data.modified());
+        Some(Sight { content, changed: own.modified().into_iter().chain(target).max() })
     }
 
-    fn take_away(&self, sight: &Sight) -> Result<()> {
+    /// How long ago the lock changed, by the clock of its file system: clocks of machines need not agree.
+    fn age(&self, sight: &Sight) -> Duration {
+        let now = fs::write(&self.breaker, "\n").and_then(|()| fs::metadata(&self.breaker)?.modified());
+        let age = now.ok().zip(sight.changed).and_then(|(now, changed)| now.duration_since(changed).ok());
+        age.unwrap_or_default()
+    }
+
+    fn tell(&self, sight: &Sight, held: Duration, what: &str) {
+        let (lock, holder, held) = (self.path.display(), sight.holder(), held.as_secs());
+        // Nobody may be listening.
+        let _ = writeln!(std::io::stderr(), "{lock}: held for {held} s by {holder}, {what}");
+    }
+
+    /// Whether it stood there as it was seen.
+    fn take_away(&self, sight: &Sight) -> Result<bool> {
         let breaker = File::create(&self.breaker).map_err(Error::io("create", &self.breaker))?;
         breaker.lock().map_err(Error::io("lock", &self.breaker))?;
-        if self.look().as_ref() == Some(sight) {
+        let same = self.look().as_ref() == Some(sight);
+        if same {
             match fs::remove_file(&self.path) {
                 Err(error) if error.kind() != ErrorKind::NotFound => {
                     return Err(Error::io("remove the lock left behind at", &self.path)(error));
@@ -127,7 +167,7 @@ impl Lock {
                 _ => {}
             }
         }
-        Ok(()) // closing the file lets go of it
+        Ok(same) // closing the file lets go of it
     }
 }
 

@@ -161,13 +161,3 @@ pub(crate) fn from_attribute(attribute: Option<&Json>) -> BTreeMap<String, Value
     let values = attribute.and_then(Json::as_object);
     values.into_iter().flatten().map(|(name, value)| (name.clone(), json::to_value(value))).collect()
 }
-
-/// A number as an attribute holds it.
-pub(crate) fn number_attribute(value: f64) -> Json {
-    json::number(value)
-}
-
-/// A number from an attribute.
-pub(crate) fn attribute_number(attribute: &Json) -> Option<f64> {
-    json::as_number(attribute)
-}

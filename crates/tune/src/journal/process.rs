@@ -27,6 +27,12 @@ impl Process {
         Some(Self { machine, id: words.next()?.parse().ok()?, started: words.next()?.parse().ok()? })
     }
 
+    /// In words.
+    pub(super) fn describe(&self) -> String {
+        let machine = if self.machine == machine() { "" } else { " of another machine or container" };
+        format!("process {}{machine}", self.id)
+    }
+
     /// Whether the process is certainly gone; `false` if it is there or on another machine.
     pub(super) fn is_gone(&self) -> bool {
         if self.machine != machine() || stat(process::id()).is_none() {

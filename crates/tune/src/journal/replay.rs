@@ -44,58 +44,42 @@ impl Replay {
         let log = json::parse(line)?;
         let code = log.get("op_code").and_then(Json::as_u64).ok_or("there is no whole number `op_code`")?;
         let log = Log(&log);
-        match Code::of(code)
+        // A line that comes too late finds nothing to change.
+        let _changed: Option<()> = match Code::of(code)
             .ok_or_else(|| format!("the operation {code} is unknown; is the writer newer than this?"))?
         {
-            Code::CreateStudy => self.create_study(log),
-            Code::DeleteStudy => {
-                if let Some(study) = self.live(log.index("study_id")?) {
-                    study.deleted = true;
-                }
-                Ok(())
-            }
+            Code::CreateStudy => Some(self.create_study(log)?),
+            Code::DeleteStudy => self.study_of(log)?.map(|study| study.deleted = true),
             Code::SetStudyUserAttribute => {
                 let attributes = log.object("user_attr")?;
-                if let Some(study) = self.live(log.index("study_id")?) {
-                    study.record.user_attributes.extend(attributes);
-                }
-                Ok(())
+                self.study_of(log)?.map(|study| study.record.user_attributes.extend(attributes))
             }
             Code::SetStudySystemAttribute => {
                 let attributes = log.object("system_attr")?;
-                if let Some(study) = self.live(log.index("study_id")?) {
+                self.study_of(log)?.map(|study| {
                     study.record.system_attributes.extend(attributes);
                     study.rename();
-                }
-                Ok(())
+                })
             }
-            Code::CreateTrial => self.create_trial(log),
-            Code::SetTrialParameter => self.set_parameter(log),
-            Code::SetTrialState => self.set_state(log),
+            Code::CreateTrial => Some(self.create_trial(log)?),
+            Code::SetTrialParameter => Some(self.set_parameter(log)?),
+            Code::SetTrialState => Some(self.set_state(log)?),
             Code::SetTrialIntermediate => {
                 let (step, value) = (log.index("step")? as u64, log.number("intermediate_value")?);
-                if let Some(trial) = self.open_trial(log)? {
-                    trial.intermediate.insert(step, value);
-                }
-                Ok(())
+                self.open_trial(log)?.map(|trial| trial.intermediate.extend([(step, value)]))
             }
             Code::SetTrialUserAttribute => {
                 let attributes = log.object("user_attr")?;
-                if let Some(trial) = self.open_trial(log)? {
-                    trial.user_attributes.extend(attributes);
-                }
-                Ok(())
+                self.open_trial(log)?.map(|trial| trial.user_attributes.extend(attributes))
             }
             Code::SetTrialSystemAttribute => {
                 let attributes = log.object("system_attr")?;
-                if let Some(trial) = self.open_trial(log)? {
-                    trial.system_attributes.extend(attributes);
-                }
-                Ok(())
+                self.open_trial(log)?.map(|trial| trial.system_attributes.extend(attributes))
             }
             // Another program's note that trials were thrown away; Optuna passes over it too.
-            Code::DiscardTrials => Ok(()),
-        }
+            Code::DiscardTrials => None,
+        };
+        Ok(())
     }
 
     fn create_study(&mut self, log: Log) -> Result<(), Problem> {
@@ -133,7 +117,7 @@ impl Replay {
     fn create_trial(&mut self, log: Log) -> Result<(), Problem> {
         let study = log.index("study_id")?;
         let id = self.trials.len();
-        let Some(record) = self.live(study).map(|study| &mut study.record) else { return Ok(()) };
+        let Some(record) = self.study_of(log)?.map(|study| &mut study.record) else { return Ok(()) };
         let mut distributions = BTreeMap::new();
         for (name, distribution) in log.optional_object("distributions")? {
             distributions.insert(name.clone(), json::to_distribution(&distribution, &name)?);
@@ -219,8 +203,9 @@ impl Replay {
         Ok(())
     }
 
-    fn live(&mut self, study: usize) -> Option<&mut Study> {
-        self.studies.get_mut(study).filter(|study| !study.deleted)
+    /// The study of a line, unless it is unknown or deleted.
+    fn study_of(&mut self, log: Log) -> Result<Option<&mut Study>, Problem> {
+        Ok(self.studies.get_mut(log.index("study_id")?).filter(|study| !study.deleted))
     }
 
     /// The trial of a line, unless it is unknown or finished.

@@ -10,8 +10,9 @@ use crate::{Error, Result};
 use std::{
     collections::hash_map::RandomState,
     ffi::OsString,
-    fs,
+    fs::{self, OpenOptions},
     hash::{BuildHasher, Hasher},
+    io::Write,
     path::{Path, PathBuf},
     process,
     sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
@@ -26,7 +27,7 @@ const PREFIX: &str = "cupel-";
 
 /// This worker, alive until dropped, and its view of the others.
 #[derive(Debug)]
-pub(super) struct Workers {
+pub(crate) struct Workers {
     folder: PathBuf,
     grace: Duration,
     own: String,
@@ -48,7 +49,10 @@ impl Workers {
         fs::create_dir_all(&folder).map_err(Error::io("create", &folder))?;
         let own = name();
         let path = folder.join(&own);
-        beat(&path).map_err(Error::io("write", &path))?;
+        beat(&path).map_err(|error| {
+            let _ = fs::remove_file(&path);
+            Error::io("write", &path)(error)
+        })?;
         let stop = Arc::new((Mutex::new(false), Condvar::new()));
         let beating = thread::Builder::new()
             .name("heartbeat".into())
@@ -74,12 +78,12 @@ impl Workers {
     }
 
     /// The name of this worker.
-    pub(super) fn own(&self) -> &str {
+    pub(crate) fn own(&self) -> &str {
         &self.own
     }
 
     /// Whether the worker of this name certainly has stopped; never for this one and those of other programs.
-    pub(super) fn is_dead(&self, name: &str) -> bool {
+    pub(crate) fn is_dead(&self, name: &str) -> bool {
         if !self.has_heartbeat(name) {
             return false;
         }
@@ -97,7 +101,7 @@ impl Workers {
     }
 
     /// Whether it is the name of another worker of this library, dead or alive.
-    pub(super) fn has_heartbeat(&self, name: &str) -> bool {
+    pub(crate) fn has_heartbeat(&self, name: &str) -> bool {
         name != self.own && is_ours(name)
     }
 }
@@ -132,9 +136,10 @@ fn name() -> String {
     format!("{PREFIX}{:016x}{:016x}-{}", hash(0), hash(1), process::id())
 }
 
-/// Writes the file anew, which renews its time; the content is always the same.
+/// Writes the file anew, which renews its time; the content is always the same, and in its place a full disk has room for it.
 fn beat(path: &Path) -> std::io::Result<()> {
-    fs::write(path, format!("{}\n", Process::current()))
+    let mut file = OpenOptions::new().write(true).create(true).truncate(false).open(path)?;
+    file.write_all(format!("{}\n", Process::current()).as_bytes())
 }
 
 fn unpoisoned<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

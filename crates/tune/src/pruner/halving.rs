@@ -6,7 +6,7 @@
 
 use super::Verdict;
 use crate::{
-    journal::attribute_number,
+    journal::as_number,
     record::{Direction, TrialRecord},
 };
 use cupel_data::Stream;
@@ -33,7 +33,7 @@ pub(super) fn judge<'a>(
         }
         let loss = direction.loss(value);
         verdict.rungs.push((key(rung), value));
-        let at = |rival: &&TrialRecord| rival.system_attributes.get(&key(rung)).and_then(attribute_number);
+        let at = |rival: &&TrialRecord| rival.system_attributes.get(&key(rung)).and_then(as_number);
         let mut losses: Vec<f64> = rivals.iter().filter_map(at).map(|value| direction.loss(value)).collect();
         losses.push(loss);
         losses.sort_by(f64::total_cmp);
@@ -92,7 +92,7 @@ mod tests {
     use super::*;
     use crate::{
         Objective,
-        journal::number_attribute,
+        journal::number,
         record::{State, tests::study},
     };
 
@@ -103,14 +103,14 @@ mod tests {
         for (zero, one) in [(1.0, Some(0.9)), (2.0, None), (3.0, None), (4.0, None), (1.5, Some(0.8)), (2.5, None)] {
             record.push(State::Pruned, &[], None);
             let attributes = &mut record.trials.last_mut().unwrap().system_attributes;
-            attributes.insert(key(0), number_attribute(zero));
-            one.map(|one| attributes.insert(key(1), number_attribute(one)));
+            attributes.insert(key(0), number(zero));
+            one.map(|one| attributes.insert(key(1), number(one)));
         }
         let mut verdict = |reports: &[(u64, f64)], direction, reached: &[f64]| {
             record.push(State::Running, reports, None);
             let mut trial = record.trials.pop().unwrap();
             for (rung, &value) in reached.iter().enumerate() {
-                trial.system_attributes.insert(key(rung as u32), number_attribute(value));
+                trial.system_attributes.insert(key(rung as u32), number(value));
             }
             judge(&record.trials, &trial, direction, 2, 3)
         };
