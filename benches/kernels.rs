@@ -12,9 +12,8 @@ use cupel::{
     burn::tensor::{DType, Device, Tensor, TensorData},
     data::Stream,
     kernels::{
-        Noise, Projection, RowTable, RowTableConfig, SubApertures, bi_interaction, gram_pairs, mean_fixed,
-        mixture_log_likelihood, ms_ssim, philox_normal, project_out, rfft2, set_own_kernels, ssim,
-        sub_aperture_amplitudes, sum_fixed,
+        Noise, Projection, SubApertures, bi_interaction, gram_pairs, mean_fixed, mixture_log_likelihood, ms_ssim,
+        philox_normal, project_out, rfft2, set_own_kernels, ssim, sub_aperture_amplitudes, sum_fixed,
     },
     train::device,
 };
@@ -170,27 +169,6 @@ fn apertures(c: &mut Criterion) {
     group.finish();
 }
 
-/// One step on a batch of random rows: lookup, a loss with a backward pass, update. Its time does not depend on the length of the table.
-fn tables(c: &mut Criterion) {
-    const WIDTH: usize = 64;
-    const BATCH: u64 = 1 << 14;
-    let device = cpu().autodiff();
-    let mut group = c.benchmark_group("row_table_step");
-    group.throughput(Throughput::Elements(BATCH));
-    for rows in [10_000, 1_000_000] {
-        let table = RowTable::new(vec![0.5; rows * WIDTH], WIDTH, RowTableConfig::default());
-        let stream = Stream::new(0, "rows");
-        let ids: Vec<u32> = (0..BATCH).map(|i| (stream.u64(i) % rows as u64) as u32).collect();
-        group.bench_function(BenchmarkId::from_parameter(format!("{rows}x{WIDTH}/f32/cpu")), |b| {
-            b.iter(|| {
-                table.lookup(&ids, &device).powi_scalar(2).sum().backward();
-                black_box(table.update(1e-3, 1.0))
-            });
-        });
-    }
-    group.finish();
-}
-
 fn random_numbers(c: &mut Criterion) {
     let mut group = c.benchmark_group("philox_normal");
     group.throughput(Throughput::Elements(1 << 20));
@@ -204,6 +182,6 @@ fn random_numbers(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().measurement_time(Duration::from_secs(3));
-    targets = sums, transforms, tables, random_numbers, similarity, interactions, mixtures, projections, apertures
+    targets = sums, transforms, random_numbers, similarity, interactions, mixtures, projections, apertures
 }
 criterion_main!(benches);

@@ -38,7 +38,6 @@ mod normalization;
 mod own;
 mod philox;
 mod project;
-mod row_table;
 mod ssim;
 mod sum;
 mod vectorized;
@@ -58,7 +57,6 @@ pub use normalization::{Normalization, Normalized, Share, activate, normalize};
 pub use own::{own_kernels, set_own_kernels};
 pub use philox::{philox_normal, philox_uniform};
 pub use project::{Noise, Projection, project_out};
-pub use row_table::{RowTable, RowTableConfig, RowTableError};
 pub use ssim::{ms_ssim, ssim, ssim_map};
 pub use sum::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed, sum_squares_fixed};
 

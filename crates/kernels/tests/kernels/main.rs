@@ -17,7 +17,6 @@ mod modules;
 mod normalization;
 mod philox;
 mod project;
-mod row_table;
 mod ssim;
 mod sum;
 mod switch;
