@@ -84,7 +84,9 @@ impl Compared {
             inputs: inputs.map(|inputs| match inputs {
                 Value::Object(inputs) => inputs
                     .iter()
-                    .map(|(name, input)| (name.clone(), Input { path: text(input, "path"), hash: text(input, "hash") }))
+                    .map(|(name, input)| {
+                        (name.clone(), Input { path: text(input, "path"), hash: text(input, "blake3") })
+                    })
                     .collect(),
                 _ => Vec::new(),
             }),

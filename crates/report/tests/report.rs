@@ -432,7 +432,9 @@ fn a_comparison_says_which_settings_and_data_differ() {
     let root = tempfile::tempdir().unwrap();
     let dirs = ["a", "b", "c"].map(|name| root.path().join(name));
     let inputs = |hash: &str| {
-        format!(r#"{{"scene": {{"path": "<scene>.mat", "hash": "{hash}"}}, "library": {{"path": "l", "hash": "1"}}}}"#)
+        format!(
+            r#"{{"scene": {{"path": "<scene>.mat", "blake3": "{hash}"}}, "library": {{"path": "l", "blake3": "1"}}}}"#
+        )
     };
     let config = |seed: usize, more: &str| {
         format!("threads = 2\n{more}[options]\nseed = {seed}\nout = \"run{seed}\"\nlist = [1,\n 2]\n")
