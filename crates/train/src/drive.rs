@@ -4,7 +4,6 @@ use crate::{
     Advance, Checkpoint, Error, Metrics, Position, Progress, Result, Run, Stamp,
     folder::CHECKPOINTS,
     progress::ProgressLine,
-    run::Folder,
     set::check_name,
     stop::{self, Listening},
 };
@@ -213,12 +212,8 @@ impl Run {
         }
         let stamp = found.stamp();
         if stamp.fingerprint != keeper.fingerprint {
-            let (dir, work) = (found.dir().to_path_buf(), work.name().to_string());
-            let grown = self.folder.as_ref().filter(|folder| !folder.grown.is_empty());
-            return Err(match grown {
-                Some(Folder { dir, grown, .. }) => Error::CannotGrow { dir: dir.clone(), work, changes: grown.clone() },
-                None => Error::OtherWork { dir, work },
-            });
+            let (dir, name) = (found.dir().to_path_buf(), work.name());
+            return Err(self.cannot_grow(name).unwrap_or_else(|| Error::OtherWork { dir, work: name.to_string() }));
         }
         work.load(found.reader())?;
         Ok(Some(stamp.clone()))

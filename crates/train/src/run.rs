@@ -98,6 +98,8 @@ pub(crate) struct Folder {
     pub(crate) grown: Vec<Change>,
     /// The configuration of a run that is resumed, until it is known that its work can go on so.
     config: Option<String>,
+    /// The configuration it had before.
+    before: Option<String>,
     /// What to say when work begins.
     remark: Option<String>,
     written: Written,
@@ -131,6 +133,7 @@ impl Run {
             environment,
             grown: difference.unwrap_or_default().grown,
             config: resumed.then(|| is.config().to_string()),
+            before: resumed.then(|| read(&dir.join(CONFIG))).transpose()?,
             remark: anew.then(|| format!("{}: nothing to resume, the run starts at the beginning", dir.display())),
             written: Written::watch(dir)?,
             _lock: lock,
@@ -283,6 +286,14 @@ impl Run {
             save(&folder.dir.join(CONFIG), config.as_bytes())?;
         }
         Ok(())
+    }
+
+    /// Work cannot go on with what has grown: the run is again what it was.
+    pub(crate) fn cannot_grow(&self, work: &str) -> Option<Error> {
+        let Folder { dir, grown, before, .. } = self.folder.as_ref().filter(|folder| !folder.grown.is_empty())?;
+        let restored = save(&dir.join(CONFIG), before.as_deref().unwrap_or_default().as_bytes());
+        let refusal = Error::CannotGrow { dir: dir.clone(), work: work.to_string(), changes: grown.clone() };
+        Some(restored.err().unwrap_or(refusal))
     }
 
     /// Marks the run as complete, after everything else is written; `summary` goes into `finished.json`, and into

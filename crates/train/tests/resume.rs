@@ -227,6 +227,8 @@ fn work_that_is_other_though_the_settings_are_not_is_refused() {
     // work whose fingerprint holds the number of steps cannot take more of them
     let longer = Settings { steps: 9, ..settings.clone() };
     let mut run = opened(folder.path(), &longer, RESUME);
+    let mut before = Chaos { name: "before".into(), ..Chaos::new(&settings) };
+    run.drive(&mut before, &EVERY).unwrap();
     let text = run.drive(&mut Chaos::new(&longer), &EVERY).unwrap_err().to_string();
     assert!(text.contains("`chaos` cannot go on with steps: 5 -> 9"), "{text}");
     drop(run);

@@ -27,7 +27,7 @@ pub struct Arguments {
 impl Command for Arguments {
     type Plan = Task;
     type Outcome = Results;
-    const GROWING: &'static [&'static str] = &["runs"];
+    const GROWING: &'static [&'static str] = &["runs", "steps"];
 
     fn shared(&self) -> Shared<'_> {
         self.computation.shared()
