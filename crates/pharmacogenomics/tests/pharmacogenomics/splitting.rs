@@ -144,8 +144,8 @@ fn a_leak_is_measured_and_refused() {
     assert_eq!((test.group, test.fields["drug"], test.all_fields), (0.5, 0.0, 0.0));
     assert_eq!(
         leakage.refuse().unwrap_err().to_string(),
-        "the split leaks: 50.0 % of the test rows have a row of the same group in train; split by group, or say \
-         --allow-leakage to report anyway"
+        "the split leaks: 50.0 % of the test rows have a row of the same group in train; split by group, or \
+         allow leakage to report anyway"
     );
     assert!(matches!(Parts::from_column(&examples, "y"), Err(Error::SplitValue { row: 1, .. })));
     assert!(matches!(parts.part("val"), Err(Error::EmptyPart { part: "val", .. })));
