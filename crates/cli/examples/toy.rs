@@ -91,19 +91,18 @@ struct FitLine {
     computation: Computation,
 }
 
-/// The points of a plan, the line of a result.
+/// The points of a plan, the slope and the offset of a result.
 #[derive(Serialize)]
 struct Found {
     points: usize,
-    slope: Option<f64>,
-    offset: Option<f64>,
+    line: Option<[f64; 2]>,
 }
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.slope.zip(self.offset) {
+        match self.line {
             None => write!(f, "a line would be laid through {} points", self.points),
-            Some((slope, offset)) => write!(f, "y = {slope:.3} x + {offset:.3}, through {} points", self.points),
+            Some([slope, offset]) => write!(f, "y = {slope:.3} x + {offset:.3}, through {} points", self.points),
         }
     }
 }
@@ -119,30 +118,29 @@ impl Command for FitLine {
 
     fn plan(&self, _: &Session) -> Result<Found> {
         self.line.settings.check()?;
-        Ok(Found { points: self.line.settings.points, slope: None, offset: None })
+        Ok(Found { points: self.line.settings.points, line: None })
     }
 
     fn work(self, plan: Found, session: &mut Session) -> Result<Found> {
         let (config, seed) = (self.line.settings, session.seed());
         let casting = session.casting(Work { elements: config.points, reduced_precision_pays_from: 1 << 20 })?;
         let device = session.device()?.device.clone();
-        let start = || Param::from_tensor(Tensor::zeros([1], &device.clone().autodiff()));
         let stage =
             StageConfig { learning_rate: config.learning_rate, epochs: config.epochs, ..StageConfig::default() };
         let training = TrainerConfig { seed, stage, ..TrainerConfig::default() };
+        let start = || Param::from_tensor(Tensor::zeros([1], &device.clone().autodiff()));
         let line = Line { slope: start(), offset: start() };
         let mut trainer = Trainer::new(Points::draw(&config, seed), line, training, casting, &device)?;
         session.run().drive(&mut trainer, &Policy::default())?;
-        let number = |tensor: Tensor<1>| f64::from(tensor.into_scalar::<f32>());
         let best = trainer.best();
-        let (slope, offset) = (number(best.slope.val()), number(best.offset.val()));
-        let found = Found { slope: Some(slope), offset: Some(offset), ..plan };
+        let [slope, offset] = [best.slope, best.offset].map(|number| f64::from(number.val().into_scalar::<f32>()));
+        let found = Found { line: Some([slope, offset]), ..plan };
 
         let mut report = Report::new(session.dir()?, "A line through points");
         report.finding(found.to_string());
         report.numbers(&found)?;
-        let [x, y] =
-            [&trainer.fit().x, &trainer.fit().y].map(|v| v.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>());
+        let Points { x, y } = trainer.fit();
+        let [x, y] = [x, y].map(|values| values.iter().map(|v| f64::from(*v)).collect::<Vec<f64>>());
         let line: Vec<f64> = x.iter().map(|x| slope * x + offset).collect();
         report.figure("line", "The points and the line.", move || {
             LineChart::new("Line", "x", "y").line("points", &x, &y).line("line", &x, &line).figure()
