@@ -9,15 +9,10 @@ use std::{fmt, process::ExitCode};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use cupel::{
-    burn::{
-        self,
-        module::{Module, Param},
-        tensor::Tensor,
-    },
-    data::Stream,
+    prelude::{Context, Fit, Loss, Module, Param, Policy, StageConfig, Stream, Tensor, Trainer, TrainerConfig, burn},
     report::{LineChart, Report},
     settings::{Range, Settings, settings},
-    train::{Context, Fit, Loss, Policy, StageConfig, Trainer, TrainerConfig, Work},
+    train::Work,
 };
 use cupel_cli::{
     Call, Command, Commands, Flags, Session,

@@ -38,7 +38,10 @@ fn refused(folder: &Path, line: &str, words: &[&str]) {
 }
 
 fn scene(folder: &Path, name: &str, seed: u32) {
-    succeeds(folder, &format!("unmix simulate --pixels 144 --bands 30 --materials 3 --seed {seed} --out {name} --quiet"));
+    succeeds(
+        folder,
+        &format!("unmix simulate --pixels 144 --bands 30 --materials 3 --seed {seed} --out {name} --quiet"),
+    );
 }
 
 fn bits(run: &Path) -> Vec<Vec<u8>> {
@@ -152,7 +155,7 @@ fn a_first_signal_is_answered_at_once_wherever_it_comes() {
     succeeds(folder, "unmix simulate --pixels 10000 --bands 100 --materials 6 --seed 3 --out large.mat --quiet");
     for (line, after) in [
         ("unmix run large.mat --endmembers auto --out search", 1200),
-        ("unmix run large.mat --method nfindr --out extraction", 1000),
+        ("unmix run large.mat --method cnnaeu --out network", 2000),
         ("pgx tune --demo-data --models linear --trials 50 --out study", 3000),
         ("pgx train --demo-data --models network --epochs 50 --cross-fit 0 --out model", 3000),
     ] {

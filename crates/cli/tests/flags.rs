@@ -142,7 +142,9 @@ fn commands(place: &Place, name: &str) -> Vec<String> {
     let (help, _) = place.succeeds(&format!("{name} --help"));
     let listed = help.split("\nCommands:\n").nth(1).map(|list| list.split("\n\n").next().unwrap_or(list));
     let Some(listed) = listed else { return vec![name.to_owned()] };
-    let inner = listed.lines().filter_map(|line| line.split_whitespace().next()).filter(|word| *word != "help");
+    // a line that goes on with a text is indented further
+    let named = listed.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let inner = named.filter_map(|line| line.split_whitespace().next()).filter(|word| *word != "help");
     inner.flat_map(|word| commands(place, format!("{name} {word}").trim())).collect()
 }
 
@@ -150,11 +152,10 @@ fn commands(place: &Place, name: &str) -> Vec<String> {
 fn flags(place: &Place, name: &str) -> BTreeSet<String> {
     let (help, _) = place.succeeds(&format!("{name} --help"));
     let of_line = |line: &str| {
-        let words: Vec<&str> = line.split_whitespace().collect();
-        let flag = words.iter().take(2).find_map(|word| word.strip_prefix("--"))?;
-        line.starts_with("  ").then(|| flag.split(['=', '[', ',']).next().unwrap_or(flag).to_owned())
+        let flag = line.strip_prefix("      --")?.split_whitespace().next()?;
+        Some(flag.split(['=', '[']).next().unwrap_or(flag).to_owned())
     };
-    help.lines().filter(|line| line.trim_start().starts_with('-')).filter_map(of_line).collect()
+    help.lines().filter_map(of_line).collect()
 }
 
 /// The numbers of a result without times and places.
