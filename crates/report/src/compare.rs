@@ -18,6 +18,8 @@ use crate::{
 const LOWER: [&str; 11] = ["rmse", "mse", "mae", "sad", "loss", "error", "errors", "ece", "brier", "nll", "seconds"];
 /// Words in the name of a number that is better when it is higher.
 const HIGHER: [&str; 9] = ["f1", "auroc", "auc", "accuracy", "recall", "psnr", "ssim", "r2", "mcc"];
+/// The field of an input that is the hash of its content.
+const HASH: &str = "blake3";
 /// Digits of a hash that are shown.
 const HASH_DIGITS: usize = 12;
 
@@ -45,17 +47,11 @@ struct Compared {
     title: String,
     metrics: Facts,
     settings: Facts,
-    /// Where each input came from, with the hash of its content; `None` where the run does not say.
-    inputs: Option<Vec<(String, Input)>>,
+    /// Of each input the hash of its content, and the path where it has one; `None` where the run does not say.
+    inputs: Option<Vec<(String, Value)>>,
 }
 
 type Facts = Vec<(String, Value)>;
-
-#[derive(PartialEq)]
-struct Input {
-    path: String,
-    hash: String,
-}
 
 impl Compared {
     fn read(path: &Path) -> Result<Self> {
@@ -75,21 +71,12 @@ impl Compared {
         let mut metrics: Facts = owned(&metrics);
         metrics.retain(|(name, value)| !facts::is_place(name) && !matches!(value, Value::List(_)));
         let inputs: Option<Value> = folder.json("inputs.json")?;
-        let text = |input: &Value, field: &str| input.field(field).map(Value::shown).unwrap_or_default();
         Ok(Self {
             name: folder.name(),
             title: Story::of(&folder)?.map(|story| story.title).unwrap_or_default(),
             metrics,
             settings: settings.as_ref().map(owned).unwrap_or_default(),
-            inputs: inputs.map(|inputs| match inputs {
-                Value::Object(inputs) => inputs
-                    .iter()
-                    .map(|(name, input)| {
-                        (name.clone(), Input { path: text(input, "path"), hash: text(input, "blake3") })
-                    })
-                    .collect(),
-                _ => Vec::new(),
-            }),
+            inputs: inputs.map(|inputs| if let Value::Object(inputs) = inputs { inputs } else { Vec::new() }),
         })
     }
 }
@@ -116,19 +103,20 @@ fn body(runs: &[Compared]) -> String {
 
 /// Whether the runs saw different data, and what the page says about it.
 fn data(runs: &[Compared]) -> (bool, String) {
-    let inputs: Vec<&[(String, Input)]> = runs.iter().map(|run| run.inputs.as_deref().unwrap_or_default()).collect();
+    let inputs: Vec<&[(String, Value)]> = runs.iter().map(|run| run.inputs.as_deref().unwrap_or_default()).collect();
     let silent: Vec<String> =
         runs.iter().filter(|run| run.inputs.is_none()).map(|run| format!("<code>{}</code>", xml(&run.name))).collect();
     let mut out = String::new();
     if !silent.is_empty() {
         let _ = writeln!(out, "<p class=\"note\">Which data were seen is not said by {}.</p>", silent.join(", "));
     }
-    let of = |run: usize, name: &str| inputs[run].iter().find(|(other, _)| other == name).map(|(_, input)| input);
+    let of =
+        |run: usize, name: &str, field| find(inputs[run], name).and_then(|input| input.field(field)).map(Value::shown);
     let known = |run: &usize| runs[*run].inputs.is_some();
     let differing: Vec<&str> = names(inputs.iter().map(|inputs| inputs.iter().map(|(name, _)| name.as_str())))
         .into_iter()
         .filter(|name| {
-            let mut hashes = (0..runs.len()).filter(known).map(|run| of(run, name).map(|input| &input.hash));
+            let mut hashes = (0..runs.len()).filter(known).map(|run| of(run, name, HASH));
             let first = hashes.next();
             hashes.any(|hash| Some(hash) != first)
         })
@@ -145,12 +133,10 @@ fn data(runs: &[Compared]) -> (bool, String) {
         differing.iter().map(|name| format!("<code>{}</code>", xml(name))).collect::<Vec<_>>().join(", ")
     );
     let rows = differing.iter().map(|name| {
-        let cell = |run| match of(run, name) {
-            Some(Input { path, hash }) => {
-                let short: String = hash.chars().take(HASH_DIGITS).collect();
-                Cell::Text(format!("{} <code>{}</code>", xml(path), xml(&short)))
-            }
-            None => Cell::Text(String::from("–")),
+        let cell = |run| {
+            let hash: String =
+                of(run, name, HASH).map_or("–".into(), |hash| hash.chars().take(HASH_DIGITS).collect());
+            Cell::Text(format!("{} <code>{}</code>", xml(&of(run, name, "path").unwrap_or_default()), xml(&hash)))
         };
         row(name, (0..runs.len()).map(cell))
     });
@@ -213,7 +199,7 @@ fn settings(runs: &[Compared]) -> String {
     table("setting", runs, Cell::Text, rows)
 }
 
-fn find<'a>(facts: &'a Facts, name: &str) -> Option<&'a Value> {
+fn find<'a>(facts: &'a [(String, Value)], name: &str) -> Option<&'a Value> {
     facts.iter().find(|(other, _)| other == name).map(|(_, value)| value)
 }
 

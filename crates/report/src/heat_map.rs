@@ -1,10 +1,8 @@
 //! One map of values in rows and columns, with a colour bar; also as a plain picture with one pixel for each sample.
 
-use std::path::Path;
+use crate::map_panel::MapPanel;
 
-use crate::{color_bar::Range, color_map::ColorMap, error::Result, figure::Figure, map_panel::MapPanel};
-
-/// A map of rows x columns values in row-major order.
+/// A map of rows x columns values in row-major order: a panel of one.
 ///
 /// ```
 /// # fn main() -> Result<(), cupel_report::Error> {
@@ -17,88 +15,15 @@ use crate::{color_bar::Range, color_map::ColorMap, error::Result, figure::Figure
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
-pub struct HeatMap<'a> {
-    panel: MapPanel<'a>,
-}
+#[derive(Clone, Copy, Debug)]
+pub struct HeatMap;
 
-impl<'a> HeatMap<'a> {
+impl HeatMap {
     /// A map in Viridis with a robust range; values that are not finite are drawn grey.
     #[must_use]
-    pub fn new(title: impl Into<String>, values: &'a [f32], rows: usize, columns: usize) -> Self {
-        Self { panel: MapPanel::new("", rows, columns).map(title, values) }
-    }
-
-    /// Values of the lowest and the highest colour.
-    #[must_use]
-    pub fn range(self, low: f64, high: f64) -> Self {
-        self.with(|panel| panel.range(low, high))
-    }
-
-    /// How the values of the lowest and the highest colour are found.
-    #[must_use]
-    pub fn range_of(self, range: Range) -> Self {
-        self.with(|panel| panel.range_of(range))
-    }
-
-    /// The colour map.
-    #[must_use]
-    pub fn color_map(self, color_map: ColorMap) -> Self {
-        self.with(|panel| panel.color_map(color_map))
-    }
-
-    /// Label of the colour bar, with the unit: `brightness temperature [mK]`.
-    #[must_use]
-    pub fn label(self, label: impl Into<String>) -> Self {
-        self.with(|panel| panel.label(label))
-    }
-
-    /// Ticks along the columns: a label with the unit, and the coordinates of the first and the last column.
-    #[must_use]
-    pub fn horizontal(self, label: impl Into<String>, first: f64, last: f64) -> Self {
-        self.with(|panel| panel.horizontal(label, first, last))
-    }
-
-    /// Ticks along the rows, the first row on top: a label with the unit, and the coordinates of the first and the last row.
-    #[must_use]
-    pub fn vertical(self, label: impl Into<String>, first: f64, last: f64) -> Self {
-        self.with(|panel| panel.vertical(label, first, last))
-    }
-
-    /// Draws the map.
-    ///
-    /// # Errors
-    /// When the number of values is not rows x columns, or the range is not one.
-    pub fn figure(&self) -> Result<Figure> {
-        self.panel.figure()
-    }
-
-    /// Writes `stem.svg` and `stem.png`.
-    ///
-    /// # Errors
-    /// As [`HeatMap::figure`], and when a file cannot be written.
-    pub fn save(&self, stem: impl AsRef<Path>) -> Result<()> {
-        self.panel.save(stem)
-    }
-
-    /// The bytes of a PNG without frame, title or bar: one pixel is exactly one sample.
-    ///
-    /// # Errors
-    /// As [`HeatMap::figure`].
-    pub fn pixels(&self) -> Result<Vec<u8>> {
-        self.panel.picture(0)?.to_png(self.panel.map_title(0))
-    }
-
-    /// Writes [`HeatMap::pixels`] to a file.
-    ///
-    /// # Errors
-    /// As [`HeatMap::figure`], and when the file cannot be written.
-    pub fn save_pixels(&self, path: impl AsRef<Path>) -> Result<()> {
-        crate::write(path.as_ref(), &self.pixels()?)
-    }
-
-    fn with(self, change: impl FnOnce(MapPanel<'a>) -> MapPanel<'a>) -> Self {
-        Self { panel: change(self.panel) }
+    #[expect(clippy::new_ret_no_self, reason = "one map is drawn as a panel of one")]
+    pub fn new(title: impl Into<String>, values: &[f32], rows: usize, columns: usize) -> MapPanel<'_> {
+        MapPanel::new("", rows, columns).map(title, values)
     }
 }
 
@@ -106,7 +31,7 @@ impl<'a> HeatMap<'a> {
 mod tests {
     use super::*;
     use crate::{
-        Error,
+        ColorMap, Error,
         color_map::MISSING,
         pixels::{Pixels, decode},
     };
@@ -121,12 +46,9 @@ mod tests {
 
     #[test]
     fn the_plain_picture_has_one_pixel_for_each_sample() {
-        let folder = tempfile::tempdir().unwrap();
         let mut values = ramp(5, 7);
         values[8] = f32::NAN;
-        let path = folder.path().join("tree.png");
-        HeatMap::new("tree", &values, 5, 7).range(0.0, 1.0).save_pixels(&path).unwrap();
-        let pixels = decode(&std::fs::read(path).unwrap());
+        let pixels = decode(&HeatMap::new("tree", &values, 5, 7).range(0.0, 1.0).pixels().unwrap());
         assert_eq!((pixels.width, pixels.height), (7, 5));
         assert_eq!(pixels.colors[0], ColorMap::Viridis.color(0.0));
         assert_eq!(pixels.colors[34], ColorMap::Viridis.color(1.0));

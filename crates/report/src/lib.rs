@@ -2,7 +2,7 @@
 //!
 //! * [`HeatMap`], [`MapPanel`] and [`LineChart`] draw figures as SVG and PNG, with an embedded font and no help from the system.
 //! * [`Table`] writes the same numbers as CSV, LaTeX and HTML.
-//! * [`Report`] collects what a run has to show, and saves it: figures, tables, numbers, and a [`Story`] of it all.
+//! * [`Report`] collects what a run has to show, and saves it: figures, tables, numbers, and the page.
 //! * [`write_report`] turns a run folder into one `report.html` that needs nothing else, [`compare_runs`] sets several side by side.
 //!
 //! The same input gives the same bytes.
@@ -46,7 +46,6 @@ pub use line_chart::LineChart;
 pub use map_panel::MapPanel;
 pub use page::write_report;
 pub use report::{Report, file_name};
-pub use story::{Citation, Exhibit, Story};
 pub use table::{Cell, Table};
 
 use std::path::{Path, PathBuf};

@@ -168,15 +168,15 @@ impl<'a> MapPanel<'a> {
         self.figure()?.save(stem)
     }
 
-    /// A map's samples in the colours of the panel.
-    pub(crate) fn picture(&self, index: usize) -> Result<Picture> {
+    /// The bytes of a PNG of the first map without frame, title or bar: one pixel is exactly one sample.
+    ///
+    /// # Errors
+    /// As [`MapPanel::figure`].
+    pub fn pixels(&self) -> Result<Vec<u8>> {
         self.check()?;
         let ends = self.range.ends(&self.name(), self.maps.iter().flat_map(|(_, values)| values.iter()))?;
-        Ok(Picture::new(self.maps[index].1, self.rows, self.columns, ends, self.color_map))
-    }
-
-    pub(crate) fn map_title(&self, index: usize) -> &str {
-        &self.maps[index].0
+        let (title, values) = &self.maps[0];
+        Picture::new(values, self.rows, self.columns, ends, self.color_map).to_png(title)
     }
 
     fn check(&self) -> Result<()> {

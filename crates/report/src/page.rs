@@ -22,7 +22,7 @@ const FILE: &str = "report.html";
 
 /// Writes `report.html` into a run folder and returns its path.
 ///
-/// The page shows what `report.json` (a [`Story`]) tells, the numbers of `metrics.json` (else of `finished.json`) that no table shows, the
+/// The page shows what `report.json` tells, the numbers of `metrics.json` (else of `finished.json`) that no table shows, the
 /// losses in `metrics.csv` as curves, and how the run was made from `environment.json` and `config.toml`. Each of them may be missing.
 /// Figures and tables become part of the page: it has no script, makes no request, and can be sent as one file.
 ///

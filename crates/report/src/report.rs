@@ -96,7 +96,7 @@ impl<'a> Report<'a> {
         self.figures.push(Drawing { name: name.into(), caption: caption.into(), draw });
     }
 
-    /// Adds a picture of which one pixel is one sample (see [`HeatMap::pixels`](crate::HeatMap::pixels)): it becomes
+    /// Adds a picture of which one pixel is one sample (see [`MapPanel::pixels`](crate::MapPanel::pixels)): it becomes
     /// `figures/NAME.png` and has no place on the page.
     pub fn pixels<E: Into<BoxedError>>(
         &mut self,

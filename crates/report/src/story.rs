@@ -14,125 +14,51 @@ pub(crate) const FILE: &str = "report.json";
 /// Newest format that is written and read.
 const FORMAT: u32 = 1;
 
-/// The content of a report, filled by the command that made the run.
-///
-/// Files are named relative to the run folder, with forward slashes.
-///
-/// ```no_run
-/// # fn main() -> Result<(), cupel_report::Error> {
-/// # let run_dir = std::path::Path::new("runs/samson");
-/// use cupel_report::Story;
-/// Story::new("Unmixing of Samson")
-///     .summary("Three endmembers were found in a scene of 95 x 95 pixels and 156 bands.")
-///     .finding("The endmembers lie within 0.02 rad of the published ones.")
-///     .figure("figures/abundances.png", "Abundance of each endmember.")
-///     .table("tables/endmembers.csv", "Spectral angle of each endmember to the truth.")
-///     .citation("J. M. P. Nascimento and J. M. Bioucas-Dias, Vertex component analysis, IEEE TGRS 43(4), 2005", "doi:10.1109/TGRS.2005.844293")
-///     .save(run_dir)?;
-/// let page = cupel_report::write_report(run_dir)?;
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Story {
+/// The content of a report. Files are named relative to the run folder, with forward slashes.
+#[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Story {
     /// Format of the file, so that an older program can tell that it does not understand it.
     format: u32,
-    /// Title of the report.
-    pub title: String,
+    pub(crate) title: String,
     /// What was done, one paragraph each.
     #[serde(default)]
-    pub summary: Vec<String>,
+    pub(crate) summary: Vec<String>,
     /// What was found, one paragraph each.
     #[serde(default)]
-    pub findings: Vec<String>,
-    /// Figures in their order: SVG or PNG files.
+    pub(crate) findings: Vec<String>,
+    /// SVG or PNG files.
     #[serde(default)]
-    pub figures: Vec<Exhibit>,
-    /// Tables in their order: CSV files.
+    pub(crate) figures: Vec<Exhibit>,
+    /// CSV files.
     #[serde(default)]
-    pub tables: Vec<Exhibit>,
-    /// Works that the methods and the data come from.
+    pub(crate) tables: Vec<Exhibit>,
     #[serde(default)]
-    pub citations: Vec<Citation>,
+    pub(crate) citations: Vec<Citation>,
 }
 
 /// A figure or a table with its caption.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Exhibit {
-    /// The file, relative to the run folder.
-    pub file: String,
-    /// What is to be seen.
-    pub caption: String,
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Exhibit {
+    pub(crate) file: String,
+    pub(crate) caption: String,
 }
 
 /// A work that is cited.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[non_exhaustive]
-pub struct Citation {
+#[derive(Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Citation {
     /// Authors, title, journal, year.
-    pub text: String,
+    pub(crate) text: String,
     /// Where to find it: `doi:...` or `arXiv:...`.
-    pub locator: String,
+    pub(crate) locator: String,
 }
 
 impl Story {
-    /// A story with a title and nothing else yet.
-    #[must_use]
-    pub fn new(title: impl Into<String>) -> Self {
-        Self {
-            format: FORMAT,
-            title: title.into(),
-            summary: Vec::new(),
-            findings: Vec::new(),
-            figures: Vec::new(),
-            tables: Vec::new(),
-            citations: Vec::new(),
-        }
+    pub(crate) fn new(title: impl Into<String>) -> Self {
+        Self { format: FORMAT, title: title.into(), ..Self::default() }
     }
 
-    /// Adds a paragraph on what was done.
-    #[must_use]
-    pub fn summary(mut self, paragraph: impl Into<String>) -> Self {
-        self.summary.push(paragraph.into());
-        self
-    }
-
-    /// Adds a paragraph on what was found.
-    #[must_use]
-    pub fn finding(mut self, paragraph: impl Into<String>) -> Self {
-        self.findings.push(paragraph.into());
-        self
-    }
-
-    /// Adds a figure: an SVG or PNG file.
-    #[must_use]
-    pub fn figure(mut self, file: impl Into<String>, caption: impl Into<String>) -> Self {
-        self.figures.push(Exhibit { file: file.into(), caption: caption.into() });
-        self
-    }
-
-    /// Adds a table: a CSV file.
-    #[must_use]
-    pub fn table(mut self, file: impl Into<String>, caption: impl Into<String>) -> Self {
-        self.tables.push(Exhibit { file: file.into(), caption: caption.into() });
-        self
-    }
-
-    /// Adds a work that is cited, with its `doi:...` or `arXiv:...`.
-    #[must_use]
-    pub fn citation(mut self, text: impl Into<String>, locator: impl Into<String>) -> Self {
-        self.citations.push(Citation { text: text.into(), locator: locator.into() });
-        self
-    }
-
-    /// Writes the story into a run folder.
-    ///
-    /// # Errors
-    /// When a file is named that does not lie inside the run folder, or the story cannot be written.
-    pub fn save(&self, run_dir: impl AsRef<Path>) -> Result<()> {
-        let run_dir = run_dir.as_ref();
+    /// Writes the story into a run folder; nothing where a file is named that does not lie inside it.
+    pub(crate) fn save(&self, run_dir: &Path) -> Result<()> {
         for exhibit in self.figures.iter().chain(&self.tables) {
             crate::folder::inside(run_dir, &exhibit.file)?;
         }
@@ -141,13 +67,6 @@ impl Story {
     }
 
     /// Reads the story of a run folder; `None` where there is none.
-    ///
-    /// # Errors
-    /// When the folder is not a run, or the file is damaged or was written by a newer version.
-    pub fn load(run_dir: impl AsRef<Path>) -> Result<Option<Self>> {
-        Self::of(&Folder::open(run_dir.as_ref())?)
-    }
-
     pub(crate) fn of(folder: &Folder) -> Result<Option<Self>> {
         #[derive(Deserialize)]
         struct Head {
@@ -167,24 +86,31 @@ impl Story {
 mod tests {
     use super::*;
 
+    fn load(run_dir: &Path) -> Result<Option<Story>> {
+        Story::of(&Folder::open(run_dir)?)
+    }
+
+    fn exhibit(file: &str) -> Vec<Exhibit> {
+        vec![Exhibit { file: file.to_owned(), caption: String::from("c") }]
+    }
+
     #[test]
     fn a_story_comes_back_as_it_was_saved() {
         let folder = tempfile::tempdir().unwrap();
-        let story = Story::new("<b>Bäume</b>")
-            .summary("one")
-            .finding("two")
-            .figure("figures/map.png", "a map")
-            .table("tables/sad.csv", "angles")
-            .citation("Nascimento and Bioucas-Dias, 2005", "doi:10.1109/TGRS.2005.844293");
+        let mut story = Story::new("<b>Bäume</b>");
+        story.summary.push(String::from("one"));
+        (story.figures, story.tables) = (exhibit("figures/map.png"), exhibit("tables/sad.csv"));
+        story.citations.push(Citation { text: String::from("2005"), locator: String::from("doi:10.1109/x") });
         story.save(folder.path()).unwrap();
-        assert_eq!(Story::load(folder.path()).unwrap(), Some(story));
+        assert_eq!(load(folder.path()).unwrap(), Some(story));
     }
 
     #[test]
     fn files_outside_the_run_are_refused_before_anything_is_written() {
         let folder = tempfile::tempdir().unwrap();
         for file in ["../other.png", "/etc/passwd", "figures/../../x.png", "", "C:\\x.png", "./"] {
-            let error = Story::new("t").figure(file, "c").save(folder.path()).unwrap_err();
+            let story = Story { figures: exhibit(file), ..Story::new("t") };
+            let error = story.save(folder.path()).unwrap_err();
             assert!(matches!(error, Error::OutsideRun { .. }), "{file}: {error}");
         }
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
@@ -195,10 +121,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE);
         std::fs::write(&path, "{\"format\": 2, \"chapters\": []}").unwrap();
-        let error = Story::load(folder.path()).unwrap_err();
+        let error = load(folder.path()).unwrap_err();
         assert!(error.to_string().contains("has format 2, this version reads formats up to 1"), "{error}");
         std::fs::write(&path, "{\"format\": 1, \"title\"").unwrap();
-        let error = Story::load(folder.path()).unwrap_err();
+        let error = load(folder.path()).unwrap_err();
         assert!(error.to_string().contains(FILE) && error.to_string().contains("line 1"), "{error}");
     }
 }
