@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 const VERSIONS: [&str; 1] = ["0.1.0"];
 /// Updates before the checkpoint and after it.
 const UPDATES: u64 = 3;
-/// Weights of another processor differ by rounding, which a few updates carry on.
-const TOLERANCE: f32 = 1e-4;
+/// Weights of another processor differ by rounding, and AdamW divides by the size of a gradient: one that is nearly nothing moves its weight by
+/// a share of the learning rate whatever its size. AVX-512 against the AVX2 that stored the set is 5e-4 after 3 updates.
+const TOLERANCE: f32 = 1e-3;
 
 fn stored(version: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/training/stored").join(version)
