@@ -6,6 +6,7 @@
 use std::{
     any::TypeId,
     fmt,
+    io::Write as _,
     path::{Path, PathBuf},
 };
 
@@ -97,8 +98,8 @@ impl Call<'_> {
         let unused: Vec<String> = unused.into_iter().map(|(name, _)| name).collect();
         let shared = command.shared();
         if shared.output.print_config {
-            print!("{}", resolved::text(self.name, self.command, self.matches, &unused));
-            return Ok(());
+            return write!(std::io::stdout(), "{}", resolved::text(self.name, self.command, self.matches, &unused))
+                .map_err(Into::into);
         }
         let output = Output::new(shared.output);
         let mut session = Session::start(&shared)?;

@@ -122,6 +122,11 @@ fn hint(error: &anyhow::Error, program: &Command) -> Option<String> {
             train::Error::RunExists { .. } => {
                 "--resume goes on with it, --force replaces it, --out names another folder"
             }
+            train::Error::OtherCommand { .. }
+            | train::Error::SettingsChanged { .. }
+            | train::Error::OtherData { .. }
+            | train::Error::OtherWork { .. }
+            | train::Error::CannotGrow { .. } => "--out names another folder, --force replaces the run",
             train::Error::NotARun { .. } | train::Error::Locked { .. } => "--out names another folder",
             train::Error::AllDamaged { .. } => "--force starts again",
             train::Error::UnknownDevice { .. } | train::Error::DeviceAbsent { .. } => "--device",

@@ -34,7 +34,10 @@ impl Session {
     /// A device that was named and is not there, or that does not multiply as asked; threads that the system refuses.
     pub(crate) fn start(shared: &Shared<'_>) -> Result<Self> {
         let output = Output::new(shared.output);
-        stop::listen();
+        // elsewhere a signal ends the process, since nothing has to be saved
+        if shared.run.is_some() {
+            stop::listen();
+        }
         if let Some(threads) = shared.threads.and_then(|group| group.threads) {
             rayon::ThreadPoolBuilder::new()
                 .num_threads(threads)
