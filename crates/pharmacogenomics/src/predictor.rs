@@ -47,8 +47,8 @@ impl Predictor {
     /// training rows that are held out of a second fit.
     ///
     /// # Errors
-    /// [`Error::EmptyPart`] without validation rows, [`Error::Setting`] for settings that a model refuses,
-    /// [`Error::DegenerateTarget`] for a target without two classes.
+    /// [`Error::EmptyPart`](crate::Error::EmptyPart) without validation rows, [`Error::Setting`](crate::Error::Setting) for settings that a model refuses,
+    /// [`Error::DegenerateTarget`](crate::Error::DegenerateTarget) for a target without two classes.
     pub fn train(config: &TrainConfig, examples: &Examples, parts: &Parts, device: &Device) -> Result<Self> {
         let mut fitting = Fitting::new(config, examples, parts, device)?;
         Run::in_memory().drive(&mut fitting, &Policy::default())?;
@@ -59,7 +59,7 @@ impl Predictor {
     /// to judge settings by.
     ///
     /// # Errors
-    /// [`Error::Data`] when the examples lack a field.
+    /// [`Error::Data`](crate::Error::Data) when the examples lack a field.
     pub fn cross_fitted(&self, examples: &Examples, parts: &Parts, seed: u64) -> Result<Vec<Predictions>> {
         let calibration = Calibration::of_validation(&self.members, examples, parts)?;
         let of_target =

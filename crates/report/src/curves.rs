@@ -76,7 +76,7 @@ impl Log {
     }
 
     /// The losses of the first works, each with its caption in HTML, and how many works are not shown.
-    pub(crate) fn curves(&self) -> Result<(Vec<(Vec<Figure>, String)>, usize)> {
+    pub(crate) fn curves(&self) -> Result<(Vec<Curves>, usize)> {
         let with_curve: Vec<(&str, Vec<&Metric>)> = self
             .works
             .iter()
@@ -90,6 +90,9 @@ impl Log {
         Ok((shown.collect::<Result<_>>()?, with_curve.len().saturating_sub(SHOWN_WORKS)))
     }
 }
+
+/// The charts of one work, and their caption in HTML.
+pub(crate) type Curves = (Vec<Figure>, String);
 
 impl Metric {
     fn is_loss(&self) -> bool {
