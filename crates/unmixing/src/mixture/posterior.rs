@@ -67,7 +67,7 @@ impl Posterior {
     /// [`Agreement`](crate::Agreement).
     ///
     /// # Errors
-    /// [`Error::Shape`] when the pixels differ.
+    /// [`Error::Shape`](crate::Error::Shape) when the pixels differ.
     pub fn coverage(&self, truth: &Abundances, order: &[usize]) -> Result<f64> {
         let count = self.abundances.endmembers();
         let expected = (self.abundances.count(), order.len());
