@@ -73,7 +73,7 @@ pub struct Plan {
 }
 
 enum Asked {
-    Questions(Examples),
+    Questions(Box<Examples>),
     Patient(Box<(Tables, Patient)>),
 }
 
@@ -116,10 +116,10 @@ impl Command for Arguments {
                 let patient = Patient::read(vcf, &tables, config)?;
                 Asked::Patient(Box::new((tables, patient)))
             }
-            _ => Asked::Questions(match &self.table {
+            _ => Asked::Questions(Box::new(match &self.table {
                 Some(table) => Examples::read(table, model.predictor.schema(), &[], Purpose::Asking)?,
                 None => question(model.predictor.schema(), &pairs(&self.query)?)?,
-            }),
+            })),
         };
         let out = session.out().map(Path::to_path_buf);
         if let Some(out) = &out {
