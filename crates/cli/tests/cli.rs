@@ -61,7 +61,7 @@ fn wrong_usage_ends_with_2_and_a_suggestion() {
         (&["demo", "--sede", "1"], "'--seed'"),
         (&["demo", "--seed", "many"], "invalid value 'many' for '--seed"),
         (&["demo", "--threads", "0"], "invalid value '0' for '--threads"),
-        (&["demo", "--precision", "f8"], "possible values: auto, f32, bf16, fp16"),
+        (&["unmix", "run", "a.mat", "--precision", "f8"], "possible values: auto, f32, bf16, fp16"),
         (&["demo", "--force", "--resume"], "cannot be used with"),
         (&["report"], "<RUN>..."),
         (&["data", "info"], "<FILE>"),

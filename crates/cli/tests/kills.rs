@@ -111,9 +111,9 @@ fn a_full_disk_is_an_error_and_the_old_set_stays() {
     let simulate = "unmix simulate --pixels 400 --bands 40 --materials 3 --snr-db 30 --seed 3 --out scene.mat";
     finish(cupel(folder, simulate), simulate);
     let binary = env!("CARGO_BIN_EXE_cupel");
-    // a file may not grow beyond 8 KiB: early sets fit, later ones do not (SIGXFSZ would end the process, not the write)
+    // a file may not grow beyond 64 KiB: early sets fit, later ones do not (SIGXFSZ would end the process, not the write)
     let line = format!("{RUN} small --force");
-    let script = format!("ulimit -f 8; trap '' XFSZ; exec {binary} {line}");
+    let script = format!("ulimit -f 64; trap '' XFSZ; exec {binary} {line}");
     let output = Command::new("bash").args(["-c", &script]).current_dir(folder).output().unwrap();
     let stderr = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{stderr}");
@@ -160,7 +160,7 @@ fn a_damaged_checkpoint_is_passed_over_or_with_strict_an_error() {
     finish(cupel(folder, &line), &line);
     let results: Vec<Vec<u8>> = RESULTS.iter().map(|file| fs::read(folder.join("run").join(file)).unwrap()).collect();
     fs::remove_file(folder.join("run/finished.json")).unwrap();
-    let newest = folder.join(format!("run/checkpoints/edaa-seed-4/{:012}/numbers", newest_set(&folder.join("run"))));
+    let newest = folder.join(format!("run/checkpoints/edaa-seed-4/{:012}/candidates", newest_set(&folder.join("run"))));
     let mut bytes = fs::read(&newest).unwrap();
     bytes[100] ^= 1;
     fs::write(&newest, bytes).unwrap();

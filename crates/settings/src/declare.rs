@@ -174,15 +174,17 @@ macro_rules! choices {
             type Err = $crate::Problem;
 
             fn from_str(text: &str) -> ::std::result::Result<Self, Self::Err> {
-                match text.to_ascii_lowercase().as_str() {
-                    $first_text $(| $first_alias)* => Ok(Self::$first),
-                    $( $text $(| $alias)* => Ok(Self::$variant), )*
-                    _ => Err($crate::Problem::value(
+                let named = |choice: &$crate::Choice| {
+                    [choice.name].iter().chain(choice.aliases).any(|name| name.eq_ignore_ascii_case(text))
+                };
+                let found = Self::ALL.iter().zip(Self::CHOICES).find(|(_, choice)| named(choice));
+                found.map(|(own, _)| *own).ok_or_else(|| {
+                    $crate::Problem::value(
                         stringify!($name).to_lowercase(),
                         text,
                         $crate::Problem::one_of(Self::CHOICES),
-                    )),
-                }
+                    )
+                })
             }
         }
 
@@ -225,7 +227,7 @@ mod tests {
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub enum Metal {
             /// The wanted one
-            Silver = "silver" | "ag",
+            Silver = "silver" | "Ag",
             /// What hides it
             Lead = "lead",
         }
@@ -265,7 +267,7 @@ mod tests {
         assert_eq!((list[2].help.as_str(), list[2].section), ("Temperature, of the coals", "fire"));
         assert_eq!((list[2].default.as_deref(), list[1].default.as_deref()), (Some("1300"), None));
         assert_eq!(list[1].expected(), "a whole number of at least 1, at most 9");
-        assert!(matches!(list[0].kind, Kind::Choice(choices) if choices[0].aliases == ["ag"]));
+        assert!(matches!(list[0].kind, Kind::Choice(choices) if choices[0].aliases == ["Ag"]));
         assert_eq!(Cupellation::default().ash, [1]);
     }
 

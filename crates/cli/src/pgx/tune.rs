@@ -11,7 +11,7 @@ use clap::Args;
 use cupel::{
     pharmacogenomics::{Examples, Found, Parts, TrainConfig, check_space, search, search_space},
     settings::{Range, Settings},
-    train::{Description, Opening, Run},
+    train::{Description, Opening, Run, stop},
     tune::{Objective, Space, Study, StudyConfig},
 };
 use serde::Serialize;
@@ -118,6 +118,7 @@ impl Command for Arguments {
     }
 
     fn work(self, plan: Plan, session: &mut Session) -> Result<Tuned> {
+        stop::listen();
         let (config, examples, splits, space, is) = *plan.loaded;
         let dir = plan.study.parent().unwrap_or(Path::new("."));
         if session.force() {
