@@ -29,6 +29,9 @@ struct Handlers {
     listeners: Mutex<usize>,
 }
 
+/// Whether the signal was acknowledged.
+static SAID: Mutex<bool> = Mutex::new(false);
+
 static HANDLERS: OnceLock<std::io::Result<Handlers>> = OnceLock::new();
 
 /// Listens for the rest of the process.
@@ -41,7 +44,11 @@ pub fn listen() {
 pub fn requested() -> Option<i32> {
     let handlers = HANDLERS.get()?.as_ref().ok()?;
     let received = if *handlers.listeners() > 0 { handlers.received.load(SeqCst) } else { 0 };
-    i32::try_from(received).ok().filter(|signal| *signal != 0)
+    let signal = i32::try_from(received).ok().filter(|signal| *signal != 0);
+    if signal.is_some() {
+        acknowledge(); // whoever sees the signal may end the process before the thread has spoken
+    }
+    signal
 }
 
 /// For loops that are not driven.
@@ -66,6 +73,7 @@ impl Listening {
         if *listeners == 0 {
             handlers.received.store(0, SeqCst);
             handlers.quit.store(false, SeqCst);
+            *SAID.lock().unwrap_or_else(PoisonError::into_inner) = false;
         }
         *listeners += 1;
         Ok(Self(handlers))
@@ -103,7 +111,12 @@ fn install() -> std::io::Result<Handlers> {
     Ok(Handlers { quit, received, listeners: Mutex::new(0) })
 }
 
+/// Says once that a signal was heard; who comes second waits until it is said.
 fn acknowledge() {
+    let mut said = SAID.lock().unwrap_or_else(PoisonError::into_inner);
+    if std::mem::replace(&mut *said, true) {
+        return;
+    }
     let mut out = std::io::stderr();
     // On a terminal the line of progress stands where the cursor is.
     let begin = if out.is_terminal() { "\n" } else { "" };
