@@ -17,14 +17,14 @@ use crate::{
 #[derive(Args)]
 pub struct Arguments {
     /// The table: TSV, CSV or their kin, with a header
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", help_heading = "Table")]
     table: PathBuf,
 
     #[command(flatten)]
     columns: Columns,
 
     /// Column that says train, val, test or drop; names come from the rows that say train [default: from all rows]
-    #[arg(long, value_name = "COLUMN")]
+    #[arg(long, value_name = "COLUMN", help_heading = "Table")]
     split_column: Option<String>,
 
     #[command(flatten)]
