@@ -1,9 +1,10 @@
 """Arrays pass between cupel and NumPy or SciPy in both directions without a changed number, images between it and Spectral
-Python, and images of astropy and tifffile, HDF5 of h5py and MATLAB 7.3 of hdf5storage are read.
+Python, images and skies with their world coordinates between it and astropy, and tables of astropy, images of tifffile, HDF5 of h5py, visibilities among it, and MATLAB 7.3 of hdf5storage are read.
 
   exchange.py CUPEL FOLDER     the binary, and a folder that is emptied first
 """
 
+import json
 import pathlib
 import shutil
 import subprocess
@@ -17,6 +18,7 @@ import spectral.io.envi
 import tifffile
 from astropy import __version__ as astropy_version
 from astropy.io import fits
+from astropy.wcs import WCS
 
 CUPEL = pathlib.Path(sys.argv[1]).resolve()
 FOLDER = pathlib.Path(sys.argv[2])
@@ -83,7 +85,10 @@ def main():
     images = envi() + others()
     versions = f"Spectral Python {spectral.__version__}, tifffile {tifffile.__version__} and astropy {astropy_version}"
     print(f"{images} images pass between cupel and {versions} with equal numbers")
+    print(f"{skies()} skies come back to astropy {astropy_version} with equal numbers, world coordinates, units and beams")
+    print(f"{tables()} columns of tables of astropy {astropy_version} are read with equal numbers")
     print(f"{hdf5()} data sets of h5py {h5py.__version__} (HDF5 {h5py.version.hdf5_version}) are read with equal numbers")
+    print(f"{visibilities()} variables of files of visibilities, with records, booleans and pairs of integers, are what h5py reads")
     print(f"{matlab()} arrays of hdf5storage {hdf5storage.__version__} are read as MATLAB 7.3 with equal numbers")
 
 
@@ -127,6 +132,11 @@ def others():
         fits.writeto(FOLDER / f"{kind}.fits", array, checksum=True)
         convert(FOLDER / f"{kind}.fits", back, "--force")
         np.testing.assert_array_equal(np.load(back), array, err_msg=f"FITS, {kind}")
+        convert(back, FOLDER / "made.fits", "--force")
+        with fits.open(FOLDER / "made.fits", checksum=True) as made:
+            made.verify("exception")
+            assert made[0].data.dtype.newbyteorder("=") == array.dtype, f"FITS, {kind}: {made[0].data.dtype}"
+            np.testing.assert_array_equal(made[0].data, array, err_msg=f"FITS written, {kind}")
         count += 1
     for kind in ("u1", "i1", "u2", "i2", "u4", "i4", "f2", "f4", "f8"):
         array = image(kind)
@@ -136,6 +146,57 @@ def others():
             np.testing.assert_array_equal(np.load(back), array, err_msg=f"TIFF, {kind}, {options}")
             count += 1
     return count
+
+
+def skies():
+    """What astropy says of a sky is the same after cupel has read and written it."""
+    count = 0
+    celestial = {"CRVAL1": 83.6, "CRVAL2": -27.3, "CRPIX1": 2.25, "CRPIX2": 1.5, "CDELT1": -0.3, "CDELT2": 0.2}
+    spectral = {"CTYPE3": "FREQ", "CRVAL3": 1.1e8, "CRPIX3": 2.0, "CDELT3": 97656.25, "CUNIT3": "Hz"}
+    stokes = {"CTYPE4": "STOKES", "CRVAL4": 1.0, "CRPIX4": 1.0, "CDELT4": 1.0}
+    units = {"BUNIT": "mK", "BMAJ": 0.5, "BMIN": 0.25}
+    turned = {"PC1_1": 0.8, "PC1_2": -0.3, "PC2_1": 0.3, "PC2_2": 0.8}
+    for projection in ("TAN", "SIN", "CAR", "ZEA", "ARC"):
+        for pair in (("RA--", "DEC-"), ("GLON", "GLAT")):
+            names = {f"CTYPE{number}": f"{name}-{projection}" for number, name in enumerate(pair, 1)}
+            for turn in ({}, turned):
+                hdu = fits.PrimaryHDU(random.normal(size=(2, 3, 4, 5)).astype("f4"))
+                hdu.header.update(celestial | spectral | stokes | names | turn | units)
+                hdu.writeto(FOLDER / "sky.fits", overwrite=True, checksum=True)
+                convert(FOLDER / "sky.fits", FOLDER / "sky_made.fits", "--force")
+                with fits.open(FOLDER / "sky_made.fits", checksum=True) as made:
+                    made.verify("exception")
+                    header = made[0].header
+                    np.testing.assert_array_equal(made[0].data, hdu.data)
+                assert {key: header[key] for key in units} == units, header
+                given, made = WCS(hdu.header), WCS(header)
+                assert made.world_axis_physical_types == given.world_axis_physical_types, header
+                pixels = random.uniform(0, 4, size=(20, 4))
+                expected = given.wcs_pix2world(pixels, 0)
+                np.testing.assert_allclose(made.wcs_pix2world(pixels, 0), expected, rtol=1e-12, err_msg=f"{names} {turn}")
+                count += 1
+    return count
+
+
+def tables():
+    """Every column of a table of astropy, and a map on the sphere as healpy lays it out."""
+    letters = {"u1": "B", "i2": "I", "i4": "J", "i8": "K", "f4": "E", "f8": "D", "c8": "C", "c16": "M", "?": "L"}
+    given = {}
+    for kind, letter in letters.items():
+        for repeat in (1, 7):
+            array = image("u1" if kind == "?" else kind).ravel()[: 12 * repeat].reshape(12, repeat)
+            array = array > 50 if kind == "?" else array
+            given[f"{repeat}{letter}"] = array[:, 0] if repeat == 1 else array
+    table = fits.BinTableHDU.from_columns([fits.Column(form, form, array=array) for form, array in given.items()], name="T")
+    sphere = random.normal(size=(12, 1024)).astype("f4")
+    map_ = fits.BinTableHDU.from_columns([fits.Column("TEMPERATURE", "1024E", array=sphere, unit="K")], name="MAP")
+    map_.header.update({"PIXTYPE": "HEALPIX", "ORDERING": "RING", "NSIDE": 32})
+    fits.HDUList([fits.PrimaryHDU(), table, map_]).writeto(FOLDER / "tables.fits", overwrite=True, checksum=True)
+    given, back = {f"T.{form}": array for form, array in given.items()} | {"MAP.TEMPERATURE": sphere}, FOLDER / "column.npy"
+    for name, array in given.items():
+        convert(FOLDER / "tables.fits", back, "--variable", name, "--force")
+        np.testing.assert_array_equal(np.load(back), array, err_msg=name)
+    return len(given)
 
 
 KINDS = ("u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f2", "f4", "f8", "c8", "c16", "?")
@@ -165,6 +226,58 @@ def hdf5():
             convert(file, back, "--variable", name, "--force")
             np.testing.assert_array_equal(np.load(back), array, err_msg=f"{file} {name}")
     return count
+
+
+def visibilities():
+    """Files as UVH5 and the archives of other telescopes have them, all arrays at once and all texts."""
+    count, shape = 0, (6, 5, 4)
+    freq = np.zeros(5, dtype=[("centre", "<f8"), ("width", ">f4"), ("edges", "<f8", (2,))])
+    freq["centre"], freq["width"], freq["edges"] = 600 - np.arange(5), 0.39, random.normal(size=(5, 2))
+    feeds = np.zeros((3, 2), dtype=[("id", "<u2"), ("serial", "S7"), ("on", "?"), ("gain", "<c8"), ("note", h5py.string_dtype())])
+    feeds["id"], feeds["on"], feeds["gain"] = np.arange(6).reshape(3, 2), [[True, False]] * 3, random.normal(size=(3, 2))
+    feeds["serial"], feeds["note"] = b"CHF-01", np.array(["λ/4", ""] * 3, dtype=object).reshape(3, 2)
+    for version in ("earliest", "latest"):
+        file = FOLDER / f"visibilities_{version}.h5"
+        with h5py.File(file, "w", libver=version) as target:
+            for part, storage in [("i2", {}), ("i4", {"chunks": (4, 3, 2), "compression": "gzip"}), ("f4", {}), ("f8", {"chunks": (2, 5, 4)})]:
+                pairs = np.zeros(shape, dtype=[("r", "<" + part), ("i", "<" + part)])
+                pairs["r"], pairs["i"] = (100 * random.normal(size=shape)).astype(part), (100 * random.normal(size=shape)).astype(part)
+                target.create_dataset(f"Data/visdata_{part}", data=pairs, **storage)
+            target.create_dataset("Data/flags", data=random.random(shape) < 0.2, chunks=(2, 5, 4), compression="gzip")
+            target.create_dataset("Data/nsamples", data=image("f4")[:, :, :4], chunks=(3, 5, 2), shuffle=True, compression="gzip")
+            target["Header/flex_spw"], target["Header/Nblts"], target["Header/vis_units"] = np.False_, np.int64(6), np.bytes_("Jy")
+            target["Header/history"], target["Header/antenna_names"] = "made by λ", np.array([b"HH1", b"HH22"])
+            target.create_dataset("index_map/freq", data=freq, chunks=(2,), compression="gzip")
+            target["index_map/input"] = feeds
+        arrays, texts = {}, {}
+        with h5py.File(file) as source:
+            source.visititems(lambda name, data: spread(name, data[()], arrays, texts) if isinstance(data, h5py.Dataset) else None)
+        convert(file, FOLDER / "visibilities.npz", "--force")
+        got = np.load(FOLDER / "visibilities.npz")
+        assert sorted(got.files) == sorted(arrays), f"{sorted(got.files)} is not {sorted(arrays)}"
+        for name, array in arrays.items():
+            assert got[name].dtype == array.dtype.newbyteorder("<"), f"{file} {name}: {got[name].dtype} from {array.dtype}"
+            np.testing.assert_array_equal(got[name], array, err_msg=f"{file} {name}")
+        listing = subprocess.run([CUPEL, "data", "info", file, "--json"], check=True, capture_output=True).stdout
+        listed = {row["name"]: row["text"] for row in json.loads(listing)["variables"] if row["text"] is not None}
+        assert listed == texts, f"{listed} is not {texts}"
+        count += len(arrays) + len(texts)
+    return count
+
+
+def spread(name, value, arrays, texts):
+    """Adds what h5py read to the arrays and texts, records field by field, pairs of numbers as the complex numbers that hold them."""
+    value = np.asarray(value)
+    if value.dtype.names == ("r", "i"):
+        wide = value.dtype["r"].itemsize > 2 and value.dtype["r"].kind == "i"
+        arrays[name] = (value["r"] + 1j * value["i"]).astype("c16" if wide else "c8")
+    elif value.dtype.names:
+        for field in value.dtype.names:
+            spread(f"{name}.{field}", value[field], arrays, texts)
+    elif value.dtype.kind in "SO":
+        texts[name] = [line.decode() for line in value.ravel()]
+    else:
+        arrays[name] = value
 
 
 def matlab():

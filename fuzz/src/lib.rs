@@ -34,6 +34,11 @@ fn read(path: &Path) -> cupel_data::Result<()> {
     for variable in dataset.variables() {
         let name = variable.name();
         let _ = dataset.text(name);
+        let _ = dataset.axes(Some(name));
+        if let Ok(Some(header)) = dataset.fits_header(Some(name)) {
+            let _ = header.cards();
+        }
+        let _ = dataset.attributes(name);
         if let Ok(array) = dataset.array(Some(name)) {
             assert_eq!(array.shape(), variable.shape());
             let _ = array.into_cube::<f32>();

@@ -9,6 +9,7 @@ use crate::{
     field::Field,
 };
 use burn::tensor::{DType, Device, Tensor, TensorData};
+use num_complex::Complex;
 use rayon::prelude::*;
 use std::sync::Arc;
 
@@ -220,6 +221,12 @@ macro_rules! finite {
 }
 finite!(f32, f64, half::f16, half::bf16);
 
+impl<T: Finite> Finite for Complex<T> {
+    fn finite(&self) -> bool {
+        self.re.finite() && self.im.finite()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -316,6 +323,12 @@ mod tests {
             bad.check_finite().unwrap_err().to_string(),
             "3 of 24 values are not finite, the first at row 1, column 1, wavelength 2; remove, mask or fill them first"
         );
+    }
+
+    #[test]
+    fn complex_values_are_finite_in_both_parts() {
+        let finite = |re: f32, im: f32| Complex::new(re, im).finite();
+        assert!(finite(1.0, -2.0) && !finite(f32::NAN, 0.0) && !finite(0.0, f32::INFINITY));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The types of number that files hold, and the rules for turning one into another.
 
 use half::f16;
+use num_complex::Complex;
 use std::fmt;
 
 /// The type of the values of an array in a file.
@@ -20,9 +21,9 @@ pub enum ElementType {
     F32,
     F64,
     Bool,
-    /// Two f32: real and imaginary part.
+    /// Complex numbers of f32.
     Complex64,
-    /// Two f64: real and imaginary part.
+    /// Complex numbers of f64.
     Complex128,
 }
 
@@ -65,7 +66,7 @@ impl fmt::Display for ElementType {
     }
 }
 
-/// The values of an array; complex numbers are pairs of real and imaginary part.
+/// The values of an array.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 #[allow(missing_docs)]
@@ -82,8 +83,8 @@ pub enum Values {
     F32(Vec<f32>),
     F64(Vec<f64>),
     Bool(Vec<bool>),
-    Complex64(Vec<[f32; 2]>),
-    Complex128(Vec<[f64; 2]>),
+    Complex64(Vec<Complex<f32>>),
+    Complex128(Vec<Complex<f64>>),
 }
 
 /// Evaluates an expression that does not depend on the type of the values.
@@ -181,8 +182,8 @@ impl Values {
             Self::F32(values) => each(values, |value| T::from_f64(value.into())),
             Self::F64(values) => each(values, T::from_f64),
             Self::Bool(values) => each(values, |value| T::from_i64(value.into())),
-            Self::Complex64(values) => each(values, |_| None),
-            Self::Complex128(values) => each(values, |_| None),
+            Self::Complex64(values) => each(values, |Complex { re, im }| T::from_complex(re.into(), im.into())),
+            Self::Complex128(values) => each(values, |Complex { re, im }| T::from_complex(re, im)),
         }
     }
 }
@@ -207,10 +208,12 @@ fn each<S: Copy + fmt::Debug, T>(values: Vec<S>, convert: impl Fn(S) -> Option<T
     Ok(converted)
 }
 
-/// A type that the numbers of a file can be read as: the integers of 8 to 64 bits, f32 and f64.
+/// A type that the numbers of a file can be read as: the integers of 8 to 64 bits, f32 and f64, and the complex numbers of
+/// these two.
 ///
 /// Integer types take only values that they hold exactly. f32 and f64 round to the nearest, but do not turn a finite
-/// number into an infinite one. `false` and `true` are 0 and 1. Complex numbers are never turned into real ones.
+/// number into an infinite one. `false` and `true` are 0 and 1. Real numbers become complex ones with an imaginary part of 0;
+/// complex ones are never turned into real ones, not even where the imaginary part is 0.
 pub trait Element: Convert + Copy + Send + Sync + fmt::Debug + 'static {}
 
 /// What [`Element`] needs; sealed, because [`Values`] lists its types.
@@ -223,6 +226,11 @@ pub trait Convert: Sized + PartialEq {
     fn from_u64(value: u64) -> Option<Self>;
     #[doc(hidden)]
     fn from_f64(value: f64) -> Option<Self>;
+    /// Of real and imaginary part; nothing for real types.
+    #[doc(hidden)]
+    fn from_complex(_re: f64, _im: f64) -> Option<Self> {
+        None
+    }
     #[doc(hidden)]
     fn wrap(values: Vec<Self>) -> Values;
     #[doc(hidden)]
@@ -296,6 +304,33 @@ macro_rules! float {
 }
 float!(f32: F32, f64: F64);
 
+macro_rules! complex {
+    ($($float:ty: $variant:ident),*) => {$(
+        impl Element for Complex<$float> {}
+
+        impl Convert for Complex<$float> {
+            wrapping!($variant);
+
+            fn from_i64(value: i64) -> Option<Self> {
+                <$float>::from_i64(value).map(Self::from)
+            }
+
+            fn from_u64(value: u64) -> Option<Self> {
+                <$float>::from_u64(value).map(Self::from)
+            }
+
+            fn from_f64(value: f64) -> Option<Self> {
+                <$float>::from_f64(value).map(Self::from)
+            }
+
+            fn from_complex(re: f64, im: f64) -> Option<Self> {
+                Some(Self::new(<$float>::from_f64(re)?, <$float>::from_f64(im)?))
+            }
+        }
+    )*};
+}
+complex!(f32: Complex64, f64: Complex128);
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -328,9 +363,21 @@ mod tests {
     fn the_first_misfit_is_named() {
         let misfit = Values::I16(vec![1, 2, 300, 400]).convert::<u8>().unwrap_err();
         assert_eq!((misfit.index, misfit.value.as_str()), (2, "300"));
-        let misfit = Values::Complex64(vec![[1.0, 0.0]]).convert::<f32>().unwrap_err();
-        assert_eq!(misfit.value, "[1.0, 0.0]");
+        let misfit = Values::Complex64(vec![Complex::new(1.0, 0.0)]).convert::<f32>().unwrap_err();
+        assert_eq!(misfit.value, "Complex { re: 1.0, im: 0.0 }");
         assert_eq!(Values::Bool(vec![true, false]).convert::<f64>().unwrap(), [1.0, 0.0]);
         assert_eq!(Values::Complex64(Vec::new()).convert::<f32>().unwrap(), [] as [f32; 0]);
+    }
+
+    #[test]
+    fn real_numbers_become_complex_and_complex_ones_round_but_do_not_overflow() {
+        let real = Values::I16(vec![-3]).convert::<Complex<f32>>().unwrap();
+        assert_eq!(real, [Complex::new(-3.0, 0.0)]);
+        let narrow = Values::Complex128(vec![Complex::new(0.1, -0.1)]).convert::<Complex<f32>>().unwrap();
+        assert_eq!(narrow, [Complex::new(0.1_f32, -0.1)]);
+        let wide = Values::Complex64(vec![Complex::new(0.5, f32::INFINITY)]).convert::<Complex<f64>>().unwrap();
+        assert_eq!(wide, [Complex::new(0.5, f64::INFINITY)]);
+        let values = vec![Complex::new(1.0, 2.0), Complex::new(0.0, 1e300)];
+        assert_eq!(Values::Complex128(values).convert::<Complex<f32>>().unwrap_err().index, 1);
     }
 }

@@ -1,5 +1,6 @@
 //! Files: [`open`] recognises and reads, the `write_` functions write.
 
+mod attribute;
 mod convert;
 mod dataset;
 mod delimited;
@@ -28,9 +29,11 @@ mod tiles;
 mod write;
 mod zip;
 
+pub use attribute::Attribute;
 pub use convert::convert;
 pub use dataset::{Class, Dataset, Format, Variable};
 pub use envi::{EnviHeader, Interleave, envi_partner, write_envi, write_envi_array, write_envi_header};
+pub use fits::{Celestial, CelestialFrame, FitsBeam, FitsCards, FitsHeader, Wcs, WcsAxis, write_fits};
 pub use limits::Limits;
 pub use open::{open, open_with};
 pub use text_rows::{TextRow, TextRows};

@@ -24,12 +24,13 @@ pub use element::{Element, ElementType, Values};
 pub use error::{Error, Place, Result};
 pub use field::Field;
 pub use file::{
-    Class, Dataset, EnviHeader, Format, Interleave, Limits, TextRow, TextRows, Tiles, Variable, convert, envi_partner,
-    open, open_with, write_csv, write_envi, write_envi_array, write_envi_header, write_mat, write_npy, write_npz,
-    write_png,
+    Attribute, Celestial, CelestialFrame, Class, Dataset, EnviHeader, FitsBeam, FitsCards, FitsHeader, Format,
+    Interleave, Limits, TextRow, TextRows, Tiles, Variable, Wcs, WcsAxis, convert, envi_partner, open, open_with,
+    write_csv, write_envi, write_envi_array, write_envi_header, write_fits, write_mat, write_npy, write_npz, write_png,
 };
 pub use loader::{Loader, LoaderConfig};
 pub use nearest::nearest_name;
+pub use num_complex::Complex;
 pub use source::{Source, Subset};
 pub use split::{Fractions, Split};
 pub use stream::{Stream, StreamRng};

@@ -1,10 +1,15 @@
 //! The file formats through the public API: golden files of other software, round trips, files that lie, and noise.
 
 mod formats {
+    mod complex;
     mod delimited;
     mod envi;
     mod fits;
+    mod fits_axes;
+    mod fits_tables;
+    mod fits_written;
     mod hdf5;
+    mod hdf5_records;
     mod hostile;
     mod matlab;
     mod mutants;

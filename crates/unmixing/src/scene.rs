@@ -174,7 +174,11 @@ fn spectra(dataset: &Dataset, variable: Option<&str>, rows: Option<usize>) -> Re
     if name.is_none() && !holds_one_array(dataset) {
         return Err(no_scene(dataset, "Name the variable that holds the spectra."));
     }
-    let mut cube = dataset.cube::<f32>(name)?;
+    let mut cube = match dataset.format() {
+        // Its header may name other axes, and frequencies in MHz would pass for wavelengths.
+        Format::Fits => dataset.array(name)?.into_cube()?,
+        _ => dataset.cube::<f32>(name)?,
+    };
     if let Some(header) = dataset.envi_header().filter(|header| header.good_bands.contains(&false)) {
         let good: Vec<usize> = (0..header.good_bands.len()).filter(|&band| header.good_bands[band]).collect();
         cube = cube.select(AxisKind::Wavelength, &good)?;
@@ -241,7 +245,9 @@ fn lookup<'a>(dataset: &'a Dataset, name: &str) -> Option<&'a Variable> {
 fn holds_one_array(dataset: &Dataset) -> bool {
     match dataset.format() {
         Format::Npy | Format::Delimited | Format::Envi => true,
-        Format::Fits | Format::Tiff | Format::Hdf5 => {
+        // Of the tables beside a FITS image none is meant.
+        Format::Fits => dataset.fits_header(None).is_ok(),
+        Format::Tiff | Format::Hdf5 => {
             dataset.variables().iter().filter(|v| matches!(v.class(), Class::Number(_))).count() == 1
         }
         _ => false,

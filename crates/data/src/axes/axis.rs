@@ -13,6 +13,10 @@ pub enum AxisKind {
     Wavelength,
     /// Pairs of antennas.
     Baseline,
+    /// Times of an observation.
+    Time,
+    /// Products of the feeds of two antennas, such as XX and YY, or Stokes parameters.
+    Polarisation,
     /// Sky coordinate towards the east.
     RightAscension,
     /// Sky coordinate towards the north.
@@ -34,10 +38,12 @@ pub enum AxisKind {
 }
 
 /// Names as they appear in messages and configurations; [`AxisKind::Dimension`] is written `dimension 2`.
-const NAMES: [(AxisKind, &str); 11] = [
+const NAMES: [(AxisKind, &str); 13] = [
     (AxisKind::Frequency, "frequency"),
     (AxisKind::Wavelength, "wavelength"),
     (AxisKind::Baseline, "baseline"),
+    (AxisKind::Time, "time"),
+    (AxisKind::Polarisation, "polarisation"),
     (AxisKind::RightAscension, "right-ascension"),
     (AxisKind::Declination, "declination"),
     (AxisKind::Row, "row"),

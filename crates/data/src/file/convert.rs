@@ -6,6 +6,7 @@ use crate::{
     file::{
         dataset::Dataset,
         envi::{EnviHeader, interleave_of, write_envi_array},
+        fits::{FitsHeader, write_fits_array},
         mat,
         open::open,
         write::{write_csv, write_mat, write_npy, write_npz, write_png},
@@ -14,15 +15,15 @@ use crate::{
 use std::path::Path;
 
 /// The endings of the formats that are written.
-const ENDINGS: [&str; 11] = ["npy", "npz", "mat", "png", "csv", "tsv", "img", "hdr", "bsq", "bil", "bip"];
+const ENDINGS: [&str; 12] = ["npy", "npz", "mat", "png", "csv", "tsv", "fits", "img", "hdr", "bsq", "bil", "bip"];
 
 /// Reads `input` and writes its arrays to `output`, in the format that the ending of `output` names: `npy`, `npz`, `mat`,
-/// `png`, `csv`, `tsv`, or for ENVI `img`, `hdr`, `bip` (the bands of a pixel together), `bil` or `bsq`.
+/// `png`, `csv`, `tsv`, `fits`, or for ENVI `img`, `hdr`, `bip` (the bands of a pixel together), `bil` or `bsq`.
 ///
 /// Without a variable, NPZ and MATLAB files take all arrays of the input, the other formats its only one. Letters that
 /// MATLAB does not take in names become underscores. An ENVI image is two files, the numbers and `.hdr` beside them; from
 /// another ENVI image it takes over what its header says, from other formats the wavelengths, if a variable called
-/// `wavelength` has as many numbers as the image has bands.
+/// `wavelength` has as many numbers as the image has bands. A FITS file takes over unit, beam and world coordinates of another.
 ///
 /// # Errors
 /// [`Error::Exists`] when there is an `output` and `force` is not given, [`Error::CannotHold`] when its ending is unknown or
@@ -56,6 +57,10 @@ pub fn convert(input: &Path, output: &Path, variable: Option<&str>, force: bool)
     match format {
         "npy" => write_npy(output, &dataset.array(variable)?),
         "png" => write_png(output, &dataset.array(variable)?),
+        "fits" => {
+            let cards = dataset.fits_header(variable)?.map(FitsHeader::cards).transpose()?.unwrap_or_default();
+            write_fits_array(output, &dataset.array(variable)?, &dataset.axes(variable)?, &cards)
+        }
         "csv" | "tsv" => write_csv(output, &[], &dataset.array(variable)?),
         format => {
             let arrays = read_all(&dataset, variable, format == "mat")?;

@@ -7,9 +7,9 @@ use crate::{
     element::{Element, ElementType},
     error::{Error, Result},
     file::{
-        delimited,
+        Attribute, delimited,
         envi::{self, EnviHeader},
-        fits,
+        fits::{self, FitsHeader},
         guard::guarded,
         hdf5, jpeg,
         limits::Limits,
@@ -24,6 +24,7 @@ use crate::{
     table::Table,
 };
 use std::{
+    collections::BTreeMap,
     fmt,
     fs::File,
     path::Path,
@@ -50,7 +51,7 @@ pub enum Format {
     Png,
     /// An ENVI image or spectral library: raw numbers beside a text header.
     Envi,
-    /// A FITS file: one image or several.
+    /// A FITS file: images, and binary tables with a variable a column.
     Fits,
     /// A TIFF image of one page or several, whole numbers or floating-point ones.
     Tiff,
@@ -95,7 +96,7 @@ pub enum Class {
     Text,
     /// A table with text in it; [`Dataset::table`] reads it.
     Table,
-    /// A struct; its fields are listed as variables `name.field` where it is a single one.
+    /// A struct of MATLAB or records of HDF5; the fields of a single struct and of records are listed as variables `name.field`.
     Struct,
     /// A cell array; [`Dataset::text`] reads one that holds only text.
     Cell,
@@ -231,6 +232,8 @@ impl Dataset {
 
     /// The array of this name, or the only one, row-major and with the type it has in the file.
     ///
+    /// Where a FITS file has one image, that is the only array, whatever tables there are beside it.
+    ///
     /// A text table is an array of f64 with empty cells, `NA` and `NaN` as NaN and `inf` as infinity. An image is
     /// `[rows, columns]` or `[rows, columns, channels]`.
     ///
@@ -290,11 +293,11 @@ impl Dataset {
 
     /// The axes of the array of this name, or of the only one.
     ///
-    /// An ENVI image has rows, columns and wavelengths, in nanometres where the header gives them; everything else has
-    /// [`AxisKind::Dimension`] 0, 1, ...
+    /// An ENVI image has rows, columns and wavelengths, in nanometres where the header gives them. A FITS image has the axes of
+    /// its [`WcsAxis`](crate::WcsAxis), frequencies in MHz among them. Everything else has [`AxisKind::Dimension`] 0, 1, ...
     ///
     /// # Errors
-    /// Those of [`Dataset::array`] that do not come from reading it.
+    /// Those of [`Dataset::array`] that do not come from reading it; [`Error::Format`] for world coordinates that cannot be.
     pub fn axes(&self, name: Option<&str>) -> Result<Axes> {
         Ok(self.dressing(self.array_position(name)?)?.axes)
     }
@@ -353,13 +356,33 @@ impl Dataset {
         }
     }
 
+    /// What the header of a FITS file says of the variable of this name, or of the only array; nothing for other formats.
+    ///
+    /// # Errors
+    /// [`Error::MissingVariable`]; [`Error::SeveralVariables`] and [`Error::NoArray`] when none is named.
+    pub fn fits_header(&self, name: Option<&str>) -> Result<Option<&FitsHeader>> {
+        let position = match name {
+            Some(name) => self.position(name)?,
+            None => self.only_array()?,
+        };
+        match &self.content {
+            Content::Fits(fits) => Ok(Some(fits.header(position))),
+            _ => Ok(None),
+        }
+    }
+
     /// What makes a cube of the array at `position`.
     fn dressing(&self, position: usize) -> Result<Dressing> {
         match &self.content {
             Content::Envi(envi) if position == 0 => {
                 Ok(Dressing { axes: envi.axes()?, ignore_value: envi.ignore_value() })
             }
-            _ => {
+            content => {
+                if let Content::Fits(fits) = content
+                    && let Some(axes) = fits.axes(position)?
+                {
+                    return Ok(Dressing { axes, ignore_value: None });
+                }
                 let shape = self.variables[position].shape();
                 let axes = shape.iter().zip(0..=u8::MAX);
                 let axes = axes.map(|(&len, number)| Axis::new(AxisKind::Dimension(number), len)).collect();
@@ -389,9 +412,35 @@ impl Dataset {
                     None => Err(self.wrong_class(variable, "text", "not all its cells are text".into())),
                 }
             }
+            (Content::Fits(fits), Class::Text) => fits.text(&mut self.file(), position, &self.origin),
             (Content::Envi(envi), Class::Text) => Ok(envi.text(position).unwrap_or_default()),
             _ => Err(self.wrong_class(variable, "text", "read it as an array".into())),
         }
+    }
+
+    /// The attributes of a variable or a group by its path, or of the file for `""` and `"/"`: what HDF5 keeps beside the data,
+    /// such as units and names of axes. Fields of records have none of their own, and other formats none at all.
+    ///
+    /// # Errors
+    /// [`Error::MissingVariable`] when nothing has this name; [`Error::Format`] when its bytes are damaged.
+    ///
+    /// # Example
+    /// ```no_run
+    /// let file = cupel_data::open("visibilities.h5")?;
+    /// let unit = file.attributes("vis")?.get("units").and_then(|unit| unit.text().map(String::from));
+    /// # Ok::<(), cupel_data::Error>(())
+    /// ```
+    pub fn attributes(&self, name: &str) -> Result<BTreeMap<String, Attribute>> {
+        let path = name.trim_matches('/');
+        if let Content::Hdf5(directory) = &self.content
+            && let Some(attributes) = guarded(&self.origin, || directory.attributes(path, &self.origin))?
+        {
+            return Ok(attributes);
+        }
+        if !path.is_empty() {
+            self.position(name)?;
+        }
+        Ok(BTreeMap::new())
     }
 
     /// The typed columns of a text table with a header row.
@@ -447,7 +496,14 @@ impl Dataset {
             let variables = positions.iter().map(|&position| self.variables[position].to_string());
             variables.collect::<Vec<_>>()
         };
-        match (&self.content, self.array_positions().as_slice()) {
+        let mut arrays = self.array_positions();
+        if let Content::Fits(fits) = &self.content
+            && arrays.iter().any(|&position| fits.is_image(position))
+        {
+            // Tables beside an image say something about it: its beams, its bands.
+            arrays.retain(|&position| fits.is_image(position));
+        }
+        match (&self.content, arrays.as_slice()) {
             // A table with text in it says itself which cell is not a number; an image has its wavelengths with it.
             (Content::Delimited(_) | Content::Envi(_), _) => Ok(0),
             (_, &[position]) => Ok(position),

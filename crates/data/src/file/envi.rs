@@ -72,6 +72,7 @@ pub(crate) fn open(header_path: &Path, data_path: &Path, origin: &Origin) -> Res
         order: if header.big_endian { ByteOrder::Big } else { ByteOrder::Little },
         shape: shape.clone(),
         axes,
+        row_bytes: None,
     };
     let len = file.metadata().map_err(Error::io("read", data_path))?.len();
     check_length(&layout, columns.saturating_mul(bands), len, &of_data)?;

@@ -2,36 +2,37 @@
 //!
 //! The HDF Group, "HDF5 File Format Specification, version 3.0". The structure is decoded by the crate `hdf5-reader`; what is
 //! decided here is what becomes a variable, and what a file may ask for. A data set is a variable named by its path,
-//! `group/data set`, with the axes in the order of the file, as h5py shows them. In a file of MATLAB the axes are reversed,
-//! structs are groups and cells are references: see `hdf5/matlab.rs`.
+//! `group/data set`, with the axes in the order of the file, as h5py shows them. Of records each field is a variable,
+//! `data set.field`, whose last axes are those that the field has in each record. Pairs of numbers called `r` and `i` are complex
+//! numbers, two names for 0 and 1 booleans. In a file of MATLAB the axes are reversed, structs are groups and cells are references:
+//! see `hdf5/matlab.rs`.
 //!
 //! Links into other files and data in other files are never followed: a file that has them is refused, or the variable is. A
 //! group that contains itself is an error of the file. Sums (of metadata in the newer versions of the format, and `fletcher32` of
 //! chunks) are checked where the file has them.
 
+mod attributes;
+mod data_set;
 mod datatype;
 mod matlab;
 mod pieces;
 
 pub(crate) use pieces::Pieces;
 
-use self::{
-    datatype::{Kind, kind},
-    matlab::Marks,
-};
+use self::{attributes::stored, data_set::DataSet, datatype::Kind, matlab::Marks};
 use crate::{
-    array::{Array, value_count},
-    element::{ElementType, Values},
+    array::Array,
+    element::ElementType,
     error::{Error, Place, Result},
     file::{
         dataset::{Class, Variable},
         limits::{Limits, deflate_capacity},
-        numbers::{ByteOrder, read_values},
+        numbers::ByteOrder,
         origin::Origin,
     },
 };
 use hdf5_reader::{
-    Attribute, ExternalLinkResolver, FileStorage, Hdf5File, OpenOptions, RawAttribute,
+    ExternalLinkResolver, FileStorage, Hdf5File, OpenOptions,
     error::{Error as Hdf5Error, Result as Hdf5Result},
     group::Group,
 };
@@ -48,6 +49,9 @@ const HEADER_BYTES: usize = 8 << 20;
 
 /// The least that a chunk may have, however small the file is: an array that was never written has chunks of some size, too.
 const CHUNK_BYTES: u64 = 1 << 20;
+
+/// The most bytes of a name with its path: names that many variables share would make a small file as large as it likes.
+const NAME_BYTES: usize = 4096;
 
 /// An open file and its variables.
 pub(crate) struct Directory {
@@ -88,18 +92,6 @@ enum Item {
     Cell(Box<DataSet>),
     /// Listed only.
     Other,
-}
-
-/// A data set with what was found out about it.
-#[derive(Clone)]
-struct DataSet {
-    inner: hdf5_reader::Dataset,
-    kind: Kind,
-    /// The shape that is shown.
-    shape: Vec<usize>,
-    /// Whether the axes in the file are the shown ones in reverse.
-    reversed: bool,
-    path: String,
 }
 
 /// Lists everything in the file.
@@ -241,14 +233,27 @@ impl Walk<'_> {
 
     fn data_set(&mut self, inner: hdf5_reader::Dataset, path: String) -> Result<()> {
         let data = DataSet::new(inner, self.directory.matlab, path, self.origin)?;
-        let path = data.path.clone();
         if self.directory.matlab {
             return self.matlab_data(data);
         }
-        let shape = data.shape.clone();
+        self.plain_data(data)
+    }
+
+    /// A data set, or a field of records.
+    fn plain_data(&mut self, mut data: DataSet) -> Result<()> {
+        let (path, shape) = (data.path.clone(), data.shape.clone());
+        if let Kind::Record(fields) = &mut data.kind {
+            let fields = std::mem::take(fields);
+            self.push(&path, shape, Class::Struct, Item::Other)?;
+            for field in &fields {
+                self.plain_data(data.field(field, self.origin)?)?;
+            }
+            return Ok(());
+        }
         let (class, item) = match &data.kind {
             Kind::Number { element, .. } => (Class::Number(*element), Item::Numbers(Box::new(data))),
-            Kind::Text => (Class::Text, Item::Text(Box::new(data))),
+            Kind::Text(_) => (Class::Text, Item::Text(Box::new(data))),
+            Kind::Record(_) => (Class::Struct, Item::Other),
             Kind::Reference => (Class::Other("references".into()), Item::Other),
             Kind::Other(what) => (Class::Other(what.clone()), Item::Other),
         };
@@ -290,6 +295,10 @@ impl Walk<'_> {
 
     fn push(&mut self, name: &str, shape: Vec<usize>, class: Class, item: Item) -> Result<()> {
         self.check_count(1)?;
+        if name.len() > NAME_BYTES {
+            let problem = format!("a name has {} bytes with its path, at most {NAME_BYTES} are taken", name.len());
+            return Err(self.origin.fault(Place::File, problem));
+        }
         self.variables.push(Variable::new(name, shape, class));
         self.directory.items.push(item);
         Ok(())
@@ -317,144 +326,6 @@ impl Walk<'_> {
             (_, false) => format!("{prefix}/{name}"),
         }
     }
-}
-
-impl DataSet {
-    fn new(inner: hdf5_reader::Dataset, reversed: bool, path: String, origin: &Origin) -> Result<Self> {
-        let place = || Place::Variable(path.clone());
-        let count = inner.num_elements().map_err(|error| fault(origin, place(), error))?;
-        let lengths = inner.shape().iter().map(|&len| usize::try_from(len)).collect::<std::result::Result<Vec<_>, _>>();
-        let mut shape = lengths.map_err(|_| beyond(origin, place(), inner.shape()))?;
-        if shape.is_empty() && count == 0 {
-            // A data set that was declared to have no shape.
-            shape.push(0);
-        }
-        let (kind, inner_shape) = kind(&inner).map_err(|error| fault(origin, place(), error))?;
-        if reversed {
-            shape.reverse();
-        }
-        shape.extend(inner_shape);
-        // 16 bytes are the largest number.
-        match value_count(&shape).and_then(|count| count.checked_mul(16)) {
-            Some(_) => Ok(Self { inner, kind, shape, reversed, path }),
-            None => Err(beyond(origin, place(), inner.shape())),
-        }
-    }
-
-    fn place(&self) -> Place {
-        Place::Variable(self.path.clone())
-    }
-
-    /// The decoded bytes, in the order of the file.
-    fn bytes(&self, bounds: &Bounds<'_>) -> Result<Vec<u8>> {
-        let Bounds { len, limits, origin } = *bounds;
-        let failed = |error| fault(origin, self.place(), error);
-        let count = self.inner.raw_byte_len().map_err(failed)?;
-        let bytes = count as u64;
-        let limit = |what, limit, name| Error::FileLimit {
-            path: origin.path.clone(),
-            place: self.place(),
-            what,
-            size: bytes,
-            limit,
-            name,
-        };
-        let decoded = limits.decoded_bytes_for(len);
-        if bytes > decoded {
-            return Err(limit("the decoded size in bytes", decoded, "Limits::decoded_bytes"));
-        }
-        if bytes > deflate_capacity(len) && bytes > limits.dense_bytes {
-            // What was never written costs no bytes in the file, like the zeros of a sparse matrix.
-            return Err(limit(
-                "the size in bytes, most of them never written",
-                limits.dense_bytes,
-                "Limits::dense_bytes",
-            ));
-        }
-        if Vec::<u8>::new().try_reserve_exact(count).is_err() {
-            return Err(origin.fault(self.place(), "there is not enough memory for it"));
-        }
-        let mut bytes = vec![0; count];
-        self.inner.read_raw_bytes_into(&mut bytes).map_err(failed)?;
-        Ok(bytes)
-    }
-
-    /// Its numbers as they lie in the file.
-    fn values(&self, bounds: &Bounds<'_>) -> Result<Values> {
-        let origin = bounds.origin;
-        let Kind::Number { element, order } = self.kind else {
-            return Err(origin.fault(self.place(), "there are no numbers in it"));
-        };
-        let bytes = self.bytes(bounds)?;
-        let count = value_count(&self.shape).unwrap_or(0);
-        if bytes.len() != count * element.size_bytes() {
-            let problem = format!("there are {} bytes, {count} numbers of type {element} are expected", bytes.len());
-            return Err(origin.fault(self.place(), problem));
-        }
-        read_values(&mut bytes.as_slice(), element, count, order).map_err(origin.read(self.place()))
-    }
-
-    fn array(&self, bounds: &Bounds<'_>) -> Result<Array> {
-        let values = self.values(bounds)?;
-        if self.reversed {
-            return Array::from_column_major(self.shape.clone(), values);
-        }
-        Array::new(self.shape.clone(), values)
-    }
-
-    /// Its strings, or the lines of a text of MATLAB.
-    fn text(&self, bounds: &Bounds<'_>) -> Result<Vec<String>> {
-        match self.kind {
-            Kind::Number { .. } => matlab::lines(self, bounds),
-            _ => self.strings(bounds),
-        }
-    }
-
-    fn strings(&self, bounds: &Bounds<'_>) -> Result<Vec<String>> {
-        use hdf5_reader::{Datatype, StringPadding, StringSize};
-        let Bounds { len, origin, .. } = *bounds;
-        let bytes = self.bytes(bounds)?;
-        let text = |bytes: &[u8], padding: StringPadding| {
-            let end = match padding {
-                StringPadding::SpacePad => bytes.iter().rposition(|&byte| byte != b' ').map_or(0, |last| last + 1),
-                _ => bytes.iter().position(|&byte| byte == 0).unwrap_or(bytes.len()),
-            };
-            // Names of other encodings are better half read than not at all.
-            String::from_utf8_lossy(&bytes[..end]).into_owned()
-        };
-        match *self.inner.dtype() {
-            Datatype::String { size: StringSize::Fixed(size), padding, .. } => {
-                Ok(bytes.chunks_exact(size.max(1) as usize).map(|bytes| text(bytes, padding)).collect())
-            }
-            Datatype::String { padding, .. } | Datatype::VarLen { padding, .. } => {
-                let size = self.inner.vlen_reference_size();
-                let mut total = 0_u64;
-                bytes
-                    .chunks_exact(size)
-                    .map(|reference| {
-                        let count = reference.first_chunk().map_or(0, |count| u32::from_le_bytes(*count));
-                        if count == 0 {
-                            return Ok(String::new());
-                        }
-                        // Texts that share their bytes would make a small file as large as it likes.
-                        total = total.saturating_add(count.into());
-                        if total > len {
-                            let problem = format!("its texts claim more bytes than the {len} of the file");
-                            return Err(origin.fault_with(self.place(), problem, "the file is damaged; copy it again"));
-                        }
-                        let bytes = self.inner.resolve_vlen_reference_bytes(reference, 1);
-                        Ok(text(&bytes.map_err(|error| fault(origin, self.place(), error))?, padding))
-                    })
-                    .collect()
-            }
-            _ => Err(origin.fault(self.place(), "there is no text in it")),
-        }
-    }
-}
-
-/// Attributes as they are stored. Decoding those of texts of any length would follow references that may share their bytes.
-fn attributes(raw: Hdf5Result<Vec<RawAttribute>>) -> Hdf5Result<Vec<Attribute>> {
-    Ok(raw?.into_iter().map(|attribute| Attribute::from_message(attribute.into_parts().0)).collect())
 }
 
 /// What a file that links to another one is told.

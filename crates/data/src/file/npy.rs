@@ -71,7 +71,7 @@ impl Header {
         if self.column_major {
             axes.reverse();
         }
-        Ok(Layout { offset: self.header_bytes, element, order, shape: self.shape.clone(), axes })
+        Ok(Layout { offset: self.header_bytes, element, order, shape: self.shape.clone(), axes, row_bytes: None })
     }
 
     /// Fails unless exactly the declared values are there.

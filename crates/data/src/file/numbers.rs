@@ -2,6 +2,7 @@
 
 use crate::element::{ElementType, Values};
 use half::f16;
+use num_complex::Complex;
 use std::io::{self, Read, Write};
 
 /// Which byte of a number comes first.
@@ -59,12 +60,12 @@ pub(crate) fn read_values(
         // As NumPy and MATLAB: everything but 0 is true.
         ElementType::Bool => Values::Bool(read_vector(reader, count, |[byte]| byte != 0)?),
         ElementType::Complex64 => Values::Complex64(match order {
-            ByteOrder::Little => read_vector(reader, count, |bytes: [u8; 8]| halves(bytes).map(f32::from_le_bytes))?,
-            ByteOrder::Big => read_vector(reader, count, |bytes: [u8; 8]| halves(bytes).map(f32::from_be_bytes))?,
+            ByteOrder::Little => read_vector(reader, count, pair::<_, 8, _>(f32::from_le_bytes))?,
+            ByteOrder::Big => read_vector(reader, count, pair::<_, 8, _>(f32::from_be_bytes))?,
         }),
         ElementType::Complex128 => Values::Complex128(match order {
-            ByteOrder::Little => read_vector(reader, count, |bytes: [u8; 16]| halves(bytes).map(f64::from_le_bytes))?,
-            ByteOrder::Big => read_vector(reader, count, |bytes: [u8; 16]| halves(bytes).map(f64::from_be_bytes))?,
+            ByteOrder::Little => read_vector(reader, count, pair::<_, 16, _>(f64::from_le_bytes))?,
+            ByteOrder::Big => read_vector(reader, count, pair::<_, 16, _>(f64::from_be_bytes))?,
         }),
     })
 }
@@ -84,8 +85,12 @@ pub(crate) fn write_values(writer: &mut dyn Write, values: &Values) -> io::Resul
         Values::F32(values) => write_vector(writer, values, f32::to_le_bytes),
         Values::F64(values) => write_vector(writer, values, f64::to_le_bytes),
         Values::Bool(values) => write_vector(writer, values, |value| [u8::from(value)]),
-        Values::Complex64(values) => write_vector(writer, values.as_flattened(), f32::to_le_bytes),
-        Values::Complex128(values) => write_vector(writer, values.as_flattened(), f64::to_le_bytes),
+        Values::Complex64(values) => {
+            write_vector(writer, values, |value| joined::<8, _>([value.re, value.im].map(f32::to_le_bytes)))
+        }
+        Values::Complex128(values) => {
+            write_vector(writer, values, |value| joined::<16, _>([value.re, value.im].map(f64::to_le_bytes)))
+        }
     }
 }
 
@@ -121,11 +126,19 @@ fn write_vector<T: Copy, const N: usize>(
     Ok(())
 }
 
-/// The bytes of real and imaginary part.
-fn halves<const N: usize, const M: usize>(bytes: [u8; N]) -> [[u8; M]; 2] {
+/// The bytes of both parts.
+fn joined<const N: usize, const M: usize>(parts: [[u8; M]; 2]) -> [u8; N] {
     const { assert!(N == 2 * M) }
-    let half = |start: usize| std::array::from_fn(|i| bytes[start + i]);
-    [half(0), half(M)]
+    std::array::from_fn(|i| parts[i / M][i % M])
+}
+
+/// The complex number whose real part lies before its imaginary one.
+fn pair<T, const N: usize, const M: usize>(part: impl Fn([u8; M]) -> T) -> impl Fn([u8; N]) -> Complex<T> {
+    const { assert!(N == 2 * M) }
+    move |bytes| {
+        let half = |start: usize| part(std::array::from_fn(|i| bytes[start + i]));
+        Complex::new(half(0), half(M))
+    }
 }
 
 #[cfg(test)]
@@ -137,7 +150,7 @@ mod tests {
         let bytes = [0x3f, 0x80, 0, 0, 0xc0, 0x20, 0, 0];
         let read = |element, count, order| read_values(&mut &bytes[..], element, count, order).unwrap();
         assert_eq!(read(ElementType::F32, 2, ByteOrder::Big), Values::F32(vec![1.0, -2.5]));
-        assert_eq!(read(ElementType::Complex64, 1, ByteOrder::Big), Values::Complex64(vec![[1.0, -2.5]]));
+        assert_eq!(read(ElementType::Complex64, 1, ByteOrder::Big), Values::Complex64(vec![Complex::new(1.0, -2.5)]));
         assert_eq!(read(ElementType::U16, 1, ByteOrder::Little), Values::U16(vec![0x803f]));
         assert_eq!(read(ElementType::Bool, 3, ByteOrder::Little), Values::Bool(vec![true, true, false]));
     }

@@ -29,12 +29,23 @@ pub(crate) struct Layout {
     pub(crate) shape: Vec<usize>,
     /// The axes of that shape in the order in which they lie in the file, the slowest first.
     pub(crate) axes: Vec<usize>,
+    /// Bytes from one position of the slowest axis in the file to the next, where other things lie between them; then there
+    /// are one or two axes.
+    pub(crate) row_bytes: Option<usize>,
 }
 
 impl Layout {
     /// The bytes that the file must have up to the last number, if a machine can address them.
     pub(crate) fn end(&self) -> Option<u64> {
-        let bytes = value_count(&self.shape)?.checked_mul(self.element.size_bytes())?;
+        let count = value_count(&self.shape)?;
+        let bytes = match self.row_bytes {
+            Some(row_bytes) if count > 0 => {
+                let rows = self.shape[self.axes[0]];
+                let row = (count / rows).checked_mul(self.element.size_bytes())?;
+                (rows - 1).checked_mul(row_bytes)?.checked_add(row)?
+            }
+            _ => count.checked_mul(self.element.size_bytes())?,
+        };
         isize::try_from(bytes).ok()?;
         self.offset.checked_add(bytes as u64)
     }
@@ -76,7 +87,7 @@ impl Raw {
     pub(crate) fn array(&self) -> Result<Array> {
         match self.layout.shape.first() {
             Some(&len) => self.part(0, 0..len),
-            None => Array::new(Vec::new(), self.scale(self.read(0, 0..1)?)),
+            None => Array::new(Vec::new(), self.scale(self.read(0, 0..1)?)?),
         }
     }
 
@@ -86,7 +97,7 @@ impl Raw {
         let mut shape = shape.clone();
         shape[axis] = range.len();
         let in_file = axes.iter().position(|&other| other == axis).unwrap_or(axis);
-        let values = self.scale(self.read(in_file, range)?);
+        let values = self.scale(self.read(in_file, range)?)?;
         let lies: Vec<usize> = axes.iter().map(|&axis| shape[axis]).collect();
         // Where each axis of the shape lies in the file.
         let mut order = vec![0; axes.len()];
@@ -96,10 +107,10 @@ impl Raw {
         Array::new(shape, values)
     }
 
-    fn scale(&self, values: Values) -> Values {
+    fn scale(&self, values: Values) -> Result<Values> {
         match &self.scaling {
-            Some(scaling) => scaling.apply(values),
-            None => values,
+            Some(scaling) => scaling.apply(values).map_err(|problem| self.origin.fault(Place::File, problem)),
+            None => Ok(values),
         }
     }
 
@@ -116,9 +127,27 @@ impl Raw {
             }
         };
         let size = self.layout.element.size_bytes();
-        let stride = lies.get(axis).copied().unwrap_or(1) * inner * size;
-        let start = self.layout.offset as usize + range.start * inner * size;
-        let mut runs = Runs { map: &self.map, start, stride, len: range.len() * inner * size, outer, run: 0, taken: 0 };
+        let start = self.layout.offset as usize;
+        let mut runs = match self.layout.row_bytes {
+            // Every row by itself.
+            Some(row_bytes) if axis == 0 => {
+                let start = start + if count > 0 { range.start * row_bytes } else { 0 };
+                Runs {
+                    map: &self.map,
+                    start,
+                    stride: row_bytes,
+                    len: inner * size,
+                    outer: range.len(),
+                    run: 0,
+                    taken: 0,
+                }
+            }
+            row_bytes => {
+                let stride = row_bytes.unwrap_or(lies.get(axis).copied().unwrap_or(1) * inner * size);
+                let (start, len) = (start + range.start * inner * size, range.len() * inner * size);
+                Runs { map: &self.map, start, stride, len, outer, run: 0, taken: 0 }
+            }
+        };
         read_values(&mut runs, self.layout.element, count, self.layout.order).map_err(|error| match error.kind() {
             io::ErrorKind::UnexpectedEof => {
                 let problem = "it has become shorter since it was opened";
@@ -187,8 +216,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("raw");
         std::fs::write(&path, bytes).unwrap();
-        let layout =
-            Layout { offset: 7, element, order: ByteOrder::Little, shape: shape.to_vec(), axes: axes.to_vec() };
+        let layout = Layout {
+            offset: 7,
+            element,
+            order: ByteOrder::Little,
+            shape: shape.to_vec(),
+            axes: axes.to_vec(),
+            row_bytes: None,
+        };
         let raw = Raw::new(File::open(&path).unwrap(), layout, &Origin::new(&path, "raw")).unwrap();
         (folder, raw)
     }
@@ -219,13 +254,35 @@ mod tests {
     }
 
     #[test]
+    fn rows_with_other_things_between_are_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("raw");
+        // Rows of 7 bytes, the numbers 10 i + j from byte 2 of each on; the last row ends with them.
+        let bytes: Vec<u8> = (0..5_u8).flat_map(|i| [99, 99, 10 * i, 10 * i + 1, 10 * i + 2, 99, 99]).collect();
+        std::fs::write(&path, &bytes[..4 * 7 + 5]).unwrap();
+        let open = |shape: &[usize]| {
+            let axes = (0..shape.len()).collect();
+            let (element, order) = (ElementType::U8, ByteOrder::Big);
+            let layout = Layout { offset: 2, element, order, shape: shape.to_vec(), axes, row_bytes: Some(7) };
+            Raw::new(File::open(&path).unwrap(), layout, &Origin::new(&path, "raw"))
+        };
+        let part = |shape: &[usize], axis, range| open(shape).unwrap().part(axis, range).unwrap().into_values();
+        assert_eq!(part(&[5, 3], 0, 1..3), Values::U8(vec![10, 11, 12, 20, 21, 22]));
+        assert_eq!(part(&[5, 3], 1, 1..3), Values::U8(vec![1, 2, 11, 12, 21, 22, 31, 32, 41, 42]));
+        assert_eq!(part(&[5], 0, 3..5), Values::U8(vec![30, 40]));
+        assert_eq!(open(&[5]).unwrap().array().unwrap().into_values(), Values::U8(vec![0, 10, 20, 30, 40]));
+        assert!(open(&[5, 0]).is_ok() && open(&[5, 4]).is_err() && open(&[6]).is_err() && open(&[1 << 62]).is_err());
+    }
+
+    #[test]
     fn layouts_that_the_file_cannot_hold_are_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("raw");
         std::fs::write(&path, [0; 64]).unwrap();
         let open = |offset: u64, shape: Vec<usize>| {
             let axes = (0..shape.len()).collect();
-            let layout = Layout { offset, element: ElementType::F64, order: ByteOrder::Big, shape, axes };
+            let layout =
+                Layout { offset, element: ElementType::F64, order: ByteOrder::Big, shape, axes, row_bytes: None };
             Raw::new(File::open(&path).unwrap(), layout, &Origin::new(&path, "raw"))
         };
         assert!(open(0, vec![8]).is_ok() && open(56, vec![]).is_ok() && open(64, vec![0, 3]).is_ok());

@@ -6,6 +6,7 @@ use crate::{
     error::{Error, Place, Result},
     file::{limits::Limits, origin::Origin},
 };
+use num_complex::Complex;
 
 /// A matrix of which the file holds the entries that are not zero, column by column.
 pub(crate) struct Columns {
@@ -65,9 +66,9 @@ impl Columns {
                 Values::Bool(dense)
             }
             ElementType::Complex128 => {
-                let mut dense = zeros(count, [0.0; 2]).ok_or_else(memory)?;
+                let mut dense = zeros(count, Complex::default()).ok_or_else(memory)?;
                 let part = |entry: usize| imaginary.get(entry).copied().unwrap_or(0.0);
-                entries().for_each(|(offset, entry)| dense[offset] = [real[entry], part(entry)]);
+                entries().for_each(|(offset, entry)| dense[offset] = Complex::new(real[entry], part(entry)));
                 Values::Complex128(dense)
             }
             _ => {

@@ -1,7 +1,7 @@
 //! HDF5 files of h5py, and MATLAB 7.3 files, which are HDF5 too.
 
 use super::samples::{assert_contains, bytes, fixture, message, message_of, read_all, sample};
-use cupel_data::{Array, AxisKind, Class, ElementType, Format, Limits, Values, convert, open, open_with};
+use cupel_data::{Array, AxisKind, Class, Complex, ElementType, Format, Limits, Values, convert, open, open_with};
 
 const KINDS: [(&str, ElementType); 14] = [
     ("xu1", ElementType::U8),
@@ -47,14 +47,16 @@ fn every_type_is_read_in_old_and_new_files() {
             assert_eq!(file.array(Some(path)).unwrap(), sample(ElementType::F64, &[2, 2]));
         }
         assert!(file.variable("dangling").is_err() && file.variable("group").is_err());
-        for (variable, what) in [
-            ("records", "records"),
-            ("twelve_bits", "numbers of an uncommon layout"),
-            ("bf16", "numbers of an uncommon layout"),
-        ] {
+        for (variable, what) in
+            [("twelve_bits", "numbers of an uncommon layout"), ("bf16", "numbers of an uncommon layout")]
+        {
             assert_eq!(file.variable(variable).unwrap().class(), &Class::Other(what.into()));
             assert_contains(&message(file.array(Some(variable))), &[variable, what, "expected an array of numbers"]);
         }
+        assert_contains(
+            &message(file.array(Some("records"))),
+            &["is a struct", "records.a [1] i32, records.b [1] f64"],
+        );
         assert_contains(&message(file.text("xf4")), &["expected text", "read it as an array"]);
     }
 }
@@ -93,6 +95,7 @@ fn pieces_are_those_of_the_whole() {
     }
     pieces("plain.h5", "big_f8");
     pieces("plain.h5", "xb1");
+    pieces("plain.h5", "xf2");
     pieces("plain.h5", "triples");
     pieces("version_7_3.mat", "volume");
     pieces("version_7_3.mat", "logical");
@@ -234,7 +237,7 @@ fn matlab_7_3_is_shown_as_matlab_shows_it() {
     let logical = vec![false, true, false, true, false, false];
     assert_eq!(file.array(Some("lsparse")).unwrap(), matrix(Values::Bool(logical)));
     let Values::Complex128(complex) = file.array(Some("zsparse")).unwrap().into_values() else { panic!("the type") };
-    assert_eq!((complex[1], complex[3], complex[0]), ([0.0, 1.5], [2.0, 0.0], [0.0; 2]));
+    assert_eq!((complex[1], complex[3], complex[0]), (Complex::new(0.0, 1.5), Complex::from(2.0), Complex::default()));
     assert_contains(&message(file.array(Some("region"))), &["is a struct", "name one of its fields: region.start"]);
     assert_contains(&message(file.array(Some("several"))), &["only the fields of single structs"]);
 }

@@ -1,7 +1,7 @@
 //! MATLAB files as SciPy and MATLAB write them.
 
 use super::samples::{assert_contains, bytes, fixture, message, message_of, sample};
-use cupel_data::{Array, Class, Dataset, ElementType, Format, Values, open};
+use cupel_data::{Array, Class, Complex, Dataset, ElementType, Format, Values, open};
 
 fn files() -> [Dataset; 2] {
     ["plain.mat", "compressed.mat"].map(|name| open(fixture(name)).unwrap())
@@ -80,7 +80,9 @@ fn sparse_matrices_are_read_with_their_zeros() {
     for dataset in files() {
         let expected = Array::new(vec![2, 3], Values::F64(vec![0.0, 1.5, 0.0, 2.0, 0.0, 0.0])).unwrap();
         assert_eq!(dataset.array(Some("sparse")).unwrap(), expected);
-        let expected = Values::Complex128(vec![[0.0, 0.0], [0.0, 1.5], [2.0, 0.0], [0.0, 0.0]]);
+        let expected = Values::Complex128(
+            [[0.0, 0.0], [0.0, 1.5], [2.0, 0.0], [0.0, 0.0]].map(|[re, im]| Complex::new(re, im)).into(),
+        );
         assert_eq!(dataset.array(Some("zsparse")).unwrap().values(), &expected);
     }
     let limits = cupel_data::Limits { dense_bytes: 47, ..Default::default() };

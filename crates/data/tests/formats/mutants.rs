@@ -142,6 +142,20 @@ fn fits() {
 }
 
 #[test]
+fn fits_skies() {
+    try_copies("sky.fits", &bytes("sky.fits"), Trust::CheckedList);
+    try_copies("wcs.fits", &bytes("wcs.fits"), Trust::Unchecked);
+}
+
+#[test]
+fn fits_tables() {
+    try_copies("table.fits", &bytes("table.fits"), Trust::Unchecked);
+    try_copies("table_sums.fits", &bytes("table_sums.fits"), Trust::CheckedList);
+    try_copies("healpix.fits", &bytes("healpix.fits"), Trust::Unchecked);
+    try_copies("healpix_part.fits", &bytes("healpix_part.fits"), Trust::Unchecked);
+}
+
+#[test]
 fn tiff() {
     for name in
         ["f8.tif", "bands.tif", "planar.tif", "tiled.tif", "bigtiff.tif", "pages.tif", "lzw.tif", "packbits.tif"]
@@ -159,7 +173,7 @@ fn jpeg() {
 
 #[test]
 fn hdf5() {
-    for name in ["plain.h5", "latest.h5", "chunked.h5"] {
+    for name in ["plain.h5", "latest.h5", "chunked.h5", "records.h5", "records_latest.h5", "uvh5.h5"] {
         try_copies(name, &bytes(name), Trust::Unchecked);
     }
     try_copies("checked.h5", &bytes("checked.h5"), Trust::Checked);

@@ -2,7 +2,7 @@
 
 use super::samples::{assert_contains, message, sample};
 use cupel_data::{
-    Array, Cube, ElementType, Values, convert, open, write_csv, write_mat, write_npy, write_npz, write_png,
+    Array, Complex, Cube, ElementType, Values, convert, open, write_csv, write_mat, write_npy, write_npz, write_png,
 };
 use half::f16;
 use proptest::{collection::vec, prelude::*};
@@ -47,8 +47,10 @@ fn arrays(shape: impl Strategy<Value = Vec<usize>>) -> impl Strategy<Value = Arr
             ElementType::F32 => Values::F32(bits.map(|bits| float(bits) as f32).collect()),
             ElementType::F64 => Values::F64(bits.map(float).collect()),
             ElementType::Bool => Values::Bool(bits.map(|bits| bits & 1 == 1).collect()),
-            ElementType::Complex64 => Values::Complex64(bits.map(|bits| [float(bits) as f32, bits as f32]).collect()),
-            _ => Values::Complex128(bits.map(|bits| [float(bits), bits as f64]).collect()),
+            ElementType::Complex64 => {
+                Values::Complex64(bits.map(|bits| Complex::new(float(bits) as f32, bits as f32)).collect())
+            }
+            _ => Values::Complex128(bits.map(|bits| Complex::new(float(bits), bits as f64)).collect()),
         };
         Array::new(shape, values).unwrap()
     })

@@ -1,6 +1,6 @@
 //! The committed files of other software, and the values that `fixtures/make.py` put in them.
 
-use cupel_data::{Array, ElementType, Error, Values};
+use cupel_data::{Array, Complex, ElementType, Error, Values};
 use half::f16;
 use std::path::{Path, PathBuf};
 
@@ -35,8 +35,12 @@ pub fn sample(element: ElementType, shape: &[usize]) -> Array {
         ElementType::F32 => numbers!(F32, f32, 2.0),
         ElementType::F64 => numbers!(F64, f64, 2.0),
         ElementType::Bool => Values::Bool((0..count).map(|n| n % 3 == 0).collect()),
-        ElementType::Complex64 => Values::Complex64((0..count).map(|n| [n as f32 - 2.0, n as f32 / 2.0]).collect()),
-        ElementType::Complex128 => Values::Complex128((0..count).map(|n| [n as f64 - 2.0, n as f64 / 2.0]).collect()),
+        ElementType::Complex64 => {
+            Values::Complex64((0..count).map(|n| Complex::new(n as f32 - 2.0, n as f32 / 2.0)).collect())
+        }
+        ElementType::Complex128 => {
+            Values::Complex128((0..count).map(|n| Complex::new(n as f64 - 2.0, n as f64 / 2.0)).collect())
+        }
         other => panic!("no sample of {other}"),
     };
     Array::new(shape.to_vec(), values).unwrap()
@@ -69,13 +73,19 @@ pub fn read_all(path: &Path) -> Result<Vec<(String, Array)>, Error> {
         match variable.class() {
             Class::Number(_) | Class::Sparse(_) => {
                 let name = variable.name().to_string();
+                if let Some(header) = dataset.fits_header(Some(&name))? {
+                    header.cards()?;
+                    dataset.axes(Some(&name))?;
+                }
                 arrays.push((name, dataset.array(Some(variable.name()))?));
             }
             Class::Text | Class::Cell => drop(dataset.text(variable.name())),
             Class::Table => drop(dataset.table()?),
             _ => {}
         }
+        dataset.attributes(variable.name())?;
     }
+    dataset.attributes("")?;
     Ok(arrays)
 }
 
@@ -84,4 +94,14 @@ pub fn assert_contains(message: &str, parts: &[&str]) {
     for part in parts {
         assert!(message.contains(part), "{message:?} does not say {part:?}");
     }
+}
+
+/// The bytes with the first text `from` in them replaced by another of that length.
+#[track_caller]
+pub fn replaced(file: &[u8], from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let at = file.windows(from.len()).position(|window| window == from.as_bytes()).unwrap();
+    let mut changed = file.to_vec();
+    changed[at..at + to.len()].copy_from_slice(to.as_bytes());
+    changed
 }

@@ -1,4 +1,4 @@
-//! [`Scaling`]: what the numbers in a FITS image stand for.
+//! [`Scaling`]: what the numbers in a FITS image or in a column of a table stand for.
 
 use crate::element::{ElementType, Values};
 
@@ -11,6 +11,8 @@ use crate::element::{ElementType, Values};
 pub(crate) enum Scaling {
     /// i8 written as u8, or u16, u32 and u64 written as signed numbers.
     OtherSign,
+    /// The letters T and F of a column.
+    Logical,
     Linear {
         scale: f64,
         zero: f64,
@@ -45,14 +47,22 @@ impl Scaling {
             (Self::OtherSign, ElementType::I16) => ElementType::U16,
             (Self::OtherSign, ElementType::I32) => ElementType::U32,
             (Self::OtherSign, _) => ElementType::U64,
+            (Self::Logical, _) => ElementType::Bool,
             (Self::Linear { .. }, ElementType::U8 | ElementType::I16 | ElementType::F32) => ElementType::F32,
             (Self::Linear { .. }, _) => ElementType::F64,
         }
     }
 
-    /// What the numbers stand for.
-    pub(crate) fn apply(&self, values: Values) -> Values {
-        match (self, values) {
+    /// What the numbers stand for, or what is wrong with one of them.
+    pub(crate) fn apply(&self, values: Values) -> Result<Values, String> {
+        Ok(match (self, values) {
+            (Self::Logical, Values::U8(letters)) => {
+                let wrong = letters.iter().find(|&letter| !b"TF".contains(letter));
+                if let Some(letter) = wrong {
+                    return Err(format!("a logical value is the byte {letter:#04x}, expected T or F"));
+                }
+                Values::Bool(letters.into_iter().map(|letter| letter == b'T').collect())
+            }
             (Self::OtherSign, Values::U8(values)) => Values::I8(values.into_iter().map(|v| (v ^ 0x80) as i8).collect()),
             (Self::OtherSign, Values::I16(values)) => {
                 Values::U16(values.into_iter().map(|v| v as u16 ^ 0x8000).collect())
@@ -78,7 +88,7 @@ impl Scaling {
                 }
             }
             (_, other) => other,
-        }
+        })
     }
 }
 
@@ -98,7 +108,7 @@ mod tests {
         for (stored, zero, meant) in cases {
             let scaling = of(stored.element_type(), zero);
             assert_eq!(scaling.element(stored.element_type()), meant.element_type());
-            assert_eq!(scaling.apply(stored), meant);
+            assert_eq!(scaling.apply(stored), Ok(meant));
         }
         assert_eq!(Scaling::of(ElementType::F32, 1.0, 0.0, Some(3)), None);
     }
@@ -107,7 +117,14 @@ mod tests {
     fn blanks_become_nan_and_the_rest_is_linear() {
         let scaling = Scaling::of(ElementType::I16, 0.5, 10.0, Some(-1)).unwrap();
         assert_eq!(scaling.element(ElementType::I16), ElementType::F32);
-        let Values::F32(values) = scaling.apply(Values::I16(vec![4, -1])) else { panic!("the type") };
+        let Ok(Values::F32(values)) = scaling.apply(Values::I16(vec![4, -1])) else { panic!("the type") };
         assert!(values[0] == 12.0 && values[1].is_nan());
+    }
+
+    #[test]
+    fn logical_letters_are_two() {
+        let apply = |letters: &[u8]| Scaling::Logical.apply(Values::U8(letters.to_vec()));
+        assert_eq!(apply(b"TFT"), Ok(Values::Bool(vec![true, false, true])));
+        assert_eq!(apply(b"T\0").unwrap_err(), "a logical value is the byte 0x00, expected T or F");
     }
 }

@@ -1,69 +1,171 @@
-//! What the type of a data set means: numbers, text, references, or something that is not read.
+//! What the type of a data set or of an attribute means: numbers, texts, records, references, or something that is not read.
+//!
+//! The decoder names a type but leaves out how the bits of a number lie in its bytes, so that the description in the file is gone
+//! through beside what it says: HDF5 File Format Specification 3.0, IV.A.2.d.
 
 use super::order;
 use crate::{element::ElementType, file::numbers::ByteOrder};
-use hdf5_reader::{CompoundField, Dataset, Datatype, EnumMember, ReferenceType, VarLenKind, error::Result};
+use hdf5_reader::{
+    CompoundField, Datatype, EnumMember, ReferenceType, StringPadding, StringSize, VarLenKind,
+    error::{Error, Result},
+};
+use std::ops::Range;
 
 /// What a data set holds.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
     Number {
         element: ElementType,
+        /// The type of the parts of complex numbers that are stored as pairs of narrower ones, which `element` holds exactly.
+        parts: Option<ElementType>,
         order: ByteOrder,
     },
-    Text,
+    Text(Texts),
+    /// Named values in each element.
+    Record(Vec<Field>),
     /// References to other objects of the file.
     Reference,
     /// Something that is not read, with what it is.
     Other(String),
 }
 
-/// What `dataset` holds, and the axes that each of its elements has by itself.
-pub(super) fn kind(dataset: &Dataset) -> Result<(Kind, Vec<usize>)> {
-    let kind = of(dataset.dtype());
-    // The decoder takes every number for one that fills its bytes, and every floating-point one for one of IEEE 754.
-    if matches!(kind, Kind::Number { .. }) && !is_plain(&dataset.raw_datatype()?) {
-        return Ok((Kind::Other("numbers of an uncommon layout".into()), Vec::new()));
-    }
-    if let (Datatype::Array { base, dims }, Kind::Other(_)) = (dataset.dtype(), &kind) {
-        let lengths = dims.iter().map(|&len| usize::try_from(len).ok()).collect::<Option<Vec<_>>>();
-        if let (inner @ Kind::Number { .. }, Some(lengths)) = (of(base), lengths) {
-            return Ok((inner, lengths));
-        }
-    }
-    Ok((kind, Vec::new()))
+/// How texts lie.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Texts {
+    /// In so many bytes each.
+    Fixed(usize, StringPadding),
+    /// Elsewhere, each as long as it is.
+    Variable(StringPadding),
 }
 
-fn of(datatype: &Datatype) -> Kind {
-    let other = |what: &str| Kind::Other(what.to_string());
-    match datatype {
-        Datatype::FixedPoint { size, signed, byte_order } => match integer(*size, *signed) {
-            Some(element) => Kind::Number { element, order: order(*byte_order) },
-            None => Kind::Other(format!("integers of {size} bytes")),
-        },
-        Datatype::Bitfield { size, byte_order } => match integer(*size, false) {
-            Some(element) => Kind::Number { element, order: order(*byte_order) },
-            None => Kind::Other(format!("bits in {size} bytes")),
-        },
-        Datatype::FloatingPoint { size, byte_order } => match float(*size) {
-            Some(element) => Kind::Number { element, order: order(*byte_order) },
-            None => Kind::Other(format!("floating-point numbers of {size} bytes")),
-        },
-        Datatype::Enum { base, members } => match (of(base), is_truth(members)) {
-            (Kind::Number { element: ElementType::I8 | ElementType::U8, order }, true) => {
-                Kind::Number { element: ElementType::Bool, order }
+/// A named value of records.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Field {
+    pub(super) name: String,
+    pub(super) value: Value,
+    /// Its bytes in those of the record.
+    pub(super) range: Range<usize>,
+}
+
+/// One value of a type.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Value {
+    pub(super) kind: Kind,
+    /// The axes that it has by itself.
+    pub(super) shape: Vec<usize>,
+    /// Its bytes.
+    size: usize,
+}
+
+/// What a value of `datatype` is, whose description in the file is `message`.
+pub(super) fn value(datatype: &Datatype, mut message: &[u8]) -> Result<Value> {
+    of(datatype, &mut message).ok_or_else(|| Error::InvalidData("the description of its type is damaged".into()))
+}
+
+/// Goes to the end of one description; nothing where that does not fit `datatype`.
+fn of(datatype: &Datatype, message: &mut &[u8]) -> Option<Value> {
+    let start = *message;
+    let [class, flags, _, _, size @ ..] = *message.split_off(..8)?.first_chunk::<8>()?;
+    let (version, size) = (class >> 4, u32::from_le_bytes(size));
+    let mut shape = Vec::new();
+    let number = |element: Option<ElementType>, byte_order, otherwise: String| match element {
+        // The decoder takes every number for one that fills its bytes, and every floating-point one for one of IEEE 754.
+        Some(_) if !is_plain(start) => other("numbers of an uncommon layout"),
+        Some(element) => Kind::Number { element, parts: None, order: order(byte_order) },
+        None => Kind::Other(otherwise),
+    };
+    let kind = match datatype {
+        Datatype::FixedPoint { size, signed, byte_order } => {
+            message.split_off(..4)?;
+            number(integer(*size, *signed), *byte_order, format!("integers of {size} bytes"))
+        }
+        Datatype::Bitfield { size, byte_order } => {
+            message.split_off(..4)?;
+            number(integer(*size, false), *byte_order, format!("bits in {size} bytes"))
+        }
+        Datatype::FloatingPoint { size, byte_order } => {
+            message.split_off(..12)?;
+            number(float(*size), *byte_order, format!("floating-point numbers of {size} bytes"))
+        }
+        Datatype::Enum { members, base } => {
+            let base = of(base, message)?;
+            for _ in members {
+                skip_name(version, message)?;
             }
-            (kind, _) => kind,
-        },
-        Datatype::Compound { size, fields } => complex(*size, fields).unwrap_or_else(|| other("records")),
-        Datatype::String { .. } => Kind::Text,
-        Datatype::VarLen { base, kind: VarLenKind::String, .. } if base.is_vlen_string_base() => Kind::Text,
-        Datatype::VarLen { .. } => other("lists of different lengths"),
+            message.split_off(..members.len().checked_mul(size as usize)?)?;
+            match base.kind {
+                Kind::Number { element: ElementType::I8 | ElementType::U8, parts, order } if is_truth(members) => {
+                    Kind::Number { element: ElementType::Bool, parts, order }
+                }
+                kind => kind,
+            }
+        }
+        Datatype::Compound { fields, .. } => {
+            let fields = fields.iter().map(|field| member(field, version, size, message));
+            let fields = fields.collect::<Option<Vec<_>>>()?;
+            complex(size as usize, &fields).unwrap_or(Kind::Record(fields))
+        }
+        Datatype::Array { base, dims } => {
+            message.split_off(..1)?;
+            let axes = dims.len().checked_mul(4)?;
+            // The older versions have reserved bytes, and the order of the axes, which nothing uses.
+            message.split_off(..if version < 3 { 3 + 2 * axes } else { axes })?;
+            let lengths = dims.iter().map(|&len| usize::try_from(len).ok()).collect::<Option<Vec<_>>>()?;
+            match of(base, message)? {
+                Value { kind: kind @ Kind::Number { .. }, shape: inner, .. } if inner.is_empty() => {
+                    shape = lengths;
+                    kind
+                }
+                _ => other("arrays in each element"),
+            }
+        }
+        Datatype::String { size: StringSize::Fixed(size), padding, .. } => {
+            Kind::Text(Texts::Fixed((*size).max(1) as usize, *padding))
+        }
+        Datatype::String { padding, .. } => Kind::Text(Texts::Variable(*padding)),
+        Datatype::VarLen { base, kind, padding, .. } => {
+            of(base, message)?;
+            match kind {
+                VarLenKind::String if base.is_vlen_string_base() => Kind::Text(Texts::Variable(*padding)),
+                _ => other("lists of different lengths"),
+            }
+        }
         Datatype::Reference { ref_type: ReferenceType::Object, size: 8 } => Kind::Reference,
         Datatype::Reference { .. } => other("references"),
-        Datatype::Array { .. } => other("arrays in each element"),
-        Datatype::Opaque { .. } => other("opaque bytes"),
-    }
+        Datatype::Opaque { .. } => {
+            // Times have their number of bits, other bytes a tag.
+            let times = class & 0x0f == 2;
+            message.split_off(..if times { 2 } else { usize::from(flags).next_multiple_of(8) })?;
+            other("opaque bytes")
+        }
+    };
+    Some(Value { kind, shape, size: size as usize })
+}
+
+/// A field of records of `size` bytes.
+fn member(field: &CompoundField, version: u8, size: u32, message: &mut &[u8]) -> Option<Field> {
+    skip_name(version, message)?;
+    // Its place in the record, in as many bytes as the size needs; in the first version with a shape that nothing uses.
+    let place = match (version, size) {
+        (1, _) => 32,
+        (0 | 2, _) => 4,
+        (_, size) => (4 - size.leading_zeros() / 8).max(1) as usize,
+    };
+    message.split_off(..place)?;
+    let value = of(&field.datatype, message)?;
+    let start = field.byte_offset as usize;
+    let range = start..start.checked_add(value.size)?;
+    (range.end <= size as usize).then(|| Field { name: field.name.clone(), value, range })
+}
+
+/// Names end in a zero and in the older versions fill eights of bytes.
+fn skip_name(version: u8, message: &mut &[u8]) -> Option<()> {
+    let len = message.iter().position(|&byte| byte == 0)? + 1;
+    message.split_off(..if version < 3 { len.next_multiple_of(8) } else { len }).map(drop)
+}
+
+fn other(what: &str) -> Kind {
+    Kind::Other(what.to_string())
 }
 
 fn integer(size: u8, signed: bool) -> Option<ElementType> {
@@ -97,21 +199,28 @@ fn is_truth(members: &[EnumMember]) -> bool {
     matches!(members, [no, yes] if is(no, "FALSE", 0) && is(yes, "TRUE", 1))
 }
 
-/// Complex numbers as h5py (`r`, `i`) and MATLAB (`real`, `imag`) write them.
-fn complex(size: u32, fields: &[CompoundField]) -> Option<Kind> {
+/// Complex numbers as h5py (`r`, `i`) and MATLAB (`real`, `imag`) write them, of any numbers that f32 or f64 holds exactly: the
+/// raw data of correlators are pairs of integers.
+fn complex(size: usize, fields: &[Field]) -> Option<Kind> {
     let [real, imaginary] = fields else { return None };
     let named = matches!((real.name.as_str(), imaginary.name.as_str()), ("r", "i") | ("real", "imag"));
-    let half = size / 2;
-    if !named || real.datatype != imaginary.datatype || real.byte_offset != 0 || imaginary.byte_offset != half {
+    if !named || real.value != imaginary.value || !real.value.shape.is_empty() {
         return None;
     }
-    let Datatype::FloatingPoint { size: float_size, byte_order } = real.datatype else { return None };
-    let element = match (float_size, size) {
-        (4, 8) => ElementType::Complex64,
-        (8, 16) => ElementType::Complex128,
+    let Kind::Number { element: part, parts: None, order } = real.value.kind else { return None };
+    if real.range.start != 0 || imaginary.range.start != part.size_bytes() || imaginary.range.end != size {
+        return None;
+    }
+    let (element, parts) = match part {
+        ElementType::F32 => (ElementType::Complex64, None),
+        ElementType::F64 => (ElementType::Complex128, None),
+        ElementType::I8 | ElementType::U8 | ElementType::I16 | ElementType::U16 | ElementType::F16 => {
+            (ElementType::Complex64, Some(part))
+        }
+        ElementType::I32 | ElementType::U32 => (ElementType::Complex128, Some(part)),
         _ => return None,
     };
-    Some(Kind::Number { element, order: order(byte_order) })
+    Some(Kind::Number { element, parts, order })
 }
 
 /// Whether the message of a type of number describes one that fills its bytes, and is laid out as IEEE 754 has it where it is a

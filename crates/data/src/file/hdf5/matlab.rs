@@ -7,7 +7,7 @@
 //! the data set holds the shape. MathWorks documents the container only ("MAT-File Versions"); these conventions are those that
 //! its own files show.
 
-use super::{Bounds, DataSet, Item, Kind, attributes, fault};
+use super::{Bounds, DataSet, Item, Kind, fault, stored};
 use crate::{
     array::{Array, value_count},
     element::{Element, ElementType, Values},
@@ -44,7 +44,7 @@ impl Marks {
     pub(super) fn of(data: &DataSet, origin: &Origin) -> Result<Self> {
         let (mut class, mut empty, mut object) = (None, false, false);
         let failed = |error| fault(origin, data.place(), error);
-        for attribute in attributes(data.inner.raw_attributes()).map_err(failed)? {
+        for attribute in stored(data.inner.raw_attributes()).map_err(failed)? {
             match attribute.name.as_str() {
                 "MATLAB_class" => {
                     let text = attribute.read_string().map_err(failed)?;
@@ -95,8 +95,9 @@ impl Marks {
             (class, Kind::Number { element, .. }) if class.is_none_or(|class| self::element(Some(class)).is_some()) => {
                 (Class::Number(*element), Item::Numbers(Box::new(data)))
             }
-            (None, Kind::Text) => (Class::Text, Item::Text(Box::new(data))),
+            (None, Kind::Text(_)) => (Class::Text, Item::Text(Box::new(data))),
             (None, Kind::Reference) => other("references"),
+            (_, Kind::Record(_)) => other("records"),
             (_, Kind::Other(what)) => (Class::Other(what.clone()), Item::Other),
             (_, _) => other("an object"),
         };
@@ -212,7 +213,7 @@ impl Sparse {
     pub(super) fn of(group: &Group, path: &str, origin: &Origin) -> Result<Option<Self>> {
         let place = || Place::Variable(path.to_string());
         let failed = |error| fault(origin, place(), error);
-        let attributes = attributes(group.raw_attributes()).map_err(failed)?;
+        let attributes = stored(group.raw_attributes()).map_err(failed)?;
         let find = |name: &str| attributes.iter().find(|attribute| attribute.name == name);
         let Some(rows) = find("MATLAB_sparse") else { return Ok(None) };
         let rows = rows.read_as_f64().map_err(failed)?;
@@ -265,7 +266,7 @@ impl Sparse {
             row_of = ir.exactly(bounds)?;
             if self.element == ElementType::Complex128 {
                 if let Values::Complex128(pairs) = numbers.values(bounds)? {
-                    (real, imaginary) = pairs.iter().map(|[real, imaginary]| (*real, *imaginary)).unzip();
+                    (real, imaginary) = pairs.iter().map(|value| (value.re, value.im)).unzip();
                 }
             } else {
                 real = numbers.exactly(bounds)?;

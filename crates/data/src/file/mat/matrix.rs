@@ -7,6 +7,7 @@ use crate::{
     error::Result,
     file::{limits::Limits, sparse::Columns},
 };
+use num_complex::Complex;
 
 /// The most axes of a matrix.
 const AXES: u64 = 64;
@@ -316,6 +317,6 @@ pub(crate) fn lines(characters: &[u32], rows: usize, utf16: bool) -> Vec<String>
 }
 
 /// Complex numbers from their parts, which are equally many.
-fn pairs<T: Copy>(real: &[T], imaginary: &[T]) -> Vec<[T; 2]> {
-    real.iter().zip(imaginary).map(|(&real, &imaginary)| [real, imaginary]).collect()
+fn pairs<T: Copy>(real: &[T], imaginary: &[T]) -> Vec<Complex<T>> {
+    real.iter().zip(imaginary).map(|(&re, &im)| Complex::new(re, im)).collect()
 }

@@ -8,6 +8,7 @@ use crate::{
     file::numbers::write_values,
 };
 use flate2::{Compression, write::ZlibEncoder};
+use num_complex::Complex;
 use std::{
     io::{self, Write},
     path::Path,
@@ -98,10 +99,12 @@ fn compressed(name: &str, array: &Array) -> io::Result<Vec<u8>> {
     let parts = match array.to_column_major() {
         Values::F16(values) => vec![Values::F32(values.iter().map(|value| value.to_f32()).collect())],
         Values::Complex64(values) => {
-            [0, 1].map(|part| Values::F32(values.iter().map(|pair| pair[part]).collect())).into()
+            let part = |part: fn(&Complex<f32>) -> f32| Values::F32(values.iter().map(part).collect());
+            vec![part(|value| value.re), part(|value| value.im)]
         }
         Values::Complex128(values) => {
-            [0, 1].map(|part| Values::F64(values.iter().map(|pair| pair[part]).collect())).into()
+            let part = |part: fn(&Complex<f64>) -> f64| Values::F64(values.iter().map(part).collect());
+            vec![part(|value| value.re), part(|value| value.im)]
         }
         values => vec![values],
     };
