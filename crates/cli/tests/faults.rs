@@ -1,5 +1,7 @@
 //! What once went wrong between a command, its settings and its folder, a test for each kind.
 
+mod program;
+
 use std::{
     fs,
     io::{BufRead, BufReader},
@@ -8,34 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use program::{command, cupel, refused, succeeds};
 use serde_json::Value;
-
-fn command(folder: &Path, line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cupel"));
-    command.args(line.split_whitespace()).current_dir(folder).stdin(Stdio::null());
-    command
-}
-
-fn cupel(folder: &Path, line: &str) -> (Option<i32>, String, String) {
-    let output = command(folder, line).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
-}
-
-fn succeeds(folder: &Path, line: &str) -> String {
-    let (code, stdout, stderr) = cupel(folder, line);
-    assert_eq!(code, Some(0), "{line}: {stderr}");
-    stdout + &stderr
-}
-
-fn refused(folder: &Path, line: &str, words: &[&str]) {
-    let (code, stdout, stderr) = cupel(folder, line);
-    assert!(matches!(code, Some(1 | 2)) && stdout.is_empty(), "{line}: {code:?} {stderr}");
-    assert_eq!(stderr.matches("error:").count(), 1, "{line}: {stderr}");
-    for word in words {
-        assert!(stderr.contains(word), "{line}: {word:?} is not in {stderr}");
-    }
-}
 
 fn scene(folder: &Path, name: &str, seed: u32) {
     succeeds(

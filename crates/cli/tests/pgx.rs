@@ -1,5 +1,7 @@
 //! `cupel pgx` from the outside: a table in, a model out, answers; refusals.
 
+mod program;
+
 use std::{
     fs,
     path::Path,
@@ -8,22 +10,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use program::{command, cupel, json};
 use serde_json::Value;
-
-/// Exit code, standard output and standard error.
-fn cupel(folder: &Path, line: &str) -> (Option<i32>, String, String) {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cupel"));
-    command.args(line.split_whitespace()).current_dir(folder).stdin(Stdio::null());
-    let output = command.output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
-}
-
-fn json(folder: &Path, line: &str) -> Value {
-    let (code, stdout, stderr) = cupel(folder, line);
-    assert_eq!(code, Some(0), "{line}: {stderr}");
-    serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{line}: {error} in {stdout}"))
-}
 
 #[test]
 fn a_model_is_trained_measured_and_asked() {
@@ -123,9 +111,7 @@ fn a_signal_ends_a_trial_which_the_study_tries_again() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let line = "pgx tune --demo-data --models network --epochs 40 --patience 40 --trials 1 --out study --device flex";
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cupel"));
-    command.args(line.split_whitespace()).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::null());
-    let mut child = command.stderr(Stdio::null()).spawn().unwrap();
+    let mut child = command(folder, line).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     let start = Instant::now();
     let journal = || fs::read_to_string(folder.join("study/study.journal")).unwrap_or_default();
     while !journal().contains("learning_rate") {

@@ -1,34 +1,18 @@
 //! `cupel unmix` from the outside: a scene in, a run folder out; refusals; stopping and going on.
 
+mod program;
+
 use std::{
     fs,
     path::Path,
-    process::{Command, Stdio},
+    process::Command,
     thread::sleep,
     time::{Duration, Instant},
 };
 
 use cupel::data::{Array, Values, open, write_mat, write_npy};
+use program::{command, cupel, json};
 use serde_json::Value;
-
-fn command(folder: &Path, line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_cupel"));
-    command.args(line.split_whitespace()).current_dir(folder).stdin(Stdio::null());
-    command
-}
-
-/// Exit code, standard output and standard error.
-fn cupel(folder: &Path, line: &str) -> (Option<i32>, String, String) {
-    let output = command(folder, line).output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    (output.status.code(), text(&output.stdout), text(&output.stderr))
-}
-
-fn json(folder: &Path, line: &str) -> Value {
-    let (code, stdout, stderr) = cupel(folder, line);
-    assert_eq!(code, Some(0), "{line}: {stderr}");
-    serde_json::from_str(&stdout).unwrap_or_else(|error| panic!("{line}: {error} in {stdout}"))
-}
 
 fn scene(folder: &Path, pixels: usize) {
     let line =
