@@ -10,13 +10,15 @@ use criterion::{
 };
 use cupel::{
     burn::tensor::{DType, Device, Tensor, TensorData},
-    data::Stream,
+    data::{Complex, Stream},
     kernels::{
-        Noise, Projection, SubApertures, bi_interaction, gram_pairs, mean_fixed, mixture_log_likelihood, ms_ssim,
-        philox_normal, project_out, rfft2, set_own_kernels, ssim, sub_aperture_amplitudes, sum_fixed,
+        LowRank, Noise, Projection, SubApertures, Transform, bi_interaction, gram_pairs, mean_fixed,
+        mixture_log_likelihood, ms_ssim, philox_normal, project_low_rank, project_out, rfft2, set_own_kernels, ssim,
+        sub_aperture_amplitudes, sum_fixed,
     },
     train::device,
 };
+use rayon::prelude::*;
 
 /// Tensors come and go in large blocks, which are used again.
 #[global_allocator]
@@ -145,10 +147,68 @@ fn projections(c: &mut Criterion) {
     let noise = Noise { amplitude: 1e-7, key: [1, 2], counter: [3, 4] };
     group.throughput(Throughput::Elements((2 * 48 * 128) << 10));
     for (name, noise) in [("2x48x128x8x128", None), ("with_noise_2x48x128x8x128", Some(noise))] {
-        let how = Projection { axis: 2, order: [0, 3, 1, 4, 2], scale: 1e5, noise };
+        let how = Projection { order: [0, 3, 1, 4, 2], scale: 1e5, noise, ..Projection::along(2) };
         both(&mut group, name, || {
             let out = project_out(x.clone(), complement.clone(), offset.clone(), how);
             black_box(out.into_data()); // row-major: of a view in another order, the copy is part of the work
+        });
+    }
+    group.finish();
+}
+
+/// Orthonormal modes over channels: cosines.
+fn cosines(modes: usize, channels: usize) -> Vec<Vec<f64>> {
+    let angle = |m: usize, k: usize| std::f64::consts::PI * (m + 1) as f64 * (k as f64 + 0.5) / channels as f64;
+    let mode = |m| (0..channels).map(|k| (2.0 / channels as f64).sqrt() * angle(m, k).cos()).collect();
+    (0..modes).map(mode).collect()
+}
+
+fn low_rank_projections(c: &mut Criterion) {
+    let modes = LowRank::real(&cosines(7, 128), &[0.1; 128]);
+    let mut group = c.benchmark_group("project_low_rank");
+    let lines = normal([49_152, 128], &cpu());
+    group.throughput(Throughput::Elements(49_152 * 128));
+    both(&mut group, "49152x128_7_modes", || {
+        black_box(project_low_rank(lines.clone(), &modes, Projection::along(1)));
+    });
+    let complex: Vec<Vec<_>> =
+        cosines(7, 128).iter().map(|mode| mode.iter().map(|value| Complex::new(*value, 0.0)).collect()).collect();
+    let hermitian = LowRank::hermitian(&complex, &[Complex::new(0.1, -0.1); 128]);
+    let paired = lines.clone().reshape([24_576, 128, 2]);
+    both(&mut group, "24576x128x2_7_hermitian_modes", || {
+        black_box(project_low_rank(paired.clone(), &hermitian, Projection::along(1)));
+    });
+    // what memory alone takes: the same values to another place, by the same threads
+    let values = lines.into_data().try_into_vec::<f32>().expect("values of f32");
+    group.bench_function(BenchmarkId::from_parameter("49152x128_copy/f32/cpu"), |b| {
+        let mut copy = vec![0.0f32; values.len()];
+        b.iter(|| {
+            let chunks = copy.par_chunks_mut(1 << 16).zip(values.par_chunks(1 << 16));
+            chunks.for_each(|(copy, values)| copy.copy_from_slice(values));
+            black_box(&mut copy);
+        });
+    });
+    group.finish();
+
+    // a sky of 48 baselines, 128 channels and 4 chunks of 128 right ascensions, real and imaginary, and the signal in it
+    let mut group = c.benchmark_group("preprocess");
+    let shape = [1, 48, 128, 4, 128, 2];
+    let (x, y) = (normal(shape, &cpu()), normal(shape, &cpu()));
+    let noise = Noise { amplitude: 1e-7, key: [1, 2], counter: [3, 4] };
+    let none = LowRank::none(128);
+    group.throughput(Throughput::Elements(shape.iter().product::<usize>() as u64));
+    for (name, noise, transform) in [
+        ("1x48x128x4x128x2", None, Transform::Linear),
+        ("with_noise_1x48x128x4x128x2", Some(noise), Transform::Linear),
+        ("with_noise_arcsinh_1x48x128x4x128x2", Some(noise), Transform::Arcsinh),
+    ] {
+        // [batch, chunk, part, right ascension, channel, baseline]
+        let how = Projection { order: [0, 3, 5, 4, 2, 1], scale: 1e5, transform, noise, ..Projection::along(2) };
+        both(&mut group, name, || {
+            let cleaned = project_low_rank(x.clone(), &modes, how);
+            let signal = project_low_rank(y.clone(), &none, Projection { noise: None, ..how });
+            // row-major: of a view in another order, the copy is part of the work
+            black_box((cleaned.into_data(), signal.into_data()));
         });
     }
     group.finish();
@@ -182,6 +242,7 @@ fn random_numbers(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().measurement_time(Duration::from_secs(3));
-    targets = sums, transforms, random_numbers, similarity, interactions, mixtures, projections, apertures
+    targets = sums, transforms, random_numbers, similarity, interactions, mixtures, projections, low_rank_projections,
+        apertures
 }
 criterion_main!(benches);

@@ -218,6 +218,58 @@ def projection(_):
     return work
 
 
+def copy(_):
+    x = torch.randn(49152, 128)
+    y = torch.empty_like(x)
+    return lambda: y.copy_(x)
+
+
+def modes():
+    """Seven orthonormal modes over 128 channels, and an offset."""
+    return torch.linalg.qr(torch.randn(128, 7))[0], torch.full((128,), 0.1)
+
+
+def cleaning(setting):
+    """Of lines, with one dense product or two thin ones."""
+    v, offset = modes()
+    if setting == "dense":
+        matrix = torch.eye(128) - v @ v.mT
+        shift = -(offset @ matrix)
+        return lambda x: torch.addmm(shift, x, matrix)
+
+    def thin(x):
+        d = x - offset
+        return torch.addmm(d, d @ v, v.mT, alpha=-1)
+
+    return thin
+
+
+def pca_apply(setting):
+    x, clean = torch.randn(49152, 128), cleaning(setting)
+
+    def work():
+        with torch.no_grad():
+            clean(x)
+
+    return work
+
+
+def preprocess(setting):
+    """Noise, cleaning along the frequency, scale and the layout [chunk, part, right ascension, frequency, baseline]."""
+    x, y = (torch.randn(1, 48, 128, 512, dtype=torch.complex64) for _ in range(2))
+    clean = cleaning(setting)
+
+    def work():
+        with torch.no_grad():
+            a, b = (torch.view_as_real(z.view(48, 128, 4, 128)) for z in (x, y))
+            # [part, chunk, right ascension, baseline, frequency]: the frequency last, as the product wants it
+            a = (a + 1e-7 * torch.randn_like(a)).permute(4, 2, 3, 0, 1).contiguous()
+            a = clean(a.view(-1, 128)).view(a.shape).permute(1, 0, 2, 4, 3)
+            (a * 1e5).contiguous(), (b.permute(2, 4, 3, 1, 0) * 1e5).contiguous()
+
+    return work
+
+
 MEMORY = ("contiguous", "channels_last")
 MODULE = ("contiguous", "channels_last", "compile")
 SMALL, LARGE = (1, 2, 64, 64, 24), (4, 2, 128, 128, 48)
@@ -245,6 +297,9 @@ WORKLOADS = {
     "gram pairs 512 x 25 fields x 16, forward+backward": (gram, ("contiguous",), None),
     "mixture likelihood 9025 x 156 bands x 4, forward+backward": (mixture, ("contiguous",), None),
     "projection and layout 4 x 48 x 128 x 128, forward": (projection, ("contiguous",), None),
+    "copy 49152 x 128": (copy, ("contiguous",), None),
+    "pca apply 49152 x 128, 7 modes": (pca_apply, ("dense", "thin"), None),
+    "preprocess visibilities 1 x 48 x 128 x 512, noise, 7 modes": (preprocess, ("dense", "thin"), None),
     "v1 (1,2,64,64,24), training step": (training(SMALL), MODULE, None),
     "v1 (1,2,64,64,24), inference": (inference(SMALL), MODULE, None),
     "v1 (4,2,128,128,48), training step": (training(LARGE), MODULE, "v1 (1,2,64,64,24), training step"),

@@ -9,11 +9,14 @@ use cupel::{
     },
     data::Stream,
     kernels::{
-        Activation, ConvSpec, ConvTransposeSpec, Pad, Projection, conv_transpose2d, conv_transpose3d, conv2d, conv3d,
-        gram_pairs, mean_fixed, mixture_log_likelihood, nn, project_out, rfft2, ssim, sum_fixed,
+        Activation, ConvSpec, ConvTransposeSpec, LowRank, Noise, Pad, Projection, conv_transpose2d, conv_transpose3d,
+        conv2d, conv3d, gram_pairs, mean_fixed, mixture_log_likelihood, nn, project_low_rank, project_out, rfft2, ssim,
+        sum_fixed,
     },
     train::device,
 };
+
+use rayon::prelude::*;
 
 use crate::v1::{Net, Training};
 
@@ -49,6 +52,9 @@ pub const WORKLOADS: &[Workload] = &[
     workload("gram pairs 512 x 25 fields x 16, forward+backward", gram_work),
     workload("mixture likelihood 9025 x 156 bands x 4, forward+backward", mixture_work),
     workload("projection and layout 4 x 48 x 128 x 128, forward", projection_work),
+    workload("copy 49152 x 128", copy_work),
+    workload("pca apply 49152 x 128, 7 modes", low_rank_work),
+    workload("preprocess visibilities 1 x 48 x 128 x 512, noise, 7 modes", preprocess_work),
     workload("v1 (1,2,64,64,24), training step", || training_work([1, 2, 64, 64, 24])),
     workload("v1 (1,2,64,64,24), inference", || inference_work([1, 2, 64, 64, 24])),
     Workload {
@@ -191,8 +197,48 @@ fn projection_work() -> Work {
     let x = normal("x", [4, 48, 128, 128], &device);
     let (complement, offset) = (normal("complement", [128, 128], &device), normal("offset", [128], &device));
     Box::new(move || {
-        let projection = Projection { axis: 3, order: [0, 2, 3, 1], scale: 1e5, noise: None };
+        let projection = Projection { order: [0, 2, 3, 1], scale: 1e5, ..Projection::along(3) };
         black_box(project_out(x.clone(), complement.clone(), offset.clone(), projection));
+    })
+}
+
+/// Orthonormal modes over 128 channels: cosines.
+fn modes(count: usize) -> LowRank {
+    let angle = |m: usize, k: usize| std::f64::consts::PI * (m + 1) as f64 * (k as f64 + 0.5) / 128.0;
+    let modes = (0..count).map(|m| (0..128).map(|k| 0.125 * angle(m, k).cos()).collect());
+    LowRank::real(&modes.collect::<Vec<_>>(), &[0.1; 128])
+}
+
+fn low_rank_work() -> Work {
+    let (x, modes) = (normal("x", [49_152, 128], &cpu()), modes(7));
+    Box::new(move || {
+        black_box(project_low_rank(x.clone(), &modes, Projection::along(1)));
+    })
+}
+
+/// Visibilities `[batch, baseline, frequency, chunk, right ascension, part]` with noise, cleaned, and the signal in them, both scaled and in the order
+/// `[batch, chunk, part, right ascension, frequency, baseline]`.
+fn preprocess_work() -> Work {
+    let shape = [1, 48, 128, 4, 128, 2];
+    let (x, y) = (normal("x", shape, &cpu()), normal("y", shape, &cpu()));
+    let (modes, none) = (modes(7), LowRank::none(128));
+    let noise = Some(Noise { amplitude: 1e-7, key: [1, 2], counter: [3, 4] });
+    let how = Projection { order: [0, 3, 5, 4, 2, 1], scale: 1e5, noise, ..Projection::along(2) };
+    Box::new(move || {
+        black_box(project_low_rank(x.clone(), &modes, how));
+        black_box(project_low_rank(y.clone(), &none, Projection { noise: None, ..how }));
+    })
+}
+
+/// What memory alone takes of the projection: the same values to another place.
+fn copy_work() -> Work {
+    let mut values = vec![0.0f32; 49_152 * 128];
+    Stream::new(0, "x").fill_normal(&mut values);
+    let mut copy = vec![0.0f32; values.len()];
+    Box::new(move || {
+        let chunks = copy.par_chunks_mut(1 << 16).zip(values.par_chunks(1 << 16));
+        chunks.for_each(|(copy, values)| copy.copy_from_slice(values));
+        black_box(&mut copy);
     })
 }
 

@@ -29,6 +29,7 @@ mod flex;
 mod gradient;
 mod interactions;
 mod linear;
+mod low_rank;
 mod memory;
 #[cfg(feature = "flex")]
 mod micro;
@@ -51,12 +52,13 @@ pub use embedding::embedding;
 pub use fft::{fft, fft2, ifft, ifft2, irfft, irfft2, rfft, rfft2};
 pub use interactions::{bi_interaction, gram_pairs};
 pub use linear::linear;
+pub use low_rank::{LowRank, project_low_rank};
 pub use memory::Recycling;
 pub use mixture::mixture_log_likelihood;
 pub use normalization::{Normalization, Normalized, Share, activate, normalize};
 pub use own::{own_kernels, set_own_kernels};
 pub use philox::{philox_normal, philox_uniform};
-pub use project::{Noise, Projection, project_out};
+pub use project::{Noise, Projection, Transform, project_out};
 pub use ssim::{ms_ssim, ssim, ssim_map};
 pub use sum::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed, sum_squares_fixed};
 
@@ -70,6 +72,7 @@ pub mod reference {
     pub use crate::fft::reference::{fft, fft2, ifft, ifft2, irfft, irfft2, rfft, rfft2};
     pub use crate::interactions::reference::{bi_interaction, gram_pairs};
     pub use crate::linear::reference::linear;
+    pub use crate::low_rank::reference::project_low_rank;
     pub use crate::mixture::reference::mixture_log_likelihood;
     pub use crate::normalization::reference::{activate, normalize};
     pub use crate::project::reference::project_out;

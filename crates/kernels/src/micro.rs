@@ -2,8 +2,12 @@
 //! checks its extents once, on entry, and the inner loops trust them.
 #![allow(unsafe_code)]
 
+mod cells;
 mod gemm;
+mod lines;
+mod product;
 mod transform;
 
 pub(crate) use gemm::{Gather, Outer, PANEL};
+pub(crate) use lines::Lines;
 pub(crate) use transform::{Collect, Disperse, POINTS, Spread};

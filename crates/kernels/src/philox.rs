@@ -131,6 +131,30 @@ pub(crate) fn cipher<S: Simd>(simd: S, index: u64, key: [u32; 2], counter: [u32;
     words
 }
 
+/// The lower half of a word of 64 bits.
+pub(crate) const LOW: u64 = 0xffff_ffff;
+
+/// The words of `N` blocks from `index` on, each in the lower half of 64 bits: what a product leaves in the upper half, the next one does
+/// not read, so that vectors need no packing between rounds.
+#[inline(always)]
+pub(crate) fn blocks<const N: usize>(index: u64, key: [u32; 2], counter: [u32; 2]) -> [[u64; N]; 4] {
+    let index: [u64; N] = std::array::from_fn(|lane| index.wrapping_add(lane as u64));
+    let [mut a, mut b, mut c, mut d] =
+        [index, index.map(|index| index >> 32), [u64::from(counter[0]); N], [u64::from(counter[1]); N]];
+    let [mut left, mut right] = key;
+    for _ in 0..ROUNDS {
+        for i in 0..N {
+            let [first, second] = [(a[i] & LOW) * u64::from(MULTIPLIERS[0]), (c[i] & LOW) * u64::from(MULTIPLIERS[1])];
+            a[i] = (second >> 32) ^ b[i] ^ u64::from(left);
+            c[i] = (first >> 32) ^ d[i] ^ u64::from(right);
+            (b[i], d[i]) = (second, first);
+        }
+        left = left.wrapping_add(WEYL[0]);
+        right = right.wrapping_add(WEYL[1]);
+    }
+    [a, b, c, d]
+}
+
 #[cfg(test)]
 mod tests {
     use super::block;

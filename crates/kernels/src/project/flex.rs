@@ -1,7 +1,7 @@
 //! The projection on flex.
 
 use super::{
-    Noise, Plan, ProjectGradients, ProjectOps,
+    Plan, ProjectGradients, ProjectOps, Transform,
     noise::Normals,
     tiles::{self, Projection},
 };
@@ -29,7 +29,8 @@ impl ProjectGradients for Flex {
         plan: &Plan,
         wanted: [bool; 3],
     ) -> [Option<FloatTensor<Self>>; 3] {
-        let Plan { axis, ref order, scale, noise } = *plan;
+        let Plan { axis, ref order, scale, noise, .. } = *plan;
+        let (linear, place) = (Transform::Linear, |axis| plan.place(axis));
         let [inputs, outputs] = complement.shape().dims();
         // lines of the output's gradient, in the order of the output's other axes
         let others: Vec<usize> = order.iter().copied().filter(|other| *other != axis).collect();
@@ -38,24 +39,20 @@ impl ProjectGradients for Flex {
             outputs_last.reshape([count, width].into())
         };
         let gradient_lines = || {
-            let place = order.iter().position(|other| *other == axis).unwrap_or(axis);
-            let mut last: Vec<usize> = (0..order.len()).filter(|other| *other != place).collect();
-            last.push(place);
+            let mut last: Vec<usize> = (0..order.len()).filter(|other| *other != place(axis)).collect();
+            last.push(place(axis));
             lines(&gradient.permute(&last).to_contiguous(), outputs)
         };
         let of_x = || {
-            let back = Plan {
-                axis: order.iter().position(|other| *other == axis).unwrap_or(axis),
-                order: (0..order.len()).map(|a| order.iter().position(|other| *other == a).unwrap_or(a)).collect(),
-                scale,
-                noise: None,
-            };
+            let order = (0..order.len()).map(place).collect();
+            let back = Plan { axis: place(axis), order, scale, transform: linear, noise: None };
             project(&gradient, &complement.transpose(0, 1), None, &back)
         };
         let of_complement = || {
             let identity =
                 tensor((0..inputs * inputs).map(|i| f32::from(i % (inputs + 1) == 0)).collect(), [inputs, inputs]);
-            let last = Plan { axis, order: others.iter().copied().chain([axis]).collect(), scale, noise };
+            let order = others.iter().copied().chain([axis]).collect();
+            let last = Plan { axis, order, scale, transform: linear, noise };
             let centred = lines(&project(&x, &identity, Some(&offset), &last), inputs);
             Self::float_matmul(centred.transpose(0, 1), gradient_lines())
         };
@@ -76,16 +73,15 @@ fn project(x: &FlexTensor, complement: &FlexTensor, offset: Option<&FlexTensor>,
             *length = complement.shape()[1];
         }
     }
-    let normals =
-        plan.noise.map(|Noise { amplitude, key, counter }| Normals { key, counter, amplitude: amplitude as f32 });
+    let normals = plan.noise.map(Normals::from);
     let fill = |first: usize, out: &mut [f32]| normals.iter().for_each(|normals| normals.fill(first, out));
     let noise = plan.noise.is_some().then_some(&fill as tiles::Noise<'_>);
     let apply = |offset: Option<&[f32]>| {
         with_values(x, |x| {
             with_values(complement, |complement| {
-                let Plan { axis, ref order, scale, .. } = *plan;
+                let Plan { axis, ref order, scale, transform, .. } = *plan;
                 let dims = &dims[..];
-                Projection { x, dims, axis, order, complement, offset, scale: scale as f32, noise }.apply()
+                Projection { x, dims, axis, order, complement, offset, scale: scale as f32, transform, noise }.apply()
             })
         })
     };

@@ -4,8 +4,13 @@
 //! logarithm, the sine and the cosine of Box and Muller are polynomials in f32 here, which compile to vectors and take a
 //! tenth of the time. Uniform numbers above 1/2 are held as their distance from 1, so that no digits are lost there.
 
-use crate::philox::{LANES, cipher};
-use pulp::{Arch, Simd, WithSimd};
+use super::Noise;
+use crate::{philox, vectorized::vectorized};
+
+/// Blocks of the cipher that are made side by side.
+const BLOCKS: usize = 16;
+/// Pairs of numbers of them.
+const PAIRS: usize = 2 * BLOCKS;
 
 /// A stream of normal numbers.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -16,53 +21,59 @@ pub(crate) struct Normals {
     pub(crate) amplitude: f32,
 }
 
+impl From<Noise> for Normals {
+    fn from(Noise { amplitude, key, counter }: Noise) -> Self {
+        Self { key, counter, amplitude: amplitude as f32 }
+    }
+}
+
 impl Normals {
     /// The numbers from place `first` on.
     pub(crate) fn fill(&self, first: usize, out: &mut [f32]) {
-        Arch::new().dispatch(Fill { normals: *self, first, out });
+        vectorized(
+            #[inline(always)]
+            || self.fill_vectors(first, out),
+        );
     }
 
-    /// The numbers of [`LANES`] blocks.
     #[inline(always)]
-    fn blocks<S: Simd>(&self, simd: S, first: u64, numbers: &mut [f32; 4 * LANES]) {
-        let [a, b, c, d] = cipher(simd, first, self.key, self.counter);
-        let [mut w, mut x, mut y, mut z] = [[0.0f32; LANES]; 4];
-        for i in 0..LANES {
-            (w[i], x[i]) = pair(a[i], b[i], self.amplitude);
-        }
-        for i in 0..LANES {
-            (y[i], z[i]) = pair(c[i], d[i], self.amplitude);
-        }
-        for i in 0..LANES {
-            numbers[4 * i..4 * i + 4].copy_from_slice(&[w[i], x[i], y[i], z[i]]);
+    fn fill_vectors(&self, first: usize, out: &mut [f32]) {
+        let (mut place, mut out) = (first, out);
+        while !out.is_empty() {
+            let skipped = place % 4;
+            let numbers = self.blocks((place / 4) as u64);
+            let numbers = &numbers.as_flattened()[skipped..];
+            let (head, rest) = out.split_at_mut(out.len().min(numbers.len()));
+            match (head.as_chunks_mut::<{ 2 * PAIRS }>(), numbers.as_chunks()) {
+                (([whole], _), ([numbers], _)) => *whole = *numbers,
+                _ => head.copy_from_slice(&numbers[..head.len()]),
+            }
+            place += head.len();
+            out = rest;
         }
     }
-}
 
-/// Numbers from place `first` on.
-struct Fill<'a> {
-    normals: Normals,
-    first: usize,
-    out: &'a mut [f32],
-}
-
-impl WithSimd for Fill<'_> {
-    type Output = ();
-
+    /// The numbers of [`BLOCKS`] blocks from the `first` on, two pairs each.
     #[inline(always)]
-    fn with_simd<S: Simd>(self, simd: S) {
-        let mut numbers = [0.0; 4 * LANES];
-        let (mut place, mut rest) = (self.first, self.out);
-        while !rest.is_empty() {
-            let block = place / 4;
-            self.normals.blocks(simd, block as u64, &mut numbers);
-            let skipped = place - block * 4;
-            let taken = rest.len().min(numbers.len() - skipped);
-            let (head, tail) = rest.split_at_mut(taken);
-            head.copy_from_slice(&numbers[skipped..skipped + taken]);
-            rest = tail;
-            place += taken;
+    fn blocks(&self, first: u64) -> [[f32; 2]; PAIRS] {
+        let [a, b, c, d] = philox::blocks::<BLOCKS>(first, self.key, self.counter);
+        // first and second pair beside each other, as the numbers will be
+        let (mut radius, mut angle) = ([0; PAIRS], [0; PAIRS]);
+        for i in 0..BLOCKS {
+            (radius[2 * i], radius[2 * i + 1]) = (a[i] as u32, c[i] as u32);
         }
+        for i in 0..BLOCKS {
+            (angle[2 * i], angle[2 * i + 1]) = (b[i] as u32, d[i] as u32);
+        }
+        let (mut cos, mut sin) = ([0.0; PAIRS], [0.0; PAIRS]);
+        for i in 0..PAIRS {
+            (cos[i], sin[i]) = pair(radius[i], angle[i], self.amplitude);
+        }
+        let mut numbers = [[0.0; 2]; PAIRS];
+        for i in 0..PAIRS {
+            numbers[i] = [cos[i], sin[i]];
+        }
+        numbers
     }
 }
 
@@ -100,7 +111,7 @@ fn log_of_uniform(word: u32) -> f32 {
 
 /// `ln(1 + x)` for `1 + x` between sqrt(1/2) and sqrt(2): the series of `2 artanh(x / (2 + x))`, whose argument is below .172.
 #[inline(always)]
-fn log_of_one_and(x: f32) -> f32 {
+pub(super) fn log_of_one_and(x: f32) -> f32 {
     let s = x / (2.0 + x);
     let t = s * s;
     // relative error of the first term left out: .172^10 / 11 = 2e-9

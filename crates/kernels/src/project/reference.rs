@@ -11,24 +11,33 @@ pub fn project_out<const D: usize>(
     offset: Tensor<1>,
     projection: Projection<D>,
 ) -> Tensor<D> {
-    let Projection { axis, order, scale, noise } = projection;
-    let x = match noise {
-        Some(Noise { amplitude, key, counter }) => {
-            let numbers = philox_normal(x.dims(), key, counter, &x.device());
-            x.clone() + numbers.cast(x.dtype()) * amplitude
-        }
-        None => x,
-    };
-    let ([inputs, outputs], dims) = (complement.dims(), x.dims());
-    // the projected axis last
-    let mut last: [usize; D] = std::array::from_fn(|place| if place < axis { place } else { place + 1 });
-    last[D - 1] = axis;
-    let lines = x.permute(last.map(|axis| axis as isize));
-    let mut projected = last.map(|axis| dims[axis]);
-    projected[D - 1] = outputs;
-    let count = projected[..D - 1].iter().product::<usize>();
-    let lines = lines.reshape([count, inputs]) - offset.unsqueeze_dim(0);
-    let lines = (lines.matmul(complement) * scale).reshape(projected);
+    let y = along_lines(with_noise(x, projection.noise), &[projection.axis], projection.order, |lines| {
+        (lines - offset.unsqueeze_dim(0)).matmul(complement) * projection.scale
+    });
+    projection.transform.apply(y)
+}
+
+pub(crate) fn with_noise<const D: usize>(x: Tensor<D>, noise: Option<Noise>) -> Tensor<D> {
+    let Some(Noise { amplitude, key, counter }) = noise else { return x };
+    let numbers = philox_normal(x.dims(), key, counter, &x.device());
+    x.clone() + numbers.cast(x.dtype()) * amplitude
+}
+
+/// `f` of the lines along some axes, `[line, channel]`, with all axes in a new order. The last of several axes keeps its length.
+pub(crate) fn along_lines<const D: usize>(
+    x: Tensor<D>,
+    axes: &[usize],
+    order: [usize; D],
+    f: impl FnOnce(Tensor<2>) -> Tensor<2>,
+) -> Tensor<D> {
+    let mut last: Vec<usize> = (0..D).filter(|axis| !axes.contains(axis)).collect();
+    last.extend(axes);
+    let lines = x.permute(std::array::from_fn::<isize, D, _>(|place| last[place] as isize));
+    let mut dims = lines.dims();
+    let first = D - axes.len();
+    let channels = dims[first..].iter().product::<usize>();
+    let lines = f(lines.reshape([dims[..first].iter().product::<usize>(), channels]));
+    dims[first] = lines.dims()[1] * dims[first] / channels;
     let place = |axis: usize| last.iter().position(|other| *other == axis).unwrap_or(axis) as isize;
-    lines.permute(order.map(place))
+    lines.reshape(dims).permute(order.map(place))
 }

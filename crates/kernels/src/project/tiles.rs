@@ -3,6 +3,11 @@
 //! A tile of positions is gathered once, with its noise, less the offset, into the panels of a small matrix product; the
 //! product is written where the output wants it. Tiles are parts of the output, so that each belongs to one task.
 
+use super::{
+    Transform,
+    transform::arcsinh,
+    walk::{Walk, strides},
+};
 use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 
@@ -34,6 +39,7 @@ pub(crate) struct Projection<'a> {
     /// Taken off before the product.
     pub(crate) offset: Option<&'a [f32]>,
     pub(crate) scale: f32,
+    pub(crate) transform: Transform,
     pub(crate) noise: Option<Noise<'a>>,
 }
 
@@ -106,49 +112,6 @@ impl Projection<'_> {
     }
 }
 
-/// Row-major strides.
-fn strides(dims: &[usize]) -> Vec<usize> {
-    let mut strides = vec![1; dims.len()];
-    for axis in (1..dims.len()).rev() {
-        strides[axis - 1] = strides[axis] * dims[axis];
-    }
-    strides
-}
-
-/// Axes, as length and stride, that are walked row-major.
-struct Walk(Vec<(usize, usize)>);
-
-impl Walk {
-    fn count(&self) -> usize {
-        self.0.iter().map(|(length, _)| length).product()
-    }
-
-    /// Offsets of `count` places from the `first` on.
-    fn offsets(&self, first: usize, count: usize) -> Vec<usize> {
-        let mut index = vec![0; self.0.len()];
-        let (mut rest, mut offset) = (first, 0);
-        for ((length, stride), index) in self.0.iter().zip(&mut index).rev() {
-            *index = rest % length;
-            rest /= length;
-            offset += *index * stride;
-        }
-        let mut offsets = Vec::with_capacity(count);
-        for _ in 0..count {
-            offsets.push(offset);
-            for ((length, stride), index) in self.0.iter().zip(&mut index).rev() {
-                *index += 1;
-                offset += stride;
-                if *index < *length {
-                    break;
-                }
-                offset -= *index * stride;
-                *index = 0;
-            }
-        }
-        offsets
-    }
-}
-
 /// `complement` times `scale` in panels `[panel, input, width]`, with zeros beyond the last output.
 fn pack_complement(complement: &[f32], outputs: usize, scale: f32, width: usize) -> Vec<f32> {
     let inputs = complement.len() / outputs;
@@ -214,6 +177,9 @@ impl WithSimd for Tile<'_> {
                     }
                 }
             }
+        }
+        if self.shared.projection.transform == Transform::Arcsinh {
+            self.rows.iter_mut().for_each(|row| row.iter_mut().for_each(|value| *value = arcsinh(*value)));
         }
     }
 }

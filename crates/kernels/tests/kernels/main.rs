@@ -12,6 +12,7 @@ mod embedding;
 mod fft;
 mod interactions;
 mod linear;
+mod low_rank;
 mod mixture;
 mod modules;
 mod normalization;

@@ -2,7 +2,7 @@
 
 use crate::checks::{Operation, close, cpu, own_kernels_stay, panics, values};
 use burn::tensor::{Tensor, TensorData};
-use cupel_kernels::{Noise, Projection, philox_normal, project_out, reference};
+use cupel_kernels::{Noise, Projection, Transform, philox_normal, project_out, reference};
 
 fn projection<const D: usize>(
     shape: [usize; D],
@@ -11,16 +11,29 @@ fn projection<const D: usize>(
     outputs: usize,
     noise: Option<Noise>,
 ) -> Operation {
+    transformed(shape, axis, order, outputs, noise, Transform::Linear)
+}
+
+fn transformed<const D: usize>(
+    shape: [usize; D],
+    axis: usize,
+    order: [usize; D],
+    outputs: usize,
+    noise: Option<Noise>,
+    transform: Transform,
+) -> Operation {
     let inputs = shape[axis];
     let count = shape.iter().product::<usize>() / inputs * outputs;
-    let how = Projection { axis, order, scale: 2.5, noise };
+    let how = Projection { axis, order, scale: 2.5, transform, noise };
     type Project<const D: usize> = fn(Tensor<D>, Tensor<2>, Tensor<1>, Projection<D>) -> Tensor<D>;
     let evaluate = move |project: Project<D>, x: &[Tensor<1>]| {
         let complement = x[1].clone().reshape([inputs, outputs]);
         vec![project(x[0].clone().reshape(shape), complement, x[2].clone(), how).reshape([count])]
     };
     Operation::new(
-        format!("project_out of {shape:?} along {axis} to {outputs} in the order {order:?} with {noise:?}"),
+        format!(
+            "project_out of {shape:?} along {axis} to {outputs} in the order {order:?} with {noise:?}, {transform:?}"
+        ),
         &[shape.iter().product(), inputs * outputs, inputs],
         move |x| evaluate(project_out, x),
         move |x| evaluate(reference::project_out, x),
@@ -41,6 +54,8 @@ fn operations() -> Vec<Operation> {
         projection([3, 5, 7], 2, [0, 1, 2], 5, noise),
         projection([3, 20, 50], 1, [0, 2, 1], 20, noise),
         projection([6, 3, 5, 2], 1, [3, 0, 2, 1], 2, noise),
+        transformed([3, 20, 50], 1, [0, 2, 1], 20, noise, Transform::Arcsinh),
+        transformed([4, 17, 101], 2, [0, 1, 2], 33, None, Transform::Arcsinh),
     ]
 }
 
@@ -100,7 +115,7 @@ fn noise_is_that_of_the_cipher() {
     let _on = own_kernels_stay();
     let device = cpu();
     let noise = Noise { amplitude: 2.0, key: [7, 8], counter: [9, 10] };
-    let how = Projection { axis: 1, order: [1, 0], scale: 1.0, noise: Some(noise) };
+    let how = Projection { order: [1, 0], noise: Some(noise), ..Projection::along(1) };
     let zeros = Tensor::<2>::zeros([1001, 33], &device);
     let got = project_out(zeros, Tensor::eye(33, &device), Tensor::zeros([33], &device), how);
     let expected = philox_normal([1001, 33], noise.key, noise.counter, &device) * 2.0;
