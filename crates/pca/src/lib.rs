@@ -17,12 +17,42 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod angle;
+mod chunks;
 mod components;
 mod covariance;
 mod eigen;
 mod error;
+mod gradient;
+mod groups;
+mod layer;
+mod modes;
+mod moments;
+mod number;
+mod pca;
+mod projector;
+mod recovery;
+mod refine;
+mod solve;
+mod spectral_filter;
+mod store;
+mod streamed;
+mod transform;
 
-pub use components::{Components, Modes};
+pub use chunks::{Choice, Chunk, Chunks, Files, Samples};
+pub use components::{Basis, Components};
 pub use covariance::Covariance;
-pub use eigen::{Eigen, symmetric_eigen};
+pub use eigen::{Eigen, HermitianEigen, hermitian_eigen, symmetric_eigen};
 pub use error::{Error, Result};
+pub use gradient::Share;
+pub use groups::{GroupedComponents, GroupedCovariance, Grouping};
+pub use layer::{PcaLayer, apply_precomputed_pca_fast};
+pub use modes::Modes;
+pub use number::Number;
+pub use pca::Pca;
+pub use projector::{Cleaned, FLOOR_WARNING, Projector};
+pub use recovery::{Injection, Recovery};
+pub use solve::Solver;
+pub use spectral_filter::{Bulk, SpectralFilter, group_count};
+pub use store::Stored;
+pub use streamed::StreamedFit;
