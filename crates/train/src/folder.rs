@@ -125,6 +125,20 @@ pub(crate) fn clear(dir: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Whether any state was saved in the folder.
+pub(crate) fn has_state(dir: &Path) -> bool {
+    let works = entries(&dir.join(CHECKPOINTS)).unwrap_or_default();
+    works.iter().any(|work| !entries(work).unwrap_or_default().is_empty())
+}
+
+/// Removes all that a run wrote, with what makes the folder a run, and the folder where nothing else is in it.
+pub(crate) fn discard(dir: &Path) -> Result<()> {
+    clear(dir)?;
+    OWN[..3].iter().chain([&LOCK]).try_for_each(|name| remove(&dir.join(name)))?;
+    let _ = fs::remove_dir(dir); // it stays where somebody else has files in it
+    Ok(())
+}
+
 /// Removes what writes left that were interrupted: sets without a manifest, and files under a temporary name.
 pub(crate) fn remove_leftovers(dir: &Path) -> Result<()> {
     let below = |folder: &Path| entries(folder).unwrap_or_default();

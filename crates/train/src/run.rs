@@ -322,6 +322,20 @@ impl Run {
         });
         save_json(&path, &content)
     }
+
+    /// Takes a run that failed before any state of it was saved out of its folder again, which goes too where nothing else is in it: there is
+    /// nothing to go on with, and bad input leaves nothing behind. A run with saved state stays.
+    ///
+    /// # Errors
+    /// [`Error::Io`] for a file that cannot be removed.
+    pub fn discard(self) -> Result<()> {
+        let Some(dir) = self.dir().map(Path::to_path_buf) else { return Ok(()) };
+        if folder::has_state(&dir) {
+            return Ok(());
+        }
+        drop(self); // the log and the lock are let go first
+        folder::discard(&dir)
+    }
 }
 
 /// The summary of the finished run in `dir`, where it is the one described and there is no more to do.
@@ -506,6 +520,24 @@ mod tests {
             fs::write(dir.join(name), "precious").unwrap();
         }
         // killed here: the run was never finished
+    }
+
+    #[test]
+    fn a_run_that_failed_before_it_saved_leaves_nothing_and_one_that_saved_stays() {
+        let folder = tempfile::tempdir().unwrap();
+        let dir = folder.path().join("run");
+        let open = || opened(&dir, &description(3), Opening::Create);
+        open().discard().unwrap();
+        assert!(!dir.exists());
+        let run = open();
+        fs::write(dir.join("notes.md"), "mine").unwrap();
+        run.discard().unwrap();
+        assert_eq!(names(&dir), ["notes.md"]);
+        fs::remove_file(dir.join("notes.md")).unwrap();
+        let run = open();
+        fs::create_dir_all(dir.join("checkpoints/work/00000001")).unwrap();
+        run.discard().unwrap();
+        assert!(dir.join("config.toml").is_file());
     }
 
     #[test]
