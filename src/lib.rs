@@ -12,6 +12,7 @@
 //! | `cuda` | NVIDIA GPUs |
 //! | `remote` | devices of other machines |
 //! | `tui` | Burn's terminal dashboard for runs |
+//! | `cosmology` (default) | [`cosmology`]: the 21-cm signal under foregrounds thousands of times brighter |
 //! | `pharmacogenomics` (default) | [`pharmacogenomics`]: what a drug does in a genotype, with the odds and an honest "unknown" |
 //! | `unmixing` (default) | [`unmixing`]: hyperspectral scenes into materials and their abundances |
 //!
@@ -19,6 +20,8 @@
 
 /// The Burn that the other modules are built on.
 pub use burn;
+#[cfg(feature = "cosmology")]
+pub use cupel_cosmology as cosmology;
 pub use cupel_data as data;
 pub use cupel_kernels as kernels;
 pub use cupel_pca as pca;

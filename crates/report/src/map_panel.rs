@@ -7,7 +7,7 @@ use crate::{
     color_map::ColorMap,
     coordinate::Coordinate,
     error::{Error, Result},
-    figure::{Anchor, Figure, Frame, TEXT_SIZE, TICK_SIZE, TITLE_SIZE, Text},
+    figure::{Anchor, BLACK, Figure, Frame, Stroke, TEXT_SIZE, TICK_SIZE, TITLE_SIZE, Text},
     font::CAP_HEIGHT,
     picture::Picture,
 };
@@ -53,6 +53,7 @@ pub struct MapPanel<'a> {
     label: String,
     horizontal: Option<Coordinate>,
     vertical: Option<Coordinate>,
+    curves: Vec<Vec<[f64; 2]>>,
 }
 
 impl<'a> MapPanel<'a> {
@@ -69,6 +70,7 @@ impl<'a> MapPanel<'a> {
             label: String::new(),
             horizontal: None,
             vertical: None,
+            curves: Vec::new(),
         }
     }
 
@@ -120,6 +122,13 @@ impl<'a> MapPanel<'a> {
         self
     }
 
+    /// Draws a curve over every map, through points as [column, row] with whole numbers in the middle of samples; what lies outside is left out.
+    #[must_use]
+    pub fn curve(mut self, points: Vec<[f64; 2]>) -> Self {
+        self.curves.push(points);
+        self
+    }
+
     /// Draws the panel.
     ///
     /// # Errors
@@ -142,6 +151,7 @@ impl<'a> MapPanel<'a> {
             let frame = layout.frame(index);
             let picture = Picture::new(values, self.rows, self.columns, bar.ends(), self.color_map);
             figure.picture(picture, frame);
+            self.draw_curves(&mut figure, frame);
             figure.border(frame);
             figure.text(
                 Text::new(title, frame.x + frame.width / 2.0, frame.y - 6.0, TEXT_SIZE)
@@ -177,6 +187,25 @@ impl<'a> MapPanel<'a> {
         let ends = self.range.ends(&self.name(), self.maps.iter().flat_map(|(_, values)| values.iter()))?;
         let (title, values) = &self.maps[0];
         Picture::new(values, self.rows, self.columns, ends, self.color_map).to_png(title)
+    }
+
+    fn draw_curves(&self, figure: &mut Figure, frame: Frame) {
+        let place = |point: &[f64; 2]| {
+            let [x, y] = [(point[0] + 0.5) / self.columns as f64, (point[1] + 0.5) / self.rows as f64];
+            let inside = (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y);
+            inside.then(|| [frame.x + x * frame.width, frame.y + y * frame.height])
+        };
+        for curve in &self.curves {
+            let places: Vec<Option<[f64; 2]>> = curve.iter().map(place).collect();
+            for run in places.split(Option::is_none) {
+                let run: Vec<[f64; 2]> = run.iter().flatten().copied().collect();
+                if run.len() > 1 {
+                    // dark on a light rim, it stands out from every colour of a map
+                    figure.line(run.clone(), Stroke { color: [0xff; 3], width: 3.0, dashed: false });
+                    figure.line(run, Stroke { color: BLACK, width: 1.4, dashed: false });
+                }
+            }
+        }
     }
 
     fn check(&self) -> Result<()> {
@@ -264,5 +293,23 @@ impl Layout {
             y: self.first.y + self.step[1] * (index / self.in_row) as f64,
             ..self.first
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_curve_lies_over_each_map_and_ends_at_its_frame() {
+        let values = [0.0, 0.2, 0.8, 1.0, 0.5, 0.1];
+        let panel = || MapPanel::new("", 2, 3).map("a", &values).map("b", &values);
+        let shapes = |panel: MapPanel<'_>| panel.figure().unwrap().to_svg().unwrap().matches("<path").count();
+        let plain = shapes(panel());
+        // a light rim and a dark line on each of two maps
+        assert_eq!(shapes(panel().curve(vec![[0.0, 0.0], [2.0, 1.0]])), plain + 4);
+        assert_eq!(shapes(panel().curve(vec![[5.0, 5.0], [9.0, 5.0]])), plain, "outside");
+        let twice = vec![[0.0, 0.0], [1.0, 0.0], [7.0, 0.0], [1.0, 1.0], [2.0, 1.0]];
+        assert_eq!(shapes(panel().curve(twice)), plain + 8, "what lies outside parts it");
     }
 }
