@@ -18,7 +18,7 @@ use serde::Serialize;
 use crate::{
     config::{is_setting, key, section},
     output::Output,
-    program::usage,
+    program::{stopped, usage},
     resolved,
     session::Session,
     shared::{RunFolder, Shared},
@@ -49,6 +49,11 @@ pub trait Command: clap::Args + Sized {
     /// Names the run folder where the user does not.
     fn stem(&self) -> String {
         "run".to_owned()
+    }
+
+    /// The run folder of a command whose results may go to a place that is no folder, or that follows from its settings.
+    fn folder(&self, out: Option<&Path>) -> Option<PathBuf> {
+        out.map(Path::to_path_buf)
     }
 
     /// Reads and checks everything that can be wrong, and writes nothing.
@@ -103,7 +108,7 @@ impl Call<'_> {
         }
         let output = Output::new(shared.output);
         let mut session = Session::start(&shared)?;
-        let dir = shared.run.map(|run| self.dir(run, &command.stem())).transpose()?;
+        let dir = shared.run.map(|run| self.dir(run, &command)).transpose()?;
         session.set_out(dir.clone());
         let dry = shared.writing.is_some_and(|writing| writing.dry_run);
         let Some((run, dir)) = shared.run.cloned().zip(dir) else {
@@ -136,7 +141,13 @@ impl Call<'_> {
             Opened::Finished(summary) => output.result(&Earlier { summary, dir }),
             Opened::Run(opened) => {
                 session.open(*opened, &run)?;
-                let outcome = command.work(plan, &mut session)?;
+                let outcome = match command.work(plan, &mut session) {
+                    Err(error) if stopped(&error).is_none() => {
+                        session.abandon();
+                        return Err(error);
+                    }
+                    other => other?,
+                };
                 session.finish(&outcome)?;
                 output.result(&outcome)?;
                 C::verdict(&outcome)
@@ -151,14 +162,15 @@ impl Call<'_> {
     }
 
     /// The folder asked for, or the first unused one under `runs`.
-    fn dir(self, run: &RunFolder, stem: &str) -> Result<PathBuf> {
-        if let Some(out) = &run.out.out {
-            return Ok(out.clone());
+    fn dir<C: Command>(self, run: &RunFolder, command: &C) -> Result<PathBuf> {
+        if let Some(dir) = command.folder(run.out.out.as_deref()) {
+            return Ok(dir);
         }
         if run.resume {
             return Err(usage(self.command, "--resume needs --out with the folder of the stopped run"));
         }
         let science = self.name.split(' ').next().unwrap_or(self.name);
+        let stem = command.stem();
         let first = Path::new(RUNS).join(format!("{science}-{stem}"));
         let numbered = (2u32..).map(|n| Path::new(RUNS).join(format!("{science}-{stem}-{n}")));
         std::iter::once(first).chain(numbered).find(|dir| !dir.exists()).context("no folder is left under runs")

@@ -21,8 +21,8 @@ use cupel::data::nearest_name;
 
 use crate::config_file::{self, Setting, Value};
 
-/// A key of older settings files, `network.use_amp`, and the flag that it stands for, `use-amp`.
-pub type Alias = (&'static str, &'static str);
+/// A key of older settings files, `network.use_amp`, and the flag that it stands for, `use-amp`, or nothing where no setting of today does what it did.
+pub type Alias = (&'static str, Option<&'static str>);
 
 /// The key that names the command a settings file belongs to.
 pub const COMMAND: &str = "command";
@@ -39,7 +39,23 @@ pub fn layer(root: &mut Command, mut arguments: Vec<OsString>, aliases: &[Alias]
     let Ok(given) = relaxed.try_get_matches_from(&arguments[start..]) else { return Ok(arguments) };
     let Some(path) = given.try_get_one::<PathBuf>("config").ok().flatten().cloned() else { return Ok(arguments) };
     let file = Reader { command, alone: optional(command), name: &name, path: &path, aliases };
-    let (flags, positionals) = file.arguments(config_file::read(&path)?, &given)?;
+    let (mut settings, mut elsewhere, mut nothing) = (Vec::new(), Vec::new(), Vec::new());
+    for setting in config_file::read(&path)? {
+        match file.older(&setting.key) {
+            Some(None) => nothing.push(setting.key),
+            Some(Some(flag)) if !file.takes(flag) => elsewhere.push(setting.key),
+            Some(Some(_)) if setting.value == Value::Nothing => {}
+            _ => settings.push(setting),
+        }
+    }
+    let (flags, positionals) = file.arguments(settings, &given)?;
+    if !given.try_get_one::<bool>("quiet").is_ok_and(|quiet| quiet == Some(&true)) {
+        for (keys, words) in [(elsewhere, "are not of this command"), (nothing, "have no counterpart here")] {
+            if !keys.is_empty() {
+                eprintln!("{}: these settings {words}: {}", path.display(), keys.join(", "));
+            }
+        }
+    }
     arguments.splice(start..start, flags);
     if !positionals.is_empty() && !arguments.iter().any(|argument| argument == "--") {
         arguments.push("--".into());
@@ -139,13 +155,20 @@ impl Reader<'_> {
         }
     }
 
+    /// What a key of older files means today.
+    fn older(&self, asked: &str) -> Option<Option<&'static str>> {
+        let dashed = asked.replace('_', "-");
+        self.aliases.iter().find(|(alias, _)| alias.replace('_', "-") == dashed).map(|(_, flag)| *flag)
+    }
+
+    /// Whether the command has a flag of this name.
+    fn takes(&self, flag: &str) -> bool {
+        self.command.get_arguments().any(|argument| is_setting(argument) && key(argument) == flag)
+    }
+
     /// The argument that a key `section.name` stands for.
     fn argument(&self, asked: &str) -> Result<&Arg, String> {
-        let dashed = asked.replace('_', "-");
-        let dashed = match self.aliases.iter().find(|(alias, _)| alias.replace('_', "-") == dashed) {
-            Some((_, flag)) => (*flag).to_owned(),
-            None => dashed,
-        };
+        let dashed = self.older(asked).flatten().map_or_else(|| asked.replace('_', "-"), str::to_owned);
         let settings = || self.command.get_arguments().filter(|argument| is_setting(argument));
         let joined = dashed.replace('.', "-");
         if let Some(argument) = settings().find(|argument| key(argument) == joined) {
@@ -156,6 +179,12 @@ impl Reader<'_> {
         let sits = |argument: &&Arg| section(argument).is_some_and(|own| own == wanted);
         if let Some(argument) = settings().find(|argument| key(argument) == name && sits(argument)) {
             return Ok(argument);
+        }
+        let older = self.aliases.iter().map(|(alias, _)| *alias);
+        let beside: Vec<&str> =
+            older.filter(|alias| alias.rsplit_once('.').is_some_and(|(own, _)| own == asked_section(asked))).collect();
+        if let Some(near) = nearest_name(asked, beside.iter().copied()) {
+            return Err(format!("unknown setting `{asked}`; did you mean `{near}`?"));
         }
         let mut known: Vec<String> = settings().map(key).collect();
         known.sort_unstable();
@@ -189,7 +218,7 @@ impl Reader<'_> {
             Value::Switch(value) => vec![word(&value.to_string())],
             Value::Text(text) => vec![word(text)],
             Value::List(items) => items.iter().map(|item| word(item)).collect(),
-            Value::Unusable => {
+            Value::Nothing | Value::Unusable => {
                 return Err(format!("`{asked}` takes a number, a text, true, false, or a list of them"));
             }
         };
@@ -204,6 +233,11 @@ impl Reader<'_> {
         }
         Ok(words.into_iter().map(OsString::from).collect())
     }
+}
+
+/// The sections of a key.
+fn asked_section(asked: &str) -> &str {
+    asked.rsplit_once('.').map_or("", |(sections, _)| sections)
 }
 
 fn invalid(asked: &str, error: &clap::Error) -> String {
@@ -253,13 +287,19 @@ mod tests {
         },
     }
 
+    const OLDER: &[Alias] = &[
+        ("old.number_of_runs", Some("edaa-restarts")),
+        ("old.colour", Some("color-of-another-command")),
+        ("old.compile_mode", None),
+    ];
+
     fn parse(settings: &str, line: &[&str]) -> Result<Commands> {
         let folder = tempfile::tempdir()?;
         let path = folder.path().join("settings.toml");
         fs::write(&path, settings)?;
         let mut arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
         arguments.extend(["--config".into(), path.into_os_string()]);
-        let arguments = layer(&mut Example::command(), arguments, &[("old.number_of_runs", "edaa-restarts")])?;
+        let arguments = layer(&mut Example::command(), arguments, OLDER)?;
         Ok(Example::try_parse_from(arguments)?.command)
     }
 
@@ -294,6 +334,15 @@ mod tests {
                 .contains("line 2: unknown setting `results.seed`; `seed` stands in the section `computing`")
         );
         assert!(refused("command = \"stay\"\n").contains("line 1: these are not settings of `go`"));
+    }
+
+    #[test]
+    fn older_keys_may_be_of_another_command_or_of_none_and_misspelt_ones_are_named() {
+        let settings = "[old]\nnumber_of_runs = 4\ncolour = [[1, 2]]\ncompile_mode = \"max\"\n";
+        let Commands::Go { edaa_restarts, .. } = parse(settings, &["cupel", "go", "scene.mat"]).unwrap();
+        assert_eq!(edaa_restarts, 4);
+        let message = refused("[old]\ncolor = 1\n");
+        assert!(message.contains("line 2: unknown setting `old.color`; did you mean `old.colour`?"), "{message}");
     }
 
     #[test]

@@ -33,7 +33,9 @@ pub enum Value {
     Text(String),
     /// Several of them.
     List(Vec<String>),
-    /// `null`, or a list of lists or sections: nothing an option can hold.
+    /// `null`.
+    Nothing,
+    /// A list of lists or sections, which no option can hold.
     Unusable,
 }
 
@@ -183,7 +185,7 @@ impl<'de> Visitor<'de> for NodeVisitor {
     }
 
     fn visit_unit<E>(self) -> Result<Node, E> {
-        Ok(Node::Value(Value::Unusable))
+        Ok(Node::Value(Value::Nothing))
     }
 
     fn visit_bool<E>(self, value: bool) -> Result<Node, E> {
@@ -300,7 +302,7 @@ mod tests {
 
     #[test]
     fn nothing_is_not_a_value() {
-        assert_eq!(parse("out: null\n", Notation::Yaml).unwrap(), [setting("out", Value::Unusable, 1)]);
+        assert_eq!(parse("out: null\n", Notation::Yaml).unwrap(), [setting("out", Value::Nothing, 1)]);
         assert_eq!(parse("out = [[1]]\n", Notation::Toml).unwrap(), [setting("out", Value::Unusable, 1)]);
     }
 

@@ -43,7 +43,7 @@ pub struct Convert {
     /// The file to read; its format is found by its content
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// The file to write: .npy, .npz, .mat, .png, .csv, .tsv, or ENVI by .img, .hdr, .bip, .bil or .bsq
+    /// The file to write: .npy, .npz, .mat, .png, .csv, .tsv, .fits, or ENVI by .img, .hdr, .bip, .bil or .bsq
     #[arg(value_name = "TARGET")]
     target: PathBuf,
     /// The array to take where there are several

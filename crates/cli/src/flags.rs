@@ -74,7 +74,7 @@ fn argument<S: Settings>(setting: Setting) -> Arg {
         value_name => argument.value_name(value_name),
     };
     let argument = if several { argument.value_delimiter(',').action(ArgAction::Append) } else { argument };
-    match setting.default {
+    match setting.default.filter(|default| !default.is_empty()) {
         Some(default) if several => argument.default_values(default.split(',').map(str::to_owned).collect::<Vec<_>>()),
         Some(default) => argument.default_value(default),
         None => argument,

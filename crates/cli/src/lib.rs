@@ -6,11 +6,13 @@
 mod command;
 mod config;
 mod config_file;
+mod cosmology;
 mod data;
 mod demo;
 mod doctor;
 mod flags;
 mod output;
+mod pca;
 mod pgx;
 mod program;
 mod report;
@@ -43,11 +45,17 @@ pub fn program() -> clap::Command {
 pub enum Cupel {
     #[command(subcommand)]
     #[allow(missing_docs, reason = "the text is that of the commands, for --help")]
+    Cosmology(cosmology::Commands),
+    #[command(subcommand)]
+    #[allow(missing_docs)]
     Data(data::Commands),
     #[allow(missing_docs)]
     Demo(demo::Arguments),
     #[allow(missing_docs)]
     Doctor(doctor::Arguments),
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    Pca(pca::Commands),
     #[command(subcommand)]
     #[allow(missing_docs)]
     Pgx(pgx::Commands),
@@ -62,13 +70,18 @@ pub enum Cupel {
 }
 
 impl Commands for Cupel {
-    const ALIASES: &'static [Alias] = &[("network.use_amp", "use-amp"), ("use_mixed_precision", "use-amp")];
+    fn aliases() -> Vec<Alias> {
+        let own = [("network.use_amp", Some("use-amp")), ("use_mixed_precision", Some("use-amp"))];
+        own.into_iter().chain(cosmology::aliases()).collect()
+    }
 
     fn run(self, call: Call<'_>) -> Result<()> {
         match self {
+            Self::Cosmology(command) => command.run(call),
             Self::Data(command) => command.run(call),
             Self::Demo(command) => call.run(command),
             Self::Doctor(command) => call.run(command),
+            Self::Pca(command) => command.run(call),
             Self::Pgx(command) => command.run(call),
             Self::Report(command) => call.run(command),
             #[cfg(feature = "remote")]

@@ -28,7 +28,9 @@ const STOPPED: i32 = 128;
 /// The commands of a program.
 pub trait Commands: Subcommand {
     /// Keys of older settings files of these sciences, `network.use_amp`, and the flags that they stand for.
-    const ALIASES: &'static [Alias] = &[];
+    fn aliases() -> Vec<Alias> {
+        Vec::new()
+    }
 
     /// Runs the one that was called, by [`Call::run`].
     ///
@@ -59,7 +61,7 @@ pub fn start<C: Commands>(program: Command) -> ExitCode {
 
 fn run<C: Commands>(program: Command) -> ExitCode {
     let mut program = program.mut_subcommands(numbers_may_be_negative);
-    let ended = config::layer(&mut program, env::args_os().collect(), C::ALIASES)
+    let ended = config::layer(&mut program, env::args_os().collect(), &C::aliases())
         .and_then(|words| parse::<C>(program.clone(), words));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -95,14 +97,18 @@ pub(crate) fn usage(command: &Command, problem: &str) -> anyhow::Error {
     clap::Error::raw(ErrorKind::ArgumentConflict, format!("{problem}\n")).with_cmd(command).into()
 }
 
+/// The signal that ended the work, where one did.
+pub(crate) fn stopped(error: &anyhow::Error) -> Option<i32> {
+    error.chain().find_map(|cause| cause.downcast_ref::<train::Error>()).and_then(train::Error::stopped)
+}
+
 /// Says what went wrong, and gives the exit code for it.
 fn tell(error: &anyhow::Error, program: &Command) -> u8 {
     if let Some(error) = error.downcast_ref::<clap::Error>() {
         let _ = error.print(); // a closed stream leaves nobody to tell
         return if error.use_stderr() { USAGE } else { 0 };
     }
-    let stopped = error.chain().find_map(|cause| cause.downcast_ref::<train::Error>()).and_then(train::Error::stopped);
-    if let Some(signal) = stopped {
+    if let Some(signal) = stopped(error) {
         output::complain(sentence(error));
         return u8::try_from(STOPPED + signal).unwrap_or(FAILED);
     }

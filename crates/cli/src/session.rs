@@ -142,11 +142,21 @@ impl Session {
         run.set_save_every(asked.checkpoint_every);
         #[cfg(feature = "tui")]
         run.set_dashboard(asked.tui);
-        if let Some(device) = self.device.as_ref().filter(|_| asked.profile) {
-            run.set_monitor(PerformanceMonitor::new(&device.device));
+        if asked.profile {
+            let device = match &self.device {
+                Some(device) => device.device.clone(),
+                None => device::select("cpu")?.device,
+            };
+            run.set_monitor(PerformanceMonitor::new(&device));
         }
         (self.run, self.profile) = (run, asked.profile);
         Ok(())
+    }
+
+    /// Leaves a run that failed: nothing of it stays unless some of its state was saved.
+    pub(crate) fn abandon(&mut self) {
+        // what went wrong first is what the user has to know
+        let _ = std::mem::replace(&mut self.run, Run::in_memory()).discard();
     }
 
     /// Ends the run with its summary, and tells where the time went where that was asked for.

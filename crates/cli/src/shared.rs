@@ -108,7 +108,7 @@ pub struct Writing {
 #[command(next_help_heading = "Results")]
 pub struct Out {
     /// Where the results go
-    #[arg(long, value_name = "PATH")]
+    #[arg(long, alias = "output", value_name = "PATH")]
     pub out: Option<PathBuf>,
 
     #[command(flatten)]

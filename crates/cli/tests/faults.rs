@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use program::{command, cupel, refused, succeeds};
+use program::{command, refused, succeeds};
 use serde_json::Value;
 
 fn scene(folder: &Path, name: &str, seed: u32) {

@@ -15,10 +15,20 @@ use serde_json::Value;
 
 /// How each command is called: quickly, and with an effect. `{}` is a place of its own for what a call writes.
 const CALLS: &[(&str, &str)] = &[
+    ("cosmology clean", "cube.npy --unit mK --side-deg 20 --modes 3 --out {}.npy"),
+    ("cosmology evaluate", "--truth signal.npy --estimate cube.npy --unit mK --side-deg 20"),
+    ("cosmology power", "cube.npy --unit mK --side-deg 20 --out {}"),
+    ("cosmology simulate", "--nfreq 8 --nx 8 --skies 3 --out {}"),
     ("data info", "scene.npz"),
     ("data convert", "scene.npz {}.npz"),
     ("demo", "--out {}"),
     ("doctor", ""),
+    ("pca apply", "cube.npy --components components --out {}.npy"),
+    ("pca fit", "--cosmopath cosmo --galpath galaxy --ra-bins 16 --num-samples 4 --modes 2 --out {}"),
+    (
+        "pca validate",
+        "--cosmopath cosmo --galpath galaxy --ra-bins 16 --num-samples 1 --components visibilities.npz --plot --out {}",
+    ),
     ("pgx audit", "--demo-data --split group"),
     ("pgx encode", "--table rows.tsv --schema schema.toml --out {}"),
     ("pgx evaluate", "--model model --demo-data --bootstrap 20"),
@@ -71,9 +81,23 @@ impl Place {
             "unmix run scene.mat --method vca --out run",
             "unmix run scene.mat --method spa --out other",
             "pgx train --demo-data --fractions 0.2,0.1,0.7 --models counts --cross-fit 0 --out model",
+            "cosmology simulate --nfreq 8 --nx 8 --skies 4 --visibilities --baselines 6 --times 16 --out skies",
         ] {
             place.succeeds(line);
         }
+        for folder in ["cosmo", "galaxy"] {
+            fs::create_dir(place.path(folder)).unwrap();
+        }
+        let copy = |from: &str, to: &str| fs::copy(place.path(from), place.path(to)).unwrap();
+        for sky in 0..4 {
+            copy(&format!("skies/sky_000{sky}/vis_signal.npy"), &format!("cosmo/{sky}.npy"));
+            copy(&format!("skies/sky_000{sky}/vis.npy"), &format!("galaxy/{sky}.npy"));
+        }
+        for (from, to) in [("obs", "cube"), ("signal", "signal"), ("freqs_mhz", "freqs_mhz")] {
+            copy(&format!("skies/sky_0000/{from}.npy"), &format!("{to}.npy"));
+        }
+        place.succeeds("pca fit cube.npy --axis 0 --modes 2 --out components");
+        place.succeeds("pca fit --cosmopath cosmo --galpath galaxy --ra-bins 16 --modes 2 --out visibilities.npz");
         place
     }
 
@@ -164,7 +188,9 @@ fn numbers(value: &Value) -> Value {
     match value {
         Value::Object(fields) => {
             let left_out = |name: &str| {
-                name.contains("seconds") || ["run_dir", "written", "study", "out", "report"].contains(&name)
+                name.contains("seconds")
+                    || name == "speedup"
+                    || ["run_dir", "written", "study", "out", "report"].contains(&name)
             };
             fields
                 .iter()

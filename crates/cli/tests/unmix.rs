@@ -12,7 +12,6 @@ use std::{
 
 use cupel::data::{Array, Values, open, write_mat, write_npy};
 use program::{command, cupel, json};
-use serde_json::Value;
 
 fn scene(folder: &Path, pixels: usize) {
     let line =

@@ -1,0 +1,46 @@
+//! `cupel cosmology`: the 21-cm signal under foregrounds thousands of times brighter.
+
+mod clean;
+mod evaluate;
+mod input;
+mod power;
+mod simulate;
+
+use anyhow::Result;
+use clap::Subcommand;
+use cupel::cosmology::KEYS;
+
+use crate::{Alias, Call};
+
+/// Simulate skies of the 21-cm line, take their foregrounds off, and measure what is left
+#[derive(Subcommand)]
+pub enum Commands {
+    Simulate(Box<simulate::Arguments>),
+    Clean(Box<clean::Arguments>),
+    Power(Box<power::Arguments>),
+    Evaluate(Box<evaluate::Arguments>),
+}
+
+impl Commands {
+    /// Runs the subcommand.
+    pub fn run(self, call: Call<'_>) -> Result<()> {
+        match self {
+            Self::Simulate(command) => call.run(*command),
+            Self::Clean(command) => call.run(*command),
+            Self::Power(command) => call.run(*command),
+            Self::Evaluate(command) => call.run(*command),
+        }
+    }
+}
+
+/// The keys of the original's settings files, and the flags of today.
+pub fn aliases() -> impl Iterator<Item = Alias> {
+    KEYS.iter().map(|(key, setting)| {
+        let flag = match *setting {
+            Some("n-fg") => Some("modes"),
+            Some("pca-components-path") => Some("components"),
+            other => other,
+        };
+        (*key, flag)
+    })
+}
