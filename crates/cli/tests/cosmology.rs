@@ -156,7 +156,7 @@ fn what_cannot_be_right_is_refused_in_one_message_and_nothing_is_written() {
         (format!("cosmology clean cube.npy {frequencies} --out o.npy"), &["unit", "--unit"]),
         (format!("cosmology clean cube.npy --unit furlong {frequencies} --out o.npy"), &["furlong", "mK"]),
         ("cosmology clean cube.npy --unit mK --out o.npy".to_owned(), &["frequencies", "--frequencies"]),
-        (format!("cosmology clean cube.npy --unit mK --frequencies 400:480:7 --out o.npy"), &["7", "8"]),
+        ("cosmology clean cube.npy --unit mK --frequencies 400:480:7 --out o.npy".to_string(), &["7", "8"]),
         ("cosmology clean cube.npy --unit mK --frequencies 1,3,2,4,5,6,7,8 --out o.npy".to_owned(), &["turns back"]),
         (
             format!("cosmology clean cube.npy --unit mK {frequencies} --weights short.npy --out o.npy"),

@@ -6,7 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Rest frequency of the 21-cm line of neutral hydrogen in MHz.
-pub const LINE_MHZ: f64 = 1420.405_751_768;
+pub const LINE_MHZ: f64 = 1_420.405_751_768;
 /// Speed of light in km/s.
 pub const SPEED_OF_LIGHT_KM_S: f64 = 299_792.458;
 /// Steps of Simpson's rule for a distance: relative error below 1e-9 up to z = 30.

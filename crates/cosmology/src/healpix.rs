@@ -227,12 +227,12 @@ impl Healpix {
     fn ring_index(&self, pixel: u64) -> u64 {
         let (cap, nside) = (self.cap(), self.nside);
         if pixel < cap {
-            (1 + (1 + 2 * pixel).isqrt()) / 2
+            (1 + 2 * pixel).isqrt().div_ceil(2)
         } else if pixel < self.pixels() - cap {
             (pixel - cap) / (4 * nside) + nside
         } else {
             let from_south = self.pixels() - pixel;
-            4 * nside - (1 + (2 * from_south - 1).isqrt()) / 2
+            4 * nside - (2 * from_south - 1).isqrt().div_ceil(2)
         }
     }
 
@@ -253,7 +253,7 @@ impl Healpix {
             }
         } else {
             let z = 4.0 / 3.0 - 2.0 * index as f64 / (3.0 * side);
-            let shifted = (index - nside) % 2 == 0;
+            let shifted = (index - nside).is_multiple_of(2);
             let count = 4 * nside;
             let first_longitude = if shifted { PI / count as f64 } else { 0.0 };
             Ring { start: self.cap() + (index - nside) * count, count, theta: z.acos(), first_longitude }

@@ -179,10 +179,8 @@ impl Moments {
             }
         }
         // only now: the loop above needs the sums about the old mean of both channels
-        for i in 0..width {
-            for j in 0..width {
-                weights.first[i * width + j] += shift[i] * weights.pair[i * width + j];
-            }
+        for (at, (first, pair)) in weights.first.iter_mut().zip(&weights.pair).enumerate() {
+            *first += shift[at / width] * pair;
         }
         weights
     }

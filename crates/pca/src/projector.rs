@@ -54,6 +54,9 @@ pub struct Projector {
     grouping: Option<Grouping>,
 }
 
+/// Directions, and the range of values that they belong to.
+type Lines<'a> = (&'a Directions, std::ops::Range<usize>);
+
 /// Real modes of samples of `parts` numbers per channel.
 #[derive(Clone, Debug)]
 pub(crate) struct Directions {
@@ -168,7 +171,7 @@ impl Projector {
 
     /// The data with the group axis first and the axis of the modes last, and which directions each range of values
     /// has.
-    fn sorted<T: Number>(&self, data: &Cube<T>) -> Result<(Sorted<T>, Vec<(&Directions, std::ops::Range<usize>)>)> {
+    fn sorted<T: Number>(&self, data: &Cube<T>) -> Result<(Sorted<T>, Vec<Lines<'_>>)> {
         let axis = data.axis(self.axis.kind())?;
         self.check_axis(axis)?;
         if !T::COMPLEX && self.directions.iter().any(|directions| directions.parts == 2) {

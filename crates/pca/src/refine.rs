@@ -92,7 +92,7 @@ impl<E: Entry + Number> Gaps<E> {
                 let weighted = Mat::from_fn(channels, modes, |at, mode| weight(at) * basis[(at, mode)]);
                 let mut normal = basis.adjoint() * &weighted;
                 for (mode, &prior) in prior.iter().enumerate() {
-                    normal[(mode, mode)] = normal[(mode, mode)] + E::of([prior, 0.0]);
+                    normal[(mode, mode)] += E::of([prior, 0.0]);
                 }
                 let seen =
                     |at: usize| if weights[at] > 0.0 { weight(at) * (row[at] - mean[at]) } else { E::of([0.0; 2]) };

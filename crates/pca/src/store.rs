@@ -61,6 +61,7 @@ struct Part {
 /// What a file holds: components for all, or for each group.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
+#[allow(clippy::large_enum_variant, reason = "there is one of them at a time")]
 pub enum Stored {
     /// One basis.
     Single(Components),
@@ -434,9 +435,9 @@ fn orthonormalise<T: Entry>(vectors: &mut [Vec<T>]) {
         for other in before.iter() {
             let zero = T::of([0.0; 2]);
             let along = other.iter().zip(vector.iter()).fold(zero, |sum, (&o, &v)| sum + o.conjugate() * v);
-            vector.iter_mut().zip(other).for_each(|(v, &o)| *v = *v - along * o);
+            vector.iter_mut().zip(other).for_each(|(v, &o)| *v -= along * o);
         }
         let norm = vector.iter().map(|v| v.modulus() * v.modulus()).sum::<f64>().sqrt();
-        vector.iter_mut().for_each(|v| *v = *v * T::of([norm.recip(), 0.0]));
+        vector.iter_mut().for_each(|v| *v *= T::of([norm.recip(), 0.0]));
     }
 }

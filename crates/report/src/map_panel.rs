@@ -193,7 +193,7 @@ impl<'a> MapPanel<'a> {
         let place = |point: &[f64; 2]| {
             let [x, y] = [(point[0] + 0.5) / self.columns as f64, (point[1] + 0.5) / self.rows as f64];
             let inside = (0.0..=1.0).contains(&x) && (0.0..=1.0).contains(&y);
-            inside.then(|| [frame.x + x * frame.width, frame.y + y * frame.height])
+            inside.then_some([frame.x + x * frame.width, frame.y + y * frame.height])
         };
         for curve in &self.curves {
             let places: Vec<Option<[f64; 2]>> = curve.iter().map(place).collect();

@@ -102,7 +102,7 @@ pub struct Plan {
 
 /// Where samples come from.
 enum Source {
-    Files(Files),
+    Files(Box<Files>),
     Observations(Box<ObservationChunks>),
 }
 
@@ -179,7 +179,7 @@ impl Command for Arguments {
                         Some(_) => error.into(),
                         None => anyhow!("{error}; say which axis holds the channels with --axis"),
                     })?;
-                (Source::Files(files), self.files.len())
+                (Source::Files(Box::new(files)), self.files.len())
             }
         };
         let grouping = match (&source, self.group_by) {
@@ -209,7 +209,7 @@ impl Command for Arguments {
         let Plan { source, grouping, components, .. } = plan;
         let hermitian = self.basis == Numbers::Hermitian;
         match source {
-            Source::Files(files) => self.fit(files, hermitian, grouping, modes, components, session),
+            Source::Files(files) => self.fit(*files, hermitian, grouping, modes, components, session),
             Source::Observations(chunks) => self.fit(*chunks, false, None, modes, components, session),
         }
     }

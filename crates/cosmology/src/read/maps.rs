@@ -122,7 +122,7 @@ impl Maps {
                 None => usize::try_from(pixel).ok(),
             };
             match place.and_then(|place| self.columns[column].get(place)) {
-                Some(&value) if !(value < UNSEEN / 2.0) => sum += share * f64::from(value),
+                Some(&value) if value.is_nan() || value >= UNSEEN / 2.0 => sum += share * f64::from(value),
                 _ => return (0.0, false),
             }
         }

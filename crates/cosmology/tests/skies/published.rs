@@ -37,10 +37,11 @@ fn visibilities_of_hera_are_read() {
     assert_eq!(simulated.values().values()[(50 * 60 + 30) * 40 + 20], SIMULATED);
 }
 
-const REAL: Complex<f32> = Complex::new(-0.005951881408691406, -0.029100418090820312);
-const SIMULATED: Complex<f32> = Complex::new(-24.867027282714844, 10.137225151062012);
+const REAL: Complex<f32> = Complex::new(-0.005_951_881_4, -0.029_100_418);
+const SIMULATED: Complex<f32> = Complex::new(-24.867_027, 10.137_225);
 
 /// Interpolation, and for two components the sum of the patch with its first and its last value.
+#[allow(clippy::type_complexity)]
 const GOLDEN: [(&str, [(usize, [f64; 3]); 2]); 2] = [
     (
         "bilinear",

@@ -34,10 +34,13 @@ pub(super) unsafe fn filled(length: usize, fill: impl FnOnce(&Cells)) -> Vec<f32
 fn transposed(square: [[f32; SIDE]; SIDE]) -> [[f32; SIDE]; SIDE] {
     #[cfg(target_arch = "x86_64")]
     {
-        use std::{arch::x86_64::_MM_TRANSPOSE4_PS, mem::transmute};
+        use std::{
+            arch::x86_64::{__m128, _MM_TRANSPOSE4_PS},
+            mem::transmute,
+        };
         // SAFETY: every processor of this kind has the instructions; a row and a vector are the same four values.
         unsafe {
-            let [mut a, mut b, mut c, mut d] = transmute::<_, [_; SIDE]>(square);
+            let [mut a, mut b, mut c, mut d] = transmute::<[[f32; SIDE]; SIDE], [__m128; SIDE]>(square);
             _MM_TRANSPOSE4_PS(&mut a, &mut b, &mut c, &mut d);
             transmute([a, b, c, d])
         }

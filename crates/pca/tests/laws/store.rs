@@ -118,7 +118,8 @@ fn changed_arrays_are_refused_with_what_is_wrong() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("changed.npz");
     let of = components(3);
-    let refused = |change: &dyn Fn(&str, &mut Vec<f32>, &mut Vec<usize>), expected: &str| {
+    type Change<'a> = &'a dyn Fn(&str, &mut Vec<f32>, &mut Vec<usize>);
+    let refused = |change: Change<'_>, expected: &str| {
         plain(&path, &of, change);
         let error = Components::load(&path).unwrap_err().to_string();
         assert!(error.contains(expected) && error.contains("changed.npz"), "{error}");
