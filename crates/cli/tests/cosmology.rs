@@ -36,6 +36,13 @@ fn a_simulated_sky_is_cleaned_measured_and_drawn() {
             assert!(after[bins][0].get(key).is_some(), "{bins} {key}");
         }
     }
+    // arrays that know nothing of themselves are compared all the same, in cells
+    for (from, to) in [("skies/sky_0000/signal.npy", "plain/truth.npy"), ("cleaned.npy", "plain/estimate.npy")] {
+        fs::create_dir_all(folder.join("plain")).unwrap();
+        fs::copy(folder.join(from), folder.join(to)).unwrap();
+    }
+    let plain = json(folder, "cosmology evaluate --truth plain/truth.npy --estimate plain/estimate.npy --json");
+    assert!((r(&plain) - r(&after)).abs() < 1e-9 && plain["k_unit"] == "rad/cell", "{plain}");
     let power = json(folder, "cosmology power cleaned.fits --side-deg 20 --out spectra --json");
     assert_eq!(power["k_unit"], "h/Mpc");
     for file in
@@ -105,6 +112,17 @@ fn the_original_settings_file_runs_as_it_was_written() {
                 .unwrap();
         }
     }
+    // baselines lie beside the visibilities, and make groups and delays
+    let visibilities = "skies/sky_0000/vis.npy --axes baseline,frequency,right-ascension";
+    let grouped = json(
+        folder,
+        &format!("pca fit {visibilities} --group-by baseline --groups 2 --modes 1 --out groups.npz --json"),
+    );
+    assert_eq!((grouped["groups"].as_u64(), grouped["samples"].as_u64()), (Some(2), Some(2 * 6 * 16)));
+    succeeds(folder, &format!("pca apply {visibilities} --components groups.npz --filter soft --out soft.npy"));
+    let delays = json(folder, &format!("cosmology power {visibilities} --unit K --json"));
+    assert!(delays["lines"][0]["horizon_us"].as_f64().unwrap() > 0.0, "{delays}");
+
     let config = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/configs/cosmology.json");
     let text = fs::read_to_string(config).unwrap();
     fs::write(folder.join("cosmology.json"), &text).unwrap();

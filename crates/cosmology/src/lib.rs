@@ -27,7 +27,8 @@ pub use loader::{
 pub use observation_chunks::ObservationChunks;
 pub use preprocess::{NetworkLayout, Prepared, Preprocess, PreprocessConfig, TargetTransform};
 pub use read::{
-    Frequencies, Interpolation, Patch, ReadConfig, holds_visibilities, read_maps, read_sky, read_visibilities,
+    Frequencies, Interpolation, Patch, ReadConfig, holds_visibilities, read_maps, read_plain, read_sky,
+    read_visibilities,
 };
 pub use sky::{Geometry, Sky, Visibilities, frequency_axis, weights_of_flags};
 pub use units::{Conversion, Unit, beam_solid_angle_sr, jansky_per_steradian_kelvin};

@@ -113,6 +113,18 @@ pub fn read_visibilities(path: impl AsRef<Path>, config: &ReadConfig) -> Result<
     in_file(path, Visibilities::new(raw.values, unit, raw.weights, raw.baselines_m))
 }
 
+/// Reads an array of which neither unit nor frequencies need be known, for comparison with another one like it: `[frequency, row, column]`
+/// unless [`ReadConfig::axes`] say otherwise.
+///
+/// # Errors
+/// As [`read_sky`], for what is read; [`cupel_data::Error::NonFinite`] for values that are not finite.
+pub fn read_plain(path: impl AsRef<Path>, config: &ReadConfig) -> Result<Cube<f32>> {
+    let path = path.as_ref();
+    let cube = array::read_sky(&open(path)?, config)?.values;
+    in_file(path, cube.check_finite().map_err(Into::into))?;
+    Ok(cube)
+}
+
 /// Whether a file holds visibilities rather than a sky: complex numbers, or the marks of HDF5 that hold them.
 ///
 /// # Errors

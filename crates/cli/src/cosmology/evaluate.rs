@@ -6,14 +6,16 @@ use anyhow::{Result, bail};
 use clap::Args;
 use cupel::{
     cosmology::{
-        Background, Evaluation, Sky, evaluate, evaluate_visibilities,
+        Background, Evaluation, Unit, Visibilities, evaluate, evaluate_visibilities, holds_visibilities,
         power::{DelayEstimator, PowerConfig, Volume},
+        read_visibilities,
     },
+    data::Cube,
     settings::Settings,
 };
 use serde::Serialize;
 
-use super::input::{Input, Observed};
+use super::input::{Input, Relative};
 use crate::{
     Command, Flags, Session,
     shared::{Output, Shared, Threads},
@@ -49,7 +51,13 @@ pub struct Arguments {
 pub struct Plan {
     shape: Vec<usize>,
     #[serde(skip)]
-    read: Box<(Observed, Observed, Option<Observed>)>,
+    read: Compared,
+}
+
+/// Two skies and what the estimate says of its errors, or visibilities.
+enum Compared {
+    Skies(Box<(Relative, Relative, Option<Relative>)>),
+    Visibilities(Box<(Visibilities, Visibilities)>),
 }
 
 impl Command for Arguments {
@@ -66,61 +74,78 @@ impl Command for Arguments {
 
     fn plan(&self, _: &Session) -> Result<Plan> {
         self.power.settings.check()?;
-        let (truth, estimate) = (self.input.read(&self.truth)?, self.input.read(&self.estimate)?);
-        if truth.shape() != estimate.shape() {
-            bail!(
-                "{} has shape {:?}, {} {:?}; they must be alike",
-                self.truth.display(),
-                truth.shape(),
-                self.estimate.display(),
-                estimate.shape()
-            );
+        let config = self.input.config();
+        let complex = [holds_visibilities(&self.truth, &config)?, holds_visibilities(&self.estimate, &config)?];
+        let (shapes, read) = match complex {
+            [true, true] => {
+                if self.sigma.is_some() {
+                    bail!("--sigma is of skies; of visibilities no standard deviation is read");
+                }
+                let [truth, estimate] = [&self.truth, &self.estimate].map(|path| read_visibilities(path, &config));
+                let (truth, estimate) = (truth?, estimate?);
+                let shapes = [truth.values().shape(), estimate.values().shape()];
+                (shapes, Compared::Visibilities(Box::new((truth, estimate))))
+            }
+            [false, false] => {
+                let (truth, estimate) =
+                    (self.input.read_relative(&self.truth)?, self.input.read_relative(&self.estimate)?);
+                let sigma = self.sigma.as_ref().map(|path| self.input.read_relative(path)).transpose()?;
+                let shapes = [truth.cube.shape(), estimate.cube.shape()];
+                (shapes, Compared::Skies(Box::new((truth, estimate, sigma))))
+            }
+            _ => {
+                bail!("{} and {}: one is a sky, the other visibilities", self.truth.display(), self.estimate.display())
+            }
+        };
+        let [shape, other] = shapes;
+        if shape != other {
+            let (truth, estimate) = (self.truth.display(), self.estimate.display());
+            bail!("{truth} has shape {shape:?}, {estimate} {other:?}; they must be alike");
         }
-        let sigma = self.sigma.as_ref().map(|path| self.input.read(path)).transpose()?;
-        Ok(Plan { shape: truth.shape(), read: Box::new((truth, estimate, sigma)) })
+        Ok(Plan { shape, read })
     }
 
     fn work(self, plan: Plan, _: &mut Session) -> Result<Evaluation> {
         let (config, background) = (&self.power.settings, Background::default());
-        match *plan.read {
-            (Observed::Sky(truth), Observed::Sky(estimate), sigma) => {
-                let unit = truth.unit();
-                let sigma = match sigma {
-                    None => None,
-                    Some(Observed::Sky(sigma)) => Some(sigma.in_unit(unit)?),
-                    Some(Observed::Visibilities(_)) => {
-                        bail!("--sigma: complex numbers; expected one real number per value")
-                    }
-                };
-                let estimate = estimate.in_unit(unit)?;
-                let estimator = config.estimator(volume(&truth, &background)?, truth.weights())?;
-                Ok(evaluate(truth.cube(), estimate.cube(), sigma.as_ref().map(Sky::cube), &estimator, config)?)
+        match plan.read {
+            Compared::Skies(skies) => {
+                let (truth, estimate, sigma) = *skies;
+                let (unit, weights) = (truth.unit, truth.sky.as_ref().and_then(|sky| sky.weights()));
+                let estimator = config.estimator(volume(&truth, &background)?, weights)?;
+                let estimate = alike(estimate, unit)?;
+                let sigma = sigma.map(|sigma| alike(sigma, unit)).transpose()?;
+                Ok(evaluate(&truth.cube, &estimate, sigma.as_ref(), &estimator, config)?)
             }
-            (Observed::Visibilities(truth), Observed::Visibilities(estimate), None) => {
+            Compared::Visibilities(both) => {
+                let (truth, estimate) = *both;
                 let mut estimator = DelayEstimator::of(&truth, &background)?.with_window(config.window);
                 if let Some(weights) = truth.weights() {
                     estimator = estimator.with_weights(weights.clone());
                 }
                 Ok(evaluate_visibilities(truth.values(), estimate.values(), &estimator, config)?)
             }
-            (Observed::Visibilities(_), Observed::Visibilities(_), Some(_)) => {
-                bail!("--sigma is of skies; of visibilities no standard deviation is read")
-            }
-            _ => {
-                bail!("{} and {}: one is a sky, the other visibilities", self.truth.display(), self.estimate.display())
-            }
         }
     }
 }
 
-/// In comoving lengths where it is known how large the patch is.
-fn volume(sky: &Sky, background: &Background) -> Result<Volume> {
-    let shape = sky.cube().shape();
-    Ok(match sky.geometry() {
-        Ok(geometry) => Volume::of(&geometry, [shape[1], shape[2]], background)?,
-        Err(cupel::cosmology::Error::Missing { .. }) => Volume::cells([shape[0], shape[1], shape[2]])?,
-        Err(error) => return Err(error.into()),
-    })
+/// The numbers of a sky in the unit of the truth, where both are known.
+fn alike(of: Relative, unit: Option<Unit>) -> Result<Cube<f32>> {
+    match (of.sky, of.unit, unit) {
+        (Some(sky), Some(_), Some(unit)) => Ok(sky.in_unit(unit)?.cube().clone()),
+        _ => Ok(of.cube),
+    }
+}
+
+/// In comoving lengths where it is known how large the patch is, else in cells.
+fn volume(truth: &Relative, background: &Background) -> Result<Volume> {
+    let [channels, rows, columns] = truth.cube.shape()[..] else {
+        bail!("shape {:?}; a sky has channels, rows and columns", truth.cube.shape());
+    };
+    match truth.sky.as_ref().map(|sky| sky.geometry()) {
+        Some(Ok(geometry)) => Ok(Volume::of(&geometry, [rows, columns], background)?),
+        None | Some(Err(cupel::cosmology::Error::Missing { .. })) => Ok(Volume::cells([channels, rows, columns])?),
+        Some(Err(error)) => Err(error.into()),
+    }
 }
 
 impl fmt::Display for Plan {

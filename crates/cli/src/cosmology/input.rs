@@ -4,7 +4,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use cupel::cosmology::{ReadConfig, Sky, Visibilities, holds_visibilities, read_sky, read_visibilities};
+use cupel::{
+    cosmology::{ReadConfig, Sky, Unit, Visibilities, holds_visibilities, read_plain, read_sky, read_visibilities},
+    data::{Cube, Format, open},
+};
 
 use crate::Flags;
 
@@ -42,6 +45,37 @@ impl Input {
             true => Observed::Visibilities(Box::new(read_visibilities(path, &config)?)),
             false => Observed::Sky(Box::new(read_sky(path, &config)?)),
         })
+    }
+}
+
+/// A sky that is only compared with another one.
+pub struct Relative {
+    pub cube: Cube<f32>,
+    /// With its place and its weights, where its frequencies are known.
+    pub sky: Option<Box<Sky>>,
+    /// Where the file or the user says one.
+    pub unit: Option<Unit>,
+}
+
+impl Input {
+    /// Reads a sky that is only compared with another one: of an array of NumPy neither unit nor frequencies have to be known.
+    pub fn read_relative(&self, path: &Path) -> Result<Relative> {
+        let mut config = self.config();
+        let nameless = config.unit.is_none() && matches!(open(path)?.format(), Format::Npy | Format::Npz);
+        if nameless {
+            config.unit = Some(Unit::Kelvin); // any: it is that of both
+        }
+        let known =
+            |config: &ReadConfig| config.frequencies.is_some() || config.weights.is_some() || config.flags.is_some();
+        let sky = match read_sky(path, &config) {
+            Ok(sky) => sky,
+            Err(_) if nameless && !known(&config) && config.side_deg.is_empty() => {
+                return Ok(Relative { cube: read_plain(path, &config)?, sky: None, unit: None });
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let unit = (!nameless).then_some(sky.unit());
+        Ok(Relative { cube: sky.cube().clone(), sky: Some(Box::new(sky)), unit })
     }
 }
 

@@ -250,6 +250,10 @@ impl Arguments {
     /// The lengths that the first file says.
     fn own_lengths_m(&self, kind: AxisKind) -> Result<Vec<f64>> {
         let Some(first) = self.files.first() else { return Ok(Vec::new()) };
+        let beside = first.with_file_name("baselines_m.npy");
+        if kind == AxisKind::Baseline && beside.is_file() {
+            return lengths_m(&beside);
+        }
         let config = ReadConfig { variable: self.array.variable.clone(), ..ReadConfig::default() };
         if kind == AxisKind::Baseline && holds_visibilities(first, &config)? {
             let own = read_visibilities(first, &config).map(|read| read.baselines_m().to_vec()).unwrap_or_default();

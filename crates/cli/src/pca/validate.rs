@@ -1,6 +1,10 @@
 //! `cupel pca validate`: components that were computed once, beside those of every batch anew.
 
-use std::{fmt, path::PathBuf, time::Instant};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+    time::Instant,
+};
 
 use anyhow::{Result, bail};
 use clap::Args;
@@ -44,8 +48,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 5, value_parser = number::<usize>(Range::at_least(1.0).at_most(1e6)), help_heading = "Observations")]
     num_samples: usize,
 
-    /// Draw figures, into --out
-    #[arg(long, requires = "out")]
+    /// Draw figures, into --out [default: a folder beside the components]
+    #[arg(long)]
     plot: bool,
 
     #[command(flatten)]
@@ -62,6 +66,8 @@ pub struct Plan {
     components: PathBuf,
     modes: usize,
     samples: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    figures: Option<PathBuf>,
     #[serde(skip)]
     source: Box<(Components, Box<dyn Chunks>)>,
 }
@@ -99,17 +105,17 @@ impl Command for Arguments {
     }
 
     fn plan(&self, session: &Session) -> Result<Plan> {
-        if let Some(out) = session.out() {
-            if !self.plot {
-                bail!("--out is where --plot draws its figures; say --plot, or leave it out");
-            }
-            session.may_write(out)?;
+        if session.out().is_some() && !self.plot {
+            bail!("--out is where --plot draws its figures; say --plot, or leave it out");
         }
         let config = self.observed.config(self.observed.modes(self.modes));
         let Some(path) = self.components.clone().or_else(|| self.observed.components(&config)) else {
             bail!("which components? name them with --components, or their model with --model-dir and --model-name");
         };
         let components = Components::load(&path)?;
+        let figures =
+            self.plot.then(|| session.out().map_or_else(|| path.with_extension("validation"), Path::to_path_buf));
+        figures.as_ref().map_or(Ok(()), |figures| session.may_write(figures))?;
         let chunks: Box<dyn Chunks> = match self.observed.parts(&config)? {
             Some(parts) => {
                 // samples that were not fitted on, where some were kept
@@ -130,10 +136,16 @@ impl Command for Arguments {
         };
         components.check_axis(chunks.axis())?;
         let samples = self.num_samples.min(chunks.count());
-        Ok(Plan { components: path, modes: components.count(), samples, source: Box::new((components, chunks)) })
+        Ok(Plan {
+            components: path,
+            modes: components.count(),
+            samples,
+            figures,
+            source: Box::new((components, chunks)),
+        })
     }
 
-    fn work(self, plan: Plan, session: &mut Session) -> Result<Validated> {
+    fn work(self, plan: Plan, _: &mut Session) -> Result<Validated> {
         let (components, mut chunks) = *plan.source;
         let projector = Projector::new(&components);
         let mut samples = Vec::with_capacity(plan.samples);
@@ -159,8 +171,8 @@ impl Command for Arguments {
             samples,
             report: None,
         };
-        if let Some(out) = session.out() {
-            validated.report = Some(draw(&validated, out.to_path_buf())?);
+        if let Some(figures) = plan.figures {
+            validated.report = Some(draw(&validated, figures)?);
         }
         Ok(validated)
     }

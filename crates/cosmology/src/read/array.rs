@@ -1,7 +1,7 @@
 //! Arrays without coordinates: NPY, NPZ and whatever else [`cupel_data::open`] reads. What they mean is said in [`ReadConfig`], or by
 //! arrays of usual names beside them.
 
-use cupel_data::{Axes, Axis, AxisKind, Class, Complex, Cube, Dataset, Element};
+use cupel_data::{Axes, Axis, AxisKind, Class, Complex, Cube, Dataset, Element, open};
 
 use super::{Raw, ReadConfig, axis_with, fault, frequencies, has, named_axes, weights};
 use crate::{Result, sky::frequency_axis};
@@ -30,8 +30,12 @@ pub(super) fn read_visibilities(file: &Dataset, config: &ReadConfig) -> Result<R
     let cut = kinds.iter().position(|kind| matches!(kind, AxisKind::RightAscension | AxisKind::Time));
     let cube = cut_cube::<Complex<f32>>(file, &name, cut.filter(|&axis| axis < rank), config)?;
     let mut raw = named(file, &name, cube, &kinds)?;
+    let sibling = file.path().with_file_name("baselines_m.npy");
     if let Some(name) = BASELINES.into_iter().find(|name| has(file, name)) {
         raw.baselines_m = vectors(file, file.cube::<f64>(Some(name))?)?;
+    } else if sibling.is_file() {
+        let beside = open(&sibling)?;
+        raw.baselines_m = vectors(&beside, beside.cube::<f64>(None)?)?;
     }
     if let (Some(name), Ok(times)) =
         (TIMES.into_iter().find(|name| has(file, name)), raw.values.axis(AxisKind::Time).cloned())
