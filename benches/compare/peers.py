@@ -5,13 +5,18 @@ contiguous or channels-last memory, and for the blocks and networks torch.compil
 is that of the setting that is measured.
 """
 
+import atexit
 import json
 import os
+import pathlib
 import resource
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 
+import numpy
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -280,6 +285,37 @@ up2d = lambda backward: layer(
 )
 up3d = layer(F.conv_transpose3d, (1, 32, 16, 16, 16), (32, 16, 2, 2, 2), 16, True, stride=2)
 # Name: how to prepare it, its settings, and the workload that chooses among them when this one takes too long.
+def batch(_):
+    """Two observations from files, made ready as the original does it: components anew for each part of a batch, by a loop over channels."""
+    folder = pathlib.Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    for name in ["y0", "y1", "g0", "g1"]:
+        numpy.save(folder / f"{name}.npy", torch.randn(48, 128, 1024, dtype=torch.complex64).numpy())
+
+    def clean(lines):
+        centred = lines.clone()
+        for channel in range(lines.shape[1]):
+            centred[:, channel] -= lines[:, channel].mean()
+        vectors = torch.linalg.eigh(torch.cov(centred.mT))[1][:, -7:]
+        return centred - (centred @ vectors) @ vectors.mT
+
+    def load(name):
+        return torch.from_numpy(numpy.load(folder / f"{name}.npy"))
+
+    def work():
+        with torch.no_grad():
+            y = torch.stack([load("y0"), load("y1")])
+            x = y + torch.stack([load("g0"), load("g1")])
+            # [sky, chunk, right ascension, baseline, frequency, part], joined to chunks
+            a, b = (torch.view_as_real(z.view(2, 48, 128, 8, 128)).permute(0, 3, 4, 1, 2, 5).flatten(0, 1) for z in (x, y))
+            a = a + 1e-7 * torch.randn_like(a)
+            parts = [clean(a[..., part].reshape(-1, 128)).view(a.shape[:-1]) for part in (0, 1)]
+            (torch.stack(parts, 1).permute(0, 1, 2, 4, 3) * 1e5).contiguous()
+            (b.permute(0, 4, 1, 3, 2) * 1e5).contiguous()
+
+    return work
+
+
 WORKLOADS = {
     "conv3d 32ch 64^3 k3, forward": (conv3d(64, False), MEMORY, None),
     "conv3d 32ch 64^3 k3, forward+backward": (conv3d(64, True), MEMORY, None),
@@ -300,6 +336,7 @@ WORKLOADS = {
     "copy 49152 x 128": (copy, ("contiguous",), None),
     "pca apply 49152 x 128, 7 modes": (pca_apply, ("dense", "thin"), None),
     "preprocess visibilities 1 x 48 x 128 x 512, noise, 7 modes": (preprocess, ("dense", "thin"), None),
+    "load and preprocess 2 x 48 x 128 x 1024, 7 modes": (batch, ("contiguous",), None),
     "v1 (1,2,64,64,24), training step": (training(SMALL), MODULE, None),
     "v1 (1,2,64,64,24), inference": (inference(SMALL), MODULE, None),
     "v1 (4,2,128,128,48), training step": (training(LARGE), MODULE, "v1 (1,2,64,64,24), training step"),

@@ -7,12 +7,14 @@ use cupel::{
         module::Module,
         tensor::{DType, Device, Tensor, TensorData},
     },
-    data::Stream,
+    cosmology::{ObservationFiles, Observations, ObservationsConfig, Preprocess, PreprocessConfig},
+    data::{Array, Complex, Source, Stream, Values, write_npy},
     kernels::{
         Activation, ConvSpec, ConvTransposeSpec, LowRank, Noise, Pad, Projection, conv_transpose2d, conv_transpose3d,
         conv2d, conv3d, gram_pairs, mean_fixed, mixture_log_likelihood, nn, project_low_rank, project_out, rfft2, ssim,
         sum_fixed,
     },
+    pca::{Covariance, Modes, PcaLayer, Projector},
     train::device,
 };
 
@@ -55,6 +57,7 @@ pub const WORKLOADS: &[Workload] = &[
     workload("copy 49152 x 128", copy_work),
     workload("pca apply 49152 x 128, 7 modes", low_rank_work),
     workload("preprocess visibilities 1 x 48 x 128 x 512, noise, 7 modes", preprocess_work),
+    Workload { name: "load and preprocess 2 x 48 x 128 x 1024, 7 modes", prepare: batch_work, large: true },
     workload("v1 (1,2,64,64,24), training step", || training_work([1, 2, 64, 64, 24])),
     workload("v1 (1,2,64,64,24), inference", || inference_work([1, 2, 64, 64, 24])),
     Workload {
@@ -227,6 +230,45 @@ fn preprocess_work() -> Work {
     Box::new(move || {
         black_box(project_low_rank(x.clone(), &modes, how));
         black_box(project_low_rank(y.clone(), &none, Projection { noise: None, ..how }));
+    })
+}
+
+/// A folder that goes with the work.
+struct Folder(std::path::PathBuf);
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Two observations from files, made ready by components that were computed before.
+fn batch_work() -> Work {
+    let folder = Folder(std::env::temp_dir().join(format!("cupel-compare-{}", std::process::id())));
+    let paths = |kind: &str| -> Vec<_> { (0..2).map(|i| folder.0.join(format!("{kind}{i}.npy"))).collect() };
+    let files = ObservationFiles { cosmologies: paths("y"), foregrounds: paths("g") };
+    std::fs::create_dir_all(&folder.0).expect("a temporary folder");
+    for (number, path) in files.cosmologies.iter().chain(&files.foregrounds).enumerate() {
+        let mut values = vec![0.0f32; 2 * 48 * 128 * 1024];
+        Stream::new(number as u64, "batch").fill_normal(&mut values);
+        let pairs = values.as_chunks().0.iter().map(|&[re, im]| Complex::new(re, im)).collect();
+        let array = Array::new(vec![48, 128, 1024], Values::Complex64(pairs)).expect("the shape of the values");
+        write_npy(path, &array).expect("room for four files");
+    }
+    let config = ObservationsConfig { validation_fraction: 0.0, ..ObservationsConfig::default() };
+    let observations = Observations::training(files, &config).expect("files of one instrument");
+    let mut fit = Covariance::new(observations.frequencies().expect("channels"));
+    fit.update(&observations.load(&[0], Stream::new(0, "fit")).expect("a batch").x).expect("values");
+    let components = fit.components(Modes::Count(7)).expect("components");
+    let layer = PcaLayer::new(&Projector::new(&components), &cpu()).expect("a layer");
+    let ready = Preprocess::new(layer, Some(1e-7), PreprocessConfig::default()).expect("settings");
+    let mut step = 0;
+    Box::new(move || {
+        let _kept = &folder;
+        step += 1;
+        let batch = observations.load(&[0, 1], Stream::new(step, "batch")).expect("a batch");
+        let [x, y] = [batch.x, batch.y].map(|cube| cube.to_field::<5>(&cpu()).expect("five axes").into_parts().0);
+        black_box(ready.chunks(x, Some(y), Stream::new(step, "noise")).expect("a batch"));
     })
 }
 
