@@ -72,6 +72,15 @@ fn components_computed_once_take_out_what_those_of_the_sky_itself_do() {
     let (applied, cleaned) = (values(&folder.join("applied.npy")), values(&folder.join("cleaned.npy")));
     let rms = (cleaned.iter().map(|v| v * v).sum::<f64>() / cleaned.len() as f64).sqrt();
     assert!(applied.iter().zip(&cleaned).all(|(a, b)| (a - b).abs() < 1e-5 * rms));
+    // a file with the six arrays of the original, which name no axis, goes along the one that is named
+    let file = open(folder.join("components.npz")).unwrap();
+    let names = ["fg_components", "signal_components", "eigenvalues", "mean_per_freq", "N_FG", "N_freq"];
+    let arrays: Vec<_> = names.iter().map(|name| (*name, file.array(Some(name)).unwrap())).collect();
+    let arrays: Vec<_> = arrays.iter().map(|(name, array)| (*name, array)).collect();
+    write_npz(&folder.join("original.npz"), &arrays).unwrap();
+    succeeds(folder, "pca apply skies/sky_0000/obs.npy --axis 0 --components original.npz --out original.npy");
+    assert_eq!(values(&folder.join("original.npy")), applied);
+
     let validated = json(folder, "pca validate skies/sky_0000/obs.npy --components components.npz --json");
     assert!(
         validated["angle_rad"].as_f64().unwrap() < 1e-6

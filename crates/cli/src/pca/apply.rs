@@ -11,7 +11,7 @@ use cupel::{
 };
 use serde::Serialize;
 
-use super::input::{Array, channels};
+use super::input::{Array, along, channels};
 use crate::{
     Command, Session, choice,
     shared::{Out, Output, Shared, Threads},
@@ -98,21 +98,28 @@ impl Command for Arguments {
             bail!("{}: the cleaned array is written as NPY; end the name in .npy", out.display());
         }
         session.may_write(&out)?;
-        let (projector, own) = match pca::Stored::load(&self.components)? {
-            pca::Stored::Single(components) => (self.single(&components)?, components.axis().clone()),
+        let stored = pca::Stored::load(&self.components)?;
+        let own = match &stored {
+            pca::Stored::Single(components) => components.axis().kind(),
+            pca::Stored::Grouped(groups) => groups.groups()[0].axis().kind(),
+            _ => bail!("{}: components of another kind", self.components.display()),
+        };
+        let axis = self.array.axis.unwrap_or(own);
+        let array = Array { axis: Some(axis), ..self.array.clone() };
+        let choice = array.choice(&self.file, &[])?;
+        let channels = channels(&self.file, &choice, axis)?;
+        let projector = match stored {
+            pca::Stored::Single(components) => self.single(&along(components, &channels)?)?,
             pca::Stored::Grouped(groups) => {
                 let filter = match self.filter {
                     Filter::Cut => SpectralFilter::Cut,
                     Filter::Soft => SpectralFilter::Automatic,
                 };
-                (Projector::grouped(&groups, filter)?, groups.groups()[0].axis().clone())
+                Projector::grouped(&groups, filter)?
             }
             _ => bail!("{}: components of another kind", self.components.display()),
         };
-        let along = self.array.axis.unwrap_or(own.kind());
-        let array = Array { axis: Some(along), ..self.array.clone() };
-        let choice = array.choice(&self.file, &[])?;
-        projector.check_axis(&channels(&self.file, &choice, along)?)?;
+        projector.check_axis(&channels)?;
         let shape = open(&self.file)?.axes(choice.variable.as_deref())?.shape();
         Ok(Plan { file: self.file.clone(), shape, modes: projector.modes(), out, projector, choice })
     }

@@ -7,7 +7,7 @@ use clap::Args;
 use cupel::{
     cosmology::{FileCount, Frequencies, ObservationFiles, ObservationParts, ObservationsConfig, frequency_axis},
     data::{Axis, AxisKind, Format, open},
-    pca::{Choice, Modes},
+    pca::{Choice, Components, Modes},
     settings::{Range, Value},
 };
 
@@ -194,4 +194,15 @@ pub fn channels(path: &Path, choice: &Choice, along: AxisKind) -> Result<Axis> {
         axes = axes.with_axis(channels.clone())?;
     }
     axes.axis(along).cloned().with_context(|| format!("reading {}", path.display()))
+}
+
+/// Components along the axis that the user named, where their file names none: those of the original are of frequencies, and say no more.
+pub fn along(components: Components, axis: &Axis) -> Result<Components> {
+    let own = components.axis();
+    let nameless = own.kind() == AxisKind::Frequency && own.coordinates().is_none() && components.data_hash().is_none();
+    if nameless && own.len() == axis.len() {
+        return Ok(components.with_axis(axis.clone())?);
+    }
+    components.check_axis(axis)?;
+    Ok(components)
 }

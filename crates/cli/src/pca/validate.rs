@@ -134,7 +134,7 @@ impl Command for Arguments {
                 Box::new(Files::open(&self.files, along, &array.choice(first, &[])?)?)
             }
         };
-        components.check_axis(chunks.axis())?;
+        let components = super::input::along(components, chunks.axis())?;
         let samples = self.num_samples.min(chunks.count());
         Ok(Plan {
             components: path,
