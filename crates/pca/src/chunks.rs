@@ -134,7 +134,7 @@ impl Files {
         for (number, path) in paths.iter().enumerate() {
             let file = Opened::new(path, choice.weights.get(number), along, choice)?;
             if let Some(first) = files.first()
-                && first.channels.fingerprint() != file.channels.fingerprint()
+                && !crate::components::agree(&first.channels, &file.channels)
             {
                 let [expected, got] = [&first.channels, &file.channels].map(crate::components::describe);
                 let problem = format!("channels along {got}, unlike {expected} of {}", first.dataset.path().display());

@@ -52,6 +52,9 @@ impl Basis {
     }
 }
 
+/// Relative difference of coordinates that are the same.
+const ROUNDING: f64 = 1e-12;
+
 /// The leading principal components along one axis, with the mean that belongs to them.
 ///
 /// What a user of scikit-learn types is there under its name: [`components_`](Self::basis),
@@ -260,7 +263,7 @@ impl Components {
     /// # Errors
     /// [`Error::OtherAxis`], naming both.
     pub fn check_axis(&self, axis: &Axis) -> Result<()> {
-        if axis.fingerprint() == self.axis.fingerprint() { Ok(()) } else { Err(self.other_axis(axis)) }
+        if agree(&self.axis, axis) { Ok(()) } else { Err(self.other_axis(axis)) }
     }
 
     /// Passes when these components were fitted on the data of this hash.
@@ -277,6 +280,17 @@ impl Components {
     fn other_axis(&self, axis: &Axis) -> Error {
         Error::OtherAxis { expected: describe(&self.axis), got: describe(axis) }
     }
+}
+
+/// Whether what was fitted along one axis may be used along the other: the same kind, length and unit, and coordinates that differ by no more
+/// than rounding, as when a file keeps the first one and the step.
+pub(crate) fn agree(a: &Axis, b: &Axis) -> bool {
+    let near = |(x, y): (&f64, &f64)| (x - y).abs() <= ROUNDING * x.abs().max(y.abs());
+    let coordinates = match (a.coordinates(), b.coordinates()) {
+        (Some(a), Some(b)) => a.iter().zip(b).all(near),
+        (a, b) => a.is_none() && b.is_none(),
+    };
+    coordinates && (a.kind(), a.len(), a.unit()) == (b.kind(), b.len(), b.unit())
 }
 
 /// An axis in words, with what its fingerprint hangs on.

@@ -12,6 +12,7 @@ use rayon::prelude::*;
 
 use crate::{
     Components, Error, Modes, Number, Result,
+    components::agree,
     moments::{BLOCK_SAMPLES, Moments},
     solve,
 };
@@ -111,7 +112,7 @@ impl Covariance {
     fn rows<T: Number>(&self, chunk: &Cube<T>) -> Result<Cube<T>> {
         let kind: AxisKind = self.axis.kind();
         let axis = chunk.axes().axis(kind)?;
-        if axis.fingerprint() != self.axis.fingerprint() {
+        if !agree(&self.axis, axis) {
             return Err(self.mismatch(axis));
         }
         Ok(chunk.with_last(kind)?)
@@ -181,7 +182,7 @@ impl Covariance {
     }
 
     fn check_like(&self, other: &Self) -> Result<()> {
-        if other.axis.fingerprint() != self.axis.fingerprint() {
+        if !agree(&self.axis, &other.axis) {
             return Err(self.mismatch(&other.axis));
         }
         if other.hermitian != self.hermitian {

@@ -20,7 +20,8 @@ use faer::{Accum, Mat, MatMut, MatRef, Par, linalg::matmul::matmul};
 use rayon::prelude::*;
 
 use crate::{
-    Basis, Components, Error, GroupedComponents, Grouping, Number, Result, SpectralFilter, components::describe,
+    Basis, Components, Error, GroupedComponents, Grouping, Number, Result, SpectralFilter,
+    components::{agree, describe},
 };
 
 /// Samples of the block that is cleaned at once: in f64 it stays in cache.
@@ -211,7 +212,7 @@ impl Projector {
     /// # Errors
     /// [`Error::OtherAxis`], naming both.
     pub fn check_axis(&self, axis: &Axis) -> Result<()> {
-        if axis.fingerprint() == self.axis.fingerprint() {
+        if agree(&self.axis, axis) {
             return Ok(());
         }
         Err(Error::OtherAxis { expected: describe(&self.axis), got: describe(axis) })

@@ -13,7 +13,7 @@
 
 use cupel_data::{Axes, Axis, AxisKind, Cube};
 
-use crate::{Covariance, Error, Modes, Number, Result, symmetric_eigen};
+use crate::{Covariance, Error, Modes, Number, Result, components::agree, symmetric_eigen};
 
 /// Moments of data and mock together.
 #[derive(Clone, Debug)]
@@ -37,7 +37,7 @@ impl Injection {
     pub fn update<T: Number, M: Number>(&mut self, data: &Cube<T>, mock: &Cube<M>) -> Result<()> {
         let kind = self.axis.kind();
         for axis in [data.axis(kind)?, mock.axis(kind)?] {
-            if axis.fingerprint() != self.axis.fingerprint() {
+            if !agree(&self.axis, axis) {
                 return Err(Error::AxisMismatch {
                     expected_kind: kind,
                     expected_len: self.axis.len(),

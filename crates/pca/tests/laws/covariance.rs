@@ -1,6 +1,6 @@
 //! Laws of the real covariance and of its components.
 
-use cupel_data::{Axis, AxisKind, Cube};
+use cupel_data::{Axes, Axis, AxisKind, Cube};
 use cupel_pca::{Covariance, Error, Injection, Modes, Pca, Recovery, Solver};
 
 use super::samples::{assert_close, cleaned, cube, rows, sine, skies, sky, uniform, vectors};
@@ -137,6 +137,22 @@ fn many_channels_are_decomposed_at_random_and_few_modes_are_those_of_all() {
     }
     let trace: f64 = (0..channels).map(|channel| matrix[channel * (channels + 1)]).sum();
     assert!((leading.total_variance() / trace - 1.0).abs() < 1e-12);
+}
+
+#[test]
+fn frequencies_that_a_file_rounded_are_the_same_and_others_are_not() {
+    let axis = |of: &dyn Fn(usize) -> f64| {
+        Axis::new(AxisKind::Frequency, 3).with_coordinates((0..3).map(of).collect(), "MHz").unwrap()
+    };
+    let own = axis(&|i| 350.1 + 2.015625 * i as f64);
+    let mut covariance = Covariance::new(&own);
+    let axes = Axes::new(vec![Axis::new(AxisKind::Sample, 4), own.clone()]).unwrap();
+    covariance.update(&Cube::new((0..12).map(|i| (i * i % 7) as f32).collect(), axes).unwrap()).unwrap();
+    let components = covariance.components(Modes::Count(1)).unwrap();
+    components.check_axis(&axis(&|i| (350.1 + 2.015625 * i as f64) * (1.0 + 2.0 * f64::EPSILON))).unwrap();
+    for other in [axis(&|i| 350.1001 + 2.015625 * i as f64), axis(&|i| 350.1 + 2.0156 * i as f64)] {
+        assert!(matches!(components.check_axis(&other), Err(Error::OtherAxis { .. })));
+    }
 }
 
 #[test]
