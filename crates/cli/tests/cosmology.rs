@@ -23,7 +23,10 @@ fn a_simulated_sky_is_cleaned_measured_and_drawn() {
     let sky = "skies/sky_0000/obs.npy --unit mK --side-deg 20";
     let cleaned = json(folder, &format!("cosmology clean {sky} --modes 4 --out cleaned.fits --json"));
     assert_eq!((cleaned["modes"].as_u64(), cleaned["unit"].as_str()), (Some(4), Some("mK")));
-    // the file says unit and frequencies of itself
+    // the file says unit and frequencies of itself, and the result lies beside it where nobody says where
+    succeeds(folder, "cosmology clean cleaned.fits --modes 0");
+    assert_eq!(values(&folder.join("cleaned_cleaned.fits")).len(), 32 * 32 * 32);
+    refused(folder, "cosmology clean cleaned.fits --modes 0", &["cleaned_cleaned.fits exists", "--force"]);
     let line = "cosmology evaluate --truth skies/sky_0000/signal.npy --estimate skies/sky_0000/obs.npy --unit mK --side-deg 20 --json";
     let before = json(folder, line);
     succeeds(folder, &format!("cosmology clean {sky} --modes 4 --out cleaned.npy"));

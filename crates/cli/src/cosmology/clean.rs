@@ -1,8 +1,11 @@
 //! `cupel cosmology clean`: a sky without its foregrounds.
 
-use std::{fmt, path::PathBuf};
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 use clap::Args;
 use cupel::{
     cosmology::{CleanMethod, CleanedSky, clean},
@@ -17,7 +20,7 @@ use crate::{
     shared::{Out, Output, Shared, Threads},
 };
 
-/// Take the foregrounds off a sky or off visibilities
+/// Take the foregrounds off a sky or off visibilities; without --out into a file beside them, NAME_cleaned
 #[derive(Args)]
 pub struct Arguments {
     /// The sky (FITS, HEALPix, NPY, NPZ, HDF5) or the visibilities (UVH5, HDF5, NPY)
@@ -76,10 +79,7 @@ impl Command for Arguments {
     }
 
     fn plan(&self, session: &Session) -> Result<Plan> {
-        let out = session
-            .out()
-            .context("clean writes the sky without its foregrounds: --out FILE.fits or FILE.npy")?
-            .to_path_buf();
+        let out = session.out().map_or_else(|| self.beside(), Path::to_path_buf);
         let ends = |known: &[&str]| {
             out.extension().is_some_and(|own| known.iter().any(|ending| own.eq_ignore_ascii_case(ending)))
         };
@@ -122,6 +122,18 @@ impl Command for Arguments {
                 Ok(told(Told { components, rule, undetermined, warning }))
             }
         }
+    }
+}
+
+impl Arguments {
+    /// Where the sky goes when nobody says: `sky.fits` to `sky_cleaned.fits`, everything else to NPY.
+    fn beside(&self) -> PathBuf {
+        let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
+        let fits = self
+            .file
+            .extension()
+            .filter(|own| ["fits", "fit", "fts"].iter().any(|fits| own.eq_ignore_ascii_case(fits)));
+        self.file.with_file_name(format!("{stem}_cleaned.{}", fits.map_or("npy".into(), |own| own.to_string_lossy())))
     }
 }
 
