@@ -56,9 +56,11 @@ impl Value {
         }
     }
 
+    /// Whether it is a table of its own, or several of them: nothing to show in a line.
     pub(crate) fn is_list_of_objects(&self) -> bool {
+        let row = |element: &Self| matches!(element, Self::Object(_)) && element.spread().is_none();
         matches!(self, Self::List(elements) if !elements.is_empty()
-            && elements.iter().all(|element| matches!(element, Self::Object(_)) && element.spread().is_none()))
+            && elements.iter().all(|element| row(element) || element.is_list_of_objects()))
     }
 
     /// The value of a field of an object.
@@ -212,6 +214,17 @@ mod tests {
             ("auto", "yes"),
         ];
         assert_eq!(shown.iter().map(|(a, b)| (a.as_str(), b.as_str())).collect::<Vec<_>>(), expected);
+    }
+
+    #[test]
+    fn tables_and_lists_of_tables_are_told_from_lists_of_numbers() {
+        let value = |text: &str| serde_json::from_str::<Value>(text).unwrap();
+        for table in [r#"[{"k": 1}]"#, r#"[[{"k": 1}, {"k": 2}], [{"k": 3}]]"#] {
+            assert!(value(table).is_list_of_objects(), "{table}");
+        }
+        for list in ["[]", "[1, 2]", "[[1, 2], [3]]", r#"[{"mean": 1, "sd": 2}]"#] {
+            assert!(!value(list).is_list_of_objects(), "{list}");
+        }
     }
 
     #[test]
