@@ -204,7 +204,7 @@ fn what_cannot_be_right_is_refused_in_one_message_and_nothing_is_written() {
             &["dimension 0", "dimension 1"],
         ),
         ("pca apply short.npy --axis 1 --components components.npz --out o.npy".to_owned(), &["dimension"]),
-        ("pca apply cube.npy --components components.pt --out o.npy".to_owned(), &["torch", "np.savez"]),
+        ("pca apply cube.npy --components components.pt --out o.npy".to_owned(), &["torch", "numpy.savez"]),
         ("pca apply cube.npy --components components.npz --out o.csv".to_owned(), &[".npy"]),
         ("pca validate cube.npy --components components.npz --out o".to_owned(), &["--plot"]),
         ("cosmology simulate --nx 0 --out o".to_owned(), &["nx"]),

@@ -95,7 +95,7 @@ impl SimulatedSky {
     /// What is observed, with its unit, weights and place, as readers give it.
     ///
     /// # Errors
-    /// [`Error::AllFlagged`] when interference and gaps leave nothing.
+    /// [`crate::Error::AllFlagged`] when interference and gaps leave nothing.
     pub fn observation(&self) -> Result<Sky> {
         Sky::new(self.observed.clone(), Unit::Millikelvin, self.weights())?.with_sides([self.info.side_deg; 2])
     }
@@ -110,7 +110,7 @@ impl SimulatedVisibilities {
     /// What is measured, with its unit, weights and baselines, as readers give it.
     ///
     /// # Errors
-    /// [`Error::AllFlagged`] when interference and gaps leave nothing.
+    /// [`crate::Error::AllFlagged`] when interference and gaps leave nothing.
     pub fn observation(&self) -> Result<Visibilities> {
         Visibilities::new(self.observed.clone(), self.unit, self.weights(), self.baselines_m.clone())
     }
