@@ -352,7 +352,7 @@ fn a_simulation_that_was_stopped_goes_on_with_the_same_skies() {
         let config = SimulateConfig { nfreq: 8, nx: 8, skies, ..everything(Family::Sck) };
         let config = SimulateConfig { visibility: VisibilityConfig::default(), ..config };
         let is = Description::new("skies").settings(&toml_of(skies)).unwrap().growing(&["skies"]);
-        let how = Opening::Resume { strict: true };
+        let how = Opening::Resume { strict: false };
         let Opened::Run(mut run) = Run::open(folder, &is, how).unwrap() else { panic!("not finished") };
         run.set_quiet(true);
         let mut files = SkyFiles::new(simulation(config), folder);
