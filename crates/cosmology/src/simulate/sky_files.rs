@@ -97,6 +97,10 @@ impl Advance for SkyFiles {
         fingerprint(&("skies", SimulateConfig { skies: 0, ..self.simulation.config().clone() }))
     }
 
+    fn has_more(&self) -> bool {
+        (self.written.len() as u64) < self.simulation.config().skies
+    }
+
     fn name(&self) -> &str {
         "skies"
     }
