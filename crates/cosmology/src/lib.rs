@@ -14,6 +14,7 @@ mod read;
 pub mod simulate;
 mod sky;
 mod units;
+mod visibilities;
 
 pub use background::{Background, LINE_MHZ, SPEED_OF_LIGHT_KM_S, frequency_mhz, redshift};
 pub use clean::{Channels, CleanMethod, CleanedSky, clean};
@@ -30,5 +31,6 @@ pub use read::{
     Frequencies, Interpolation, Patch, ReadConfig, holds_visibilities, read_maps, read_plain, read_sky,
     read_visibilities,
 };
-pub use sky::{Geometry, Sky, Visibilities, frequency_axis, weights_of_flags};
+pub use sky::{Geometry, Sky, frequency_axis, weights_of_flags};
 pub use units::{Conversion, Unit, beam_solid_angle_sr, jansky_per_steradian_kelvin};
+pub use visibilities::Visibilities;

@@ -4,15 +4,18 @@
 //! turned by a common number of bins, and divided into chunks. Which foreground and how far a sky is turned are drawn from the stream of the
 //! batch when training, and from that of the sky when validating, so that a loss is comparable from epoch to epoch.
 
+mod cache;
+mod layout;
+
 use std::{
-    collections::HashMap,
     fs,
     path::{Path, PathBuf},
-    sync::{Arc, Mutex, PoisonError},
+    sync::Arc,
 };
 
 use cupel_data::{Axes, Axis, AxisKind, Complex, Cube, Fractions, Source, Split, Stream};
 
+use self::{cache::Cache, layout::Layout};
 use crate::{
     Error, ObservationsConfig, ReadConfig, Result, Unit,
     read::{Raw, fault, in_file, raw_visibilities},
@@ -25,8 +28,6 @@ const ENDINGS: [&str; 5] = ["h5", "hdf5", "uvh5", "npy", "npz"];
 const FREQUENCIES: &str = "freqs_mhz.npy";
 /// Hubble constant in km/s/Mpc of a file whose name says none.
 pub const DEFAULT_HUBBLE_KM_S_MPC: f64 = 67.0;
-/// Bins in right ascension that are turned at a time: a line of the cache of each channel.
-const TILE: usize = 16;
 
 /// Files with signals and files with foregrounds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -341,85 +342,6 @@ fn load(path: &Path, read: &ReadConfig) -> Result<Part> {
     let values = values.permuted(&order)?;
     let weights = weights.map(|weights| weights.permuted(&order)).transpose()?;
     Ok(Part { values, unit, weights })
-}
-
-/// Files in memory, up to a number of bytes; with 0, none. A file that does not fit any more is not kept, and none is dropped for it: with
-/// draws as random as these no choice is better than another one.
-#[derive(Debug)]
-struct Cache {
-    most_bytes: u64,
-    kept: Mutex<Kept>,
-}
-
-#[derive(Debug, Default)]
-struct Kept {
-    parts: HashMap<PathBuf, Arc<Part>>,
-    bytes: u64,
-}
-
-impl Cache {
-    fn new(megabytes: u64) -> Self {
-        Self { most_bytes: megabytes.saturating_mul(1_000_000), kept: Mutex::default() }
-    }
-
-    /// A reader that panicked left nothing half done.
-    fn lock(&self) -> std::sync::MutexGuard<'_, Kept> {
-        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn keep(&self, path: &Path, part: &Arc<Part>) {
-        let bytes = part.bytes();
-        let mut kept = self.lock();
-        // another thread may have read the same file meanwhile
-        if kept.bytes + bytes <= self.most_bytes && kept.parts.insert(path.into(), part.clone()).is_none() {
-            kept.bytes += bytes;
-        }
-    }
-}
-
-/// From `[baseline, frequency, right ascension]` to `[chunk, part, right ascension, baseline, frequency]`.
-#[derive(Clone, Copy, Debug)]
-struct Layout {
-    baselines: usize,
-    channels: usize,
-    bins: usize,
-    chunks: usize,
-    /// Bins by which the sky is turned: bin 0 goes here.
-    turn: usize,
-}
-
-impl Layout {
-    /// Calls `put` with the place of each value in the file, and its place in a chunk of `parts` parts.
-    fn each(&self, parts: usize, mut put: impl FnMut(usize, usize)) {
-        let Self { baselines, channels, bins, chunks, turn } = *self;
-        let (len, row) = (bins / chunks, baselines * channels);
-        for baseline in 0..baselines {
-            for start in (0..bins).step_by(TILE) {
-                for channel in 0..channels {
-                    let from = (baseline * channels + channel) * bins;
-                    for bin in start..bins.min(start + TILE) {
-                        let to = (bin + turn) % bins;
-                        let place = ((to / len) * parts * len + to % len) * row + baseline * channels + channel;
-                        put(from + bin, place);
-                    }
-                }
-            }
-        }
-    }
-
-    fn observe(&self, signal: &[Complex<f32>], foreground: &[Complex<f32>], x: &mut [f32], y: &mut [f32]) {
-        let imaginary = self.bins / self.chunks * self.baselines * self.channels;
-        self.each(2, |from, to| {
-            let (own, added) = (signal[from], foreground[from]);
-            (y[to], y[to + imaginary]) = (own.re, own.im);
-            (x[to], x[to + imaginary]) = (own.re + added.re, own.im + added.im);
-        });
-    }
-
-    fn weigh(&self, a: Option<&[f32]>, b: Option<&[f32]>, weights: &mut [f32]) {
-        let of = |weights: Option<&[f32]>, from: usize| weights.map_or(1.0, |weights| weights[from]);
-        self.each(1, |from, to| weights[to] = of(a, from) * of(b, from));
-    }
 }
 
 #[cfg(test)]

@@ -535,7 +535,7 @@ mod tests {
         assert_eq!(names(&dir), ["notes.md"]);
         fs::remove_file(dir.join("notes.md")).unwrap();
         let run = open();
-        fs::create_dir_all(dir.join("checkpoints/work/00000001")).unwrap();
+        fs::create_dir_all(dir.join("checkpoints/fit/00000001")).unwrap();
         run.discard().unwrap();
         assert!(dir.join("config.toml").is_file());
     }

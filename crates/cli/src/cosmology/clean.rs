@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Result, bail};
 use clap::Args;
 use cupel::{
-    cosmology::{CleanMethod, CleanedSky, clean},
+    cosmology::{Channels, CleanMethod, CleanedSky, clean},
     pca::Modes,
 };
 use serde::Serialize;
@@ -97,35 +97,35 @@ impl Command for Arguments {
         Ok(Plan { shape: observed.shape(), unit: observed.unit(), out, observed })
     }
 
-    fn work(self, Plan { shape, unit, out, observed }: Plan, _: &mut Session) -> Result<Cleaned> {
-        let told = |of: Told| Cleaned {
-            shape,
-            unit,
-            modes: of.components.count(),
-            rule: of.rule,
-            eigenvalues: of.components.eigenvalues().to_vec(),
-            undetermined: of.undetermined,
-            warning: of.warning,
-            out: out.clone(),
-        };
-        match observed {
-            Observed::Sky(sky) => {
-                let CleanedSky { sky, components, rule, undetermined, warning } =
-                    clean(&*sky, self.method, self.modes)?;
-                sky.write(&out)?;
-                Ok(told(Told { components, rule, undetermined, warning }))
-            }
-            Observed::Visibilities(visibilities) => {
-                let CleanedSky { sky, components, rule, undetermined, warning } =
-                    clean(&*visibilities, self.method, self.modes)?;
-                sky.write(&out)?;
-                Ok(told(Told { components, rule, undetermined, warning }))
-            }
+    fn work(self, plan: Plan, _: &mut Session) -> Result<Cleaned> {
+        match &plan.observed {
+            Observed::Sky(sky) => self.take_off(&**sky, &plan, |sky| sky.write(&plan.out)),
+            Observed::Visibilities(visibilities) => self.take_off(&**visibilities, &plan, |left| left.write(&plan.out)),
         }
     }
 }
 
 impl Arguments {
+    fn take_off<S: Channels>(
+        &self,
+        observed: &S,
+        plan: &Plan,
+        write: impl Fn(&S) -> cupel::cosmology::Result<()>,
+    ) -> Result<Cleaned> {
+        let CleanedSky { sky, components, rule, undetermined, warning } = clean(observed, self.method, self.modes)?;
+        write(&sky)?;
+        Ok(Cleaned {
+            shape: plan.shape.clone(),
+            unit: plan.unit.clone(),
+            modes: components.count(),
+            rule,
+            eigenvalues: components.eigenvalues().to_vec(),
+            undetermined,
+            warning,
+            out: plan.out.clone(),
+        })
+    }
+
     /// Where the sky goes when nobody says: `sky.fits` to `sky_cleaned.fits`, everything else to NPY.
     fn beside(&self) -> PathBuf {
         let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
@@ -135,14 +135,6 @@ impl Arguments {
             .filter(|own| ["fits", "fit", "fts"].iter().any(|fits| own.eq_ignore_ascii_case(fits)));
         self.file.with_file_name(format!("{stem}_cleaned.{}", fits.map_or("npy".into(), |own| own.to_string_lossy())))
     }
-}
-
-/// What both kinds of data tell alike.
-struct Told {
-    components: cupel::pca::Components,
-    rule: String,
-    undetermined: usize,
-    warning: Option<String>,
 }
 
 impl fmt::Display for Plan {

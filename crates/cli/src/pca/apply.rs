@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use cupel::{
-    data::{Array as Stored, Axis, AxisKind, Class, Complex, Cube, Element, ElementType, open, write_npy},
+    data::{Array as Stored, Class, Complex, Cube, Element, ElementType, open, write_npy},
     pca::{self, Choice, Components, Number, Projector, SpectralFilter},
     settings::choices,
 };
@@ -134,10 +134,10 @@ impl Command for Arguments {
                 _ => None,
             });
         match element {
-            Some(ElementType::F64) => self.apply::<f64>(plan, |cube| cube.into()),
-            Some(ElementType::Complex64) => self.apply::<Complex<f32>>(plan, |cube| cube.into()),
-            Some(ElementType::Complex128) => self.apply::<Complex<f64>>(plan, |cube| cube.into()),
-            _ => self.apply::<f32>(plan, |cube| cube.into()),
+            Some(ElementType::F64) => self.apply::<f64>(plan),
+            Some(ElementType::Complex64) => self.apply::<Complex<f32>>(plan),
+            Some(ElementType::Complex128) => self.apply::<Complex<f64>>(plan),
+            _ => self.apply::<f32>(plan),
         }
     }
 }
@@ -150,14 +150,9 @@ impl Arguments {
         })
     }
 
-    fn apply<T: Number + Element>(&self, plan: Plan, stored: impl Fn(&Cube<T>) -> Stored) -> Result<Applied> {
+    fn apply<T: Number + Element>(&self, plan: Plan) -> Result<Applied> {
         let Plan { file, shape, modes, out, projector, choice } = plan;
-        let named = |path: &PathBuf, variable: Option<&str>| -> Result<cupel::data::Dataset> {
-            let file = open(path)?;
-            file.axes(variable)?;
-            Ok(file)
-        };
-        let mut cube: Cube<T> = named(&file, choice.variable.as_deref())?.cube(choice.variable.as_deref())?;
+        let mut cube: Cube<T> = open(&file)?.cube(choice.variable.as_deref())?;
         if let Some(names) = &choice.axes {
             cube = cube.rename(names)?;
         }
@@ -167,18 +162,21 @@ impl Arguments {
         let (cleaned, undetermined) = match &self.weights {
             None => (projector.apply(&cube)?, None),
             Some(path) => {
-                let weights = named(path, None)?.cube::<f32>(None)?;
-                let axes = cube.axes().iter().cloned().collect::<Vec<Axis>>();
-                let kinds: Vec<AxisKind> = axes.iter().map(Axis::kind).collect();
-                let mut weights = weights.rename(&kinds)?;
-                for axis in axes {
-                    weights = weights.with_axis(axis)?;
+                let weights = open(path)?.array(None)?.into_cube::<f32>()?;
+                if weights.shape() != cube.shape() {
+                    bail!(
+                        "{} has shape {:?}, the values {:?}; give a weight for each",
+                        path.display(),
+                        weights.shape(),
+                        cube.shape()
+                    );
                 }
+                let weights = Cube::new(weights.into_values(), cube.axes().clone())?;
                 let cleaned = projector.apply_masked(&cube, &weights)?;
                 (cleaned.values, Some(cleaned.undetermined))
             }
         };
-        write_npy(&out, &stored(&cleaned))?;
+        write_npy(&out, &Stored::from(&cleaned))?;
         Ok(Applied { shape, modes, floor: projector.floor(), undetermined, warning: projector.warning(), out })
     }
 }

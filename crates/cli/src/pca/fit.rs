@@ -151,13 +151,15 @@ impl Command for Arguments {
     }
 
     fn plan(&self, session: &Session) -> Result<Plan> {
-        let components = match self.target(self.run.out.out.as_deref()) {
-            Some(target) if is_npz(&target) => target,
-            target => target.or(session.out().map(Path::to_path_buf)).unwrap_or_default().join("components.npz"),
+        let target = self.target(self.run.out.out.as_deref());
+        let components = match target.filter(|target| is_npz(target)) {
+            Some(file) if self.run.resume => file,
+            Some(file) => {
+                session.may_write(&file)?;
+                file
+            }
+            None => session.out().unwrap_or(Path::new("")).join("components.npz"),
         };
-        if !self.run.resume && is_npz(&self.target(self.run.out.out.as_deref()).unwrap_or_default()) {
-            session.may_write(&components)?;
-        }
         let modes = self.observed.modes(self.modes);
         let config = self.observed.config(modes);
         let (source, files) = match self.observed.parts(&config)? {
