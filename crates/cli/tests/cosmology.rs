@@ -48,9 +48,14 @@ fn a_simulated_sky_is_cleaned_measured_and_drawn() {
     assert!((r(&plain) - r(&after)).abs() < 1e-9 && plain["k_unit"] == "rad/cell", "{plain}");
     let power = json(folder, "cosmology power cleaned.fits --side-deg 20 --out spectra --json");
     assert_eq!(power["k_unit"], "h/Mpc");
-    for file in
-        ["report.html", "metrics.json", "figures/power.svg", "figures/power_cylindrical.svg", "tables/power.csv"]
-    {
+    for file in [
+        "report.html",
+        "spectra.json",
+        "metrics.json",
+        "figures/power.svg",
+        "figures/power_cylindrical.svg",
+        "tables/power.csv",
+    ] {
         assert!(folder.join("spectra").join(file).is_file(), "{file}");
     }
 }

@@ -9,10 +9,12 @@ use cupel::{
         Background,
         power::{DelayEstimator, DelaySpectrum, Power, PowerConfig},
     },
+    data::write_atomic,
     report::Report,
     settings::Settings,
 };
 use serde::Serialize;
+use serde_json::json;
 
 use super::input::{Input, Observed};
 use crate::{
@@ -89,12 +91,27 @@ impl Command for Arguments {
         };
         if let Some(out) = session.out() {
             let mut report = Report::new(out, "Power spectra");
-            report.numbers(&spectra)?;
             match &spectra {
-                Spectra::Sky(power) => power.show(&mut report)?,
-                Spectra::Delay(delay) => delay.show(config, &mut report)?,
+                Spectra::Sky(power) => {
+                    let Power { unit, k_unit, power_unit, window, variance, .. } = &**power;
+                    report.numbers(&json!({
+                        "unit": unit, "k_unit": k_unit, "power_unit": power_unit, "window": window, "variance": variance
+                    }))?;
+                    power.show(&mut report)?;
+                }
+                Spectra::Delay(delay) => {
+                    let (baselines, delays) = (delay.lines.len(), delay.delays_us.len());
+                    let frequency_mhz = delay.frequency_mhz;
+                    report.numbers(&json!({
+                        "frequency_mhz": frequency_mhz, "baselines": baselines, "delays": delays, "window": config.window.name()
+                    }))?;
+                    delay.show(config, &mut report)?;
+                }
             }
             report.save()?;
+            // all numbers, which would fill the page
+            let (path, text) = (out.join("spectra.json"), serde_json::to_vec(&spectra)?);
+            write_atomic(&path, |file| file.write_all(&text).map_err(cupel::data::Error::io("write", &path)))?;
         }
         Ok(spectra)
     }
