@@ -27,7 +27,7 @@ impl Visibilities {
     /// finite become 0.
     ///
     /// # Errors
-    /// As [`Sky::new`], and [`cupel_data::Error::Count`] unless there are no vectors or one per baseline.
+    /// As [`Sky::new`](crate::Sky::new), and [`cupel_data::Error::Count`] unless there are no vectors or one per baseline.
     pub fn new(
         values: Cube<Complex<f32>>,
         unit: Unit,
@@ -89,7 +89,7 @@ impl Visibilities {
     /// each channel, or of all.
     ///
     /// # Errors
-    /// [`Error::Convert`] where what is needed is not known.
+    /// [`Error::Convert`](crate::Error::Convert) where what is needed is not known.
     pub fn in_unit(&self, unit: Unit, primary_beam_sr: &[f64]) -> Result<Self> {
         if unit == self.unit {
             return Ok(self.clone());
