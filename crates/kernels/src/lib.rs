@@ -39,6 +39,7 @@ mod normalization;
 mod own;
 mod philox;
 mod project;
+mod resample;
 mod ssim;
 mod sum;
 mod vectorized;
@@ -59,6 +60,7 @@ pub use normalization::{Normalization, Normalized, Share, activate, normalize};
 pub use own::{own_kernels, set_own_kernels};
 pub use philox::{philox_normal, philox_uniform};
 pub use project::{Noise, Projection, Transform, project_out};
+pub use resample::{average_pool3d, blur_pool3d, upsample3d};
 pub use ssim::{ms_ssim, ssim, ssim_map};
 pub use sum::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed, sum_squares_fixed};
 
@@ -76,6 +78,7 @@ pub mod reference {
     pub use crate::mixture::reference::mixture_log_likelihood;
     pub use crate::normalization::reference::{activate, normalize};
     pub use crate::project::reference::project_out;
+    pub use crate::resample::reference::{average_pool3d, blur_pool3d, upsample3d};
     pub use crate::ssim::reference::{ms_ssim, ssim, ssim_map};
     pub use crate::sum::reference::{mean_dim_fixed, mean_fixed, sum_dim_fixed, sum_fixed, sum_squares_fixed};
 }

@@ -18,6 +18,7 @@ mod modules;
 mod normalization;
 mod philox;
 mod project;
+mod resample;
 mod ssim;
 mod sum;
 mod switch;
