@@ -127,6 +127,16 @@ pub enum Error {
         /// The shape of that.
         expected: Vec<usize>,
     },
+    /// Arrays that a network cannot be trained on.
+    #[error("the {what} of a training: {problem}; {fix}")]
+    Prepared {
+        /// Which of them.
+        what: &'static str,
+        /// What is wrong, with what was expected.
+        problem: String,
+        /// How to mend it.
+        fix: &'static str,
+    },
     /// A figure or the report failed.
     #[error(transparent)]
     Report(#[from] cupel_report::Error),

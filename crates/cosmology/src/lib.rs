@@ -7,6 +7,7 @@ mod error;
 mod evaluate;
 mod healpix;
 mod loader;
+pub mod network;
 mod observation_chunks;
 pub mod power;
 mod preprocess;
