@@ -8,7 +8,7 @@
 //! the other waits for its input. A round is as many calls as fill a fifth of a second, at least one, and yields its fastest and its median
 //! call. Minimum is compared with minimum and median with median. The peer uses the fastest of its settings (see peers.py).
 
-mod v1;
+mod networks;
 mod workloads;
 
 use std::{

@@ -74,7 +74,7 @@ def block(inputs, outputs, stride=1):
 
 
 class Net(nn.Module):
-    """The shape of benches/compare/v1.rs."""
+    """The first network of cosmology, "v1"."""
 
     def __init__(self, f=16):
         super().__init__()
@@ -92,6 +92,60 @@ class Net(nn.Module):
         b = self.e2(self.d1(a))
         y = self.r2(torch.cat((self.u2(self.middle(self.d2(b))), b), 1))
         return self.head(self.r1(torch.cat((self.u1(y), a), 1)))
+
+
+class Padded(nn.Module):
+    """A convolution with a circle, a mirror and the last value beyond the edges of the three axes."""
+
+    def __init__(self, inputs, outputs):
+        super().__init__()
+        self.conv = nn.Conv3d(inputs, outputs, 3)
+
+    def forward(self, x):
+        x = F.pad(x, (1, 1, 0, 0, 0, 0), mode="replicate")
+        x = F.pad(x, (0, 0, 1, 1, 0, 0), mode="reflect")
+        return self.conv(F.pad(x, (0, 0, 0, 0, 1, 1), mode="circular"))
+
+
+class Residual(nn.Module):
+    def __init__(self, i, o):
+        super().__init__()
+        first, second = nn.GroupNorm(min(8, i), i), nn.GroupNorm(min(8, o), o)
+        self.body = nn.Sequential(first, nn.SiLU(), Padded(i, o), second, nn.SiLU(), Padded(o, o))
+        self.skip = nn.Identity() if i == o else nn.Conv3d(i, o, 1, bias=False)
+
+    def forward(self, x):
+        return self.body(x) + self.skip(x)
+
+
+class NetV2(nn.Module):
+    """The second network of cosmology, "v2", with its defaults."""
+
+    def __init__(self, f=8, levels=3):
+        super().__init__()
+        stage = lambda i, o: nn.Sequential(Residual(i, o), Residual(o, o))
+        widths = [f << level for level in range(levels + 1)]
+        self.stem, self.bottom = Padded(2, f), stage(widths[-1], widths[-1])
+        self.encoder = nn.ModuleList(stage(i, 2 * i) for i in widths[:-1])
+        self.up = nn.ModuleList(Padded(2 * i, 2 * i) for i in widths[-2::-1])
+        self.decoder = nn.ModuleList(stage(4 * i, i) for i in widths[-2::-1])
+        self.head = nn.Sequential(Padded(f, f), nn.SiLU(), nn.Conv3d(f, 2, 1))
+        line = torch.tensor([1.0, 2.0, 1.0]) / 4
+        self.register_buffer("kernel", torch.einsum("i,j,k->ijk", line, line, line)[None, None])
+
+    def forward(self, x):
+        x, kept = self.stem(x), []
+        for stage in self.encoder:
+            x = stage(x)
+            kept.append(x)
+            channels = x.shape[1]
+            kernel = self.kernel.expand(channels, 1, 3, 3, 3)
+            x = F.conv3d(F.pad(x, (1,) * 6, mode="replicate"), kernel, stride=2, groups=channels)
+        x = self.bottom(x)
+        for up, stage in zip(self.up, self.decoder):
+            x = up(F.interpolate(x, scale_factor=2, mode="trilinear"))
+            x = stage(torch.cat((x, kept.pop()), 1))
+        return self.head(x)
 
 
 def set_up(module, setting, *tensors):
@@ -115,9 +169,9 @@ def block_work(setting):
     return work
 
 
-def training(shape):
+def training(shape, net=Net):
     def prepare(setting):
-        module, x, y = set_up(Net(), setting, torch.randn(shape), torch.randn(shape))
+        module, x, y = set_up(net(), setting, torch.randn(shape), torch.randn(shape))
         optimizer = torch.optim.Adam(module.parameters(), lr=1e-4, fused=True)
 
         def work():
@@ -130,9 +184,9 @@ def training(shape):
     return prepare
 
 
-def inference(shape):
+def inference(shape, net=Net):
     def prepare(setting):
-        module, x = set_up(Net().eval(), setting, torch.randn(shape))
+        module, x = set_up(net().eval(), setting, torch.randn(shape))
 
         def work():
             with torch.inference_mode():
@@ -156,6 +210,16 @@ def rfft2(backward):
         return work
 
     return prepare
+
+
+def upsample(_):
+    x = torch.randn(1, 32, 32, 32, 12, requires_grad=True)
+
+    def work():
+        x.grad = None
+        F.interpolate(x, scale_factor=2, mode="trilinear").sum().backward()
+
+    return work
 
 
 def sum_and_mean(_):
@@ -277,7 +341,7 @@ def preprocess(setting):
 
 MEMORY = ("contiguous", "channels_last")
 MODULE = ("contiguous", "channels_last", "compile")
-SMALL, LARGE = (1, 2, 64, 64, 24), (4, 2, 128, 128, 48)
+SMALL, LARGE, SECOND = (1, 2, 64, 64, 24), (4, 2, 128, 128, 48), (1, 2, 64, 64, 48)
 conv3d = lambda side, backward: layer(F.conv3d, (1, 32, side, side, side), (32, 32, 3, 3, 3), 32, backward, padding=1)
 conv2d = lambda backward: layer(F.conv2d, (1, 64, 256, 256), (64, 64, 3, 3), 64, backward, padding=1)
 up2d = lambda backward: layer(
@@ -341,6 +405,9 @@ WORKLOADS = {
     "v1 (1,2,64,64,24), inference": (inference(SMALL), MODULE, None),
     "v1 (4,2,128,128,48), training step": (training(LARGE), MODULE, "v1 (1,2,64,64,24), training step"),
     "v1 (4,2,128,128,48), inference": (inference(LARGE), MODULE, "v1 (1,2,64,64,24), inference"),
+    "v2 (1,2,64,64,48), training step": (training(SECOND, NetV2), MODULE, "v1 (1,2,64,64,24), training step"),
+    "v2 (1,2,64,64,48), inference": (inference(SECOND, NetV2), MODULE, "v1 (1,2,64,64,24), inference"),
+    "upsample3d 32ch 32x32x12 by 2, forward+backward": (upsample, MEMORY[:1], None),
 }
 
 

@@ -3,16 +3,13 @@
 use std::hint::black_box;
 
 use cupel::{
-    burn::{
-        module::Module,
-        tensor::{DType, Device, Tensor, TensorData},
-    },
-    cosmology::{ObservationFiles, Observations, ObservationsConfig, Preprocess, PreprocessConfig},
+    burn::tensor::{DType, Device, Tensor, TensorData},
+    cosmology::{ObservationFiles, Observations, ObservationsConfig, Preprocess, PreprocessConfig, network::Network},
     data::{Array, Complex, Source, Stream, Values, write_npy},
     kernels::{
         Activation, ConvSpec, ConvTransposeSpec, LowRank, Noise, Pad, Projection, conv_transpose2d, conv_transpose3d,
         conv2d, conv3d, gram_pairs, mean_fixed, mixture_log_likelihood, nn, project_low_rank, project_out, rfft2, ssim,
-        sum_fixed,
+        sum_fixed, upsample3d,
     },
     pca::{Covariance, Modes, PcaLayer, Projector},
     train::device,
@@ -20,7 +17,7 @@ use cupel::{
 
 use rayon::prelude::*;
 
-use crate::v1::{Net, Training};
+use crate::networks::{Training, v1, v2, valid};
 
 /// One call of a workload.
 pub type Work = Box<dyn FnMut()>;
@@ -58,14 +55,25 @@ pub const WORKLOADS: &[Workload] = &[
     workload("pca apply 49152 x 128, 7 modes", low_rank_work),
     workload("preprocess visibilities 1 x 48 x 128 x 512, noise, 7 modes", preprocess_work),
     Workload { name: "load and preprocess 2 x 48 x 128 x 1024, 7 modes", prepare: batch_work, large: true },
-    workload("v1 (1,2,64,64,24), training step", || training_work([1, 2, 64, 64, 24])),
-    workload("v1 (1,2,64,64,24), inference", || inference_work([1, 2, 64, 64, 24])),
+    workload("v1 (1,2,64,64,24), training step", || training_work(v1, [1, 2, 64, 64, 24])),
+    workload("v1 (1,2,64,64,24), inference", || inference_work(v1, [1, 2, 64, 64, 24])),
     Workload {
         name: "v1 (4,2,128,128,48), training step",
-        prepare: || training_work([4, 2, 128, 128, 48]),
+        prepare: || training_work(v1, [4, 2, 128, 128, 48]),
         large: true,
     },
-    Workload { name: "v1 (4,2,128,128,48), inference", prepare: || inference_work([4, 2, 128, 128, 48]), large: true },
+    Workload {
+        name: "v1 (4,2,128,128,48), inference",
+        prepare: || inference_work(v1, [4, 2, 128, 128, 48]),
+        large: true,
+    },
+    Workload {
+        name: "v2 (1,2,64,64,48), training step",
+        prepare: || training_work(v2, [1, 2, 64, 64, 48]),
+        large: true,
+    },
+    Workload { name: "v2 (1,2,64,64,48), inference", prepare: || inference_work(v2, [1, 2, 64, 64, 48]), large: true },
+    workload("upsample3d 32ch 32x32x12 by 2, forward+backward", upsample_work),
 ];
 
 fn cpu() -> Device {
@@ -284,16 +292,23 @@ fn copy_work() -> Work {
     })
 }
 
-fn training_work(shape: [usize; 5]) -> Work {
+fn training_work(net: fn(&Device) -> Network, shape: [usize; 5]) -> Work {
     let device = cpu().autodiff();
-    let mut training = Training::new(Net::new(&device), normal("x", shape, &device), normal("y", shape, &device));
+    let mut training = Training::new(net(&device), normal("x", shape, &device), normal("y", shape, &device));
     Box::new(move || training.step())
 }
 
-fn inference_work(shape: [usize; 5]) -> Work {
-    let net = Net::new(&cpu().autodiff()).valid();
+fn inference_work(net: fn(&Device) -> Network, shape: [usize; 5]) -> Work {
+    let net = valid(&net(&cpu().autodiff()));
     let x = normal("x", shape, &cpu());
     Box::new(move || {
         black_box(net.forward(x.clone()));
+    })
+}
+
+fn upsample_work() -> Work {
+    let x = normal("x", [1, 32, 32, 32, 12], &cpu().autodiff()).require_grad();
+    Box::new(move || {
+        black_box(x.grad(&upsample3d(x.clone(), [2; 3]).backward()));
     })
 }
