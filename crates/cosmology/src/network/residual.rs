@@ -23,9 +23,9 @@ use crate::Result;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum NetworkConfig {
-    /// Two levels, batch normalisation, circles.
+    /// The network of the brief.
     V1(UNet3dConfig),
-    /// What its settings say.
+    /// The configurable one.
     V2(UNet3dV2Config),
 }
 
@@ -33,9 +33,9 @@ pub enum NetworkConfig {
 #[derive(Module, Debug)]
 #[expect(clippy::large_enum_variant, reason = "a training has one, and a box is no module")]
 pub enum Network {
-    /// Two levels, batch normalisation, circles.
+    /// The network of the brief.
     V1(UNet3d),
-    /// What its settings say.
+    /// The configurable one.
     V2(UNet3dV2),
 }
 

@@ -1,7 +1,7 @@
 //! [`UNet3d`]: the network of the brief, "v1".
 //!
 //! Two levels down by convolutions of stride 2, two up by transposed convolutions, connections across, batch normalisation behind each of
-//! them. Every axis is a circle. With 2 channels and 16 filters it has 528 434 parameters. The parent of the design: T. L. Makinen et al.,
+//! them. Convolutions take every axis as a circle; transposed ones end at its edges, as the original's do. With 2 channels and 16 filters it has 528 434 parameters. The parent of the design: T. L. Makinen et al.,
 //! "deep21", JCAP 2021, arXiv 2010.15843.
 
 use burn::{
