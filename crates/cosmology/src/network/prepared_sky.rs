@@ -2,6 +2,9 @@
 
 use crate::{Error, Result};
 
+/// Values that are hashed together.
+const HASHED: usize = 1 << 14;
+
 /// One sky with everything that a training needs of it, row-major as `[channel, x, y, frequency]`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct PreparedSky {
@@ -76,16 +79,20 @@ impl PreparedSky {
         self.truth.as_ref().unwrap_or(&self.target)
     }
 
-    /// Adds all numbers to a hash.
-    pub(super) fn hash(&self, hasher: &mut blake3::Hasher) {
+    /// A hash of all numbers.
+    pub(super) fn hash(&self) -> [u8; 32] {
+        let mut hasher = blake3::Hasher::new();
         for extent in self.extents {
             hasher.update(&(extent as u64).to_le_bytes());
         }
         for values in [&self.inputs, &self.estimate, &self.target].into_iter().chain(&self.truth) {
-            values.iter().for_each(|value| {
-                hasher.update(&value.to_le_bytes());
-            });
+            hasher.update(&(values.len() as u64).to_le_bytes());
+            for block in values.chunks(HASHED) {
+                let bytes: Vec<u8> = block.iter().flat_map(|value| value.to_le_bytes()).collect();
+                hasher.update(&bytes);
+            }
         }
+        *hasher.finalize().as_bytes()
     }
 }
 

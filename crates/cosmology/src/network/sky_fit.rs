@@ -56,6 +56,8 @@ pub struct SkyFit {
     views: Views,
     config: SkyFitConfig,
     seed: u64,
+    /// Of the training skies, then of the validation skies.
+    hashes: [Vec<[u8; 32]>; 2],
 }
 
 /// What a network says of one sky.
@@ -111,7 +113,8 @@ impl SkyFit {
         model.network.check_extents([patch[0], patch[1], frequencies])?;
         model.network.check_extents(extents)?;
         let views = Views { sky: [rows, columns], patch, shifts: config.sky_shifts, flips: config.sky_flips };
-        Ok(Self { training, validation, views, config, seed })
+        let hashes = [&training, &validation].map(|skies| skies.par_iter().map(PreparedSky::hash).collect());
+        Ok(Self { training, validation, views, config, seed, hashes })
     }
 
     /// Applies a model in inference mode to a whole sky.
@@ -228,20 +231,6 @@ impl Fit for SkyFit {
     }
 
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
-        let hashes = |skies: &[PreparedSky]| -> Vec<String> {
-            let hash = |sky: &PreparedSky| {
-                let mut hasher = blake3::Hasher::new();
-                sky.hash(&mut hasher);
-                hasher.finalize().to_hex().to_string()
-            };
-            skies.par_iter().map(hash).collect()
-        };
-        fingerprint(&(
-            std::any::type_name::<Self>(),
-            &self.config,
-            self.seed,
-            hashes(&self.training),
-            hashes(&self.validation),
-        ))
+        fingerprint(&(std::any::type_name::<Self>(), &self.config, self.seed, &self.hashes))
     }
 }

@@ -51,6 +51,8 @@ struct Shape {
     strides: Vec<[usize; 3]>,
     /// Waves along the frequency, and the axis of it.
     waves: Option<(usize, usize)>,
+    /// Whether the second half of the channels are imaginary parts.
+    complex: bool,
 }
 
 impl UNet3dV2Config {
@@ -90,7 +92,7 @@ impl UNet3dV2Config {
                 activation: NormActivation::new(self, NormConfig::None, f, device),
             }),
             head: Convolution::with_kernel(self, [f, output], (kernel_of_head, [1; 3]), device),
-            shape: Shape { strides, waves },
+            shape: Shape { strides, waves, complex: self.complex },
         })
     }
 }
@@ -150,13 +152,25 @@ impl UNet3dV2 {
             if let Some(gate) = self.gates.get(step) {
                 across = gate.forward(across, x.clone());
             }
-            x = self.decoder[step].forward(Tensor::cat(vec![x, across], 1));
+            x = self.decoder[step].forward(self.joined(x, across));
             x = conditioned(x, levels + 1 + step, &features);
         }
         if let Some(BeforeHead { conv, activation }) = &self.before_head {
             x = activation.forward(conv.forward(x));
         }
         self.head.forward(x)
+    }
+
+    /// The channels of both, of complex numbers all real parts before all imaginary ones.
+    fn joined(&self, x: Tensor<5>, across: Tensor<5>) -> Tensor<5> {
+        if !self.shape.complex {
+            return Tensor::cat(vec![x, across], 1);
+        }
+        let [[x_re, x_im], [across_re, across_im]] = [x, across].map(|x| {
+            let half = x.dims()[1] / 2;
+            [x.clone().narrow(1, 0, half), x.narrow(1, half, half)]
+        });
+        Tensor::cat(vec![x_re, across_re, x_im, across_im], 1)
     }
 
     /// Lets the network begin with a result of zeros.
