@@ -137,6 +137,32 @@ pub enum Error {
         /// How to mend it.
         fix: &'static str,
     },
+    /// An estimator and a sky, or the skies of its training, that do not fit together.
+    #[error("the estimator {name}: {problem}; {fix}")]
+    Estimator {
+        /// The name of the estimator.
+        name: String,
+        /// What does not fit.
+        problem: String,
+        /// How to mend it.
+        fix: &'static str,
+    },
+    /// Matrices that are no covariances.
+    #[error("the covariances of ring {ring} of multipoles: {problem}")]
+    Covariance {
+        /// The ring, from 0.
+        ring: usize,
+        /// What is wrong.
+        problem: String,
+    },
+    /// A file of an estimator that cannot be used.
+    #[error("{}: no estimator of this program: {problem}", path.display())]
+    Stored {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
     /// A figure or the report failed.
     #[error(transparent)]
     Report(#[from] cupel_report::Error),

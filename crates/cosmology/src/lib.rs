@@ -4,6 +4,7 @@ mod background;
 mod clean;
 mod config;
 mod error;
+pub mod estimators;
 mod evaluate;
 mod healpix;
 mod loader;
