@@ -5,15 +5,22 @@
 //! [`LinearEstimator`]. Principal components, a gain on them, the filter learned from skies and Gaussian processes differ in how the
 //! matrices come to be. [`SignalEstimator`] is what they have in common with networks.
 
+mod calibrate;
+mod components;
 mod estimate;
+mod learn;
 mod linear;
 mod matrix;
 mod mismatch;
 mod multipoles;
 mod plane_modes;
 mod posterior;
+mod smooth;
+mod store;
+mod sums;
 
 pub use estimate::{Estimate, Margin, PowerBand};
+pub use learn::{Method, Pair, Training};
 pub use linear::{Covariances, LinearEstimator};
 pub use mismatch::{Mismatch, RingMismatch};
 pub use multipoles::Multipoles;

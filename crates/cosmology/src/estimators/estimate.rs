@@ -41,12 +41,15 @@ pub struct PowerBand {
     pub sigma: f64,
 }
 
+/// What takes skies one by one.
+type Each<'a> = &'a mut dyn FnMut(Cube<f32>) -> Result<()>;
+
 /// Mean and standard deviation of the power of skies that `draw` gives to what it is called with.
 pub(crate) fn power_of_draws(
     estimator: &Estimator,
     binning: &Binning,
     draws: usize,
-    draw: &mut dyn FnMut(&mut dyn FnMut(Cube<f32>) -> Result<()>) -> Result<()>,
+    draw: &mut dyn FnMut(Each<'_>) -> Result<()>,
 ) -> Result<Vec<PowerBand>> {
     if draws < 2 {
         return Err(Error::Spectrum { expected: "two draws at least, for their scatter", got: draws.to_string() });

@@ -60,7 +60,6 @@ pub struct LinearEstimator {
     pub(super) rings: Vec<Ring>,
     pub(super) margins: Vec<Margin>,
     pub(super) limits: Option<Limits>,
-    pub(super) training: Option<String>,
     pub(super) chosen: Vec<String>,
 }
 
@@ -134,8 +133,8 @@ impl LinearEstimator {
         multipoles: Multipoles,
         rings: Vec<Ring>,
     ) -> Self {
-        let (margins, limits, training, chosen) = (Vec::new(), None, None, Vec::new());
-        Self { name, frequencies_mhz, unit, multipoles, rings, margins, limits, training, chosen }
+        let (margins, limits, chosen) = (Vec::new(), None, Vec::new());
+        Self { name, frequencies_mhz, unit, multipoles, rings, margins, limits, chosen }
     }
 
     /// The rings of multipoles.
@@ -167,11 +166,6 @@ impl LinearEstimator {
     /// What was chosen by cross-validation, in words.
     pub fn chosen(&self) -> &[String] {
         &self.chosen
-    }
-
-    /// A hash of the skies that it was fitted on, and of their order.
-    pub fn training(&self) -> Option<&str> {
-        self.training.as_deref()
     }
 
     /// By how much standard deviations are multiplied.
