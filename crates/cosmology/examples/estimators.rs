@@ -1,4 +1,4 @@
-//! How well linear estimators find the signal: `cargo run --release --example estimators [-- beam] [SKIES]`.
+//! How well linear estimators find the signal: `cargo run --release -p cupel-cosmology --example estimators [-- beam] [SKIES]`.
 //!
 //! Skies of the family `sck` of 64^3 values, 350-479 MHz, 20 degrees. Training seeds from 1001, the number of components is chosen on the seeds 2001 to
 //! 2003, tests are the seeds 1, 2, 3 and, for power, 11 to 20. With `beam`: a Gaussian beam of a 13.5 m dish, and .02 mK of noise.
