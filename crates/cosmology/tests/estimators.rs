@@ -179,6 +179,11 @@ fn whole_channels_may_be_missing_and_other_gaps_other_channels_and_units_are_ref
     let dropped = estimator.estimate(&with(&channel, 0.0)).unwrap();
     assert_eq!(dropped, estimator.estimate(&with(&channel, 1e9)).unwrap(), "what lies under no weight does not matter");
     let whole = estimator.estimate(&observed).unwrap();
+    // chi^2 is that of what is seen
+    for sky in [&observed, &with(&channel, 1e9)] {
+        let chi_square = estimator.mismatch(sky).unwrap().chi_square;
+        assert!((chi_square - 1.0).abs() < 0.1, "{chi_square}");
+    }
     assert!(dropped.sigma.values()[4 * plane] > 1.2 * whole.sigma.values()[4 * plane]);
     let truth = sky(signal, CHANNELS, Unit::Millikelvin);
     let truth = centred(truth.cube().values());

@@ -124,11 +124,12 @@ impl Training {
             return Err(refused(format!("{modes} components of {channels} channels leave nothing"), "take fewer"));
         }
         let others: Vec<Vec<RingSums>> = (0..FOLDS).map(|fold| self.means(Some(fold))).collect();
-        let widths = match method {
-            Method::Filter => Some(smooth::choose(&self.folds, &others, &self.multipoles, &self.floor)?),
-            _ => None,
+        let chosen = match method {
+            Method::Filter => Chosen::Smoothing(smooth::choose(&self.folds, &others, &self.multipoles, &self.floor)?),
+            Method::Components(modes) => Chosen::Components { modes, gain: false },
+            Method::ComponentsWithGain(modes) => Chosen::Components { modes, gain: true },
         };
-        let fitted = |means: &[RingSums]| self.rings(method, widths, means);
+        let fitted = |means: &[RingSums]| self.rings(chosen, means);
         let mut of_others = others.iter().map(|means| fitted(means)).collect::<Result<Vec<_>>>()?;
         let mut rings = fitted(&self.means(None))?;
         for number in 0..rings.len() {
@@ -145,10 +146,10 @@ impl Training {
             }
         }
         let estimator = |rings| {
-            let name = match method {
-                Method::Filter => "filter",
-                Method::Components(_) => "pca",
-                Method::ComponentsWithGain(_) => "pca with gain",
+            let name = match chosen {
+                Chosen::Smoothing(_) => "filter",
+                Chosen::Components { gain: false, .. } => "pca",
+                Chosen::Components { gain: true, .. } => "pca with gain",
             };
             let (frequencies_mhz, multipoles) = (self.frequencies_mhz.clone(), self.multipoles.clone());
             LinearEstimator::of_rings(name.into(), frequencies_mhz, self.unit, multipoles, rings)
@@ -156,12 +157,11 @@ impl Training {
         let of_others: Vec<LinearEstimator> = of_others.into_iter().map(estimator).collect();
         let mut fitted = estimator(rings);
         (fitted.margins, fitted.limits) = calibrate::calibrated(&of_others, self.skies, pair)?;
-        fitted.chosen = vec![match (method, widths) {
-            (Method::Components(modes) | Method::ComponentsWithGain(modes), _) => format!("{modes} components"),
-            (Method::Filter, Some(Widths { signal, rest })) => {
+        fitted.chosen = vec![match chosen {
+            Chosen::Components { modes, .. } => format!("{modes} components"),
+            Chosen::Smoothing(Widths { signal, rest }) => {
                 format!("smoothed over ln l: the signal by {signal}, the rest by {rest}")
             }
-            (Method::Filter, None) => String::new(),
         }];
         Ok(fitted)
     }
@@ -174,16 +174,19 @@ impl Training {
         sums.iter().map(RingSums::mean).collect()
     }
 
-    fn rings(&self, method: Method, widths: Option<Widths>, means: &[RingSums]) -> Result<Vec<Ring>> {
-        match method {
-            Method::Filter => {
-                let widths = widths.unwrap_or(Widths { signal: 0.0, rest: 0.0 });
-                smooth::filters(means, &self.multipoles, widths, &self.floor)
-            }
-            Method::Components(modes) => components::rings(means, modes, false, &self.floor),
-            Method::ComponentsWithGain(modes) => components::rings(means, modes, true, &self.floor),
+    fn rings(&self, chosen: Chosen, means: &[RingSums]) -> Result<Vec<Ring>> {
+        match chosen {
+            Chosen::Smoothing(widths) => smooth::filters(means, &self.multipoles, widths, &self.floor),
+            Chosen::Components { modes, gain } => components::rings(means, modes, gain, &self.floor),
         }
     }
+}
+
+/// What makes the matrices of a method.
+#[derive(Clone, Copy)]
+enum Chosen {
+    Smoothing(Widths),
+    Components { modes: usize, gain: bool },
 }
 
 fn refused(problem: String, fix: &'static str) -> Error {

@@ -204,7 +204,15 @@ impl LinearEstimator {
                 }
             }
             let posterior = symmetric(&(&ring.posterior + &of_lost * unknown * of_lost.transpose()));
-            Ok(Ring { filter, posterior, ..ring.clone() })
+            // a channel that is not seen is zero, and tells nothing of the others
+            let apart = |matrix: &Mat<f64>, own: f64| {
+                Mat::from_fn(dropped.len(), dropped.len(), |i, j| match dropped[i] || dropped[j] {
+                    true => f64::from(u8::from(i == j)) * own,
+                    false => matrix[(i, j)],
+                })
+            };
+            let (signal, rest) = (apart(&ring.signal, 0.0), apart(&ring.rest, 1.0));
+            Ok(Ring { filter, posterior, signal, rest })
         };
         let rings = self.rings.par_iter().enumerate().map(ring).collect::<Result<_>>()?;
         Ok(Self { rings, ..self.clone() })

@@ -22,7 +22,7 @@ pub struct Mismatch {
     pub refused: bool,
     /// Power of the estimate beyond what it should have, over the power of the error.
     pub excess: f64,
-    /// `x^T C^-1 x` per channel over all modes.
+    /// `x^T C^-1 x` per channel that is seen, over all modes.
     pub chi_square: f64,
     /// Ring by ring of multipoles, those in which the sky has modes.
     pub rings: Vec<RingMismatch>,
@@ -101,8 +101,9 @@ impl LinearEstimator {
             }
         }
         let channels = self.frequencies_mhz.len();
+        let seen_channels = seen.dropped.iter().filter(|dropped| !**dropped).count();
         for (ring, sums) in self.rings.iter().zip(&mut rings).filter(|(_, sums)| sums.1 > 0.0) {
-            sums.0 /= sums.1 * channels as f64;
+            sums.0 /= sums.1 * seen_channels as f64;
             let spectrum = &ring.filter * (&ring.signal + &ring.rest);
             let trace = |product: &dyn Fn(usize) -> f64| (0..channels).map(product).sum::<f64>();
             expected += sums.1 * trace(&|i| (0..channels).map(|j| spectrum[(i, j)] * ring.filter[(i, j)]).sum());

@@ -23,6 +23,8 @@ pub(super) struct Seen {
     /// The ring of each shell.
     pub(super) rings: Vec<usize>,
     pub(super) modes: PlaneModes,
+    /// The channels that are not seen at all.
+    pub(super) dropped: Vec<bool>,
 }
 
 impl LinearEstimator {
@@ -34,14 +36,15 @@ impl LinearEstimator {
         let rings = self.rings_of(&shells)?;
         let mut values = centred(sky.cube());
         let mut estimator = Cow::Borrowed(self);
+        let mut dropped = vec![false; self.frequencies_mhz.len()];
         if let Some(weights) = sky.weights().filter(|weights| weights.values().contains(&0.0)) {
-            let dropped = self.dropped(weights.values(), plane.pixels())?;
+            dropped = self.dropped(weights.values(), plane.pixels())?;
             let planes = values.chunks_exact_mut(plane.pixels()).zip(&dropped);
             planes.filter(|(_, dropped)| **dropped).for_each(|(plane, _)| plane.fill(0.0));
             estimator = Cow::Owned(self.without(&dropped)?);
         }
         let modes = plane.forward(&values);
-        Ok((estimator, Seen { plane, shells, rings, modes }))
+        Ok((estimator, Seen { plane, shells, rings, modes, dropped }))
     }
 
     /// The channels that are not seen at all.

@@ -1,4 +1,4 @@
-//! [`Sums`]: second moments over channels of the modes of each ring, summed over skies.
+//! [`RingSums`]: second moments over channels of the modes of each ring, summed over skies.
 
 use faer::Mat;
 
