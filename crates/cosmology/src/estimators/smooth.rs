@@ -11,7 +11,7 @@ use super::{Multipoles, linear::Ring, matrix::symmetric, sums::RingSums};
 use crate::Result;
 
 /// Widths of the kernel in `ln l` that are tried; 0 is none.
-const WIDTHS: [f64; 6] = [0.0, 0.05, 0.1, 0.2, 0.4, 0.8];
+const WIDTHS: [f64; 8] = [0.0, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2];
 
 /// Widths of the kernels in `ln l`, of the signal and of the rest.
 #[derive(Clone, Copy, Debug, PartialEq)]
