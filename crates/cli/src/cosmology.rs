@@ -1,10 +1,13 @@
 //! `cupel cosmology`: the 21-cm signal under foregrounds thousands of times brighter.
 
+mod by_model;
 mod clean;
 mod evaluate;
 mod input;
+mod null;
 mod power;
 mod simulate;
+mod train;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -16,9 +19,11 @@ use crate::{Alias, Call};
 #[derive(Subcommand)]
 pub enum Commands {
     Simulate(Box<simulate::Arguments>),
+    Train(Box<train::Arguments>),
     Clean(Box<clean::Arguments>),
     Power(Box<power::Arguments>),
     Evaluate(Box<evaluate::Arguments>),
+    Null(Box<null::Arguments>),
 }
 
 impl Commands {
@@ -29,6 +34,8 @@ impl Commands {
             Self::Clean(command) => call.run(*command),
             Self::Power(command) => call.run(*command),
             Self::Evaluate(command) => call.run(*command),
+            Self::Null(command) => call.run(*command),
+            Self::Train(command) => call.run(*command),
         }
     }
 }

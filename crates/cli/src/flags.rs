@@ -47,11 +47,16 @@ impl<S: Settings> Args for Flags<S> {
     }
 }
 
+/// Short names of settings, as other programs have them.
+const ALIASES: [(&str, &str); 1] = [("frequencies", "freqs")];
+
 /// The flag of a setting.
 fn argument<S: Settings>(setting: Setting) -> Arg {
     let name = setting.name.clone();
     let argument = Arg::new(name.clone()).long(name.clone()).help(setting.help.clone());
     let argument = argument.help_heading(heading(setting.section));
+    let own = ALIASES.iter().filter(|(name, _)| *name == setting.name);
+    let argument = own.fold(argument, |argument, (_, alias)| argument.alias(*alias));
     let (kind, several) = match &setting.kind {
         Kind::List(kind) => (kind.as_ref(), true),
         kind => (kind, false),

@@ -7,7 +7,10 @@
 
 mod calibrate;
 mod components;
+mod detection;
+mod difference;
 mod estimate;
+mod gathering;
 mod learn;
 mod linear;
 mod matrix;
@@ -19,7 +22,10 @@ mod smooth;
 mod store;
 mod sums;
 
+pub use detection::{DETECTED, Detection};
+pub use difference::{Difference, DifferenceBin, half_difference};
 pub use estimate::{Estimate, Margin, PowerBand};
+pub use gathering::Gathering;
 pub use learn::{Method, Pair, Training};
 pub use linear::{Covariances, LinearEstimator};
 pub use mismatch::{Mismatch, RingMismatch};
@@ -66,6 +72,12 @@ pub trait SignalEstimator: Send + Sync {
     /// # Errors
     /// As [`estimate`](Self::estimate).
     fn mismatch(&self, sky: &Sky) -> Result<Mismatch>;
+
+    /// Whether there is any signal in the sky.
+    ///
+    /// # Errors
+    /// As [`estimate`](Self::estimate), and for an estimator that knows no skies without a signal.
+    fn detect(&self, sky: &Sky) -> Result<Detection>;
 
     /// The power of the signal in each bin, from this number of draws.
     ///

@@ -8,6 +8,7 @@ pub mod estimators;
 mod evaluate;
 mod healpix;
 mod loader;
+pub mod model;
 pub mod network;
 mod observation_chunks;
 pub mod power;
@@ -15,6 +16,7 @@ mod preprocess;
 mod read;
 pub mod simulate;
 mod sky;
+mod training_skies;
 mod units;
 mod visibilities;
 
@@ -34,5 +36,6 @@ pub use read::{
     read_visibilities,
 };
 pub use sky::{Geometry, Sky, frequency_axis, weights_of_flags};
+pub use training_skies::TrainingSkies;
 pub use units::{Conversion, Unit, beam_solid_angle_sr, jansky_per_steradian_kelvin};
 pub use visibilities::Visibilities;

@@ -9,6 +9,7 @@ mod image;
 mod maps;
 mod patch;
 mod records;
+mod simulated;
 mod uvh5;
 mod weights;
 

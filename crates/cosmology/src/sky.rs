@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cupel_data::{Array, Axis, AxisKind, Celestial, Cube, Finite, FitsBeam, FitsCards, write_fits, write_npy};
+use cupel_data::{Array, Axis, AxisKind, Celestial, Cube, Finite, FitsBeam, FitsCards, Values, write_fits, write_npy};
 
 use crate::{Background, Conversion, Error, Result, Unit, beam_solid_angle_sr, redshift};
 
@@ -197,6 +197,15 @@ impl Sky {
             .is_some_and(|ending| ["fits", "fit", "fts"].iter().any(|fits| ending.eq_ignore_ascii_case(fits)));
         let cube = shown(&self.cube, self.weights.as_ref(), f32::NAN)?;
         if fits { Ok(write_fits(path, &cube, &self.cards())?) } else { Ok(write_npy(path, &Array::from(&cube))?) }
+    }
+
+    /// Writes the frequencies beside arrays that do not say them: `freqs_mhz.npy` in a folder.
+    ///
+    /// # Errors
+    /// Those of [`write_npy`].
+    pub fn write_frequencies(&self, folder: &Path) -> Result<()> {
+        let frequencies = self.frequencies_mhz()?.to_vec();
+        Ok(write_npy(&folder.join("freqs_mhz.npy"), &Array::new(vec![frequencies.len()], Values::F64(frequencies))?)?)
     }
 }
 

@@ -8,19 +8,23 @@ use std::{
 use anyhow::{Result, bail};
 use clap::Args;
 use cupel::{
-    cosmology::{Channels, CleanMethod, CleanedSky, clean},
+    cosmology::{Channels, CleanMethod, CleanedSky, Sky, clean, model::Model},
     pca::Modes,
+    settings::Range,
 };
 use serde::Serialize;
 
-use super::input::{Input, Observed};
+use super::{
+    by_model::{self, Found},
+    input::{Input, Observed},
+};
 use crate::{
-    Command, Session, choice,
+    Command, Session, choice, number,
     pca::modes,
     shared::{Out, Output, Shared, Threads},
 };
 
-/// Take the foregrounds off a sky or off visibilities; without --out into a file beside them, NAME_cleaned
+/// Take the foregrounds off a sky or off visibilities; without --out beside them: the file NAME_cleaned, by a model the folder of that name
 #[derive(Args)]
 pub struct Arguments {
     /// The sky (FITS, HEALPix, NPY, NPZ, HDF5) or the visibilities (UVH5, HDF5, NPY)
@@ -38,6 +42,15 @@ pub struct Arguments {
     #[arg(long, value_name = "K|RULE", default_value = "auto", value_parser = modes, help_heading = "Foregrounds")]
     modes: Modes,
 
+    /// A model of `cosmology train`, in place of --method: signal, its standard deviation and its power go into the folder --out. A sky unlike
+    /// those of the training is refused without --force
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["method", "modes"], help_heading = "Foregrounds")]
+    model: Option<PathBuf>,
+
+    /// Draws that the power of the signal is made of
+    #[arg(long, value_name = "N", default_value_t = 40, requires = "model", value_parser = number::<usize>(Range::at_least(2.0).at_most(1e6)), help_heading = "Foregrounds")]
+    draws: usize,
+
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]
@@ -53,7 +66,21 @@ pub struct Plan {
     unit: String,
     out: PathBuf,
     #[serde(skip)]
-    observed: Observed,
+    source: Source,
+}
+
+/// What is cleaned, by what.
+enum Source {
+    ByComponents(Observed),
+    ByModel(Box<(Sky, Model)>),
+}
+
+/// What came of it.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub enum Outcome {
+    Components(Box<Cleaned>),
+    Model(Box<Found>),
 }
 
 /// What was taken off.
@@ -72,7 +99,7 @@ pub struct Cleaned {
 
 impl Command for Arguments {
     type Plan = Plan;
-    type Outcome = Cleaned;
+    type Outcome = Outcome;
 
     fn shared(&self) -> Shared<'_> {
         Shared::new(&self.output).threads(&self.threads).out(&self.out)
@@ -80,10 +107,16 @@ impl Command for Arguments {
 
     fn plan(&self, session: &Session) -> Result<Plan> {
         let out = session.out().map_or_else(|| self.beside(), Path::to_path_buf);
+        session.may_write(&out)?;
+        if let Some(folder) = &self.model {
+            let model = Model::load(folder)?;
+            let sky = by_model::read(&self.input, &self.file, &model, session)?;
+            let (shape, unit) = (sky.cube().shape(), sky.unit().to_string());
+            return Ok(Plan { shape, unit, out, source: Source::ByModel(Box::new((sky, model))) });
+        }
         let ends = |known: &[&str]| {
             out.extension().is_some_and(|own| known.iter().any(|ending| own.eq_ignore_ascii_case(ending)))
         };
-        session.may_write(&out)?;
         let observed = self.input.read(&self.file)?;
         match &observed {
             Observed::Sky(_) if !ends(&["fits", "fit", "fts", "npy"]) => {
@@ -94,14 +127,22 @@ impl Command for Arguments {
             }
             _ => {}
         }
-        Ok(Plan { shape: observed.shape(), unit: observed.unit(), out, observed })
+        Ok(Plan { shape: observed.shape(), unit: observed.unit(), out, source: Source::ByComponents(observed) })
     }
 
-    fn work(self, plan: Plan, _: &mut Session) -> Result<Cleaned> {
-        match &plan.observed {
-            Observed::Sky(sky) => self.take_off(&**sky, &plan, |sky| sky.write(&plan.out)),
-            Observed::Visibilities(visibilities) => self.take_off(&**visibilities, &plan, |left| left.write(&plan.out)),
-        }
+    fn work(self, plan: Plan, session: &mut Session) -> Result<Outcome> {
+        let cleaned = match &plan.source {
+            Source::ByModel(both) => {
+                let (sky, model) = &**both;
+                let found = by_model::clean(sky, &self.file, model, self.draws, &plan.out, session)?;
+                return Ok(Outcome::Model(Box::new(found)));
+            }
+            Source::ByComponents(Observed::Sky(sky)) => self.take_off(&**sky, &plan, |sky| sky.write(&plan.out)),
+            Source::ByComponents(Observed::Visibilities(visibilities)) => {
+                self.take_off(&**visibilities, &plan, |left| left.write(&plan.out))
+            }
+        };
+        Ok(Outcome::Components(Box::new(cleaned?)))
     }
 }
 
@@ -126,9 +167,12 @@ impl Arguments {
         })
     }
 
-    /// Where the sky goes when nobody says: `sky.fits` to `sky_cleaned.fits`, everything else to NPY.
+    /// Where the sky goes when nobody says: `sky.fits` to `sky_cleaned.fits`, everything else to NPY, what a model gives to `sky_cleaned/`.
     fn beside(&self) -> PathBuf {
         let stem = self.file.file_stem().unwrap_or_default().to_string_lossy();
+        if self.model.is_some() {
+            return self.file.with_file_name(format!("{stem}_cleaned"));
+        }
         let fits = self
             .file
             .extension()
@@ -152,5 +196,14 @@ impl fmt::Display for Cleaned {
             write!(f, "\n{undetermined} lines of sight had too few channels to know their foregrounds: NaN")?;
         }
         warning.iter().try_for_each(|warning| write!(f, "\nwarning: {warning}"))
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Components(cleaned) => cleaned.fmt(f),
+            Self::Model(found) => found.fmt(f),
+        }
     }
 }

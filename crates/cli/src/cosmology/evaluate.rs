@@ -1,12 +1,13 @@
 //! `cupel cosmology evaluate`: an estimated sky beside the true one.
 
-use std::{fmt, path::PathBuf};
+use std::{collections::BTreeMap, fmt, path::PathBuf};
 
 use anyhow::{Result, bail};
 use clap::Args;
 use cupel::{
     cosmology::{
-        Background, Evaluation, Unit, Visibilities, evaluate, evaluate_visibilities, holds_visibilities,
+        Background, Evaluation, Uncertainty, Unit, Visibilities, evaluate, evaluate_visibilities, holds_visibilities,
+        model::PosteriorPower,
         power::{DelayEstimator, PowerConfig, Volume},
         read_visibilities,
     },
@@ -36,10 +37,14 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     sigma: Option<PathBuf>,
 
+    /// What it says of the power: power.json of `cosmology clean --model`
+    #[arg(long, value_name = "FILE")]
+    posterior: Option<PathBuf>,
+
     #[command(flatten)]
     input: Input,
     #[command(flatten)]
-    power: Flags<PowerConfig>,
+    spectra: Flags<PowerConfig>,
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]
@@ -54,6 +59,19 @@ pub struct Plan {
     read: Compared,
 }
 
+/// How near it is, and how many truths lie in the intervals that were said, by their probability in percent.
+#[derive(Serialize)]
+pub struct Outcome {
+    #[serde(flatten)]
+    evaluation: Evaluation,
+    /// Of voxels.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    coverage: Option<BTreeMap<String, f64>>,
+    /// Of the bins of the power.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    power_coverage: Option<BTreeMap<String, f64>>,
+}
+
 /// Two skies and what the estimate says of its errors, or visibilities.
 enum Compared {
     Skies(Box<(Relative, Relative, Option<Relative>)>),
@@ -62,24 +80,24 @@ enum Compared {
 
 impl Command for Arguments {
     type Plan = Plan;
-    type Outcome = Evaluation;
+    type Outcome = Outcome;
 
     fn shared(&self) -> Shared<'_> {
         Shared::new(&self.output).threads(&self.threads)
     }
 
     fn unused(&self) -> Vec<(String, String)> {
-        self.power.settings.unused()
+        self.spectra.settings.unused()
     }
 
     fn plan(&self, _: &Session) -> Result<Plan> {
-        self.power.settings.check()?;
+        self.spectra.settings.check()?;
         let config = self.input.config();
         let complex = [holds_visibilities(&self.truth, &config)?, holds_visibilities(&self.estimate, &config)?];
         let (shapes, read) = match complex {
             [true, true] => {
-                if self.sigma.is_some() {
-                    bail!("--sigma is of skies; of visibilities no standard deviation is read");
+                if self.sigma.is_some() || self.posterior.is_some() {
+                    bail!("--sigma and --posterior are of skies; of visibilities no standard deviation is read");
                 }
                 let [truth, estimate] = [&self.truth, &self.estimate].map(|path| read_visibilities(path, &config));
                 let (truth, estimate) = (truth?, estimate?);
@@ -105,8 +123,8 @@ impl Command for Arguments {
         Ok(Plan { shape, read })
     }
 
-    fn work(self, plan: Plan, _: &mut Session) -> Result<Evaluation> {
-        let (config, background) = (&self.power.settings, Background::default());
+    fn work(self, plan: Plan, _: &mut Session) -> Result<Outcome> {
+        let (config, background) = (&self.spectra.settings, Background::default());
         match plan.read {
             Compared::Skies(skies) => {
                 let (truth, estimate, sigma) = *skies;
@@ -114,7 +132,20 @@ impl Command for Arguments {
                 let estimator = config.estimator(volume(&truth, &background)?, weights)?;
                 let estimate = alike(estimate, unit)?;
                 let sigma = sigma.map(|sigma| alike(sigma, unit)).transpose()?;
-                Ok(evaluate(&truth.cube, &estimate, sigma.as_ref(), &estimator, config)?)
+                let power = match (&self.posterior, &truth.sky) {
+                    (None, _) => None,
+                    (Some(path), Some(sky)) if sky.geometry().is_ok() => {
+                        Some(PosteriorPower::read(path)?.uncertainty(sky, &truth.cube)?)
+                    }
+                    (Some(_), _) => bail!(
+                        "{}: --posterior is compared in comoving lengths; give the frequencies with --frequencies and the size with --side-deg",
+                        self.truth.display()
+                    ),
+                };
+                let evaluation = evaluate(&truth.cube, &estimate, sigma.as_ref(), &estimator, config)?;
+                let (of_voxels, of_power) =
+                    (evaluation.uncertainty.as_ref().map(coverage), power.as_ref().map(coverage));
+                Ok(Outcome { evaluation, coverage: of_voxels, power_coverage: of_power })
             }
             Compared::Visibilities(both) => {
                 let (truth, estimate) = *both;
@@ -122,10 +153,16 @@ impl Command for Arguments {
                 if let Some(weights) = truth.weights() {
                     estimator = estimator.with_weights(weights.clone());
                 }
-                Ok(evaluate_visibilities(truth.values(), estimate.values(), &estimator, config)?)
+                let evaluation = evaluate_visibilities(truth.values(), estimate.values(), &estimator, config)?;
+                Ok(Outcome { evaluation, coverage: None, power_coverage: None })
             }
         }
     }
+}
+
+/// The share of truths within each interval.
+fn coverage(uncertainty: &Uncertainty) -> BTreeMap<String, f64> {
+    uncertainty.coverage.iter().map(|level| (format!("{:.0}", 100.0 * level.said), level.found)).collect()
 }
 
 /// The numbers of a sky in the unit of the truth, where both are known.
@@ -151,5 +188,16 @@ fn volume(truth: &Relative, background: &Background) -> Result<Volume> {
 impl fmt::Display for Plan {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "two skies of shape {:?} would be compared", self.shape)
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.evaluation.fmt(f)?;
+        if let Some(coverage) = &self.power_coverage {
+            let levels = coverage.iter().map(|(said, found)| format!("{:.1} % of {said} %", 100.0 * found));
+            writeln!(f, "errors of the power hold {}", levels.collect::<Vec<_>>().join(", "))?;
+        }
+        Ok(())
     }
 }

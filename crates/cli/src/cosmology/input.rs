@@ -62,19 +62,22 @@ impl Input {
     pub fn read_relative(&self, path: &Path) -> Result<Relative> {
         let mut config = self.config();
         let nameless = config.unit.is_none() && matches!(open(path)?.format(), Format::Npy | Format::Npz);
-        if nameless {
-            config.unit = Some(Unit::Kelvin); // any: it is that of both
-        }
         let known =
             |config: &ReadConfig| config.frequencies.is_some() || config.weights.is_some() || config.flags.is_some();
-        let sky = match read_sky(path, &config) {
-            Ok(sky) => sky,
+        let read = match read_sky(path, &config) {
+            Err(_) if nameless => {
+                config.unit = Some(Unit::Kelvin); // any: it is that of both
+                read_sky(path, &config).map(|sky| (sky, false))
+            }
+            other => other.map(|sky| (sky, true)),
+        };
+        let (sky, named) = match read {
             Err(_) if nameless && !known(&config) && config.side_deg.is_empty() => {
                 return Ok(Relative { cube: read_plain(path, &config)?, sky: None, unit: None });
             }
-            Err(error) => return Err(error.into()),
+            other => other?,
         };
-        let unit = (!nameless).then_some(sky.unit());
+        let unit = named.then_some(sky.unit());
         Ok(Relative { cube: sky.cube().clone(), sky: Some(Box::new(sky)), unit })
     }
 }

@@ -36,7 +36,7 @@ pub struct Array {
     pub axes: Vec<AxisKind>,
 
     /// Frequencies of the channels in MHz, where the file has none: a list, LOW:HIGH:CHANNELS, or a file of them
-    #[arg(long, value_name = "MHZ", value_parser = frequencies)]
+    #[arg(long, alias = "freqs", value_name = "MHZ", value_parser = frequencies)]
     pub frequencies: Option<Frequencies>,
 }
 

@@ -29,7 +29,7 @@ pub struct Margin {
 }
 
 /// What is known of the power of the signal in one bin. A bin without modes has none of the numbers: they are NaN, in JSON `null`.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PowerBand {
     /// Mean of what is binned, as in [`crate::power::Band`].
     pub k: f64,

@@ -5,23 +5,19 @@
 //! by what the other folds give.
 
 use cupel_data::Cube;
-use rayon::prelude::*;
 
 use super::{
-    LinearEstimator, Multipoles, calibrate, check_channels, components,
+    LinearEstimator, Multipoles, calibrate, components,
+    detection::Powers,
+    gathering::Gathering,
     linear::Ring,
-    plane_modes::{Plane, Shell, centred},
     smooth::{self, Widths},
-    sums::{self, RingSums},
+    sums::RingSums,
 };
 use crate::{Error, Result, Sky, Unit};
 
 /// Parts into which skies are split.
 pub(super) const FOLDS: usize = 5;
-/// Skies that are held at once.
-const BATCH: usize = 8;
-/// Half of the spacing of f32 relative to its value; rounding is even within it.
-const ROUNDING: f64 = 6e-8;
 
 /// How a linear estimator comes to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,9 +45,9 @@ pub struct Training {
     pub(super) unit: Unit,
     pub(super) multipoles: Multipoles,
     pub(super) skies: usize,
-    folds: Vec<Vec<RingSums>>,
+    pub(super) folds: Vec<Vec<RingSums>>,
     /// The angular power of rounding in each channel.
-    floor: Vec<f64>,
+    pub(super) floor: Vec<f64>,
 }
 
 impl Training {
@@ -61,54 +57,11 @@ impl Training {
     /// # Errors
     /// [`Error::Estimator`] for fewer than 5 skies, values without weight, and skies of different channels, unit or size; what `pair` reports.
     pub fn gather(skies: usize, pair: &(dyn Fn(usize) -> Result<Pair> + Sync)) -> Result<Self> {
-        if skies < FOLDS {
-            return Err(refused(format!("{skies} skies are too few to learn from"), "give 5 at least, better 100"));
+        let mut gathering = Gathering::new(skies, pair)?;
+        while gathering.read() < skies {
+            gathering.more()?;
         }
-        let first = pair(0)?.observed;
-        let (frequencies_mhz, unit, plane) = (first.frequencies_mhz()?.to_vec(), first.unit(), Plane::of(&first)?);
-        let shape = first.cube().shape();
-        let shells = plane.shells();
-        let all = Multipoles::of_patch([shape[1], shape[2]], first.geometry()?.side_deg)?;
-        let multipoles = with_modes(&all, &shells)?;
-        let rings = rings_of(&multipoles, &shells)?;
-        let count = multipoles.len();
-        let of_sky = |number: usize| -> Result<(Vec<RingSums>, Vec<f64>)> {
-            let Pair { observed, signal } = pair(number)?;
-            check_channels("training", &frequencies_mhz, unit, &observed)?;
-            let same = observed.cube().shape() == shape && observed.geometry()?.side_deg == first.geometry()?.side_deg;
-            if !same || signal.axes() != observed.cube().axes() {
-                let problem = format!("sky {number} or its signal has another size than the first sky");
-                return Err(refused(problem, "give skies and signals of one size"));
-            }
-            if observed.weights().is_some_and(|weights| weights.values().contains(&0.0)) {
-                return Err(refused(
-                    format!("sky {number} has values without weight"),
-                    "learn from skies without gaps",
-                ));
-            }
-            let (x, s) = (centred(observed.cube()), centred(&signal));
-            let rest: Vec<f64> = x.iter().zip(&s).map(|(x, s)| x - s).collect();
-            let squares = |values: &[f32]| values.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>();
-            let squares = observed.cube().values().chunks_exact(plane.pixels()).map(squares).collect();
-            let (signal, rest) = (plane.forward(&s), plane.forward(&rest));
-            Ok((sums::of_sky(&plane, &shells, &rings, count, &signal, &rest), squares))
-        };
-        let channels = frequencies_mhz.len();
-        let mut folds = vec![vec![RingSums::empty(channels); count]; FOLDS];
-        let mut floor = vec![0.0; channels];
-        // a variance per pixel is this much angular power, were it white
-        let white = plane.area_sr() / plane.pixels() as f64;
-        let scale = ROUNDING * ROUNDING / 3.0 * white / (skies * plane.pixels()) as f64;
-        for from in (0..skies).step_by(BATCH) {
-            let numbers = from..skies.min(from + BATCH);
-            let batch = numbers.clone().into_par_iter().map(of_sky).collect::<Result<Vec<_>>>()?;
-            // in the order of the skies, whichever was ready first
-            for (number, (sums, squares)) in numbers.zip(batch) {
-                folds[number % FOLDS].iter_mut().zip(&sums).for_each(|(all, one)| all.add(one));
-                floor.iter_mut().zip(squares).for_each(|(floor, square)| *floor += scale * square);
-            }
-        }
-        Ok(Self { frequencies_mhz, unit, multipoles, skies, folds, floor })
+        Ok(gathering.training())
     }
 
     /// An estimator, calibrated.
@@ -157,6 +110,7 @@ impl Training {
         let of_others: Vec<LinearEstimator> = of_others.into_iter().map(estimator).collect();
         let mut fitted = estimator(rings);
         (fitted.margins, fitted.limits) = calibrate::calibrated(&of_others, self.skies, pair)?;
+        fitted.powers = Powers::of(&of_others, self.skies, pair)?;
         fitted.chosen = vec![match chosen {
             Chosen::Components { modes, .. } => format!("{modes} components"),
             Chosen::Smoothing(Widths { signal, rest }) => {
@@ -164,6 +118,26 @@ impl Training {
             }
         }];
         Ok(fitted)
+    }
+
+    /// The number of components, up to `most`, that leaves the least error on the skies that each fold leaves out, with gains or without.
+    ///
+    /// # Errors
+    /// As [`fit`](Self::fit).
+    pub fn best_components(&self, gain: bool, most: usize) -> Result<usize> {
+        let others: Vec<Vec<RingSums>> = (0..FOLDS).map(|fold| self.means(Some(fold))).collect();
+        let mut best = (f64::INFINITY, 1);
+        for modes in 1..=most.min(self.frequencies_mhz.len() - 1) {
+            let mut error = 0.0;
+            for (fold, others) in self.folds.iter().zip(&others) {
+                let rings = self.rings(Chosen::Components { modes, gain }, others)?;
+                error += fold.iter().zip(&rings).map(|(sums, ring)| sums.error(&ring.filter)).sum::<f64>();
+            }
+            if error < best.0 {
+                best = (error, modes);
+            }
+        }
+        Ok(best.1)
     }
 
     /// Means over all folds, or over all but one.
@@ -189,28 +163,6 @@ enum Chosen {
     Components { modes: usize, gain: bool },
 }
 
-fn refused(problem: String, fix: &'static str) -> Error {
+pub(super) fn refused(problem: String, fix: &'static str) -> Error {
     Error::Estimator { name: "training".into(), problem, fix }
-}
-
-/// The same rings without those that have no modes, which go to the next.
-fn with_modes(all: &Multipoles, shells: &[Shell]) -> Result<Multipoles> {
-    let edges = all.edges();
-    let mut kept = vec![edges[0]];
-    for edge in &edges[1..] {
-        let lower = kept[kept.len() - 1];
-        if shells.iter().any(|shell| shell.multipole >= lower && shell.multipole < *edge) {
-            kept.push(*edge);
-        }
-    }
-    Multipoles::new(kept)
-}
-
-fn rings_of(multipoles: &Multipoles, shells: &[Shell]) -> Result<Vec<usize>> {
-    let ring = |shell: &Shell| {
-        multipoles.ring(shell.multipole).ok_or_else(|| {
-            refused(format!("a mode at the multipole {} is in no ring", shell.multipole), "give square pixels")
-        })
-    };
-    shells.iter().map(ring).collect()
 }

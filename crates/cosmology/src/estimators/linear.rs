@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::{
     Margin, Multipoles,
+    detection::Powers,
     matrix::{self, matrix, part, symmetric},
     mismatch::Limits,
     plane_modes::{PlaneModes, Shell},
@@ -60,6 +61,7 @@ pub struct LinearEstimator {
     pub(super) rings: Vec<Ring>,
     pub(super) margins: Vec<Margin>,
     pub(super) limits: Option<Limits>,
+    pub(super) powers: Option<Powers>,
     pub(super) chosen: Vec<String>,
 }
 
@@ -133,8 +135,8 @@ impl LinearEstimator {
         multipoles: Multipoles,
         rings: Vec<Ring>,
     ) -> Self {
-        let (margins, limits, chosen) = (Vec::new(), None, Vec::new());
-        Self { name, frequencies_mhz, unit, multipoles, rings, margins, limits, chosen }
+        let (margins, limits, powers, chosen) = (Vec::new(), None, None, Vec::new());
+        Self { name, frequencies_mhz, unit, multipoles, rings, margins, limits, powers, chosen }
     }
 
     /// The rings of multipoles.

@@ -9,7 +9,7 @@ use faer::Mat;
 use rayon::prelude::*;
 
 use super::{
-    Estimate, LinearEstimator, Mismatch, SignalEstimator,
+    Detection, Estimate, LinearEstimator, Mismatch, SignalEstimator,
     linear::multiplied,
     matrix::square_root,
     plane_modes::{Plane, PlaneModes, Shell, centred},
@@ -164,5 +164,9 @@ impl SignalEstimator for LinearEstimator {
     fn mismatch(&self, sky: &Sky) -> Result<Mismatch> {
         let (estimator, seen) = self.see(sky)?;
         estimator.distance(&seen)
+    }
+
+    fn detect(&self, sky: &Sky) -> Result<Detection> {
+        self.detection(sky)
     }
 }

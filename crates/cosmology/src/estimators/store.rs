@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     LinearEstimator, Margin, Multipoles,
+    detection::Powers,
     linear::Ring,
     matrix::{matrix, row_major},
     mismatch::Limits,
@@ -28,6 +29,7 @@ struct Header {
     unit: String,
     margins: Vec<Margin>,
     limits: Option<Limits>,
+    powers: Option<Powers>,
     chosen: Vec<String>,
 }
 
@@ -44,6 +46,7 @@ impl LinearEstimator {
             unit: self.unit.to_string(),
             margins: self.margins.clone(),
             limits: self.limits.clone(),
+            powers: self.powers,
             chosen: self.chosen.clone(),
         };
         let text = serde_json::to_vec(&header).map_err(|error| wrong(path, format!("cannot be written: {error}")))?;
@@ -98,9 +101,9 @@ impl LinearEstimator {
             rest: of(&rest, ring),
         };
         let rings = (0..rings).map(ring).collect();
-        let Header { name, margins, limits, chosen, .. } = header;
+        let Header { name, margins, limits, powers, chosen, .. } = header;
         let read = Self::of_rings(name, frequencies_mhz, unit, multipoles, rings);
-        Ok(Self { margins, limits, chosen, ..read })
+        Ok(Self { margins, limits, powers, chosen, ..read })
     }
 }
 

@@ -59,7 +59,7 @@ pub struct Coverage {
 
 impl Uncertainty {
     /// Of values of one order; those of weight 0 are left out.
-    pub(super) fn new(truth: &[f64], estimate: &[f64], sigma: &[f64], weights: Option<&[f64]>) -> Result<Self> {
+    pub(crate) fn new(truth: &[f64], estimate: &[f64], sigma: &[f64], weights: Option<&[f64]>) -> Result<Self> {
         same_length("standard deviations", sigma.len(), truth.len())?;
         let used: Vec<usize> = (0..truth.len()).filter(|i| weights.is_none_or(|weights| weights[*i] > 0.0)).collect();
         if let Some(i) = used.iter().find(|i| !(sigma[**i].is_finite() && sigma[**i] > 0.0)) {

@@ -3,7 +3,7 @@
 
 use cupel_data::{Axes, Axis, AxisKind, Class, Complex, Cube, Dataset, Element, open};
 
-use super::{Raw, ReadConfig, axis_with, fault, frequencies, has, named_axes, weights};
+use super::{Raw, ReadConfig, axis_with, fault, frequencies, has, named_axes, simulated, weights};
 use crate::{Result, sky::frequency_axis};
 
 /// Axes of a sky that names none.
@@ -19,7 +19,12 @@ pub(super) fn read_sky(file: &Dataset, config: &ReadConfig) -> Result<Raw<f32>> 
     let name = values_name(file, config)?;
     let cube = file.cube::<f32>(Some(&name))?;
     let kinds = named_axes(config, &SKY)?;
-    let raw = named(file, &name, cube, &kinds)?;
+    let mut raw = named(file, &name, cube, &kinds)?;
+    if let Some(info) = simulated::beside(file.path(), &raw.values.shape())? {
+        raw.written_unit.get_or_insert(info.unit);
+        // sides that the user gives count, as for a patch that was cut out
+        raw.side_deg = config.side_deg.is_empty().then_some([info.side_deg; 2]);
+    }
     finished(file, raw, config)
 }
 

@@ -1,0 +1,155 @@
+//! [`Model`]: an estimator in a folder, with what it was trained on and how well it does on skies that it has not seen.
+
+mod cleaned;
+mod training;
+
+pub use cleaned::{Cleaned, PosteriorPower};
+pub use training::{Example, ModelConfig, ModelTraining, Trained};
+
+use std::{collections::BTreeMap, fs, path::Path};
+
+use cupel_data::{Error as DataError, write_atomic};
+use cupel_settings::choices;
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Error, Result, Sky, Unit,
+    estimators::{LinearEstimator, SignalEstimator},
+};
+
+/// The version that is written, and the only one that is read.
+const VERSION: u32 = 1;
+/// What says what the folder holds.
+const ABOUT: &str = "model.json";
+/// A linear estimator.
+const LINEAR: &str = "estimator.npz";
+
+choices! {
+    /// What finds the signal.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+    pub enum EstimatorKind {
+        /// The best linear filter of the covariances that the skies show
+        Filter = "filter" | "wiener",
+        /// All but a few principal components
+        Pca = "pca",
+        /// The same, with a gain for each scale
+        PcaGain = "pca-gain",
+    }
+}
+
+/// An estimator of any kind.
+#[derive(Debug)]
+enum Estimator {
+    Linear(Box<LinearEstimator>),
+}
+
+/// How near estimates of skies are to their signals: means over skies.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Score {
+    /// Correlation of all values.
+    pub r: f64,
+    /// Mean square of what is left over that of the truth.
+    pub residual_ratio: f64,
+}
+
+/// What is known of a model beside its estimator.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct About {
+    version: u32,
+    /// The kind of the estimator.
+    pub estimator: EstimatorKind,
+    /// Skies that it was trained on.
+    pub skies: usize,
+    /// Channels, rows and columns of these.
+    pub shape: [usize; 3],
+    /// Their sides in degrees.
+    pub side_deg: [f64; 2],
+    /// Their unit.
+    pub unit: String,
+    /// Of the validation skies: the estimator, and those that it has to beat.
+    pub validation: Scores,
+}
+
+/// How well several methods do, by their names.
+pub type Scores = BTreeMap<String, Score>;
+
+/// An estimator that is kept in a folder.
+#[derive(Debug)]
+pub struct Model {
+    estimator: Estimator,
+    about: About,
+}
+
+impl Model {
+    /// The estimator.
+    pub fn estimator(&self) -> &dyn SignalEstimator {
+        match &self.estimator {
+            Estimator::Linear(linear) => &**linear,
+        }
+    }
+
+    /// What is known of it.
+    pub fn about(&self) -> &About {
+        &self.about
+    }
+
+    /// The unit of the skies that it was trained on.
+    pub fn unit(&self) -> Unit {
+        self.estimator().unit()
+    }
+
+    /// Writes it into a folder, which is made where it is not there.
+    ///
+    /// # Errors
+    /// What writing reports.
+    pub fn save(&self, folder: &Path) -> Result<()> {
+        fs::create_dir_all(folder).map_err(DataError::io("make the folder", folder))?;
+        match &self.estimator {
+            Estimator::Linear(linear) => linear.save(folder.join(LINEAR))?,
+        }
+        let path = folder.join(ABOUT);
+        let text = serde_json::to_vec_pretty(&self.about).map_err(|error| wrong(&path, error.to_string()))?;
+        Ok(write_atomic(&path, |file| file.write_all(&text).map_err(DataError::io("write", &path)))?)
+    }
+
+    /// Reads one from its folder.
+    ///
+    /// # Errors
+    /// [`Error::Stored`] where the folder holds none, or one of another version; what reading reports.
+    pub fn load(folder: &Path) -> Result<Self> {
+        let path = folder.join(ABOUT);
+        if !path.is_file() {
+            let problem =
+                format!("there is no {ABOUT} in it; cupel cosmology train --out {} makes one", folder.display());
+            return Err(wrong(folder, problem));
+        }
+        let text = fs::read(&path).map_err(DataError::io("read", &path))?;
+        // what another version wrote need not have the fields of this one
+        let value: serde_json::Value =
+            serde_json::from_slice(&text).map_err(|error| wrong(&path, error.to_string()))?;
+        if value["version"] != VERSION {
+            return Err(wrong(&path, format!("version {}, this program reads {VERSION}", value["version"])));
+        }
+        let about: About = serde_json::from_value(value).map_err(|error| wrong(&path, error.to_string()))?;
+        let estimator = match about.estimator {
+            EstimatorKind::Filter | EstimatorKind::Pca | EstimatorKind::PcaGain => {
+                Estimator::Linear(Box::new(LinearEstimator::load(folder.join(LINEAR))?))
+            }
+        };
+        Ok(Self { estimator, about })
+    }
+
+    /// Checks that a sky may be given to it.
+    ///
+    /// # Errors
+    /// As [`SignalEstimator::check`].
+    pub fn check(&self, sky: &Sky) -> Result<()> {
+        self.estimator().check(sky)
+    }
+}
+
+fn wrong(path: &Path, problem: String) -> Error {
+    Error::Stored { path: path.into(), problem }
+}
