@@ -30,6 +30,7 @@ pub use learn::{Method, Pair, Training};
 pub use linear::{Covariances, LinearEstimator};
 pub use mismatch::{Mismatch, RingMismatch};
 pub use multipoles::Multipoles;
+pub(crate) use plane_modes::centred;
 
 use cupel_data::{Cube, Stream};
 

@@ -148,7 +148,7 @@ impl Simulation {
     fn seen(&self, index: u64, emission: &Emission) -> Result<SimulatedSky> {
         let (Self { config, planes, .. }, frequencies) = (self, self.frequencies_mhz());
         let (mut observed, mut signal_beam) = (emission.total(), emission.signal.clone());
-        if let Some(beam) = self.beam() {
+        if let Some(beam) = self.beam(index) {
             beam.smooth(planes, frequencies, &mut observed);
             beam.smooth(planes, frequencies, &mut signal_beam);
         }
@@ -221,8 +221,9 @@ impl Simulation {
         let VisibilityConfig { baselines, spacing_m, times, vis_unit, vis_noise, .. } = config.visibility;
         config::check_visibilities(config)?;
         let baselines_m = grid_baselines_m(baselines, spacing_m);
-        let dish = Beam { shape: BeamShape::Gaussian, dish_m: INTERFEROMETER_DISH_M, ripple: 0.0 };
-        let interferometer = Interferometer::new(planes, self.beam().unwrap_or(dish), vis_unit, &baselines_m, times);
+        let dish = Beam::new(BeamShape::Gaussian, INTERFEROMETER_DISH_M, 0.0);
+        let interferometer =
+            Interferometer::new(planes, self.beam(index).unwrap_or(dish), vis_unit, &baselines_m, times);
         let in_kelvin = |mut values: Vec<f64>| {
             values.par_iter_mut().for_each(|v| *v /= 1e3);
             values
@@ -268,11 +269,13 @@ impl Simulation {
         })
     }
 
-    fn beam(&self) -> Option<Beam> {
-        let InstrumentConfig { beam_dish, beam, beam_ripple, .. } = self.config.instrument;
+    fn beam(&self, index: u64) -> Option<Beam> {
+        let InstrumentConfig { beam_dish, beam, beam_ripple, beam_scatter, .. } = self.config.instrument;
         let shape = beam.unwrap_or(BeamShape::Gaussian);
         let ripple = if shape == BeamShape::Cosine { beam_ripple } else { 0.0 };
-        (beam_dish > 0.0).then_some(Beam { shape, dish_m: beam_dish, ripple })
+        let beam = Beam::new(shape, beam_dish, ripple);
+        let of_sky = if beam_scatter > 0.0 { beam.scattered(beam_scatter, self.stream(index, "beam")) } else { beam };
+        (beam_dish > 0.0).then_some(of_sky)
     }
 
     /// Multiplies each channel by what calibration left of the gain.

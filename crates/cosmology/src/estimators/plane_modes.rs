@@ -185,7 +185,7 @@ impl PlaneModes {
 }
 
 /// Values in f64, each channel without its mean.
-pub(super) fn centred(cube: &Cube<f32>) -> Vec<f64> {
+pub(crate) fn centred(cube: &Cube<f32>) -> Vec<f64> {
     let plane = cube.len() / cube.shape()[0];
     let mut values: Vec<f64> = cube.values().par_iter().map(|value| f64::from(*value)).collect();
     values.par_chunks_mut(plane).for_each(|plane| {

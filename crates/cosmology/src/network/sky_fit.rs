@@ -117,6 +117,12 @@ impl SkyFit {
         Ok(Self { training, validation, views, config, seed, hashes })
     }
 
+    /// The same skies in another order, with other patches.
+    #[must_use]
+    pub(super) fn with_seed(self, seed: u64) -> Self {
+        Self { seed, ..self }
+    }
+
     /// Applies a model in inference mode to a whole sky.
     ///
     /// # Errors

@@ -6,12 +6,16 @@
 //! DEEP2 image", ApJ 888, 61 (2020), equation 3), and its width ripples with frequency by
 //! `1 + r sin(2 pi nu / 20 MHz)`, as measured for MeerKAT (Matshawule et al., "H I intensity mapping with MeerKAT:
 //! primary beam effects on foreground cleaning", MNRAS 506, 5075 (2021)): sidelobes and ripple are what foregrounds
-//! leak through.
+//! leak through. No beam is known so well: [`Beam::scattered`] gives every sky one of its own, whose ripple has any phase
+//! and another strength and period. Foregrounds then leak into other channels in each sky, and over skies the leakage is
+//! not Gaussian.
 
 use std::f64::consts::{PI, TAU};
 
+use cupel_data::Stream;
 use cupel_settings::choices;
 use num_complex::Complex;
+use rand::RngExt;
 use rayon::prelude::*;
 
 use super::{planes::Planes, spectral_index::FWHM_OF_SIGMA};
@@ -21,7 +25,7 @@ const SPEED_OF_LIGHT_M_MHZ: f64 = 299.792_458;
 /// With this scale the cosine beam is 1/2 at half of its width.
 const COSINE_SCALE: f64 = 1.189;
 /// Period of the ripple in MHz.
-const RIPPLE_PERIOD_MHZ: f64 = 20.0;
+pub(super) const RIPPLE_PERIOD_MHZ: f64 = 20.0;
 
 choices! {
     /// Shapes of a beam.
@@ -45,14 +49,35 @@ pub struct Beam {
     pub dish_m: f64,
     /// Relative amplitude of the ripple of the width of a cosine beam.
     pub ripple: f64,
+    /// Period of the ripple in MHz.
+    pub period_mhz: f64,
+    /// Phase of the ripple at 0 MHz in radians.
+    pub phase_rad: f64,
 }
 
 impl Beam {
+    /// A beam whose ripple is that of the literature.
+    pub fn new(shape: BeamShape, dish_m: f64, ripple: f64) -> Self {
+        Self { shape, dish_m, ripple, period_mhz: RIPPLE_PERIOD_MHZ, phase_rad: 0.0 }
+    }
+
+    /// The beam of one sky: strength and period of its ripple are `exp(scatter z)` times these, with a normal z for each, and the phase is any.
+    #[must_use]
+    pub fn scattered(self, scatter: f64, stream: Stream) -> Self {
+        let mut normal = [0.0; 2];
+        stream.child(0).fill_normal_f64(&mut normal);
+        let [strength, period] = normal.map(|z| (scatter * z).exp());
+        let phase_rad = TAU * stream.child(1).rng().random::<f64>();
+        Self { ripple: self.ripple * strength, period_mhz: self.period_mhz * period, phase_rad, ..self }
+    }
+
     /// Full width at half maximum in radians.
     pub fn width_rad(&self, frequency_mhz: f64) -> f64 {
         let width = 1.22 * SPEED_OF_LIGHT_M_MHZ / frequency_mhz / self.dish_m;
         match self.shape {
-            BeamShape::Cosine => width * (1.0 + self.ripple * (TAU * frequency_mhz / RIPPLE_PERIOD_MHZ).sin()),
+            BeamShape::Cosine => {
+                width * (1.0 + self.ripple * (TAU * frequency_mhz / self.period_mhz + self.phase_rad).sin())
+            }
             BeamShape::None | BeamShape::Gaussian => width,
         }
     }
@@ -109,8 +134,9 @@ impl Beam {
 mod tests {
     use super::*;
 
-    const GAUSSIAN: Beam = Beam { shape: BeamShape::Gaussian, dish_m: 13.5, ripple: 0.0 };
-    const COSINE: Beam = Beam { shape: BeamShape::Cosine, dish_m: 13.5, ripple: 0.01 };
+    const GAUSSIAN: Beam =
+        Beam { shape: BeamShape::Gaussian, dish_m: 13.5, ripple: 0.0, period_mhz: RIPPLE_PERIOD_MHZ, phase_rad: 0.0 };
+    const COSINE: Beam = Beam { shape: BeamShape::Cosine, ripple: 0.01, ..GAUSSIAN };
 
     #[test]
     fn half_of_the_power_is_at_half_of_the_width() {
@@ -138,6 +164,26 @@ mod tests {
             .map(|i| COSINE.response(f64::from(i) / 100.0 * COSINE.width_rad(400.0), 400.0))
             .fold(0.0, f64::max);
         assert!((10.0 * lobe.log10() + 23.0).abs() < 0.5, "{lobe}");
+    }
+
+    #[test]
+    fn scattered_ripples_have_any_phase_and_the_moments_that_are_asked_for() {
+        const SKIES: u64 = 4000;
+        let (scatter, count) = (0.3, SKIES as f64);
+        let beams: Vec<Beam> =
+            (0..SKIES).map(|sky| COSINE.scattered(scatter, Stream::new(1, "beam").child(sky))).collect();
+        let mean = |of: &dyn Fn(&Beam) -> f64| beams.iter().map(of).sum::<f64>() / count;
+        for of in [|beam: &Beam| (beam.ripple / 0.01).ln(), |beam: &Beam| (beam.period_mhz / RIPPLE_PERIOD_MHZ).ln()] {
+            let (first, second) = (mean(&|beam| of(beam)), mean(&|beam| of(beam).powi(2)));
+            assert!(first.abs() < 3.0 * scatter / count.sqrt(), "{first}");
+            assert!((second.sqrt() / scatter - 1.0).abs() < 0.04, "{second}");
+        }
+        // any phase: the relative width of a channel has no mean, and the variance of a sine of exp(z) times its strength
+        let width = |beam: &Beam| beam.width_rad(400.0) / GAUSSIAN.width_rad(400.0) - 1.0;
+        let variance = 0.5 * 0.01_f64.powi(2) * (2.0 * scatter * scatter).exp();
+        assert!(mean(&width).abs() < 3.0 * (variance / count).sqrt());
+        assert!((mean(&|beam| width(beam).powi(2)) / variance - 1.0).abs() < 0.08);
+        assert_eq!(beams[3], COSINE.scattered(scatter, Stream::new(1, "beam").child(3)));
     }
 
     #[test]

@@ -69,6 +69,8 @@ settings! {
         pub source_min_jy: f64 = 1e-3, in Range::at_least(1e-5).at_most(10.0), "JY";
         /// Brightest radio galaxies in Jy at 1.4 GHz; brighter ones are taken off by catalogues
         pub source_max_jy: f64 = 0.1, in Range::above(1e-5).at_most(10.0), "JY";
+        /// Rms of the curvature of the spectra of radio galaxies, in powers of the frequency per e-fold of frequency
+        pub source_curvature: f64 = 0.0, in Range::at_least(0.0).at_most(2.0);
         /// Least distance in degrees of the patch of the Global Sky Model from the Galactic plane
         pub gsm_latitude_deg: f64 = 30.0, in Range::at_least(0.0).below(90.0), "DEG";
     }
@@ -89,7 +91,7 @@ settings! {
             => "the other families have a mean sky of their own";
         ["index-scatter", "index-smoothing-deg"] |own| own.family == Family::SpectralIndex
             => "it belongs to the family spectral-index";
-        ["source-min-jy", "source-max-jy"] |own| own.family == Family::PointSources
+        ["source-min-jy", "source-max-jy", "source-curvature"] |own| own.family == Family::PointSources
             => "it belongs to the family point-sources";
         ["gsm-latitude-deg"] |own| own.family == Family::SckGsm => "it belongs to the family sck-gsm";
     }
@@ -105,6 +107,8 @@ settings! {
         pub beam: Option<BeamShape> = None;
         /// Relative ripple of the width of a cosine beam over frequency
         pub beam_ripple: f64 = 0.01, in Range::at_least(0.0).below(0.5);
+        /// Scatter of the ripple from sky to sky, which then has any phase: of the logarithms of its strength and of its period
+        pub beam_scatter: f64 = 0.0, in Range::at_least(0.0).at_most(1.0);
         /// Rms of the noise in each pixel and channel in mK; from hours unless given
         pub noise_mk: Option<f64> = None, in Range::at_least(0.0), "MK";
         /// Hours of observation, from which noise follows by the radiometer equation; 0 for no noise
@@ -128,7 +132,7 @@ settings! {
     }
     needs {
         ["beam"] |own| own.beam_dish > 0.0 => "a beam needs the diameter of its dish (beam-dish)";
-        ["beam-ripple"] |own| own.beam == Some(BeamShape::Cosine) => "only the cosine beam ripples";
+        ["beam-ripple", "beam-scatter"] |own| own.beam == Some(BeamShape::Cosine) => "only the cosine beam ripples";
         ["hours", "dishes", "receiver-k"] |own| own.noise_mk.is_none() => "the noise is given by noise-mk";
         ["dishes", "receiver-k"] |own| own.hours > 0.0 => "noise by the radiometer equation needs hours";
         ["faraday-depth"] |own| own.leakage > 0.0 => "nothing leaks from polarisation";

@@ -54,7 +54,8 @@ impl Simulation {
                     spectral_index::planes_mk(planes, frequencies, config.index_scatter, smoothing, stream)
                 }
                 Family::PointSources if component == POINT_SOURCES => {
-                    point_sources::planes_mk(planes, frequencies, config.source_min_jy, config.source_max_jy, stream)?
+                    let range_jy = [config.source_min_jy, config.source_max_jy];
+                    point_sources::planes_mk(planes, frequencies, range_jy, config.source_curvature, stream)?
                 }
                 _ => component.planes_mk(planes, frequencies, stream)?,
             };

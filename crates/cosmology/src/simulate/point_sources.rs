@@ -4,7 +4,8 @@
 //! 1239 (2013), arXiv 1209.0343, a fit to continuum surveys: `S^2.5 dN/dS = 10^p(log10(S / Jy)) Jy^1.5 / sr` with a
 //! polynomial p of degree 5. Sources lie anywhere, in Poisson numbers, and have power laws `S ~ nu^-a` with Gaussian
 //! spectral indices, `a = 0.7 +- 0.2` as there. The brightness of a pixel is the flux density in it,
-//! `T = S c^2 / (2 k nu^2 Omega_pixel)`. Fainter and brighter ones than the settings say are left out: the faint ones
+//! `T = S c^2 / (2 k nu^2 Omega_pixel)`. Spectra may be curved, `ln S = ln S_1.4 - (a + c x) x` with `x = ln(nu / 1.4 GHz)` and a normal `c`
+//! for each source; one of .2 and more counts as a strong curvature (Callingham et al., ApJ 836, 174 (2017)). Fainter and brighter ones than the settings say are left out: the faint ones
 //! are a smooth background, the bright ones are taken off by catalogues. Clustering is left out.
 
 use cupel_data::Stream;
@@ -46,8 +47,31 @@ fn steps(faintest_jy: f64, brightest_jy: f64) -> impl Iterator<Item = [f64; 2]> 
     })
 }
 
-/// Sources of a patch, each with its pixel, flux density at 1.4 GHz in Jy and spectral index.
-fn sources(planes: &Planes, faintest_jy: f64, brightest_jy: f64, stream: Stream) -> Result<Vec<(usize, f64, f64)>> {
+/// A radio galaxy.
+#[derive(Clone, Copy, Debug)]
+struct Source {
+    pixel: usize,
+    /// Flux density at 1.4 GHz in Jy.
+    flux: f64,
+    index: f64,
+    curvature: f64,
+}
+
+impl Source {
+    /// Flux density in Jy.
+    fn at(&self, frequency_mhz: f64) -> f64 {
+        let x = (frequency_mhz / COUNTED_MHZ).ln();
+        self.flux * (-(self.index + self.curvature * x) * x).exp()
+    }
+}
+
+/// Sources of a patch.
+fn sources(
+    planes: &Planes,
+    [faintest_jy, brightest_jy]: [f64; 2],
+    curvature: f64,
+    stream: Stream,
+) -> Result<Vec<Source>> {
     let mut rng = stream.rng();
     let mut sources = Vec::new();
     for [flux, width] in steps(faintest_jy, brightest_jy) {
@@ -62,11 +86,16 @@ fn sources(planes: &Planes, faintest_jy: f64, brightest_jy: f64, stream: Stream)
         for _ in 0..number.sample(&mut rng) as u64 {
             let pixel = rng.random_range(0..planes.pixels());
             let normal: f64 = StandardNormal.sample(&mut rng);
-            sources.push((pixel, flux, INDEX[0] + INDEX[1] * normal));
+            sources.push(Source { pixel, flux, index: INDEX[0] + INDEX[1] * normal, curvature: 0.0 });
         }
     }
+    if curvature > 0.0 {
+        let mut normal = vec![0.0; sources.len()];
+        stream.child(0).fill_normal_f64(&mut normal);
+        sources.iter_mut().zip(normal).for_each(|(source, z)| source.curvature = curvature * z);
+    }
     // so that each channel adds up in the order of its pixels, without a search
-    sources.sort_by_key(|(pixel, ..)| *pixel);
+    sources.sort_by_key(|source| source.pixel);
     Ok(sources)
 }
 
@@ -74,18 +103,15 @@ fn sources(planes: &Planes, faintest_jy: f64, brightest_jy: f64, stream: Stream)
 pub(crate) fn planes_mk(
     planes: &Planes,
     frequencies_mhz: &[f64],
-    faintest_jy: f64,
-    brightest_jy: f64,
+    range_jy: [f64; 2],
+    curvature: f64,
     stream: Stream,
 ) -> Result<Vec<f64>> {
-    let sources = sources(planes, faintest_jy, brightest_jy, stream)?;
+    let sources = sources(planes, range_jy, curvature, stream)?;
     let mut cube = vec![0.0; frequencies_mhz.len() * planes.pixels()];
     cube.par_chunks_mut(planes.pixels()).zip(frequencies_mhz).for_each(|(plane, frequency)| {
-        let log = (frequency / COUNTED_MHZ).ln();
         let mk_jy = 1e3 / (jansky_per_steradian_kelvin(*frequency) * planes.pixel_rad().powi(2));
-        for (pixel, flux, index) in &sources {
-            plane[*pixel] += mk_jy * flux * (-index * log).exp();
-        }
+        sources.iter().for_each(|source| plane[source.pixel] += mk_jy * source.at(*frequency));
     });
     Ok(cube)
 }
@@ -115,8 +141,8 @@ mod tests {
         let (mut number, mut mean, mut square) = (0.0, 0.0, 0.0);
         for sky in 0..skies {
             let stream = Stream::new(sky, "sources");
-            number += sources(&planes, low, high, stream).unwrap().len() as f64 / skies as f64;
-            let map = planes_mk(&planes, &[COUNTED_MHZ], low, high, stream).unwrap();
+            number += sources(&planes, [low, high], 0.0, stream).unwrap().len() as f64 / skies as f64;
+            let map = planes_mk(&planes, &[COUNTED_MHZ], [low, high], 0.0, stream).unwrap();
             let count = (skies * map.len() as u64) as f64;
             mean += map.iter().sum::<f64>() / count;
             square += map.iter().map(|v| v * v).sum::<f64>() / count;
@@ -136,14 +162,34 @@ mod tests {
     fn each_source_is_a_power_law_of_its_flux_density() {
         let planes = Planes::new(8, 0.2);
         let (stream, frequencies) = (Stream::new(5, "sources"), [400.0, 500.0]);
-        let all = sources(&planes, 0.05, 0.1, stream).unwrap();
-        let cube = planes_mk(&planes, &frequencies, 0.05, 0.1, stream).unwrap();
-        let (pixel, flux, index) =
-            *all.iter().find(|(pixel, ..)| all.iter().filter(|(other, ..)| other == pixel).count() == 1).unwrap();
+        let all = sources(&planes, [0.05, 0.1], 0.0, stream).unwrap();
+        let cube = planes_mk(&planes, &frequencies, [0.05, 0.1], 0.0, stream).unwrap();
+        let alone = |source: &&Source| all.iter().filter(|other| other.pixel == source.pixel).count() == 1;
+        let source = all.iter().find(alone).unwrap();
         for (channel, frequency) in frequencies.iter().enumerate() {
-            let flux = flux * (frequency / 1400.0).powf(-index);
+            let flux = source.flux * (frequency / 1400.0).powf(-source.index);
             let wanted = 1e3 * flux / (jansky_per_steradian_kelvin(*frequency) * planes.pixel_rad().powi(2));
-            assert!((cube[channel * 64 + pixel] / wanted - 1.0).abs() < 1e-12);
+            assert!((cube[channel * 64 + source.pixel] / wanted - 1.0).abs() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn curved_spectra_have_the_moments_that_are_asked_for_and_leave_places_and_fluxes() {
+        let planes = Planes::new(48, 15.0_f64.to_radians());
+        let (stream, curvature) = (Stream::new(2, "sources"), 0.2);
+        let straight = sources(&planes, [1e-3, 10.0], 0.0, stream).unwrap();
+        let curved = sources(&planes, [1e-3, 10.0], curvature, stream).unwrap();
+        let count = curved.len() as f64;
+        let mean = |power: i32| curved.iter().map(|source| source.curvature.powi(power)).sum::<f64>() / count;
+        assert!(mean(1).abs() < 3.0 * curvature / count.sqrt());
+        assert!((mean(2).sqrt() / curvature - 1.0).abs() < 3.0 / (2.0 * count).sqrt());
+        for (straight, curved) in straight.iter().zip(&curved) {
+            assert_eq!((straight.pixel, straight.flux, straight.index), (curved.pixel, curved.flux, curved.index));
+            assert_eq!(straight.at(COUNTED_MHZ), curved.at(COUNTED_MHZ));
+            // the local power is steeper by 2 c x
+            let x = (400.0 / COUNTED_MHZ).ln();
+            let slope = |source: &Source| (source.at(400.0 * 1.0001) / source.at(400.0)).ln() / 1.0001_f64.ln();
+            assert!((slope(curved) - slope(straight) + 2.0 * curved.curvature * x).abs() < 1e-3);
         }
     }
 }

@@ -191,8 +191,9 @@ mod tests {
         Planes::new(SIZE, 16.0_f64.to_radians())
     }
 
-    const GAUSSIAN: Beam = Beam { shape: BeamShape::Gaussian, dish_m: 6.0, ripple: 0.0 };
-    const COSINE: Beam = Beam { shape: BeamShape::Cosine, dish_m: 6.0, ripple: 0.01 };
+    const GAUSSIAN: Beam =
+        Beam { shape: BeamShape::Gaussian, dish_m: 6.0, ripple: 0.0, period_mhz: 20.0, phase_rad: 0.0 };
+    const COSINE: Beam = Beam { shape: BeamShape::Cosine, ripple: 0.01, ..GAUSSIAN };
 
     /// The formula as it stands above, pixel by pixel.
     fn direct(

@@ -1,0 +1,207 @@
+//! [`NetworkTrainConfig`]: everything about the training of a network on skies, by the names of the original's settings files.
+
+use cupel_settings::{Problem, Range, Settings, choices, settings};
+use cupel_train::{Clip, EarlyStopping, Optimizer, Schedule, StageConfig};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    config::{NetworkActivation, PadMode, UNet3dV2Config},
+    inputs::{self, NetworkInput},
+    losses::LossKind,
+    residual::{NetworkConfig, ResidualConfig},
+    sky_fit::SkyFitConfig,
+    unet3d::{UNet3dActivation, UNet3dConfig},
+};
+use crate::Result;
+
+choices! {
+    /// Networks.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum ModelVersion {
+        /// The configurable one
+        V2 = "v2",
+        /// That of the brief: two levels, every axis a circle, batch normalisation
+        V1 = "v1",
+    }
+}
+
+choices! {
+    /// What a network corrects.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Start {
+        /// The estimate of the linear estimator beside it
+        Base = "base",
+        /// Nothing: it gives the signal by itself
+        Zero = "zero" | "none",
+    }
+}
+
+choices! {
+    /// How the learning rate goes.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum RateSchedule {
+        /// Up to its value, and down to nothing
+        OneCycle = "onecycle" | "one-cycle",
+        /// Half a cosine down to a hundredth
+        Cosine = "cosine",
+        /// Always the same
+        None = "none" | "constant",
+    }
+}
+
+/// Factors at the begin and the end of one cycle: those of the original.
+const CYCLE: [f64; 2] = [1.0 / 25.0, 1.0 / 25.0 / 1e4];
+/// Factor at the end of a cosine.
+const COSINE_END: f64 = 1e-2;
+/// The frequency is the last axis of what a network reads.
+const FREQUENCY_AXIS: usize = 2;
+
+settings! {
+    /// The training of a network on skies.
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+    #[serde(deny_unknown_fields, default)]
+    pub struct NetworkTrainConfig in "network training" {
+        /// The network
+        pub model_version: ModelVersion = ModelVersion::V2;
+        /// What it corrects
+        pub start: Start = Start::Base;
+        /// What it reads
+        pub inputs: Vec<NetworkInput> = vec![NetworkInput::Pca, NetworkInput::Estimate], "INPUT,..";
+        /// Principal components that are taken off, one input for each number
+        pub depths: Vec<usize> = vec![2, 3, 4, 6], "K,..";
+        /// Pixels of the sky, on a side, that make one of the network; what is finer than two of them is left as it is
+        pub coarsening: usize = 1, in Range::at_least(1.0).at_most(64.0), "N";
+        /// Networks of different seeds, whose mean is the estimate
+        pub members: u32 = 1, in Range::at_least(1.0).at_most(64.0), "N";
+        /// Most epochs of each
+        pub epochs: u64 = 60, in Range::at_least(1.0), "N";
+        /// Learning rate
+        pub learning_rate: f64 = 2e-3, in Range::above(0.0), "RATE";
+        /// How it goes
+        pub lr_schedule: RateSchedule = RateSchedule::OneCycle;
+        /// Share of the updates in which the learning rate rises
+        pub warmup_frac: f64 = 0.1, in Range::above(0.0).below(1.0), "SHARE";
+        /// Weight decay, by AdamW
+        pub weight_decay: f64 = 1e-4, in Range::at_least(0.0), "DECAY";
+        /// Batches whose gradients make one update
+        pub grad_accum_steps: u64 = 1, in Range::at_least(1.0), "N";
+        /// Largest norm of all gradients together; 0 for any
+        pub gradient_clip: f64 = 1.0, in Range::at_least(0.0), "NORM";
+        /// Decay of the moving average of the weights, which is what is validated and kept; 0 for none
+        pub ema_decay: f64 = 0.0, in Range::at_least(0.0).below(1.0), "DECAY";
+        /// Epochs without improvement on the validation skies after which a network is done; 0 for never
+        pub early_stopping_patience: u64 = 0, in Range::at_least(0.0), "N";
+        /// Differences of what is left over truth that are no improvement
+        pub early_stopping_min_delta: f64 = 0.0, in Range::at_least(0.0), "DELTA";
+    }
+    parts {
+        /// The shape of the network.
+        pub network: UNet3dV2Config = UNet3dV2Config {
+            filters: 16,
+            levels: 2,
+            n_blocks_per_stage: 1,
+            pad_modes: vec![PadMode::Circular, PadMode::Circular, PadMode::Replicate],
+            freq_axis: FREQUENCY_AXIS,
+            ..UNet3dV2Config::default()
+        };
+        /// Patches and the loss.
+        pub fit: SkyFitConfig = SkyFitConfig { loss: LossKind::Mse, patches_per_batch: 2, ..SkyFitConfig::default() };
+    }
+    needs {
+        ["depths"] |own| own.inputs.contains(&NetworkInput::Pca) => "pca is none of the inputs";
+        ["warmup-frac"] |own| own.lr_schedule == RateSchedule::OneCycle => "only one cycle rises";
+        ["early-stopping-min-delta"] |own| own.early_stopping_patience > 0 => "there is no early-stopping-patience";
+        [
+            "levels", "block", "n-blocks-per-stage", "norm", "norm-groups", "pad-modes", "downsample-kind", "upsample-kind", "strides",
+            "conv-kernel-size", "two-conv-head", "attention-gates", "use-se", "factored-convs", "freq-pos-encoding"
+        ] |own| own.model_version == ModelVersion::V2 => "network v1 has one shape";
+    }
+}
+
+impl NetworkTrainConfig {
+    /// Checks what belongs together, for skies of so many channels.
+    ///
+    /// # Errors
+    /// [`crate::Error::Settings`] for a number out of its range, no inputs or one named twice, as many components as channels, an activation
+    /// that v1 does not have, and what is for other data than skies.
+    pub fn check_for(&self, channels: usize) -> Result<()> {
+        self.check()?;
+        let wrong = |name: &str, got: String, expected: &str| Err(Problem::value(name, got, expected).into());
+        let twice = |at: usize| self.inputs[..at].contains(&self.inputs[at]);
+        if self.inputs.is_empty() || (0..self.inputs.len()).any(twice) {
+            let names: Vec<&str> = self.inputs.iter().map(|input| input.name()).collect();
+            return wrong("inputs", names.join(","), "one input at least, each once");
+        }
+        let pca = self.inputs.contains(&NetworkInput::Pca);
+        if pca && (self.depths.is_empty() || self.depths.iter().any(|depth| *depth == 0 || *depth >= channels)) {
+            let expected = format!("numbers from 1 to less than the {channels} channels");
+            return wrong("depths", format!("{:?}", self.depths), &expected);
+        }
+        if self.start == Start::Zero && self.inputs.contains(&NetworkInput::Estimate) {
+            return wrong("inputs", "estimate with start zero".to_owned(), "no estimate: start zero has none");
+        }
+        if self.network.complex || self.network.film_conditioning {
+            let name = if self.network.complex { "complex" } else { "film-conditioning" };
+            return wrong(name, "true".to_owned(), "false: skies are real, and have no features to condition on");
+        }
+        if self.network.freq_axis != FREQUENCY_AXIS {
+            return wrong("freq-axis", self.network.freq_axis.to_string(), "2, which is the frequency of a sky");
+        }
+        if self.model_version == ModelVersion::V1 && self.v1_activation().is_none() {
+            return wrong(
+                "activation",
+                self.network.activation.name().to_owned(),
+                "silu or smooth_leaky, which v1 has",
+            );
+        }
+        self.network.check_shape()
+    }
+
+    fn v1_activation(&self) -> Option<UNet3dActivation> {
+        match self.network.activation {
+            NetworkActivation::Silu => Some(UNet3dActivation::Silu),
+            NetworkActivation::SmoothLeaky => Some(UNet3dActivation::SmoothLeaky),
+            _ => None,
+        }
+    }
+
+    /// The network on top of the estimate, whose first result is the estimate. Values are in units of `scale`.
+    pub(super) fn model(&self) -> ResidualConfig {
+        let network = match (self.model_version, self.v1_activation()) {
+            (ModelVersion::V1, Some(act)) => {
+                NetworkConfig::V1(UNet3dConfig { filters: self.network.filters, act, ..UNet3dConfig::default() })
+            }
+            _ => NetworkConfig::V2(self.network.clone()),
+        };
+        ResidualConfig {
+            network,
+            inputs: inputs::count(&self.inputs, &self.depths),
+            outputs: 1,
+            scale: 1.0,
+            variance: self.fit.loss == LossKind::Nll,
+            zero_start: true,
+        }
+    }
+
+    /// What the loop needs.
+    pub(super) fn stage(&self) -> StageConfig {
+        let schedule = match self.lr_schedule {
+            RateSchedule::OneCycle => Schedule::OneCycle { up: self.warmup_frac, start: CYCLE[0], end: CYCLE[1] },
+            RateSchedule::Cosine => Schedule::Cosine { end: COSINE_END },
+            RateSchedule::None => Schedule::Constant,
+        };
+        let stopping =
+            EarlyStopping { patience: self.early_stopping_patience, minimum_delta: self.early_stopping_min_delta };
+        StageConfig {
+            optimizer: Optimizer::AdamW { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: self.weight_decay },
+            learning_rate: self.learning_rate,
+            schedule,
+            epochs: self.epochs,
+            accumulation: self.grad_accum_steps,
+            clip: if self.gradient_clip > 0.0 { Clip::GlobalNorm(self.gradient_clip) } else { Clip::None },
+            weight_average: (self.ema_decay > 0.0).then_some(self.ema_decay),
+            early_stopping: (self.early_stopping_patience > 0).then_some(stopping),
+            ..StageConfig::default()
+        }
+    }
+}
