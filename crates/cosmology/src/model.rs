@@ -4,10 +4,11 @@ mod cleaned;
 mod training;
 
 pub use cleaned::{Cleaned, PosteriorPower};
-pub use training::{Example, ModelConfig, ModelTraining, Trained};
+pub use training::{Example, ModelConfig, ModelTraining, Place, Rehearsal, Trained};
 
 use std::{collections::BTreeMap, fs, path::Path};
 
+use burn::tensor::Device;
 use cupel_data::{Error as DataError, write_atomic};
 use cupel_settings::choices;
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Result, Sky, Unit,
     estimators::{LinearEstimator, SignalEstimator},
+    network::{NetworkEstimator, Score},
 };
 
 /// The version that is written, and the only one that is read.
@@ -34,6 +36,8 @@ choices! {
         Pca = "pca",
         /// The same, with a gain for each scale
         PcaGain = "pca-gain",
+        /// A network that corrects the filter
+        Unet = "unet" | "network",
     }
 }
 
@@ -41,16 +45,7 @@ choices! {
 #[derive(Debug)]
 enum Estimator {
     Linear(Box<LinearEstimator>),
-}
-
-/// How near estimates of skies are to their signals: means over skies.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Score {
-    /// Correlation of all values.
-    pub r: f64,
-    /// Mean square of what is left over that of the truth.
-    pub residual_ratio: f64,
+    Network(Box<NetworkEstimator>),
 }
 
 /// What is known of a model beside its estimator.
@@ -87,6 +82,7 @@ impl Model {
     pub fn estimator(&self) -> &dyn SignalEstimator {
         match &self.estimator {
             Estimator::Linear(linear) => &**linear,
+            Estimator::Network(network) => &**network,
         }
     }
 
@@ -108,17 +104,18 @@ impl Model {
         fs::create_dir_all(folder).map_err(DataError::io("make the folder", folder))?;
         match &self.estimator {
             Estimator::Linear(linear) => linear.save(folder.join(LINEAR))?,
+            Estimator::Network(network) => network.save(folder)?,
         }
         let path = folder.join(ABOUT);
         let text = serde_json::to_vec_pretty(&self.about).map_err(|error| wrong(&path, error.to_string()))?;
         Ok(write_atomic(&path, |file| file.write_all(&text).map_err(DataError::io("write", &path)))?)
     }
 
-    /// Reads one from its folder.
+    /// Reads one from its folder; networks go onto the device.
     ///
     /// # Errors
     /// [`Error::Stored`] where the folder holds none, or one of another version; what reading reports.
-    pub fn load(folder: &Path) -> Result<Self> {
+    pub fn load(folder: &Path, device: &Device) -> Result<Self> {
         let path = folder.join(ABOUT);
         if !path.is_file() {
             let problem =
@@ -137,6 +134,7 @@ impl Model {
             EstimatorKind::Filter | EstimatorKind::Pca | EstimatorKind::PcaGain => {
                 Estimator::Linear(Box::new(LinearEstimator::load(folder.join(LINEAR))?))
             }
+            EstimatorKind::Unet => Estimator::Network(Box::new(NetworkEstimator::load(folder, device)?)),
         };
         Ok(Self { estimator, about })
     }

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     Command, Session, choice, number,
     pca::modes,
-    shared::{Out, Output, Shared, Threads},
+    shared::{Device, Out, Output, Shared, Threads},
 };
 
 /// Take the foregrounds off a sky or off visibilities; without --out beside them: the file NAME_cleaned, by a model the folder of that name
@@ -51,6 +51,8 @@ pub struct Arguments {
     #[arg(long, value_name = "N", default_value_t = 40, requires = "model", value_parser = number::<usize>(Range::at_least(2.0).at_most(1e6)), help_heading = "Foregrounds")]
     draws: usize,
 
+    #[command(flatten)]
+    device: Device,
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]
@@ -102,14 +104,14 @@ impl Command for Arguments {
     type Outcome = Outcome;
 
     fn shared(&self) -> Shared<'_> {
-        Shared::new(&self.output).threads(&self.threads).out(&self.out)
+        Shared::new(&self.output).device(&self.device).threads(&self.threads).out(&self.out)
     }
 
     fn plan(&self, session: &Session) -> Result<Plan> {
         let out = session.out().map_or_else(|| self.beside(), Path::to_path_buf);
         session.may_write(&out)?;
         if let Some(folder) = &self.model {
-            let model = Model::load(folder)?;
+            let model = Model::load(folder, &session.device()?.device)?;
             let sky = by_model::read(&self.input, &self.file, &model, session)?;
             let (shape, unit) = (sky.cube().shape(), sky.unit().to_string());
             return Ok(Plan { shape, unit, out, source: Source::ByModel(Box::new((sky, model))) });

@@ -24,7 +24,7 @@ use serde::Serialize;
 use super::{by_model, input::Input};
 use crate::{
     Command, Session, choice,
-    shared::{Out, Output, Shared, Threads},
+    shared::{Device, Out, Output, Shared, Threads},
 };
 
 choices! {
@@ -63,6 +63,8 @@ pub struct Arguments {
 
     #[command(flatten)]
     input: Input,
+    #[command(flatten)]
+    device: Device,
     #[command(flatten)]
     threads: Threads,
     #[command(flatten)]
@@ -118,12 +120,15 @@ impl Command for Arguments {
     type Outcome = Outcome;
 
     fn shared(&self) -> Shared<'_> {
-        Shared::new(&self.output).threads(&self.threads).out(&self.out)
+        Shared::new(&self.output).device(&self.device).threads(&self.threads).out(&self.out)
     }
 
     fn plan(&self, session: &Session) -> Result<Plan> {
         session.out().map_or(Ok(()), |out| session.may_write(out))?;
-        let model = self.model.as_deref().map(Model::load).transpose()?;
+        let model = match &self.model {
+            Some(folder) => Some(Model::load(folder, &session.device()?.device)?),
+            None => None,
+        };
         let of_pairs = self.test != NullTest::NoSignal;
         let name = self.test.to_string();
         if !of_pairs && model.is_none() {

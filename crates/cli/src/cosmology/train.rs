@@ -5,22 +5,24 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::Result;
+use anyhow::{Result, anyhow};
 use clap::Args;
 use cupel::{
     cosmology::{
         TrainingSkies,
-        model::{ModelConfig, ModelTraining, Scores},
+        model::{EstimatorKind, ModelConfig, ModelTraining, Place, Rehearsal, Scores},
+        network::{NetworkRehearsal, NetworkTrainConfig},
     },
     report::{Report, Table},
     settings::Settings,
+    train::{Casting, Work, device},
 };
 use serde::Serialize;
 
 use super::input::Input;
 use crate::{
     Command, Flags, Session,
-    shared::{Output, RunFolder, Seed, Shared, Threads},
+    shared::{Computation, Shared},
 };
 
 /// Learn to find the signal from skies of which it is known; --out is the model's folder
@@ -37,17 +39,28 @@ pub struct Arguments {
     #[command(flatten)]
     model: Flags<ModelConfig>,
     #[command(flatten)]
+    network: Flags<NetworkTrainConfig>,
+    #[command(flatten)]
     input: Input,
 
+    /// Train the network on one batch alone, say how the loss falls, and save nothing
+    #[arg(long, value_name = "UPDATES", num_args = 0..=1, default_missing_value = "200", help_heading = "Network training")]
+    overfit_one_batch: Option<u64>,
+
+    /// Try learning rates from low to high on the network, name a good one, and save nothing
+    #[arg(long, value_name = "LOW,HIGH", value_delimiter = ',', num_args = 0..=1, default_missing_values = ["1e-5", "1"], conflicts_with = "overfit_one_batch", help_heading = "Network training")]
+    learning_rate_range: Option<Vec<f64>>,
+
+    /// Devices that share the batches of the network's updates with --device
+    #[arg(long, value_name = "DEVICES", value_delimiter = ',', help_heading = "Network training")]
+    devices: Vec<String>,
+
     #[command(flatten)]
-    seed: Seed,
-    #[command(flatten)]
-    threads: Threads,
-    #[command(flatten)]
-    run: RunFolder,
-    #[command(flatten)]
-    output: Output,
+    computation: Computation,
 }
+
+/// Values of the largest tensor of a step from which on a GPU repays half precision.
+const LARGE_WORK: usize = 1 << 22;
 
 /// What is trained on what.
 #[derive(Serialize)]
@@ -57,11 +70,21 @@ pub struct Plan {
     validation: usize,
     #[serde(skip)]
     training: ModelTraining,
+    #[serde(skip)]
+    place: Place,
 }
 
 /// What came of it.
 #[derive(Serialize)]
-pub struct Outcome {
+#[serde(untagged)]
+pub enum Outcome {
+    Trained(Box<Learned>),
+    Rehearsed(NetworkRehearsal),
+}
+
+/// A model that was trained.
+#[derive(Serialize)]
+pub struct Learned {
     method: String,
     chosen: Vec<String>,
     validation: Scores,
@@ -74,11 +97,29 @@ impl Command for Arguments {
     type Outcome = Outcome;
 
     fn shared(&self) -> Shared<'_> {
-        Shared::new(&self.output).seed(&self.seed).threads(&self.threads).run(&self.run)
+        let all = self.computation.shared();
+        if self.rehearsal().is_some() { Shared { out: None, run: None, ..all } } else { all }
     }
 
     fn unused(&self) -> Vec<(String, String)> {
         let mut unused = self.model.settings.unused();
+        match self.model.settings.estimator {
+            EstimatorKind::Unet => unused.extend(self.network.settings.unused()),
+            kind => {
+                let own = [
+                    "device",
+                    "matmul-precision",
+                    "precision",
+                    "use-amp",
+                    "devices",
+                    "overfit-one-batch",
+                    "learning-rate-range",
+                ];
+                let network = NetworkTrainConfig::default().list().into_iter().map(|setting| setting.name);
+                let names = network.chain(own.map(str::to_owned));
+                unused.extend(names.map(|name| (name, format!("it is of networks, the estimator is {kind}"))));
+            }
+        }
         if self.validation.is_some() {
             unused.push(("validation-fraction".to_owned(), "--validation names the skies".to_owned()));
         }
@@ -92,16 +133,32 @@ impl Command for Arguments {
     fn plan(&self, session: &Session) -> Result<Plan> {
         let find = |folder: &Path| TrainingSkies::find(folder, self.input.config());
         let validation = self.validation.as_deref().map(find).transpose()?;
-        let training = ModelTraining::new(self.model.settings.clone(), find(&self.skies)?, validation, session.seed())?;
+        let (model, network) = (self.model.settings.clone(), self.network.settings.clone());
+        let training = ModelTraining::new(model, network, find(&self.skies)?, validation, session.seed())?;
         let [train, validation] = training.counts();
-        Ok(Plan { method: self.model.settings.estimator.to_string(), train, validation, training })
+        let others = self.devices.iter().map(|name| Ok(device::select(name)?.device)).collect::<Result<_>>()?;
+        let casting = match self.model.settings.estimator {
+            EstimatorKind::Unet => {
+                session.casting(Work { elements: training.elements()?, reduced_precision_pays_from: LARGE_WORK })?
+            }
+            _ => Casting::f32(),
+        };
+        let place = Place { device: session.device()?.device.clone(), others, casting };
+        Ok(Plan { method: self.model.settings.estimator.to_string(), train, validation, training, place })
     }
 
     fn work(self, plan: Plan, session: &mut Session) -> Result<Outcome> {
+        if let Some(rehearsal) = self.rehearsal() {
+            return Ok(Outcome::Rehearsed(plan.training.rehearse(rehearsal?, &plan.place)?));
+        }
+        if self.model.settings.estimator == EstimatorKind::Unet {
+            let (device, seed) = (session.device()?.clone(), session.seed());
+            session.run().describe(&device, &plan.place.casting, seed)?;
+        }
         let run_dir = session.dir()?;
-        let trained = plan.training.run(session.run())?;
+        let trained = plan.training.run(session.run(), &plan.place)?;
         trained.model.save(&run_dir)?;
-        let outcome = Outcome {
+        let learned = Learned {
             method: plan.method,
             chosen: trained.chosen.clone(),
             validation: trained.model.about().validation.clone(),
@@ -110,16 +167,28 @@ impl Command for Arguments {
         };
         let mut report = Report::new(session.dir()?, "A model of the 21-cm signal");
         report.summary(format!("Learned from {} skies; the numbers are of {} others.", plan.train, plan.validation));
-        report.numbers(&outcome)?;
+        report.numbers(&learned)?;
         let mut table =
             Table::new().text_column("method").number_column("r", "", 4).number_column("residual / truth", "", 4);
-        for (name, score) in &outcome.validation {
+        for (name, score) in &learned.validation {
             table.push([name.as_str().into(), score.r.into(), score.residual_ratio.into()])?;
         }
         report.table("validation", "Means over the validation skies, each channel without its mean.", table);
         trained.show(&mut report)?;
         report.save()?;
-        Ok(outcome)
+        Ok(Outcome::Trained(Box::new(learned)))
+    }
+}
+
+impl Arguments {
+    /// What is tried in place of a training, where that is asked for.
+    fn rehearsal(&self) -> Option<Result<Rehearsal>> {
+        match (self.overfit_one_batch, self.learning_rate_range.as_deref()) {
+            (Some(updates), _) => Some(Ok(Rehearsal::OneBatch(updates))),
+            (None, Some([low, high])) => Some(Ok(Rehearsal::LearningRates([*low, *high]))),
+            (None, Some(_)) => Some(Err(anyhow!("--learning-rate-range takes two rates, such as 1e-5,1"))),
+            (None, None) => None,
+        }
     }
 }
 
@@ -131,6 +200,15 @@ impl fmt::Display for Plan {
 }
 
 impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Trained(learned) => learned.fmt(f),
+            Self::Rehearsed(rehearsal) => rehearsal.fmt(f),
+        }
+    }
+}
+
+impl fmt::Display for Learned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, chosen, validation, seconds, run_dir } = self;
         writeln!(f, "{method} ({}) in {seconds:.1} s", chosen.join(", "))?;

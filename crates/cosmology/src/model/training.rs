@@ -1,19 +1,21 @@
 //! [`ModelTraining`]: from skies in a folder to a [`Model`], beside the methods that it has to beat.
 
-use std::time::Instant;
+use std::{collections::BTreeMap, time::Instant};
 
+use burn::tensor::Device;
 use cupel_data::Cube;
 use cupel_report::Report;
 use cupel_settings::{Range, Settings, settings};
-use cupel_train::{Policy, Run, stop};
+use cupel_train::{Casting, Policy, Run, stop};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::{About, Cleaned, Estimator, EstimatorKind, Model, Score, Scores, VERSION};
+use super::{About, Cleaned, Estimator, EstimatorKind, Model, Scores, VERSION};
 use crate::{
     Background, Result, Sky, TrainingSkies,
     estimators::{Gathering, LinearEstimator, Method, Pair, SignalEstimator, Training},
     evaluate,
+    network::{NetworkRehearsal, NetworkTrainConfig, NetworkTraining, Pairs, Score, SkyCounts},
     power::{Estimator as PowerEstimator, PowerConfig, Volume},
 };
 
@@ -21,6 +23,17 @@ use crate::{
 const MOST_COMPONENTS: usize = 16;
 /// Draws for the power of the example.
 const DRAWS: usize = 20;
+/// Validation skies from which on a part of them calibrates.
+const TO_CALIBRATE: usize = 6;
+
+/// What is tried with a network before it is trained.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Rehearsal {
+    /// So many updates on one batch, whose loss should fall.
+    OneBatch(u64),
+    /// Learning rates from the first to the second.
+    LearningRates([f64; 2]),
+}
 
 settings! {
     /// What is trained.
@@ -35,15 +48,28 @@ settings! {
         pub validation_fraction: f64 = 0.1, in Range::above(0.0).below(1.0), "SHARE";
     }
     needs {
-        ["modes"] |own| own.estimator != EstimatorKind::Filter => "the filter takes off no components";
+        ["modes"] |own| matches!(own.estimator, EstimatorKind::Pca | EstimatorKind::PcaGain) => "the estimator takes off no components";
     }
 }
 
 /// The training of a [`Model`] on skies.
 pub struct ModelTraining {
     config: ModelConfig,
+    network: NetworkTrainConfig,
     skies: TrainingSkies,
     validation: TrainingSkies,
+    seed: u64,
+}
+
+/// Where networks are trained, and in what numbers.
+#[derive(Clone, Debug)]
+pub struct Place {
+    /// The device.
+    pub device: Device,
+    /// Further ones that share the batches.
+    pub others: Vec<Device>,
+    /// The numbers.
+    pub casting: Casting,
 }
 
 /// A sky that no fit has seen, and what the model says of it.
@@ -74,6 +100,7 @@ impl ModelTraining {
     /// Settings out of their range, too few skies, and a sky that both would see.
     pub fn new(
         config: ModelConfig,
+        network: NetworkTrainConfig,
         skies: TrainingSkies,
         validation: Option<TrainingSkies>,
         seed: u64,
@@ -87,7 +114,7 @@ impl ModelTraining {
             }
         };
         skies.check_apart(&validation)?;
-        Ok(Self { config, skies, validation })
+        Ok(Self { config, network, skies, validation, seed })
     }
 
     /// Skies for training and for validation.
@@ -95,47 +122,101 @@ impl ModelTraining {
         [self.skies.len(), self.validation.len()]
     }
 
-    /// Trains. It can be stopped while it reads skies, and goes on in the same run.
+    /// Values of the largest tensor of a step of a network.
     ///
     /// # Errors
-    /// As [`Training::gather`] and [`Training::fit`]; a stop by a signal.
-    pub fn run(&self, run: &mut Run) -> Result<Trained> {
+    /// What reading a sky reports.
+    pub fn elements(&self) -> Result<usize> {
+        let sky = self.skies.pair(0)?.observed;
+        let shape = sky.cube().shape();
+        let side = |pixels: usize| self.network.fit.patch.unwrap_or(pixels / self.network.coarsening);
+        Ok(self.network.network.filters
+            * self.network.fit.patches_per_batch
+            * shape[0]
+            * side(shape[1])
+            * side(shape[2]))
+    }
+
+    /// A training sky, then a validation sky. A stop by a signal ends the reading.
+    fn pair(&self, number: usize) -> Result<Pair> {
+        stop::check()?;
+        match number.checked_sub(self.skies.len()) {
+            None => self.skies.pair(number),
+            Some(number) => self.validation.pair(number),
+        }
+    }
+
+    /// Trains. It can be stopped, and goes on in the same run.
+    ///
+    /// # Errors
+    /// As [`Training::gather`], [`Training::fit`] and [`NetworkTraining::run`]; a stop by a signal.
+    pub fn run(&self, run: &mut Run, place: &Place) -> Result<Trained> {
         let start = Instant::now();
-        let pair = |number: usize| -> Result<Pair> {
-            stop::check()?;
-            self.skies.pair(number)
-        };
+        let pair = |number: usize| self.pair(number);
         let first = pair(0)?.observed;
-        let geometry = first.geometry()?;
         let mut gathering = Gathering::new(self.skies.len(), &pair)?;
         run.drive(&mut gathering, &Policy::default())?;
         let training = gathering.training();
         let mut validation = Scores::new();
-        let mut trained: Option<LinearEstimator> = None;
+        let mut linear = BTreeMap::new();
         for kind in [EstimatorKind::Pca, EstimatorKind::PcaGain, EstimatorKind::Filter] {
             let estimator = training.fit(self.method(kind, &training)?, &pair)?;
             validation.insert(kind.to_string(), self.score(&estimator)?);
-            if kind == self.config.estimator {
-                trained = Some(estimator);
-            }
+            linear.insert(kind.to_string(), estimator);
         }
-        let Some(estimator) = trained else { unreachable!("every kind was fitted") };
+        let kind = self.config.estimator;
+        let of = |kind: EstimatorKind| linear.get(&kind.to_string()).cloned();
+        let (estimator, chosen) = match of(kind) {
+            Some(estimator) => {
+                let chosen = estimator.chosen().to_vec();
+                (Estimator::Linear(Box::new(estimator)), chosen)
+            }
+            None => {
+                let Some(base) = of(EstimatorKind::Filter) else { unreachable!("the filter was fitted") };
+                let found = self.networks(base, place, &pair)?.run(run)?;
+                validation.insert(kind.to_string(), self.score(&found.estimator)?);
+                let chosen = found.estimator.chosen().to_vec();
+                (Estimator::Network(Box::new(found.estimator)), chosen)
+            }
+        };
         let shape = first.cube().shape();
         let about = About {
             version: VERSION,
-            estimator: self.config.estimator,
+            estimator: kind,
             skies: self.skies.len(),
             shape: [shape[0], shape[1], shape[2]],
-            side_deg: geometry.side_deg,
+            side_deg: first.geometry()?.side_deg,
             unit: first.unit().to_string(),
             validation,
         };
-        let chosen = estimator.chosen().to_vec();
-        let model = Model { estimator: Estimator::Linear(Box::new(estimator)), about };
+        let model = Model { estimator, about };
         let Pair { observed, signal } = self.validation.pair(0)?;
         let cleaned = model.clean(&observed, DRAWS, 0)?;
         let example = Example { sky: observed, signal, cleaned };
         Ok(Trained { model, chosen, example, seconds: start.elapsed().as_secs_f64() })
+    }
+
+    /// Tries the network before a training: on one batch, or over a range of learning rates. The filter that it corrects is learned first.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn rehearse(&self, rehearsal: Rehearsal, place: &Place) -> Result<NetworkRehearsal> {
+        let pair = |number: usize| self.pair(number);
+        let base = Training::gather(self.skies.len(), &pair)?.fit(Method::Filter, &pair)?;
+        let networks = self.networks(base, place, &pair)?;
+        match rehearsal {
+            Rehearsal::OneBatch(updates) => networks.overfit_one_batch(updates),
+            Rehearsal::LearningRates([low, high]) => networks.learning_rate_range(low, high),
+        }
+    }
+
+    /// The networks on top of a base. Where there are enough validation skies, the second half of them calibrates the errors.
+    fn networks<'a>(&self, base: LinearEstimator, place: &Place, pair: Pairs<'a>) -> Result<NetworkTraining<'a>> {
+        let all = self.validation.len();
+        let calibration = if all >= TO_CALIBRATE { all / 2 } else { 0 };
+        let counts = SkyCounts { training: self.skies.len(), validation: all - calibration, calibration };
+        let networks = NetworkTraining::new(self.network.clone(), base, counts, pair, self.seed, &place.device)?;
+        Ok(networks.with_casting(place.casting.clone()).with_devices(place.others.clone()))
     }
 
     fn method(&self, kind: EstimatorKind, training: &Training) -> Result<Method> {
@@ -144,7 +225,7 @@ impl ModelTraining {
             None => training.best_components(gain, MOST_COMPONENTS),
         };
         Ok(match kind {
-            EstimatorKind::Filter => Method::Filter,
+            EstimatorKind::Filter | EstimatorKind::Unet => Method::Filter,
             EstimatorKind::Pca => Method::Components(components(false)?),
             EstimatorKind::PcaGain => Method::ComponentsWithGain(components(true)?),
         })

@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     Error, Result, Sky, Unit,
-    estimators::{Estimate, LinearEstimator, Margin, Mismatch, SignalEstimator, centred},
+    estimators::{Detection, Estimate, LinearEstimator, Margin, Mismatch, SignalEstimator, centred},
 };
 
 /// Networks on top of a linear estimator; trained by [`NetworkTraining`](super::NetworkTraining), kept in a folder.
@@ -178,6 +178,11 @@ impl SignalEstimator for NetworkEstimator {
     /// That of the linear estimator: networks do not know what they have not seen.
     fn mismatch(&self, sky: &Sky) -> Result<Mismatch> {
         self.base.mismatch(sky)
+    }
+
+    /// That of the linear estimator, whose power without a signal is known.
+    fn detect(&self, sky: &Sky) -> Result<Detection> {
+        self.base.detect(sky)
     }
 }
 

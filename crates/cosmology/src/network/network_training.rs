@@ -8,7 +8,7 @@ use cupel_train::{
     Casting, Goal, Policy, Run, Trainer, TrainerConfig, Watch, export_safetensors_bytes, import_safetensors_bytes,
 };
 use rayon::prelude::*;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::{
     agreement::Agreement,
@@ -62,7 +62,8 @@ pub struct NetworkTraining<'a> {
 }
 
 /// How near estimates are to the truth, over skies.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Score {
     /// Correlation of all values with the truth, channel means removed: its mean over skies.
     pub r: f64,
