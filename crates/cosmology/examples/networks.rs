@@ -16,7 +16,7 @@
 use std::{collections::BTreeMap, error::Error, time::Instant};
 
 use cupel_cosmology::{
-    Background, Sky,
+    Background, CleanMethod, Sky, clean,
     estimators::{LinearEstimator, Method, Pair, SignalEstimator, Training},
     evaluate,
     network::{NetworkTrainConfig, NetworkTraining, SkyCounts},
@@ -24,12 +24,15 @@ use cupel_cosmology::{
     simulate::{SimulateConfig, Simulation},
 };
 use cupel_data::Cube;
+use cupel_pca::Modes;
 use cupel_settings::Settings;
 use cupel_train::{Description, Opening, Precision, Run, Work, device};
 use rayon::prelude::*;
 
 type Outcome<T> = Result<T, Box<dyn Error>>;
 
+/// Most components of the sky itself that are tried.
+const DEEPEST: usize = 16;
 /// Skies that a fold leaves out.
 const FOLDS: usize = 5;
 
@@ -169,6 +172,13 @@ fn main() -> Outcome<()> {
             let volume = Volume::of(&observed.geometry()?, [shape[1], shape[2]], &Background::default())?;
             let power = Estimator::new(volume).without_emptied_modes();
             println!(" sky {test}");
+            let components = |modes: usize| -> Outcome<f64> {
+                let cleaned = clean(&observed, CleanMethod::Pca, Modes::Count(modes))?;
+                Ok(evaluate(&signal, cleaned.sky.cube(), None, &power, &PowerConfig::default())?.map.r)
+            };
+            let best = (1..=DEEPEST.min(shape[0] - 1)).map(components).collect::<Outcome<Vec<f64>>>()?;
+            let best = best.into_iter().enumerate().max_by(|a, b| a.1.total_cmp(&b.1)).unwrap_or_default();
+            println!("  best components of the sky itself, by the truth: r {:.4} with {} of them", best.1, best.0 + 1);
             let linear = report(base.name(), &signal, &base, &observed, &power)?;
             found.push([linear, report("unet", &signal, &trained.estimator, &observed, &power)?]);
         }
