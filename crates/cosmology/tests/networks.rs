@@ -5,6 +5,8 @@
 
 #[path = "networks/checked.rs"]
 mod checked;
+#[path = "networks/estimators.rs"]
+mod estimators;
 #[path = "networks/golden.rs"]
 mod golden;
 #[path = "networks/losses.rs"]

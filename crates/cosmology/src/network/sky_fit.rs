@@ -1,5 +1,7 @@
 //! [`SkyFit`]: the training of a [`Residual`] on patches of prepared skies.
 
+use std::sync::Arc;
+
 use burn::tensor::{Device, FloatDType, Tensor};
 use cupel_data::Stream;
 use cupel_settings::{Problem, Range, Settings, settings};
@@ -48,11 +50,11 @@ settings! {
     }
 }
 
-/// Skies that a [`Residual`] is trained and validated on.
+/// Skies that a [`Residual`] is trained and validated on; copies share them.
 #[derive(Clone, Debug)]
 pub struct SkyFit {
-    training: Vec<PreparedSky>,
-    validation: Vec<PreparedSky>,
+    training: Arc<[PreparedSky]>,
+    validation: Arc<[PreparedSky]>,
     views: Views,
     config: SkyFitConfig,
     seed: u64,
@@ -114,7 +116,7 @@ impl SkyFit {
         model.network.check_extents(extents)?;
         let views = Views { sky: [rows, columns], patch, shifts: config.sky_shifts, flips: config.sky_flips };
         let hashes = [&training, &validation].map(|skies| skies.par_iter().map(PreparedSky::hash).collect());
-        Ok(Self { training, validation, views, config, seed, hashes })
+        Ok(Self { training: training.into(), validation: validation.into(), views, config, seed, hashes })
     }
 
     /// The same skies in another order, with other patches.
@@ -210,7 +212,7 @@ impl Fit for SkyFit {
     fn evaluate(&mut self, model: &Residual, ctx: &Context<'_>) -> cupel_train::Result<Metrics> {
         let mut sums = [0.0; 4];
         let mut with_sigma = false;
-        for sky in &self.validation {
+        for sky in &*self.validation {
             let (estimate, target) = whole(model, sky, ctx.casting, ctx.device);
             let (found, truth) = (Predicted::read(&estimate)?, sky.truth());
             let agreement = Agreement::of(&found.mean, truth, sky.extents()[FREQUENCY_AXIS]);
