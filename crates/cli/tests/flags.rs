@@ -17,8 +17,13 @@ use serde_json::Value;
 const CALLS: &[(&str, &str)] = &[
     ("cosmology clean", "cube.npy --unit mK --side-deg 20 --modes 3 --out {}.npy"),
     ("cosmology evaluate", "--truth signal.npy --estimate cube.npy --unit mK --side-deg 20"),
+    ("cosmology null", "--skies skies --model filter --out {}"),
     ("cosmology power", "cube.npy --unit mK --side-deg 20 --out {}"),
     ("cosmology simulate", "--nfreq 8 --nx 8 --skies 3 --out {}"),
+    (
+        "cosmology train",
+        "--skies skies --validation-fraction 0.25 --estimator unet --filters 4 --levels 1 --epochs 2 --out {}",
+    ),
     ("data info", "scene.npz"),
     ("data convert", "scene.npz {}.npz"),
     ("demo", "--out {}"),
@@ -81,7 +86,7 @@ impl Place {
             "unmix run scene.mat --method vca --out run",
             "unmix run scene.mat --method spa --out other",
             "pgx train --demo-data --fractions 0.2,0.1,0.7 --models counts --cross-fit 0 --out model",
-            "cosmology simulate --nfreq 8 --nx 8 --skies 4 --visibilities --baselines 6 --times 16 --out skies",
+            "cosmology simulate --nfreq 8 --nx 8 --skies 8 --visibilities --baselines 6 --times 16 --out skies",
         ] {
             place.succeeds(line);
         }
@@ -96,6 +101,7 @@ impl Place {
         for (from, to) in [("obs", "cube"), ("signal", "signal"), ("freqs_mhz", "freqs_mhz")] {
             copy(&format!("skies/sky_0000/{from}.npy"), &format!("{to}.npy"));
         }
+        place.succeeds("cosmology train --skies skies --validation-fraction 0.25 --out filter");
         place.succeeds("pca fit cube.npy --axis 0 --modes 2 --out components");
         place.succeeds("pca fit --cosmopath cosmo --galpath galaxy --ra-bins 16 --modes 2 --out visibilities.npz");
         place
