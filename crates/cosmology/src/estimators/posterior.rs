@@ -27,6 +27,26 @@ pub(super) struct Seen {
     pub(super) dropped: Vec<bool>,
 }
 
+/// Whether each channel is not seen at all.
+///
+/// # Errors
+/// [`Error::Estimator`] for a channel of which some values are not seen.
+pub(super) fn unseen(name: &str, sky: &Sky) -> Result<Vec<bool>> {
+    let channels = sky.cube().shape()[0];
+    let Some(weights) = sky.weights() else { return Ok(vec![false; channels]) };
+    let pixels = weights.len() / channels;
+    let channel = |(channel, weights): (usize, &[f32])| {
+        let lost = weights.iter().filter(|weight| **weight == 0.0).count();
+        if lost == 0 || lost == pixels {
+            return Ok(lost > 0);
+        }
+        let problem = format!("{lost} of {pixels} values of channel {channel} have no weight");
+        let fix = "it takes whole channels only: give weight 0 to the whole channel, or cut the patch down to where there are data";
+        Err(Error::Estimator { name: name.to_owned(), problem, fix })
+    };
+    weights.values().chunks_exact(pixels).enumerate().map(channel).collect()
+}
+
 impl LinearEstimator {
     /// The sky in modes, and the estimator for the channels that it has.
     pub(super) fn see(&self, sky: &Sky) -> Result<(Cow<'_, Self>, Seen)> {
@@ -36,29 +56,14 @@ impl LinearEstimator {
         let rings = self.rings_of(&shells)?;
         let mut values = centred(sky.cube());
         let mut estimator = Cow::Borrowed(self);
-        let mut dropped = vec![false; self.frequencies_mhz.len()];
-        if let Some(weights) = sky.weights().filter(|weights| weights.values().contains(&0.0)) {
-            dropped = self.dropped(weights.values(), plane.pixels())?;
+        let dropped = unseen(&self.name, sky)?;
+        if dropped.contains(&true) {
             let planes = values.chunks_exact_mut(plane.pixels()).zip(&dropped);
             planes.filter(|(_, dropped)| **dropped).for_each(|(plane, _)| plane.fill(0.0));
             estimator = Cow::Owned(self.without(&dropped)?);
         }
         let modes = plane.forward(&values);
         Ok((estimator, Seen { plane, shells, rings, modes, dropped }))
-    }
-
-    /// The channels that are not seen at all.
-    fn dropped(&self, weights: &[f32], pixels: usize) -> Result<Vec<bool>> {
-        let channel = |(channel, weights): (usize, &[f32])| {
-            let lost = weights.iter().filter(|weight| **weight == 0.0).count();
-            if lost == 0 || lost == pixels {
-                return Ok(lost > 0);
-            }
-            let problem = format!("{lost} of {pixels} values of channel {channel} have no weight");
-            let fix = "it takes whole channels only: give weight 0 to the whole channel, or cut the patch down to where there are data";
-            Err(Error::Estimator { name: self.name.clone(), problem, fix })
-        };
-        weights.chunks_exact(pixels).enumerate().map(channel).collect()
     }
 
     /// Values of modes of the signal as a cube like that of the sky.
