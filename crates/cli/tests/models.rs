@@ -34,7 +34,10 @@ fn a_model_is_trained_cleans_says_how_sure_it_is_and_finds_nothing_where_nothing
     let model = json(folder, "cosmology train --skies skies --out model --json");
     assert_eq!((model["method"].as_str(), model["run_dir"].as_str()), (Some("filter"), Some("model")));
     let r = |name: &str| model["validation"][name]["r"].as_f64().unwrap();
-    assert!(r("filter") > r("pca") && model["validation"]["filter"]["residual_ratio"].as_f64().unwrap() < 1.0, "{model}");
+    assert!(
+        r("filter") > r("pca") && model["validation"]["filter"]["residual_ratio"].as_f64().unwrap() < 1.0,
+        "{model}"
+    );
     for file in ["report.html", "model.json", "estimator.npz", "figures/scales.svg", "tables/validation.csv"] {
         assert!(folder.join("model").join(file).is_file(), "{file}");
     }

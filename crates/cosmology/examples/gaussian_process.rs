@@ -1,5 +1,5 @@
 //! How well Gaussian processes find the signal in one sky, without training:
-//! `cargo run --release -p cupel-cosmology --example gaussian_process [-- skies|power|chosen SEED...]`.
+//! `cargo run --release -p cupel-cosmology --example gaussian_process [-- skies|power|chosen [FAMILY...] [0m|13.5m|6m...] [SEED...]]`.
 //!
 //! Skies of 64^3 values, 350-479 MHz, 20 degrees. `skies`: of each family without a beam, with that of a 13.5 m dish and .02 mK of noise, and with that of
 //! a 6 m dish and the same noise; the seeds are 1, 2 and 3 unless given. `power`: P(k) of the seeds 11 to 20. `chosen`: what is printed of each fit.
@@ -33,9 +33,13 @@ fn process(sky: &Sky) -> Result<GaussianProcess> {
     GaussianProcess::new(GaussianProcessConfig::default(), sky.frequencies_mhz()?.to_vec(), sky.unit())
 }
 
-fn skies(seeds: &[u64], fits: bool) -> Result<()> {
+fn skies(seeds: &[u64], asked: &[String], fits: bool) -> Result<()> {
     for (instrument, family) in INSTRUMENTS.into_iter().flat_map(|i| FAMILIES.map(|family| (i, family))) {
-        for seed in seeds {
+        let is_asked =
+            |name: String, all: &dyn Fn(&str) -> bool| asked.contains(&name) || !asked.iter().any(|word| all(word));
+        let family_asked = is_asked(family.to_string(), &|word| word.parse::<Family>().is_ok());
+        let dish_asked = is_asked(format!("{}m", instrument.0), &|word| word.ends_with('m'));
+        for seed in seeds.iter().filter(|_| family_asked && dish_asked) {
             let (observed, signal) = simulated(*seed, family, instrument)?;
             let process = process(&observed)?;
             let start = Instant::now();
@@ -107,6 +111,6 @@ fn main() -> Result<()> {
     let or = |others: Vec<u64>| if seeds.is_empty() { others } else { seeds.clone() };
     match what {
         "power" => power(&or((11..=20).collect())),
-        what => skies(&or(vec![1, 2, 3]), what == "chosen"),
+        what => skies(&or(vec![1, 2, 3]), &arguments, what == "chosen"),
     }
 }

@@ -1,7 +1,9 @@
 //! [`clean`]: takes the foregrounds out of a sky or of visibilities.
 
 use cupel_data::{AxisKind, Complex, Cube};
-use cupel_pca::{Components, Modes, Number, Pca, Projector};
+use cupel_pca::{
+    Components, Covariance, GroupedCovariance, Grouping, Modes, Number, Pca, Projector, SpectralFilter, group_count,
+};
 use cupel_settings::choices;
 
 use crate::{Result, Sky, Unit, Visibilities};
@@ -12,6 +14,9 @@ choices! {
     pub enum CleanMethod {
         /// Principal components along frequency: foregrounds are smooth in it, and much brighter than the signal
         Pca = "pca",
+        /// Of every principal component the share that is foreground, by how far it stands above the bulk; of visibilities in groups of
+        /// baselines of like length. It takes no number of modes
+        Soft = "soft",
     }
 }
 
@@ -28,6 +33,11 @@ pub trait Channels: Sized {
 
     /// What they are measured in.
     fn channel_unit(&self) -> Unit;
+
+    /// An axis whose positions have foregrounds of their own, with a size by which they are alike.
+    fn sizes(&self) -> Option<(AxisKind, Vec<f64>)> {
+        None
+    }
 
     /// The same with other values and weights.
     ///
@@ -71,6 +81,13 @@ impl Channels for Visibilities {
         self.unit()
     }
 
+    /// The lengths of the baselines in metres, where they are known.
+    fn sizes(&self) -> Option<(AxisKind, Vec<f64>)> {
+        let length = |own: &[f64; 3]| own.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let lengths: Vec<f64> = self.baselines_m().iter().map(length).collect();
+        (!lengths.is_empty()).then_some((AxisKind::Baseline, lengths))
+    }
+
     fn with_channels(&self, values: Cube<Complex<f32>>, weights: Option<Cube<f32>>) -> Result<Self> {
         self.with_values(values, weights)
     }
@@ -82,7 +99,7 @@ pub struct CleanedSky<S> {
     /// The sky, in the unit and the place of the original; its mean spectrum is not restored. Lines of sight of which too little was seen
     /// to know their foregrounds have weight 0.
     pub sky: S,
-    /// What was taken out.
+    /// What was taken out; of groups of baselines the components of all together, which show what there is and not what was taken.
     pub components: Components,
     /// How many modes were taken, and by which rule.
     pub rule: String,
@@ -95,7 +112,7 @@ pub struct CleanedSky<S> {
 /// Takes the foregrounds out by principal components along frequency, fitted on the sky itself: on what has weight, where there are weights.
 ///
 /// # Errors
-/// Fewer lines of sight than modes or 2; those of [`Pca::fit`] and [`Projector::apply`].
+/// Fewer lines of sight than modes or 2; a number of modes with [`CleanMethod::Soft`]; those of [`Pca::fit`] and [`Projector::apply`].
 ///
 /// # Example
 /// ```
@@ -114,7 +131,9 @@ pub struct CleanedSky<S> {
 /// # }
 /// ```
 pub fn clean<S: Channels>(sky: &S, method: CleanMethod, modes: Modes) -> Result<CleanedSky<S>> {
-    let CleanMethod::Pca = method;
+    if method == CleanMethod::Soft {
+        return soft(sky, modes);
+    }
     let (cube, pca) = (sky.channels(), Pca::new(modes));
     let (components, projector);
     let (values, weights, undetermined) = match sky.channel_weights() {
@@ -133,6 +152,53 @@ pub fn clean<S: Channels>(sky: &S, method: CleanMethod, modes: Modes) -> Result<
     Ok(CleanedSky {
         sky: sky.with_channels(values, weights)?,
         rule: format!("{} modes by {}", components.count(), components.rule()),
+        warning: projector.warning(),
+        components: components.with_unit(Some(sky.channel_unit().to_string())),
+        undetermined,
+    })
+}
+
+/// Takes of every mode the share that is foreground, in groups of positions that are alike.
+fn soft<S: Channels>(sky: &S, modes: Modes) -> Result<CleanedSky<S>> {
+    if !matches!(modes, Modes::EigenGap | Modes::MarchenkoPastur) {
+        let expected = "auto or marchenko-pastur with the method soft, which takes a share of every mode";
+        return Err(cupel_settings::Problem::value("modes", modes, expected).into());
+    }
+    let (cube, weights) = (sky.channels(), sky.channel_weights());
+    let axis = cube.axis(AxisKind::Frequency)?.clone();
+    // real and imaginary parts are two rows
+    let rows = if S::Value::COMPLEX { 2 * cube.len() } else { cube.len() } / axis.len();
+    let (kind, sizes) = sky.sizes().unwrap_or_else(|| {
+        let other = cube.axes().iter().find(|own| own.kind() != AxisKind::Frequency);
+        (other.map_or(AxisKind::Row, cupel_data::Axis::kind), Vec::new())
+    });
+    let positions = cube.axis(kind)?.len();
+    // where no sizes are known all are alike
+    let groups = if sizes.is_empty() { 1 } else { group_count(positions, rows / positions.max(1), axis.len()) };
+    let grouping = match sizes.is_empty() {
+        true => Grouping::new(kind, vec![0; positions])?,
+        false => Grouping::by_size(kind, &sizes, groups)?,
+    };
+    let mut covariance = GroupedCovariance::new(grouping, &Covariance::new(&axis))?;
+    match weights {
+        Some(weights) => covariance.update_weighted(cube, weights, 0)?,
+        None => covariance.update(cube, 0)?,
+    }
+    let projector = Projector::grouped(&covariance.components(modes)?, SpectralFilter::Automatic)?;
+    let components = covariance.all()?.components(modes)?;
+    let (values, weights, undetermined) = match weights {
+        Some(weights) => {
+            let cleaned = projector.apply_masked(cube, weights)?;
+            (cleaned.values, Some(cleaned.weights), cleaned.undetermined)
+        }
+        None => (projector.apply(cube)?, None, 0),
+    };
+    Ok(CleanedSky {
+        sky: sky.with_channels(values, weights)?,
+        rule: match groups {
+            1 => "a share of every mode".to_owned(),
+            groups => format!("a share of every mode of {groups} groups of baselines"),
+        },
         warning: projector.warning(),
         components: components.with_unit(Some(sky.channel_unit().to_string())),
         undetermined,
@@ -243,6 +309,52 @@ mod tests {
         let real: Vec<f32> = left.values().iter().map(|value| value.re).collect();
         let imaginary: Vec<f32> = left.values().iter().map(|value| -value.im).collect();
         assert!(correlation(&real, &signal, &all) > 0.9 && correlation(&imaginary, &signal, &all) > 0.9);
+    }
+
+    #[test]
+    fn shares_of_modes_need_no_number_and_take_none() {
+        let (sky, signal) = skies();
+        let cleaned = clean(&sky, CleanMethod::Soft, Modes::EigenGap).unwrap();
+        assert_eq!(cleaned.rule, "a share of every mode");
+        let r = correlation(cleaned.sky.cube().values(), &signal, &vec![true; signal.len()]);
+        assert!(r > 0.91, "{r}");
+        let error = clean(&sky, CleanMethod::Soft, Modes::Count(3)).unwrap_err().to_string();
+        assert!(error.contains("takes a share of every mode"), "{error}");
+    }
+
+    /// Foregrounds that the HERA collaboration simulated, 96 baselines of 14.6 to 81 m, 60 channels and 40 times, with a white signal.
+    #[test]
+    fn a_signal_of_1e_4_comes_back_from_simulated_visibilities_without_a_number_of_modes() {
+        let files = ["hera_sim4_vis_bl96_freq60_time40.npy", "hera_sim4_uvw_m.npy", "hera_sim4_freqs_hz.npy"];
+        let Some([foregrounds, vectors, frequencies]) = files
+            .map(crate::simulate::shared_data)
+            .into_iter()
+            .collect::<Option<Vec<_>>>()
+            .and_then(|paths| <[_; 3]>::try_from(paths).ok())
+        else {
+            return;
+        };
+        let numbers = |path| cupel_data::open(path).unwrap().cube::<f64>(None).unwrap().into_values();
+        let baselines_m: Vec<[f64; 3]> = numbers(vectors).chunks(3).map(|own| [own[0], own[1], own[2]]).collect();
+        let channels = frequency_axis(numbers(frequencies).iter().map(|hz| hz / 1e6).collect()).unwrap();
+        let axes = Axes::new(vec![Axis::new(AxisKind::Baseline, 96), channels, Axis::new(AxisKind::Time, 40)]).unwrap();
+        let values = cupel_data::open(foregrounds).unwrap().cube::<Complex<f32>>(None).unwrap().into_values();
+        let power: f64 = values.iter().map(|v| f64::from(v.re).powi(2) + f64::from(v.im).powi(2)).sum();
+        let sigma = 1e-4 * (power / (2.0 * values.len() as f64)).sqrt();
+        for seed in [11, 12, 13] {
+            let mut draws = vec![0.0_f32; 2 * values.len()];
+            Stream::new(seed, "white signal").fill_normal(&mut draws);
+            let signal: Vec<f32> = draws.iter().map(|draw| draw * sigma as f32).collect();
+            let added = values.iter().enumerate().map(|(i, v)| v + Complex::new(signal[2 * i], signal[2 * i + 1]));
+            let cube = Cube::new(added.collect(), axes.clone()).unwrap();
+            let visibilities = Visibilities::new(cube, Unit::Jansky, None, baselines_m.clone()).unwrap();
+            let cleaned = clean(&visibilities, CleanMethod::Soft, Modes::EigenGap).unwrap();
+            assert_eq!(cleaned.rule, "a share of every mode of 8 groups of baselines");
+            let left: Vec<f32> = cleaned.sky.values().values().iter().flat_map(|v| [v.re, v.im]).collect();
+            let r = correlation(&left, &signal, &vec![true; signal.len()]);
+            eprintln!("r = {r:.4}");
+            assert!(r > 0.88, "{r}");
+        }
     }
 
     #[test]

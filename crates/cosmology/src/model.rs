@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Error, Result, Sky, Unit,
-    estimators::{LinearEstimator, SignalEstimator},
+    estimators::{GaussianProcess, LinearEstimator, SignalEstimator},
     network::{NetworkEstimator, Score},
 };
 
@@ -25,6 +25,8 @@ const VERSION: u32 = 1;
 const ABOUT: &str = "model.json";
 /// A linear estimator.
 const LINEAR: &str = "estimator.npz";
+/// Gaussian processes.
+const PROCESS: &str = "gaussian_process.json";
 
 choices! {
     /// What finds the signal.
@@ -36,6 +38,8 @@ choices! {
         Pca = "pca",
         /// The same, with a gain for each scale
         PcaGain = "pca-gain",
+        /// Gaussian processes, fitted to each sky by itself: they learn nothing from others
+        Gpr = "gpr" | "gaussian-process",
         /// A network that corrects the filter
         Unet = "unet" | "network",
     }
@@ -45,6 +49,7 @@ choices! {
 #[derive(Debug)]
 enum Estimator {
     Linear(Box<LinearEstimator>),
+    GaussianProcess(Box<GaussianProcess>),
     Network(Box<NetworkEstimator>),
 }
 
@@ -82,6 +87,7 @@ impl Model {
     pub fn estimator(&self) -> &dyn SignalEstimator {
         match &self.estimator {
             Estimator::Linear(linear) => &**linear,
+            Estimator::GaussianProcess(process) => &**process,
             Estimator::Network(network) => &**network,
         }
     }
@@ -104,6 +110,7 @@ impl Model {
         fs::create_dir_all(folder).map_err(DataError::io("make the folder", folder))?;
         match &self.estimator {
             Estimator::Linear(linear) => linear.save(folder.join(LINEAR))?,
+            Estimator::GaussianProcess(process) => process.save(folder.join(PROCESS))?,
             Estimator::Network(network) => network.save(folder)?,
         }
         let path = folder.join(ABOUT);
@@ -134,6 +141,7 @@ impl Model {
             EstimatorKind::Filter | EstimatorKind::Pca | EstimatorKind::PcaGain => {
                 Estimator::Linear(Box::new(LinearEstimator::load(folder.join(LINEAR))?))
             }
+            EstimatorKind::Gpr => Estimator::GaussianProcess(Box::new(GaussianProcess::load(folder.join(PROCESS))?)),
             EstimatorKind::Unet => Estimator::Network(Box::new(NetworkEstimator::load(folder, device)?)),
         };
         Ok(Self { estimator, about })

@@ -34,13 +34,13 @@ pub struct Arguments {
     #[command(flatten)]
     input: Input,
 
-    /// How foregrounds are taken off
-    #[arg(long, value_name = "METHOD", default_value_t = CleanMethod::Pca, value_parser = choice::<CleanMethod>(), help_heading = "Foregrounds")]
-    method: CleanMethod,
+    /// How foregrounds are taken off [default: pca; of visibilities soft, unless --modes is given]
+    #[arg(long, value_name = "METHOD", value_parser = choice::<CleanMethod>(), help_heading = "Foregrounds")]
+    method: Option<CleanMethod>,
 
-    /// How many modes: a number, a fraction of the variance such as 0.999, auto (eigen-gap) or marchenko-pastur
-    #[arg(long, value_name = "K|RULE", default_value = "auto", value_parser = modes, help_heading = "Foregrounds")]
-    modes: Modes,
+    /// How many modes: a number, a fraction of the variance such as 0.999, auto (eigen-gap) or marchenko-pastur [default: auto]
+    #[arg(long, value_name = "K|RULE", value_parser = modes, help_heading = "Foregrounds")]
+    modes: Option<Modes>,
 
     /// A model of `cosmology train`, in place of --method: signal, its standard deviation and its power go into the folder --out. A sky unlike
     /// those of the training is refused without --force
@@ -139,9 +139,13 @@ impl Command for Arguments {
                 let found = by_model::clean(sky, &self.file, model, self.draws, &plan.out, session)?;
                 return Ok(Outcome::Model(Box::new(found)));
             }
-            Source::ByComponents(Observed::Sky(sky)) => self.take_off(&**sky, &plan, |sky| sky.write(&plan.out)),
+            Source::ByComponents(Observed::Sky(sky)) => {
+                self.take_off(&**sky, CleanMethod::Pca, &plan, |sky| sky.write(&plan.out))
+            }
             Source::ByComponents(Observed::Visibilities(visibilities)) => {
-                self.take_off(&**visibilities, &plan, |left| left.write(&plan.out))
+                // foregrounds of an interferometer have no number of modes
+                let method = if self.modes.is_some() { CleanMethod::Pca } else { CleanMethod::Soft };
+                self.take_off(&**visibilities, method, &plan, |left| left.write(&plan.out))
             }
         };
         Ok(Outcome::Components(Box::new(cleaned?)))
@@ -152,10 +156,12 @@ impl Arguments {
     fn take_off<S: Channels>(
         &self,
         observed: &S,
+        method: CleanMethod,
         plan: &Plan,
         write: impl Fn(&S) -> cupel::cosmology::Result<()>,
     ) -> Result<Cleaned> {
-        let CleanedSky { sky, components, rule, undetermined, warning } = clean(observed, self.method, self.modes)?;
+        let CleanedSky { sky, components, rule, undetermined, warning } =
+            clean(observed, self.method.unwrap_or(method), self.modes.unwrap_or(Modes::EigenGap))?;
         write(&sky)?;
         Ok(Cleaned {
             shape: plan.shape.clone(),

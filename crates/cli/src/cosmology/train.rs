@@ -10,6 +10,7 @@ use clap::Args;
 use cupel::{
     cosmology::{
         TrainingSkies,
+        estimators::GaussianProcessConfig,
         model::{EstimatorKind, ModelConfig, ModelTraining, Place, Rehearsal, Scores},
         network::{NetworkRehearsal, NetworkTrainConfig},
     },
@@ -39,6 +40,8 @@ pub struct Arguments {
     #[command(flatten)]
     model: Flags<ModelConfig>,
     #[command(flatten)]
+    process: Flags<GaussianProcessConfig>,
+    #[command(flatten)]
     network: Flags<NetworkTrainConfig>,
     #[command(flatten)]
     input: Input,
@@ -61,6 +64,14 @@ pub struct Arguments {
 
 /// Values of the largest tensor of a step from which on a GPU repays half precision.
 const LARGE_WORK: usize = 1 << 22;
+/// Flags that only a network obeys, beside its settings.
+const OF_NETWORKS: [&str; 7] =
+    ["device", "matmul-precision", "precision", "use-amp", "devices", "overfit-one-batch", "learning-rate-range"];
+
+/// The flags of settings.
+fn names<S: Settings>() -> Vec<String> {
+    S::default().list().into_iter().map(|setting| setting.name).collect()
+}
 
 /// What is trained on what.
 #[derive(Serialize)]
@@ -103,22 +114,18 @@ impl Command for Arguments {
 
     fn unused(&self) -> Vec<(String, String)> {
         let mut unused = self.model.settings.unused();
-        match self.model.settings.estimator {
-            EstimatorKind::Unet => unused.extend(self.network.settings.unused()),
-            kind => {
-                let own = [
-                    "device",
-                    "matmul-precision",
-                    "precision",
-                    "use-amp",
-                    "devices",
-                    "overfit-one-batch",
-                    "learning-rate-range",
-                ];
-                let network = NetworkTrainConfig::default().list().into_iter().map(|setting| setting.name);
-                let names = network.chain(own.map(str::to_owned));
-                unused.extend(names.map(|name| (name, format!("it is of networks, the estimator is {kind}"))));
-            }
+        let kind = self.model.settings.estimator;
+        let mut leave = |names: Vec<String>, whose: &str| {
+            unused.extend(names.into_iter().map(|name| (name, format!("it is of {whose}, the estimator is {kind}"))));
+        };
+        if kind != EstimatorKind::Gpr {
+            leave(names::<GaussianProcessConfig>(), "Gaussian processes");
+        }
+        if kind == EstimatorKind::Unet {
+            unused.extend(self.network.settings.unused());
+        } else {
+            leave(names::<NetworkTrainConfig>(), "networks");
+            leave(OF_NETWORKS.map(str::to_owned).to_vec(), "networks");
         }
         if self.validation.is_some() {
             unused.push(("validation-fraction".to_owned(), "--validation names the skies".to_owned()));
@@ -133,8 +140,9 @@ impl Command for Arguments {
     fn plan(&self, session: &Session) -> Result<Plan> {
         let find = |folder: &Path| TrainingSkies::find(folder, self.input.config());
         let validation = self.validation.as_deref().map(find).transpose()?;
-        let (model, network) = (self.model.settings.clone(), self.network.settings.clone());
-        let training = ModelTraining::new(model, network, find(&self.skies)?, validation, session.seed())?;
+        let (model, process) = (self.model.settings.clone(), self.process.settings.clone());
+        let (network, skies) = (self.network.settings.clone(), find(&self.skies)?);
+        let training = ModelTraining::new(model, process, network, skies, validation, session.seed())?;
         let [train, validation] = training.counts();
         let others = self.devices.iter().map(|name| Ok(device::select(name)?.device)).collect::<Result<_>>()?;
         let casting = match self.model.settings.estimator {

@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::{About, Cleaned, Estimator, EstimatorKind, Model, Scores, VERSION};
 use crate::{
     Background, Result, Sky, TrainingSkies,
-    estimators::{Gathering, LinearEstimator, Method, Pair, SignalEstimator, Training},
+    estimators::{
+        Gathering, GaussianProcess, GaussianProcessConfig, LinearEstimator, Method, Pair, SignalEstimator, Training,
+    },
     evaluate,
     network::{NetworkRehearsal, NetworkTrainConfig, NetworkTraining, Pairs, Score, SkyCounts},
     power::{Estimator as PowerEstimator, PowerConfig, Volume},
@@ -55,6 +57,7 @@ settings! {
 /// The training of a [`Model`] on skies.
 pub struct ModelTraining {
     config: ModelConfig,
+    process: GaussianProcessConfig,
     network: NetworkTrainConfig,
     skies: TrainingSkies,
     validation: TrainingSkies,
@@ -100,6 +103,7 @@ impl ModelTraining {
     /// Settings out of their range, too few skies, and a sky that both would see.
     pub fn new(
         config: ModelConfig,
+        process: GaussianProcessConfig,
         network: NetworkTrainConfig,
         skies: TrainingSkies,
         validation: Option<TrainingSkies>,
@@ -114,7 +118,7 @@ impl ModelTraining {
             }
         };
         skies.check_apart(&validation)?;
-        Ok(Self { config, network, skies, validation, seed })
+        Ok(Self { config, process, network, skies, validation, seed })
     }
 
     /// Skies for training and for validation.
@@ -171,6 +175,12 @@ impl ModelTraining {
                 let chosen = estimator.chosen().to_vec();
                 (Estimator::Linear(Box::new(estimator)), chosen)
             }
+            None if kind == EstimatorKind::Gpr => {
+                let frequencies_mhz = first.frequencies_mhz()?.to_vec();
+                let process = GaussianProcess::new(self.process.clone(), frequencies_mhz, first.unit())?;
+                validation.insert(kind.to_string(), self.score(&process)?);
+                (Estimator::GaussianProcess(Box::new(process)), vec!["fitted to each sky by itself".to_owned()])
+            }
             None => {
                 let Some(base) = of(EstimatorKind::Filter) else { unreachable!("the filter was fitted") };
                 let found = self.networks(base, place, &pair)?.run(run)?;
@@ -225,7 +235,7 @@ impl ModelTraining {
             None => training.best_components(gain, MOST_COMPONENTS),
         };
         Ok(match kind {
-            EstimatorKind::Filter | EstimatorKind::Unet => Method::Filter,
+            EstimatorKind::Filter | EstimatorKind::Gpr | EstimatorKind::Unet => Method::Filter,
             EstimatorKind::Pca => Method::Components(components(false)?),
             EstimatorKind::PcaGain => Method::ComponentsWithGain(components(true)?),
         })

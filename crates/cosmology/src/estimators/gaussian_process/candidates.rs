@@ -26,20 +26,27 @@ const MIXING_MULTIPOLE: f64 = 100.0;
 /// 400 MHz. Hydrogen keeps its coherence over a tenth of that.
 const MIXING_MHZ: f64 = 60.0;
 
+/// Logarithm of an angular power that is nothing in any unit.
+const NOTHING: f64 = -200.0;
+
 /// The name of the logarithm of the power of the signal.
 pub(super) const SIGNAL_POWER: &str = "ln power of hydrogen";
 
 /// A model that was tried, and the logarithm of its evidence.
 pub(super) type Tried = (String, f64);
 
-/// The model of the largest evidence: foregrounds of two smooth kernels, hydrogen and noise, with or without a beam; to the better one a third smooth
-/// kernel, mixing, and a volume whose ends do not meet are added one by one, and stay where they are worth it.
+/// What is changed in a model, and where its parameters stand then.
+type Change<'a> = &'a dyn Fn(&mut Model, &mut [f64]);
+
+/// The model of the largest evidence: foregrounds of two smooth kernels, hydrogen and noise, with or without a beam; to the better one mixing, a third
+/// smooth kernel, no noise but rounding, and a volume whose ends do not meet are tried one by one, and stay where they are worth it.
 pub(super) fn choose(channels: &Channels, bands: &Bands, known: Known) -> Option<(Fit, Vec<Tried>)> {
     let start = Start::of(bands)?;
     let mut tried = Vec::new();
     let mut best: Option<Fit> = None;
     let mut consider = |model: Model, from: &[f64], best: &mut Option<Fit>| {
-        let Some(fit) = Fit::search(&model, bands, from) else { return };
+        let other = best.as_ref().map_or(f64::NEG_INFINITY, |best| best.log_posterior);
+        let Some(fit) = Fit::search(&model, bands, from, other) else { return };
         tried.push((model.name.clone(), fit.log_evidence));
         if best.as_ref().is_none_or(|best| fit.log_evidence > best.log_evidence) {
             *best = Some(fit);
@@ -51,24 +58,35 @@ pub(super) fn choose(channels: &Channels, bands: &Bands, known: Known) -> Option
         }
         consider(start.model(channels, known, with_beam), &[], &mut best);
     }
-    let more: [&dyn Fn(&mut Model); 3] = [
-        &|model| {
-            model.name += " + mixing";
+    let changes: [Change<'_>; 4] = [
+        &|model, _| {
+            model.name += ", mixing";
             model.terms.push(start.mixing());
         },
-        &|model| {
-            model.name += " + smooth";
+        &|model, _| {
+            model.name += ", a third foreground";
             model.terms.push(start.smooth("third", -14.0, 0.3));
         },
-        &|model| {
+        &|model, at| {
+            model.name += ", no noise";
+            let mut place = model.beam.iter().count();
+            for term in &mut model.terms {
+                if term.role == Role::Noise && term.amplitude[0].deviation > 0.0 {
+                    term.amplitude[0] = Parameter::new("ln noise", NOTHING, 0.0);
+                    at[place] = NOTHING;
+                }
+                place += term.amplitude.len() + term.shape.len();
+            }
+        },
+        &|model, _| {
             model.name += ", open ends";
             let signal = model.terms.iter_mut().filter(|term| term.role == Role::Signal);
             signal.for_each(|term| term.kernel = Kernel::Hydrogen { periods: 2 });
         },
     ];
-    for add in more {
-        let Some(Fit { mut model, parameters, .. }) = best.clone() else { continue };
-        add(&mut model);
+    for change in changes {
+        let Some(Fit { mut model, mut parameters, .. }) = best.clone() else { continue };
+        change(&mut model, &mut parameters);
         consider(model, &parameters, &mut best);
     }
     Some((best?, tried))

@@ -20,8 +20,11 @@ use super::{
 const STEPS: usize = 60;
 /// Most that a parameter changes in one step.
 const LONGEST: f64 = 1.5;
+/// Steps after which a search is given up that would have to gain so many times more than its next step to reach the best of others.
+const PATIENCE: usize = 8;
+const HOPE: f64 = 30.0;
 /// A search has ended where the next step would gain less than this of the logarithm of the posterior.
-const GAIN: f64 = 1e-2;
+const GAIN: f64 = 3e-2;
 
 /// A model with the parameters that the data make likeliest.
 #[derive(Clone, Debug)]
@@ -30,14 +33,15 @@ pub(super) struct Fit {
     pub(super) parameters: Vec<f64>,
     /// `A` of the parameters' covariance `A A^T`.
     root: Mat<f64>,
+    /// Logarithm of the posterior there, and of the evidence.
+    pub(super) log_posterior: f64,
     pub(super) log_evidence: f64,
-    pub(super) steps: usize,
 }
 
 impl Fit {
     /// The maximum that a search from `start` ends at, the middle of the priors for all parameters beyond; nothing where the covariance there is not
-    /// positive.
-    pub(super) fn search(model: &Model, bands: &Bands, start: &[f64]) -> Option<Self> {
+    /// positive, or where it cannot come near the logarithm of the posterior `other`.
+    pub(super) fn search(model: &Model, bands: &Bands, start: &[f64], other: f64) -> Option<Self> {
         let priors = model.parameters();
         let mut at: Vec<f64> = priors.iter().map(|prior| prior.mean).collect();
         at[..start.len()].copy_from_slice(start);
@@ -61,6 +65,9 @@ impl Fit {
             let longest = (0..free.len()).map(|i| step[(i, 0)].abs()).fold(0.0, f64::max);
             let factor = (LONGEST / longest).min(1.0);
             let gain = 0.5 * (0..free.len()).map(|i| half[(i, 0)].powi(2)).sum::<f64>();
+            if steps > PATIENCE && value + HOPE * gain < other {
+                return None;
+            }
             let mut next = at.clone();
             free.iter().enumerate().for_each(|(i, which)| next[*which] += factor * step[(i, 0)]);
             let there = likelihood(model, &next, bands, true);
@@ -86,7 +93,7 @@ impl Fit {
         // the prior's own volume counts: ln prior = -1/2 sum ((x - mean) / deviation)^2 - sum ln deviation - p/2 ln(2 pi)
         let volume: f64 = free.iter().map(|i| priors[*i].deviation.ln()).sum();
         let log_evidence = value - volume - 0.5 * determinant;
-        Some(Self { model: model.clone(), parameters: at, root, log_evidence, steps })
+        Some(Self { model: model.clone(), parameters: at, root, log_posterior: value, log_evidence })
     }
 
     /// Standard deviations of the parameters; 0 of those that are held.

@@ -6,10 +6,11 @@
 //! ```text
 //! T = n / 2 |sqrt(lambda) U^T (E - 1) U sqrt(lambda)|^2
 //! ```
-//! is the `chi^2` of these, each direction by what it counts. What it is where the model is true follows from draws of white noise.
+//! is the `chi^2` of these, each direction by what it counts. Of Gaussian modes the entries of `E - 1` have the variances 1 / n, 2 / n on the diagonal, so
+//! that with the sums `s_m` of `lambda^m` the mean is `(s_1^2 + s_2) / 2`; the variance is `s_2^2 + s_4` of many modes, and the scatter of `|x|^2` of
+//! few adds `2 s_1^2 s_2 / n`.
 
-use cupel_data::Stream;
-use faer::{Mat, Side};
+use faer::Side;
 use rayon::prelude::*;
 
 use super::{
@@ -18,56 +19,50 @@ use super::{
     fit::Fit,
 };
 
-/// Draws of white noise.
-const DRAWS: usize = 32;
 /// Standard deviations beyond what is expected that are let pass.
 const MOST: f64 = 5.0;
 
 /// How far a sky is from the model.
 #[derive(Clone, Debug)]
 pub(super) struct Goodness {
-    /// Standard deviations beyond what is expected, over the most that is let pass.
+    /// Standard deviations beyond what is expected, over the most that is let pass; 0 of a sky that is nearer than expected.
     pub(super) score: f64,
-    /// The same ring by ring, in standard deviations.
+    /// Standard deviations ring by ring.
     pub(super) deviations: Vec<f64>,
+}
+
+/// `T` of a ring, its mean and its variance.
+struct Moment {
+    found: f64,
+    mean: f64,
+    variance: f64,
 }
 
 impl Goodness {
     pub(super) fn of(fit: &Fit, bands: &Bands) -> Option<Self> {
         let shared = fit.model.shared(&fit.parameters);
-        let of_band = |(number, band): (usize, &Band)| -> Option<(f64, Vec<f64>)> {
+        let of_band = |band: &Band| -> Option<Moment> {
             let parts = fit.model.parts(&fit.parameters, &shared, band.multipole, false);
             let (inverse, _) = whitening(&part(&parts.total, &bands.seen, &bands.seen))?;
             let signal = symmetric(&turned(&inverse, &part(&parts.signal, &bands.seen, &bands.seen)));
             let decomposition = signal.self_adjoint_eigen(Side::Lower).ok()?;
-            let roots: Vec<f64> = decomposition.S().column_vector().iter().map(|own| own.max(0.0).sqrt()).collect();
-            let size = roots.len();
-            let measure = |moments: &Mat<f64>| {
-                let entry = |i: usize, j: usize| roots[i] * roots[j] * (moments[(i, j)] - f64::from(u8::from(i == j)));
-                0.5 * band.count * (0..size * size).map(|at| entry(at / size, at % size).powi(2)).sum::<f64>()
+            let ratios: Vec<f64> = decomposition.S().column_vector().iter().map(|own| own.max(0.0)).collect();
+            let moments = turned(&(decomposition.U().transpose() * inverse), &band.covariance);
+            let size = ratios.len();
+            let square = |i: usize, j: usize| {
+                let off = moments[(i, j)] - f64::from(u8::from(i == j));
+                ratios[i] * ratios[j] * off * off
             };
-            let into = decomposition.U().transpose() * inverse;
-            let found = measure(&turned(&into, &band.covariance));
-            let count = band.count as usize;
-            let expected = (0..DRAWS).map(|draw| {
-                let mut white = vec![0.0; count * size];
-                let stream = Stream::new(draw as u64, "what a Gaussian process expects").child(number as u64);
-                stream.fill_normal_f64(&mut white);
-                let white = Mat::from_fn(size, count, |i, j| white[i * count + j] / band.count.sqrt());
-                measure(&(&white * white.transpose()))
-            });
-            Some((found, expected.collect()))
+            let found = (0..size * size).map(|at| square(at / size, at % size)).sum::<f64>() * band.count / 2.0;
+            let sum = |power: i32| ratios.iter().map(|ratio| ratio.powi(power)).sum::<f64>();
+            let (first, second) = (sum(1), sum(2));
+            let mean = (first * first + second) / 2.0;
+            Some(Moment { found, mean, variance: second * second + sum(4) + 2.0 * first * first * second / band.count })
         };
-        let all = bands.bands.par_iter().enumerate().map(of_band).collect::<Option<Vec<_>>>()?;
-        let distance = |found: f64, expected: &[f64]| {
-            let mean = expected.iter().sum::<f64>() / DRAWS as f64;
-            let sd = (expected.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (DRAWS as f64 - 1.0)).sqrt();
-            (found - mean) / sd
-        };
-        let deviations = all.iter().map(|(found, expected)| distance(*found, expected)).collect();
-        let sum = |draw: usize| all.iter().map(|(_, expected)| expected[draw]).sum::<f64>();
-        let sums: Vec<f64> = (0..DRAWS).map(sum).collect();
-        let score = distance(all.iter().map(|(found, _)| found).sum(), &sums).max(0.0) / MOST;
-        Some(Self { score, deviations })
+        let all = bands.bands.par_iter().map(of_band).collect::<Option<Vec<_>>>()?;
+        let deviations = all.iter().map(|own| (own.found - own.mean) / own.variance.sqrt()).collect();
+        let sum = |of: &dyn Fn(&Moment) -> f64| all.iter().map(of).sum::<f64>();
+        let far = sum(&|own| own.found - own.mean) / sum(&|own| own.variance).sqrt();
+        Some(Self { score: far.max(0.0) / MOST, deviations })
     }
 }
