@@ -86,7 +86,7 @@ pub struct Plan {
 
 enum What {
     Skies(Vec<(String, Sky)>),
-    Known(TrainingSkies),
+    Known(Box<TrainingSkies>),
 }
 
 /// One test.
@@ -139,7 +139,7 @@ impl Command for Arguments {
                 bail!("--test {name} takes files, two observations of one sky or more; --skies is for no-signal");
             }
             let known = TrainingSkies::find(folder, self.input.config())?;
-            return Ok(Plan { test: name, runs: known.len(), model, what: What::Known(known) });
+            return Ok(Plan { test: name, runs: known.len(), model, what: What::Known(Box::new(known)) });
         }
         let least = if of_pairs { 2 } else { 1 };
         if self.files.len() < least {
