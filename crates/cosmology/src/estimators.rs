@@ -6,6 +6,7 @@
 //! matrices come to be. [`SignalEstimator`] is what they have in common with networks.
 
 mod calibrate;
+mod cells;
 mod components;
 mod detection;
 mod difference;
@@ -20,6 +21,7 @@ mod multipoles;
 mod plane_modes;
 mod posterior;
 mod smooth;
+mod stationary;
 mod store;
 mod sums;
 

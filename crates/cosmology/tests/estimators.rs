@@ -39,6 +39,11 @@ fn spectra(channel: usize) -> [f64; 2] {
 
 /// A sky of independent pixels and its signal, in f64.
 fn gaussian(seed: u64) -> (Vec<f64>, Vec<f64>) {
+    gaussian_of(seed, |_| NEXT, NOISE)
+}
+
+/// The same of a signal that correlates with the channel before as `next` says, under this noise.
+fn gaussian_of(seed: u64, next: impl Fn(usize) -> f64, noise_rms: f64) -> (Vec<f64>, Vec<f64>) {
     let pixels = SIDE * SIDE;
     let draws = |purpose: &str, count: usize| {
         let mut draws = vec![0.0; count * pixels];
@@ -48,13 +53,14 @@ fn gaussian(seed: u64) -> (Vec<f64>, Vec<f64>) {
     let (mut signal, noise) = (draws("signal", CHANNELS), draws("noise", CHANNELS));
     let foreground = draws("foreground", 2);
     for place in pixels..signal.len() {
-        signal[place] = NEXT * signal[place - pixels] + (1.0 - NEXT * NEXT).sqrt() * signal[place];
+        let next = next(place / pixels);
+        signal[place] = next * signal[place - pixels] + (1.0 - next * next).sqrt() * signal[place];
     }
     let value = |place: usize| {
         let (channel, pixel) = (place / pixels, place % pixels);
         let [a, b] = spectra(channel);
         let smooth = FOREGROUND * (a * foreground[pixel] + b * foreground[pixels + pixel]);
-        signal[place] + NOISE * noise[place] + smooth
+        signal[place] + noise_rms * noise[place] + smooth
     };
     ((0..signal.len()).map(value).collect(), signal)
 }
@@ -282,4 +288,87 @@ fn training_of_few_or_different_skies_is_refused() {
     };
     assert!(Training::gather(4, &pair).err().unwrap().to_string().contains("4 skies are too few"));
     assert!(Training::gather(6, &pair).err().unwrap().to_string().contains("the sky is in K"));
+}
+
+/// Correlated in the lower half of the band, not in the upper.
+fn changing(channel: usize) -> f64 {
+    if channel < CHANNELS / 2 { 0.95 } else { 0.0 }
+}
+
+fn pair_of(seed: u64, next: fn(usize) -> f64, noise_rms: f64) -> Pair {
+    let (observed, signal) = gaussian_of(seed, next, noise_rms);
+    let signal = sky(signal, CHANNELS, Unit::Millikelvin).cube().clone();
+    Pair { observed: sky(observed, CHANNELS, Unit::Millikelvin), signal }
+}
+
+fn learned_from(skies: usize, next: fn(usize) -> f64) -> LinearEstimator {
+    let pair = |number: usize| Ok(pair_of(1000 + number as u64, next, NOISE));
+    Training::gather(skies, &pair).unwrap().fit(Method::Filter, &pair).unwrap()
+}
+
+#[test]
+fn a_stationary_signal_is_found_to_be_one_and_learned_from_few_skies() {
+    let (learned, known) = (learned_from(5, |_| NEXT), known(1.0));
+    assert!(learned.chosen()[0].contains("stationary"), "{:?}", learned.chosen());
+    for seed in 1..=3 {
+        let Pair { observed, signal } = pair_of(seed, |_| NEXT, NOISE);
+        let [learned, known] = [&learned, &known].map(|estimator| {
+            correlation(estimator.estimate(&observed).unwrap().signal.cube().values(), signal.values())
+        });
+        assert!(learned > known - 0.01, "{seed}: {learned} {known}");
+    }
+}
+
+#[test]
+fn a_signal_that_is_not_stationary_is_taken_as_measured() {
+    let learned = learned_from(20, changing);
+    assert!(!learned.chosen()[0].contains("stationary"), "{:?}", learned.chosen());
+}
+
+#[test]
+fn power_is_true_and_its_errors_hold_on_skies_that_were_not_seen() {
+    let filter = learned_from(20, changing);
+    let geometry = pair_of(1, changing, NOISE).observed.geometry().unwrap();
+    let volume = Volume::of(&geometry, [SIDE; 2], &Background::default()).unwrap();
+    let power = Estimator::new(volume).without_emptied_modes();
+    let binning = Binning::Spherical(Bins::Linear(5));
+    let (mut found, mut truths, mut held, mut count) = ([0.0; 5], [0.0; 5], 0.0, 0.0);
+    for seed in 1..=20 {
+        let Pair { observed, signal } = pair_of(seed, changing, NOISE);
+        let bands = filter.power(&observed, &power, &binning, 20, Stream::new(seed, "draws")).unwrap();
+        let truth = power.power(&power.modes(&signal).unwrap(), &binning).unwrap();
+        for (bin, (band, truth)) in bands.iter().zip(&truth).enumerate() {
+            found[bin] += band.power;
+            truths[bin] += truth.power;
+            held += f64::from(u8::from((band.power - truth.power).abs() <= band.sigma));
+            count += 1.0;
+        }
+    }
+    for (bin, (found, truth)) in found.iter().zip(&truths).enumerate() {
+        assert!((found / truth - 1.0).abs() < 0.05, "{bin}: {found} {truth}");
+    }
+    // of 100, which are not all independent
+    assert!((0.55..0.82).contains(&(held / count)), "{held} of {count}");
+}
+
+#[test]
+fn louder_noise_and_foregrounds_of_another_spectrum_are_refused_and_skies_of_the_training_are_not() {
+    let filter = learned_from(20, |_| NEXT);
+    let far = |sky: &Sky| filter.mismatch(sky).unwrap();
+    for seed in 1..=20 {
+        let own = far(&pair_of(seed, |_| NEXT, NOISE).observed);
+        assert!(!own.refused, "{seed}: {own:?}");
+    }
+    let noisy = far(&pair_of(1, |_| NEXT, 2.0 * NOISE).observed);
+    // four times the noise: the error grows by three times its share
+    assert!(noisy.refused && (0.3..3.0).contains(&noisy.excess), "{noisy:?}");
+    let mut other = gaussian(1).0;
+    let mut draws = vec![0.0; SIDE * SIDE];
+    Stream::new(1, "another foreground").fill_normal_f64(&mut draws);
+    for (place, value) in other.iter_mut().enumerate() {
+        let x = (place / (SIDE * SIDE)) as f64 / CHANNELS as f64;
+        *value += 3.0 * (9.0 * x).sin() * draws[place % (SIDE * SIDE)];
+    }
+    let other = far(&sky(other, CHANNELS, Unit::Millikelvin));
+    assert!(other.refused, "{other:?}");
 }

@@ -39,7 +39,7 @@ pub struct Detection {
 
 /// What skies reach that were left out of the fit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-pub(super) struct Powers {
+pub(super) struct WithoutSignal {
     /// Mean and standard deviation of `q` without the signal.
     without: [f64; 2],
     /// The same of its cube root.
@@ -52,7 +52,7 @@ pub(super) struct Powers {
     area_sr: f64,
 }
 
-impl Powers {
+impl WithoutSignal {
     /// Of skies that are each measured by the estimator that has not seen its fold; nothing where they do not scatter.
     pub(super) fn of(
         of_others: &[LinearEstimator],
@@ -70,13 +70,13 @@ impl Powers {
             let power = |sky: &Sky| Ok::<_, Error>(estimator.quadratic(&estimator.see(sky)?.1, weights));
             Ok([power(&observed)?, power(&without)?])
         };
-        let found = (0..skies).into_par_iter().map(of_sky).collect::<Result<Vec<_>>>()?;
+        let powers = (0..skies).into_par_iter().map(of_sky).collect::<Result<Vec<_>>>()?;
         let spread = |of: &dyn Fn(&[f64; 2]) -> f64| {
-            let values: Vec<f64> = found.iter().map(of).collect();
+            let values: Vec<f64> = powers.iter().map(of).collect();
             cupel_statistics::Spread::of(&values).map(|spread| [spread.mean, spread.sd])
         };
         let known = spread(&|q| q[1]).zip(spread(&|q| q[1].cbrt())).zip(spread(&|q| q[0]));
-        let powers = known.map(|((without, root), with)| Self {
+        let found = known.map(|((without, root), with)| Self {
             without,
             root,
             with: with[0],
@@ -84,8 +84,8 @@ impl Powers {
             pixels: plane.pixels(),
             area_sr: plane.area_sr(),
         });
-        Ok(powers.filter(|powers| {
-            let numbers = [powers.without[1], powers.root[1], powers.with - powers.without[0]];
+        Ok(found.filter(|found| {
+            let numbers = [found.without[1], found.root[1], found.with - found.without[0]];
             numbers.iter().all(|number| number.is_finite() && *number > 0.0)
         }))
     }
@@ -132,19 +132,19 @@ impl LinearEstimator {
 
     pub(super) fn detection(&self, sky: &Sky) -> Result<Detection> {
         let refuse = |problem: &str, fix| Error::Estimator { name: self.name.clone(), problem: problem.into(), fix };
-        let powers = self.powers.ok_or_else(|| {
+        let known = self.without_signal.ok_or_else(|| {
             refuse("it knows no skies without a signal to compare with", "train it on skies whose signal is known")
         })?;
         let (estimator, seen) = self.see(sky)?;
         if seen.dropped.contains(&true) {
             return Err(refuse("channels without weight", "test a sky with all channels, or train without these"));
         }
-        if seen.plane.pixels() != powers.pixels || (seen.plane.area_sr() / powers.area_sr - 1.0).abs() > SAME_AREA {
+        if seen.plane.pixels() != known.pixels || (seen.plane.area_sr() / known.area_sr - 1.0).abs() > SAME_AREA {
             return Err(refuse(
                 "a patch of another size than those of the training, whose power without a signal is known",
                 "test a patch of the size of the training",
             ));
         }
-        Ok(powers.detection(estimator.quadratic(&seen, &estimator.power_weights()?)))
+        Ok(known.detection(estimator.quadratic(&seen, &estimator.power_weights()?)))
     }
 }

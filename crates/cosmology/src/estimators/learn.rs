@@ -8,10 +8,10 @@ use cupel_data::Cube;
 
 use super::{
     LinearEstimator, Multipoles, calibrate, components,
-    detection::Powers,
+    detection::WithoutSignal,
     gathering::Gathering,
     linear::Ring,
-    smooth::{self, Widths},
+    smooth::{self, Smoothing},
     sums::RingSums,
 };
 use crate::{Error, Result, Sky, Unit};
@@ -78,7 +78,7 @@ impl Training {
         }
         let others: Vec<Vec<RingSums>> = (0..FOLDS).map(|fold| self.means(Some(fold))).collect();
         let chosen = match method {
-            Method::Filter => Chosen::Smoothing(smooth::choose(&self.folds, &others, &self.multipoles, &self.floor)?),
+            Method::Filter => Chosen::Smoothing(self.smoothing(&others)?),
             Method::Components(modes) => Chosen::Components { modes, gain: false },
             Method::ComponentsWithGain(modes) => Chosen::Components { modes, gain: true },
         };
@@ -109,13 +109,12 @@ impl Training {
         };
         let of_others: Vec<LinearEstimator> = of_others.into_iter().map(estimator).collect();
         let mut fitted = estimator(rings);
-        (fitted.margins, fitted.limits) = calibrate::calibrated(&of_others, self.skies, pair)?;
-        fitted.powers = Powers::of(&of_others, self.skies, pair)?;
+        let calibrate::Calibration { margins, limits, power } = calibrate::calibrated(&of_others, self.skies, pair)?;
+        (fitted.margins, fitted.limits, fitted.power) = (margins, limits, power);
+        fitted.without_signal = WithoutSignal::of(&of_others, self.skies, pair)?;
         fitted.chosen = vec![match chosen {
             Chosen::Components { modes, .. } => format!("{modes} components"),
-            Chosen::Smoothing(Widths { signal, rest }) => {
-                format!("smoothed over ln l: the signal by {signal}, the rest by {rest}")
-            }
+            Chosen::Smoothing(smoothing) => smoothing.to_string(),
         }];
         Ok(fitted)
     }
@@ -148,9 +147,13 @@ impl Training {
         sums.iter().map(RingSums::mean).collect()
     }
 
+    fn smoothing(&self, others: &[Vec<RingSums>]) -> Result<Smoothing> {
+        smooth::choose(&self.folds, others, &self.multipoles, &self.frequencies_mhz, &self.floor)
+    }
+
     fn rings(&self, chosen: Chosen, means: &[RingSums]) -> Result<Vec<Ring>> {
         match chosen {
-            Chosen::Smoothing(widths) => smooth::filters(means, &self.multipoles, widths, &self.floor),
+            Chosen::Smoothing(smoothing) => smooth::filters(means, &self.multipoles, smoothing, &self.floor),
             Chosen::Components { modes, gain } => components::rings(means, modes, gain, &self.floor),
         }
     }
@@ -159,7 +162,7 @@ impl Training {
 /// What makes the matrices of a method.
 #[derive(Clone, Copy)]
 enum Chosen {
-    Smoothing(Widths),
+    Smoothing(Smoothing),
     Components { modes: usize, gain: bool },
 }
 

@@ -10,7 +10,8 @@ use rayon::prelude::*;
 
 use super::{
     Margin, Multipoles,
-    detection::Powers,
+    calibrate::PowerRatio,
+    detection::WithoutSignal,
     matrix::{self, matrix, part, symmetric},
     mismatch::Limits,
     plane_modes::{PlaneModes, Shell},
@@ -61,7 +62,9 @@ pub struct LinearEstimator {
     pub(super) rings: Vec<Ring>,
     pub(super) margins: Vec<Margin>,
     pub(super) limits: Option<Limits>,
-    pub(super) powers: Option<Powers>,
+    pub(super) without_signal: Option<WithoutSignal>,
+    /// The true power over that of draws, cell by cell; empty where nothing was calibrated.
+    pub(super) power: Vec<PowerRatio>,
     pub(super) chosen: Vec<String>,
 }
 
@@ -135,8 +138,8 @@ impl LinearEstimator {
         multipoles: Multipoles,
         rings: Vec<Ring>,
     ) -> Self {
-        let (margins, limits, powers, chosen) = (Vec::new(), None, None, Vec::new());
-        Self { name, frequencies_mhz, unit, multipoles, rings, margins, limits, powers, chosen }
+        let (margins, limits, power, chosen) = (Vec::new(), None, Vec::new(), Vec::new());
+        Self { name, frequencies_mhz, unit, multipoles, rings, margins, limits, without_signal: None, power, chosen }
     }
 
     /// The rings of multipoles.

@@ -10,11 +10,16 @@ use rayon::prelude::*;
 
 use super::{
     Detection, Estimate, LinearEstimator, Mismatch, SignalEstimator,
+    calibrate::PowerRatio,
+    cells::Cells,
     linear::multiplied,
     matrix::square_root,
     plane_modes::{Plane, PlaneModes, Shell, centred},
 };
 use crate::{Error, Result, Sky, Unit};
+
+/// The child stream of what a correction of the power is uncertain by.
+const UNCERTAIN: u64 = 1;
 
 /// A sky in modes.
 pub(super) struct Seen {
@@ -45,6 +50,17 @@ pub(super) fn unseen(name: &str, sky: &Sky) -> Result<Vec<bool>> {
         Err(Error::Estimator { name: name.to_owned(), problem, fix })
     };
     weights.values().chunks_exact(pixels).enumerate().map(channel).collect()
+}
+
+impl Seen {
+    /// How many modes each of so many rings has, with their complex conjugates.
+    pub(super) fn modes_of_rings(&self, rings: usize) -> Vec<f64> {
+        let mut modes = vec![0.0; rings];
+        for (shell, ring) in self.shells.iter().zip(&self.rings) {
+            modes[*ring] += shell.modes.iter().map(|mode| self.plane.multiplicity(*mode)).sum::<f64>();
+        }
+        modes
+    }
 }
 
 impl LinearEstimator {
@@ -147,6 +163,8 @@ impl SignalEstimator for LinearEstimator {
         })
     }
 
+    /// Where skies of the training were left out, draws have the power that the signals of such skies have, cell by cell of rings and wave
+    /// numbers along frequency; what that correction is uncertain by scatters from draw to draw.
     fn draw(
         &self,
         sky: &Sky,
@@ -155,12 +173,20 @@ impl SignalEstimator for LinearEstimator {
         each: &mut dyn FnMut(Cube<f32>) -> Result<()>,
     ) -> Result<()> {
         let (estimator, seen) = self.see(sky)?;
-        let (estimate, stretch) = (estimator.estimated(&seen, &seen.modes), self.stretch());
+        let estimate = estimator.estimated(&seen, &seen.modes);
         let roots = estimator.roots(|ring| &ring.posterior)?;
+        let cells = Cells::new(self.rings.len(), self.frequencies_mhz.len());
         for index in 0..count {
             let mut modes = Self::drawn(&seen, &roots, stream.child(index as u64));
             let pairs = modes.values.par_iter_mut().zip(&estimate.values);
-            pairs.for_each(|(value, mean)| *value = mean + *value * stretch);
+            pairs.for_each(|(value, mean)| *value += mean);
+            if !self.power.is_empty() {
+                let mut off = vec![0.0; self.power.len()];
+                stream.child(index as u64).child(UNCERTAIN).fill_normal_f64(&mut off);
+                let factor = |(power, off): (&PowerRatio, f64)| (power.ratio + power.sigma * off).max(0.0).sqrt();
+                let factors: Vec<f64> = self.power.iter().zip(off).map(factor).collect();
+                cells.scale(&seen, &factors, &mut modes);
+            }
             each(estimator.cube(&seen, &modes, sky)?)?;
         }
         Ok(())

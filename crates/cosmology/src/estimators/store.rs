@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     LinearEstimator, Margin, Multipoles,
-    detection::Powers,
+    calibrate::PowerRatio,
+    cells::Cells,
+    detection::WithoutSignal,
     linear::Ring,
     matrix::{matrix, row_major},
     mismatch::Limits,
@@ -17,7 +19,7 @@ use super::{
 use crate::{Error, Result};
 
 /// The version that is written, and the only one that is read.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// The member that holds the header.
 const HEADER: &str = "cupel";
 
@@ -29,7 +31,8 @@ struct Header {
     unit: String,
     margins: Vec<Margin>,
     limits: Option<Limits>,
-    powers: Option<Powers>,
+    without_signal: Option<WithoutSignal>,
+    power: Vec<PowerRatio>,
     chosen: Vec<String>,
 }
 
@@ -46,7 +49,8 @@ impl LinearEstimator {
             unit: self.unit.to_string(),
             margins: self.margins.clone(),
             limits: self.limits.clone(),
-            powers: self.powers,
+            without_signal: self.without_signal,
+            power: self.power.clone(),
             chosen: self.chosen.clone(),
         };
         let text = serde_json::to_vec(&header).map_err(|error| wrong(path, format!("cannot be written: {error}")))?;
@@ -100,10 +104,18 @@ impl LinearEstimator {
             signal: of(&signal, ring),
             rest: of(&rest, ring),
         };
+        let cells = Cells::new(rings, channels).len();
+        let known = |len: usize| len == 0 || len == cells;
+        if !known(header.power.len()) || !known(header.limits.as_ref().map_or(0, |limits| limits.cells.len())) {
+            return Err(wrong(
+                path,
+                format!("what was calibrated has not the {cells} cells of its rings and channels"),
+            ));
+        }
         let rings = (0..rings).map(ring).collect();
-        let Header { name, margins, limits, powers, chosen, .. } = header;
+        let Header { name, margins, limits, without_signal, power, chosen, .. } = header;
         let read = Self::of_rings(name, frequencies_mhz, unit, multipoles, rings);
-        Ok(Self { margins, limits, powers, chosen, ..read })
+        Ok(Self { margins, limits, without_signal, power, chosen, ..read })
     }
 }
 
