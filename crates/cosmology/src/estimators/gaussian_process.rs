@@ -160,12 +160,16 @@ impl GaussianProcess {
     pub fn fit(&self, sky: &Sky) -> Result<GaussianProcessFit> {
         let fitted = self.fitted(sky)?;
         let fit = &fitted.fit;
-        let parameters = fit.model.parameters().into_iter().zip(&fit.parameters).zip(fit.deviations());
+        let parameters = fit.model.parameters().into_iter().zip(&fit.parameters).zip(&fit.deviations);
         Ok(GaussianProcessFit {
             model: fit.model.name.clone(),
             log_evidence: fit.log_evidence,
             parameters: parameters
-                .map(|((own, value), deviation)| FittedParameter { name: own.name.clone(), value: *value, deviation })
+                .map(|((own, value), deviation)| FittedParameter {
+                    name: own.name.clone(),
+                    value: *value,
+                    deviation: *deviation,
+                })
                 .collect(),
             tried: fitted.tried.clone(),
         })
@@ -249,6 +253,11 @@ impl GaussianProcess {
         let rings = shells.iter().map(ring).collect::<Result<Vec<_>>>()?;
         let modes = plane.forward(&centred(sky.cube()));
         let bands = bands::bands(&plane, &shells, &rings, &modes, &dropped);
+        let still = |place: &usize| bands.bands.iter().all(|band| band.covariance[(*place, *place)] == 0.0);
+        if let Some(place) = (0..seen).find(still) {
+            let problem = format!("channel {} has one value in all pixels", bands.seen[place]);
+            return Err(refused(problem, "give it weight 0 in all pixels"));
+        }
         let pixel_sr = plane.area_sr() / plane.pixels() as f64;
         let channels = self.channels(sky, &bands, pixel_sr)?;
         let known = Known {
@@ -354,8 +363,8 @@ fn refused(problem: String, fix: &'static str) -> Error {
 }
 
 fn not_fitted() -> Error {
-    let problem = "no model could be fitted: the sky has no positive covariance over channels";
-    refused(problem.into(), "look for channels without scatter and give them weight 0, or give the noise")
+    let problem = "no model could be fitted: none has a covariance over channels that is positive in numbers of f64";
+    refused(problem.into(), "look for channels unlike their neighbours and give them weight 0, or give the noise")
 }
 
 fn wrong(path: &Path, problem: String) -> Error {

@@ -35,8 +35,11 @@ pub(super) const SIGNAL_POWER: &str = "ln power of hydrogen";
 /// A model that was tried, and the logarithm of its evidence.
 pub(super) type Tried = (String, f64);
 
-/// What is changed in a model, and where its parameters stand then.
-type Change<'a> = &'a dyn Fn(&mut Model, &mut [f64]);
+/// Standard deviation of the logarithm of noise that is seen for certain.
+const CERTAIN: f64 = 0.2;
+
+/// What is changed in the model of a fit, and where its parameters stand then; false where there is nothing to change.
+type Change<'a> = &'a dyn Fn(&mut Fit) -> bool;
 
 /// The model of the largest evidence: foregrounds of two smooth kernels, hydrogen and noise, with or without a beam; to the better one mixing, a third
 /// smooth kernel, no noise but rounding, and a volume whose ends do not meet are tried one by one, and stay where they are worth it.
@@ -52,42 +55,50 @@ pub(super) fn choose(channels: &Channels, bands: &Bands, known: Known) -> Option
             *best = Some(fit);
         }
     };
-    for with_beam in [false, true] {
+    // what is likelier goes first, so that the other is soon given up
+    for with_beam in [start.narrows(), !start.narrows()] {
         if known.beam_rad.is_some_and(|width| (width > 0.0) != with_beam) {
             continue;
         }
         consider(start.model(channels, known, with_beam), &[], &mut best);
     }
     let changes: [Change<'_>; 4] = [
-        &|model, _| {
-            model.name += ", mixing";
-            model.terms.push(start.mixing());
+        &|fit| {
+            fit.model.name += ", mixing";
+            fit.model.terms.push(start.mixing());
+            true
         },
-        &|model, _| {
-            model.name += ", a third foreground";
-            model.terms.push(start.smooth("third", -14.0, 0.3));
+        &|fit| {
+            fit.model.name += ", a third foreground";
+            fit.model.terms.push(start.smooth("third", -14.0, 0.3));
+            true
         },
-        &|model, at| {
-            model.name += ", no noise";
-            let mut place = model.beam.iter().count();
-            for term in &mut model.terms {
-                if term.role == Role::Noise && term.amplitude[0].deviation > 0.0 {
-                    term.amplitude[0] = Parameter::new("ln noise", NOTHING, 0.0);
-                    at[place] = NOTHING;
+        &|fit| {
+            let mut place = fit.model.beam.iter().count();
+            for term in &mut fit.model.terms {
+                if term.role == Role::Noise {
+                    let (own, deviation) = (&mut term.amplitude[0], fit.deviations[place]);
+                    *own = Parameter::new("ln noise", NOTHING, 0.0);
+                    fit.parameters[place] = NOTHING;
+                    fit.model.name += ", no noise";
+                    return deviation > CERTAIN;
                 }
                 place += term.amplitude.len() + term.shape.len();
             }
+            false
         },
-        &|model, _| {
-            model.name += ", open ends";
-            let signal = model.terms.iter_mut().filter(|term| term.role == Role::Signal);
+        &|fit| {
+            fit.model.name += ", open ends";
+            let signal = fit.model.terms.iter_mut().filter(|term| term.role == Role::Signal);
             signal.for_each(|term| term.kernel = Kernel::Hydrogen { periods: 2 });
+            true
         },
     ];
     for change in changes {
-        let Some(Fit { mut model, mut parameters, .. }) = best.clone() else { continue };
-        change(&mut model, &mut parameters);
-        consider(model, &parameters, &mut best);
+        let Some(mut other) = best.clone() else { continue };
+        if change(&mut other) {
+            consider(other.model, &other.parameters, &mut best);
+        }
     }
     Some((best?, tried))
 }
@@ -95,6 +106,7 @@ pub(super) fn choose(channels: &Channels, bands: &Bands, known: Known) -> Option
 /// Levels of a sky, from which searches start.
 struct Start {
     pivot: f64,
+    last: f64,
     /// Logarithm of the variance of the channels at the pivot, its slope, and the square of the width of a beam that its curvature shows.
     bright: [f64; 3],
     /// Middle eigenvalue of the covariance near the pivot, where nothing is bright but what is not smooth, and in the last ring.
@@ -135,7 +147,12 @@ impl Start {
         }
         let (inverse, _) = whitening(&normal)?;
         let found = inverse.transpose() * (&inverse * right);
-        Some(Self { pivot, bright: [0, 1, 2].map(|i| found[(i, 0)] * scale[i]), bulk, floor })
+        Some(Self { pivot, last, bright: [0, 1, 2].map(|i| found[(i, 0)] * scale[i]), bulk, floor })
+    }
+
+    /// Whether the sky falls over multipoles as under a beam.
+    fn narrows(&self) -> bool {
+        self.bright[2] * self.last.powi(2) > 1.0
     }
 
     fn model(&self, channels: &Channels, known: Known, with_beam: bool) -> Model {

@@ -17,7 +17,7 @@ use super::{
 };
 
 /// Most steps of one search.
-const STEPS: usize = 60;
+const STEPS: usize = 40;
 /// Most that a parameter changes in one step.
 const LONGEST: f64 = 1.5;
 /// Steps after which a search is given up that would have to gain so many times more than its next step to reach the best of others.
@@ -31,7 +31,9 @@ const GAIN: f64 = 3e-2;
 pub(super) struct Fit {
     pub(super) model: Model,
     pub(super) parameters: Vec<f64>,
-    /// `A` of the parameters' covariance `A A^T`.
+    /// Their standard deviations; 0 of those that are held.
+    pub(super) deviations: Vec<f64>,
+    /// `A` of their covariance `A A^T`.
     root: Mat<f64>,
     /// Logarithm of the posterior there, and of the evidence.
     pub(super) log_posterior: f64,
@@ -90,16 +92,12 @@ impl Fit {
         for (i, row) in free.iter().enumerate() {
             (0..free.len()).for_each(|j| root[(*row, j)] = inverse[(j, i)]);
         }
+        let row = |i: usize| (0..free.len()).map(|j| root[(i, j)].powi(2)).sum::<f64>().sqrt();
+        let deviations = (0..priors.len()).map(row).collect();
         // the prior's own volume counts: ln prior = -1/2 sum ((x - mean) / deviation)^2 - sum ln deviation - p/2 ln(2 pi)
         let volume: f64 = free.iter().map(|i| priors[*i].deviation.ln()).sum();
         let log_evidence = value - volume - 0.5 * determinant;
-        Some(Self { model: model.clone(), parameters: at, root, log_posterior: value, log_evidence })
-    }
-
-    /// Standard deviations of the parameters; 0 of those that are held.
-    pub(super) fn deviations(&self) -> Vec<f64> {
-        let row = |i: usize| (0..self.root.ncols()).map(|j| self.root[(i, j)].powi(2)).sum::<f64>().sqrt();
-        (0..self.parameters.len()).map(row).collect()
+        Some(Self { model: model.clone(), parameters: at, deviations, root, log_posterior: value, log_evidence })
     }
 
     /// Parameters as they could be after all.

@@ -122,13 +122,13 @@ fn parameters_of_modes_that_are_drawn_from_the_model_are_found_again_within_thei
     let model = model();
     let truth = means(&model);
     let (mut squares, mut far) = (0.0, 0.0_f64);
-    let seeds = 6;
+    let seeds = 4;
     for seed in 0..seeds {
         let bands = drawn(&model, &truth, 10 + seed);
         let start: Vec<f64> = truth.iter().map(|value| value + 0.2).collect();
         let fit = Fit::search(&model, &bands, &start, f64::NEG_INFINITY).unwrap();
-        for ((found, truth), deviation) in fit.parameters.iter().zip(&truth).zip(fit.deviations()) {
-            assert!(deviation > 0.0 && deviation <= 1.0 + 1e-9);
+        for ((found, truth), deviation) in fit.parameters.iter().zip(&truth).zip(&fit.deviations) {
+            assert!(*deviation > 0.0 && *deviation <= 1.0 + 1e-9);
             // the prior is of the size 1, and pulls to the truth here
             let z = (found - truth) / deviation;
             squares += z * z;
@@ -146,13 +146,14 @@ fn parameters_of_modes_that_are_drawn_from_the_model_are_found_again_within_thei
 fn a_part_that_no_kernel_has_is_seen() {
     let model = model();
     let mut bands = drawn(&model, &means(&model), 3);
-    // every other channel has more noise
+    // a ripple over frequency, as a reflection in a cable leaves it
+    let wave = |i: usize| (std::f64::consts::TAU * 3.5 * i as f64 / CHANNELS as f64).cos();
     for band in &mut bands.bands {
-        (0..CHANNELS).step_by(2).for_each(|i| band.covariance[(i, i)] += 1.0);
+        band.covariance += Mat::from_fn(CHANNELS, CHANNELS, |i, j| 10.0 * wave(i) * wave(j));
     }
     let fit = Fit::search(&model, &bands, &[], f64::NEG_INFINITY).unwrap();
-    let score = Goodness::of(&fit, &bands).unwrap().score;
-    assert!(score > 1.0, "{score}");
+    let goodness = Goodness::of(&fit, &bands).unwrap();
+    assert!(goodness.score > 1.0, "{goodness:?} {:?}", fit.parameters);
 }
 
 fn simulated(seed: u64, family: Family, dish_m: f64) -> (Sky, Cube<f32>) {
@@ -237,12 +238,12 @@ fn what_it_cannot_take_is_refused_and_whole_channels_may_be_missing() {
     assert_eq!(without.sigma, process.estimate(&with(&channel, 1e9)).unwrap().sigma);
     assert!(without.sigma.values()[7 * plane] > 1.2 * whole.sigma.values()[7 * plane]);
 
-    let said = |sky: &Sky| process.estimate(sky).unwrap_err().to_string();
+    let said = |sky: &Sky| process.estimate(sky).err().unwrap().to_string();
     assert!(said(&with(&|place| place == 77, 0.0)).contains("1 of 576 values of channel 0 have no weight"));
     assert!(said(&with(&|place| place >= 2 * plane, 0.0)).contains("2 channels have data"));
     assert!(said(&observed.in_unit(Unit::Kelvin).unwrap()).contains("the sky is in K, it was made for mK"));
     let nothing = Cube::new(vec![0.0; 24 * plane], observed.cube().axes().clone()).unwrap();
-    assert!(said(&observed.with_cube(nothing, None).unwrap()).contains("no model could be fitted"));
+    assert!(said(&observed.with_cube(nothing, None).unwrap()).contains("channel 0 has one value in all pixels"));
     let small = Axes::new(vec![
         frequency_axis(vec![400.0, 401.0, 402.0]).unwrap(),
         Axis::new(AxisKind::Row, 4),
@@ -250,7 +251,7 @@ fn what_it_cannot_take_is_refused_and_whole_channels_may_be_missing() {
     ]);
     let small = Sky::new(Cube::new(vec![1.0; 48], small.unwrap()).unwrap(), Unit::Millikelvin, None).unwrap();
     assert!(said(&small).contains("made for 24 channels, the sky has 3"));
-    assert!(super::tests::process(&small).estimate(&small).unwrap_err().to_string().contains("side-deg is not given"));
+    assert!(self::process(&small).estimate(&small).err().unwrap().to_string().contains("side-deg is not given"));
     let two = GaussianProcess::new(GaussianProcessConfig::default(), vec![400.0, 401.0], Unit::Kelvin);
     assert!(two.unwrap_err().to_string().contains("2 channels are too few"));
     let wrong = GaussianProcessConfig { noise: Some(-1.0), ..GaussianProcessConfig::default() };
