@@ -341,7 +341,7 @@ impl SignalEstimator for GaussianProcess {
         let fitted = self.fitted(sky)?;
         let fit = &fitted.fit;
         let named = fit.model.parameters().iter().position(|own| own.name == candidates::SIGNAL_POWER);
-        let sigma = named.map_or(f64::INFINITY, |at| fit.deviations()[at]);
+        let sigma = named.map_or(f64::INFINITY, |at| fit.deviations[at]);
         let sigmas = 1.0 / sigma;
         Ok(Detection { amplitude: 1.0, sigma, sigmas, detected: sigmas > DETECTED })
     }
