@@ -1,7 +1,8 @@
 //! Networks that take the foregrounds off, and the losses that they are trained by.
 //!
 //! All of them map `[batch, channels, x, y, z]` to as many places. Weights and activations may be of low precision; normalisation, losses
-//! and sums are f32. [`Residual`] is how they are used: it corrects the estimate of a linear filter. [`SkyFit`] trains one.
+//! and sums are f32. [`Residual`] is how they are used: it corrects the estimate of a linear filter. [`SkyFit`] trains one on prepared skies;
+//! [`NetworkTraining`] prepares skies, trains several and calibrates them, and [`NetworkEstimator`] is what comes of it.
 
 mod agreement;
 mod complex;

@@ -17,13 +17,13 @@ use cupel_settings::Settings;
 use cupel_train::{Description, Opening, Precision, Run, Work, checks::exclusive, device};
 
 const CHANNELS: usize = 8;
-const SIDE: usize = 16;
+const SIDE: usize = 12;
 const PIXEL_DEG: f64 = 0.5;
 /// Correlation of the signal from channel to channel, which the base does not know.
 const NEXT: f64 = 0.9;
 const FOREGROUND: f64 = 1e3;
 const NOISE: f64 = 0.5;
-const COUNTS: SkyCounts = SkyCounts { training: 12, validation: 2, calibration: 4 };
+const COUNTS: SkyCounts = SkyCounts { training: 8, validation: 2, calibration: 4 };
 
 fn spectrum(channel: usize) -> f64 {
     (1.0 + channel as f64 / CHANNELS as f64).powf(-2.6)
@@ -84,12 +84,12 @@ fn base(next: f64) -> LinearEstimator {
 fn config(settings: &[(&str, &str)]) -> NetworkTrainConfig {
     let mut config = NetworkTrainConfig::default();
     let all = [
-        ("filters", "6"),
+        ("filters", "4"),
         ("levels", "1"),
         ("depths", "1,2"),
-        ("epochs", "12"),
+        ("epochs", "10"),
         ("learning-rate", "1e-2"),
-        ("patches-per-batch", "4"),
+        ("two-conv-head", "false"),
     ];
     for (name, value) in all.iter().chain(settings) {
         config.set(name, value).unwrap();
@@ -104,6 +104,18 @@ fn cpu() -> Device {
 fn trained(config: NetworkTrainConfig, base: LinearEstimator, run: &mut Run) -> TrainedNetwork {
     run.set_quiet(true);
     NetworkTraining::new(config, base, COUNTS, &of_number, 3, &cpu()).unwrap().run(run).unwrap()
+}
+
+/// The same where the training skies have the opposite of their signal.
+fn misled(config: NetworkTrainConfig, base: LinearEstimator) -> TrainedNetwork {
+    let pair = |number: usize| {
+        let Pair { observed, signal } = of_number(number)?;
+        let signal = if number < COUNTS.training { signal.map(|value| -value) } else { signal };
+        Ok(Pair { observed, signal })
+    };
+    let mut run = Run::in_memory();
+    run.set_quiet(true);
+    NetworkTraining::new(config, base, COUNTS, &pair, 3, &cpu()).unwrap().run(&mut run).unwrap()
 }
 
 fn in_memory(settings: &[(&str, &str)], next: f64) -> TrainedNetwork {
@@ -141,14 +153,14 @@ fn held(estimator: &dyn SignalEstimator) -> Vec<[f64; 2]> {
 fn networks_better_a_base_that_knows_too_little_and_their_intervals_hold() {
     let _one = exclusive();
     for settings in [
-        &[("members", "2"), ("loss", "nll"), ("epochs", "10")][..],
-        &[("inputs", "raw,difference,pca,estimate"), ("ema-decay", "0.8"), ("grad-accum-steps", "2"), ("epochs", "16")],
-        &[("start", "zero"), ("inputs", "pca"), ("coarsening", "2"), ("loss", "logcosh")],
-        &[("model-version", "v1"), ("filters", "4"), ("levels", "2")],
+        &[("members", "2"), ("loss", "nll"), ("epochs", "8")][..],
+        &[("inputs", "raw,difference,pca,estimate"), ("ema-decay", "0.8"), ("grad-accum-steps", "2"), ("epochs", "14")],
+        &[("start", "zero"), ("inputs", "pca"), ("coarsening", "2"), ("loss", "logcosh"), ("epochs", "16")],
+        &[("model-version", "v1"), ("levels", "2"), ("two-conv-head", "true")],
     ] {
         let found = in_memory(settings, 0.0);
         let better =
-            found.estimate.residual_ratio < 0.97 * found.start.residual_ratio && found.estimate.r > found.start.r;
+            found.estimate.residual_ratio < 0.98 * found.start.residual_ratio && found.estimate.r > found.start.r;
         assert!(better, "{settings:?}: {:?} {:?} {:?}", found.start, found.members, found.estimate);
         assert_eq!((found.estimator.members(), found.estimator.name()), (found.kept.len(), "unet"));
         let shares = held(&found.estimator);
@@ -159,14 +171,12 @@ fn networks_better_a_base_that_knows_too_little_and_their_intervals_hold() {
     }
 }
 
-/// A learning rate that destroys every network, beside the best filter: what comes out is the filter to the bit, however it is calibrated.
+/// Networks that learned what is wrong: what comes out is the base to the bit, with errors that hold.
 #[test]
 fn a_training_that_fails_ends_at_what_it_began_with() {
     let _one = exclusive();
-    let found = in_memory(&[("learning-rate", "3"), ("epochs", "2"), ("gradient-clip", "0"), ("members", "2")], NEXT);
-    assert!(
-        found.kept.is_empty() && found.members.iter().all(|member| member.residual_ratio > found.start.residual_ratio)
-    );
+    let found = misled(config(&[("epochs", "3"), ("members", "2")]), base(NEXT));
+    assert!(found.members.iter().all(|member| member.residual_ratio > found.start.residual_ratio), "{found}");
     assert_eq!((found.estimate, found.estimator.members()), (found.start, 0));
     assert!(found.to_string().contains("left out: no better than what it began with"), "{found}");
     let sky = pair(50, [SIDE; 2]).observed;
@@ -260,7 +270,7 @@ fn low_precision_is_for_the_training_and_what_is_kept_is_f32() {
     let casting = Precision::Bf16.resolve(&cpu(), Work { elements: 0, reduced_precision_pays_from: 0 }).unwrap();
     let mut run = Run::in_memory();
     run.set_quiet(true);
-    let training = NetworkTraining::new(config(&[("epochs", "4")]), base(0.0), COUNTS, &of_number, 3, &cpu()).unwrap();
+    let training = NetworkTraining::new(config(&[("epochs", "3")]), base(0.0), COUNTS, &of_number, 3, &cpu()).unwrap();
     let training = training.with_casting(casting).with_folds(vec![base(0.0), base(0.1)]);
     let found = training.run(&mut run).unwrap();
     assert!(
@@ -280,7 +290,7 @@ fn what_does_not_fit_is_refused() {
         (&[("depths", "8")][..], "less than the 8 channels"),
         (&[("inputs", "pca,pca")], "each once"),
         (&[("start", "zero")], "no estimate: start zero has none"),
-        (&[("coarsening", "3")], "divides the 16 and 16 pixels"),
+        (&[("coarsening", "5")], "divides the 12 and 12 pixels"),
         (&[("levels", "5")], "a multiple of 32"),
         (&[("model-version", "v1")], "network v1 has one shape"),
         (&[("inputs", "estimate")], "pca is none of the inputs"),
@@ -307,7 +317,7 @@ fn what_does_not_fit_is_refused() {
     assert!(text(&few).contains("made for 8 channels, the sky has 4"), "{}", text(&few));
     let kelvin = sky_of(&vec![1.0; CHANNELS * pixels], [SIDE; 2], Unit::Kelvin);
     assert!(text(&kelvin).contains("the sky is in K, it was made for mK"), "{}", text(&kelvin));
-    let odd = pair(1, [15, 16]).observed;
+    let odd = pair(1, [11, 12]).observed;
     assert!(text(&odd).contains("a multiple of 2"), "{}", text(&odd));
     let larger = pair(1, [20, 24]).observed;
     assert_eq!(estimator.estimate(&larger).unwrap().signal.cube().shape(), [CHANNELS, 20, 24]);
@@ -317,7 +327,7 @@ fn what_does_not_fit_is_refused() {
     let weights = (0..CHANNELS * pixels).map(|at| if at < pixels { 0.0 } else { 1.0 }).collect();
     let weights = Cube::new(weights, whole.cube().axes().clone()).unwrap();
     let gap = whole.with_cube(whole.cube().clone(), Some(weights)).unwrap();
-    assert!(text(&gap).contains("256 values of the sky have no weight"), "{}", text(&gap));
+    assert!(text(&gap).contains("144 values of the sky have no weight"), "{}", text(&gap));
     assert_eq!(NetworkTrainConfig::default().start, Start::Base);
     assert_eq!(NetworkTrainConfig::default().model_version, ModelVersion::V2);
     assert!(NetworkTrainConfig::default().inputs.contains(&NetworkInput::Pca));
