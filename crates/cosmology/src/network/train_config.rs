@@ -205,3 +205,24 @@ impl NetworkTrainConfig {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn settings_have_names_of_their_own_and_survive_a_file() {
+        let mut config = NetworkTrainConfig::default();
+        let names: Vec<String> = config.list().into_iter().map(|setting| setting.name).collect();
+        assert_eq!(names.iter().collect::<HashSet<_>>().len(), names.len(), "{names:?}");
+        for (name, text) in [("inputs", "raw,pca"), ("depths", "2,5"), ("strides", "2x2x1,2"), ("loss", "nll")] {
+            config.set(name, text).unwrap();
+        }
+        config.check_for(8).unwrap();
+        assert_eq!((config.model().inputs, config.model().variance), (3, true));
+        let text = serde_json::to_string(&config).unwrap();
+        assert_eq!(serde_json::from_str::<NetworkTrainConfig>(&text).unwrap(), config);
+    }
+}

@@ -153,10 +153,10 @@ fn held(estimator: &dyn SignalEstimator) -> Vec<[f64; 2]> {
 fn networks_better_a_base_that_knows_too_little_and_their_intervals_hold() {
     let _one = exclusive();
     for settings in [
-        &[("members", "2"), ("loss", "nll"), ("epochs", "8")][..],
+        &[("members", "2"), ("loss", "nll"), ("epochs", "6")][..],
         &[("inputs", "raw,difference,pca,estimate"), ("ema-decay", "0.8"), ("grad-accum-steps", "2"), ("epochs", "14")],
         &[("start", "zero"), ("inputs", "pca"), ("coarsening", "2"), ("loss", "logcosh"), ("epochs", "16")],
-        &[("model-version", "v1"), ("levels", "2"), ("two-conv-head", "true")],
+        &[("model-version", "v1"), ("levels", "2"), ("two-conv-head", "true"), ("epochs", "6")],
     ] {
         let found = in_memory(settings, 0.0);
         let better =
@@ -190,8 +190,8 @@ fn a_training_that_fails_ends_at_what_it_began_with() {
 #[test]
 fn ensembles_are_the_mean_and_draws_scatter_as_the_errors() {
     let _one = exclusive();
-    let one = in_memory(&[("epochs", "6")], 0.0);
-    let two = in_memory(&[("epochs", "6"), ("members", "2")], 0.0);
+    let one = in_memory(&[("epochs", "4")], 0.0);
+    let two = in_memory(&[("epochs", "4"), ("members", "2")], 0.0);
     assert_eq!(one.members[0], two.members[0], "a member does not depend on how many there are");
     assert_ne!(two.members[0], two.members[1]);
     let mean = (two.members[0].residual_ratio + two.members[1].residual_ratio) / 2.0;
