@@ -25,7 +25,18 @@ use crate::{
 };
 
 /// Settings that change no result.
-const NEUTRAL: [&str; 5] = ["threads", "out", "checkpoint-every", "profile", "tui"];
+const NEUTRAL: [&str; 10] = [
+    "threads",
+    "out",
+    "checkpoint-every",
+    "profile",
+    "tui",
+    "num-workers",
+    "train-num-workers",
+    "val-num-workers",
+    "prefetch-factor",
+    "cache-mb",
+];
 /// Where runs go whose folder is not named.
 const RUNS: &str = "runs";
 

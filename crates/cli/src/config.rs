@@ -158,7 +158,10 @@ impl Reader<'_> {
     /// What a key of older files means today.
     fn older(&self, asked: &str) -> Option<Option<&'static str>> {
         let dashed = asked.replace('_', "-");
-        self.aliases.iter().find(|(alias, _)| alias.replace('_', "-") == dashed).map(|(_, flag)| *flag)
+        let same = |(alias, _): &&Alias| alias.replace('_', "-") == dashed;
+        let flags = || self.aliases.iter().filter(same).map(|(_, flag)| *flag);
+        // commands may call the same setting by different names
+        flags().find(|flag| flag.is_some_and(|flag| self.takes(flag))).or_else(|| flags().next())
     }
 
     /// Whether the command has a flag of this name.
@@ -217,6 +220,7 @@ impl Reader<'_> {
             _ if switch => return Err(format!("`{asked}` takes true or false")),
             Value::Switch(value) => vec![word(&value.to_string())],
             Value::Text(text) => vec![word(text)],
+            Value::List(items) if is_triple(argument) => vec![word(&items.join("x"))],
             Value::List(items) => items.iter().map(|item| word(item)).collect(),
             Value::Nothing | Value::Unusable => {
                 return Err(format!("`{asked}` takes a number, a text, true, false, or a list of them"));
@@ -233,6 +237,13 @@ impl Reader<'_> {
         }
         Ok(words.into_iter().map(OsString::from).collect())
     }
+}
+
+/// Whether its one value is several numbers, such as 3x7x1, which files write as a list.
+fn is_triple(argument: &Arg) -> bool {
+    let several = matches!(argument.get_action(), ArgAction::Append);
+    let named = argument.get_value_names().is_some_and(|names| names.iter().any(|name| *name == "KxKxK"));
+    named && !several
 }
 
 /// The sections of a key.

@@ -142,7 +142,14 @@ fn toml_text(value: &DeValue<'_>) -> Option<String> {
         DeValue::Float(digits) => Some(digits.as_str().to_owned()),
         DeValue::Boolean(value) => Some(value.to_string()),
         DeValue::Datetime(value) => Some(value.to_string()),
-        DeValue::Array(_) | DeValue::Table(_) => None,
+        // numbers that belong together: [2, 2, 1] is 2x2x1
+        DeValue::Array(items) => {
+            let numbers: Option<Vec<_>> = items.iter().map(|item| toml_text(item.get_ref())).collect();
+            numbers
+                .filter(|own| !own.is_empty() && own.iter().all(|item| item.parse::<u64>().is_ok()))
+                .map(|own| own.join("x"))
+        }
+        DeValue::Table(_) => None,
     }
 }
 
@@ -214,6 +221,12 @@ impl<'de> Visitor<'de> for NodeVisitor {
             let text = match node {
                 Node::Value(Value::Text(text)) => Some(text),
                 Node::Value(Value::Switch(value)) => Some(value.to_string()),
+                // numbers that belong together: [2, 2, 1] is 2x2x1
+                Node::Value(Value::List(items))
+                    if !items.is_empty() && items.iter().all(|item| item.parse::<u64>().is_ok()) =>
+                {
+                    Some(items.join("x"))
+                }
                 _ => None,
             };
             items = items.zip(text).map(|(mut items, text)| {
@@ -303,7 +316,13 @@ mod tests {
     #[test]
     fn nothing_is_not_a_value() {
         assert_eq!(parse("out: null\n", Notation::Yaml).unwrap(), [setting("out", Value::Nothing, 1)]);
-        assert_eq!(parse("out = [[1]]\n", Notation::Toml).unwrap(), [setting("out", Value::Unusable, 1)]);
+        assert_eq!(parse("out = [[1.5]]\n", Notation::Toml).unwrap(), [setting("out", Value::Unusable, 1)]);
+        for (text, notation) in
+            [("out = [[2, 2, 1], [2, 2, 2]]\n", Notation::Toml), ("out: [[2, 2, 1], [2, 2, 2]]\n", Notation::Yaml)]
+        {
+            let expected = Value::List(vec!["2x2x1".into(), "2x2x2".into()]);
+            assert_eq!(parse(text, notation).unwrap(), [setting("out", expected, 1)]);
+        }
     }
 
     #[test]

@@ -40,14 +40,14 @@ impl Commands {
     }
 }
 
-/// The keys of the original's settings files, and the flags of today.
+/// The keys of the original's settings files, and the flags of today: the name that the setting has in the library, and that of `pca`.
 pub fn aliases() -> impl Iterator<Item = Alias> {
-    KEYS.iter().map(|(key, setting)| {
-        let flag = match *setting {
+    KEYS.iter().flat_map(|(key, setting)| {
+        let of_pca = match *setting {
             Some("n-fg") => Some("modes"),
             Some("pca-components-path") => Some("components"),
-            other => other,
+            _ => None,
         };
-        (*key, flag)
+        std::iter::once((*key, *setting)).chain(of_pca.map(|flag| (*key, Some(flag))))
     })
 }

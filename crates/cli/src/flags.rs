@@ -39,7 +39,12 @@ impl<S: Settings> FromArgMatches for Flags<S> {
 
 impl<S: Settings> Args for Flags<S> {
     fn augment_args(command: Command) -> Command {
-        S::default().list().into_iter().fold(command, |command, setting| command.arg(argument::<S>(setting)))
+        let fresh = |command: Command, setting: Setting| {
+            // a setting of two structures is one flag, which both read
+            let known = command.get_arguments().any(|own| own.get_id().as_str() == setting.name);
+            if known { command } else { command.arg(argument::<S>(setting)) }
+        };
+        S::default().list().into_iter().fold(command, fresh)
     }
 
     fn augment_args_for_update(command: Command) -> Command {
@@ -62,6 +67,16 @@ fn argument<S: Settings>(setting: Setting) -> Arg {
         kind => (kind, false),
     };
     let argument = match kind {
+        // what is on unless told otherwise has to be told otherwise
+        Kind::Switch if setting.default.as_deref() == Some("true") => {
+            let words = PossibleValuesParser::new(["true", "false"]);
+            return argument
+                .value_parser(words)
+                .value_name("BOOL")
+                .num_args(0..=1)
+                .default_missing_value("true")
+                .default_value("true");
+        }
         Kind::Switch => return argument.action(ArgAction::SetTrue),
         Kind::Choice(choices) => argument.value_parser(possible(choices)),
         _ if several => argument,

@@ -120,7 +120,7 @@ fn the_original_settings_file_runs_as_it_was_written() {
     let folder = folder.path();
     succeeds(
         folder,
-        "cosmology simulate --nfreq 8 --nx 8 --skies 3 --visibilities --baselines 6 --times 16 --out skies --quiet",
+        "cosmology simulate --nfreq 8 --nx 8 --skies 3 --visibilities --baselines 8 --times 16 --out skies --quiet",
     );
     for (name, of) in [("data/cosmo_gaussian_pb", "vis_signal"), ("data/galaxy_gaussian_pb", "vis")] {
         fs::create_dir_all(folder.join(name)).unwrap();
@@ -135,7 +135,7 @@ fn the_original_settings_file_runs_as_it_was_written() {
         folder,
         &format!("pca fit {visibilities} --group-by baseline --groups 2 --modes 1 --out groups.npz --json"),
     );
-    assert_eq!((grouped["groups"].as_u64(), grouped["samples"].as_u64()), (Some(2), Some(2 * 6 * 16)));
+    assert_eq!((grouped["groups"].as_u64(), grouped["samples"].as_u64()), (Some(2), Some(2 * 8 * 16)));
     succeeds(folder, &format!("pca apply {visibilities} --components groups.npz --filter soft --out soft.npy"));
     let delays = json(folder, &format!("cosmology power {visibilities} --unit K --json"));
     assert!(delays["lines"][0]["horizon_us"].as_f64().unwrap() > 0.0, "{delays}");
@@ -147,12 +147,83 @@ fn the_original_settings_file_runs_as_it_was_written() {
     assert_eq!(code, Some(0), "{stderr}");
     assert!(stderr.contains("training_params.use_compile") && stderr.contains("model_params.filters"), "{stderr}");
     let fitted: serde_json::Value = serde_json::from_str(&stdout).unwrap();
-    assert_eq!((fitted["modes"].as_u64(), fitted["samples"].as_u64()), (Some(7), Some(10 * 2 * 6 * 16)));
+    assert_eq!((fitted["modes"].as_u64(), fitted["samples"].as_u64()), (Some(7), Some(10 * 2 * 8 * 16)));
     assert!(folder.join("models/unet/pca_components_nfg7.npz").is_file());
     let line = "pca validate --config cosmology.json --num-samples 1 --ra-bins 16 --plot --out validation --json";
     let validated = json(folder, line);
     assert_eq!(validated["modes"].as_u64(), Some(7));
     assert!(folder.join("validation/figures/residuals.svg").is_file());
+    // and trains, with those components; the sky is cut as small as it is here, and the epochs are few
+    let small = "--ra-bins 16 --split 2 --filters 4 --epochs 2";
+    let (code, stdout, stderr) =
+        cupel(folder, &format!("cosmology train --config cosmology.json {small} --out model --json"));
+    assert_eq!(code, Some(0), "{stderr}");
+    assert!(stderr.contains("7 components of models/unet/pca_components_nfg7.npz"), "{stderr}");
+    let unknown = stderr.lines().find(|line| line.contains("have no counterpart here")).unwrap();
+    let expected = "training_params.load_model, training_params.use_compile, moment_2_params.model_name";
+    assert!(unknown.ends_with(expected) && !stderr.contains("are not of this command"), "{stderr}");
+    let trained: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    for name in ["pca", "unet"] {
+        for key in ["r", "residual_ratio"] {
+            assert!(trained["validation"][name][key].as_f64().unwrap().is_finite(), "{trained}");
+        }
+    }
+    assert_eq!((trained["method"].as_str(), trained["run_dir"].as_str()), (Some("unet"), Some("model")));
+    assert!(trained["seconds"].as_f64().unwrap() > 0.0 && folder.join("model/report.html").is_file());
+    let cleaned = json(folder, "cosmology clean skies/sky_0001/vis.npy --model model --out cleaned --force --json");
+    for key in ["out", "mismatch", "refused", "seconds"] {
+        assert!(cleaned.get(key).is_some(), "{cleaned}");
+    }
+    let shape = |name: &str| open(folder.join(name)).unwrap().variables()[0].shape().to_vec();
+    assert_eq!((shape("cleaned/signal.npy"), shape("cleaned/sigma.npy")), (vec![8, 8, 16], vec![8, 8, 16]));
+    refused(
+        folder,
+        "cosmology clean skies/sky_0000/obs.npy --unit mK --side-deg 20 --model model --out other",
+        &["it is a sky", "model of visibilities"],
+    );
+    // the keys of its later versions, in its own notation, are read too
+    let later = text
+        .replace(
+            "\"act\": \"smooth_leaky\"",
+            "\"act\": \"smooth_leaky\", \"model_version\": \"v2\", \"levels\": 2, \"block\": \"preact_res\", \
+             \"n_blocks_per_stage\": 1, \"norm\": \"group\", \"norm_groups\": 8, \"activation\": \"silu\", \
+             \"pad_modes\": [\"circular\", \"reflect\", \"replicate\"], \"downsample_kind\": \"blurpool\", \
+             \"upsample_kind\": \"trilinear\", \"strides\": [[2, 2, 1], [1, 1, 2]], \"conv_kernel_size\": [3, 3, 1], \
+             \"two_conv_head\": false, \"attention_gates\": false, \"use_se\": false, \"factored_convs\": false, \
+             \"film_conditioning\": false, \"film_cond_dim\": 2, \"freq_pos_encoding\": false, \"freq_pos_dim\": 8",
+        )
+        .replace(
+            "\"add_noise\": true",
+            "\"add_noise\": true, \"early_stopping_patience\": 20, \"early_stopping_min_delta\": 1e-4, \
+             \"mixed_precision\": \"no\", \"use_grad_checkpoint\": false, \"grad_accum_steps\": 2, \
+             \"target_transform\": \"arcsinh\", \"predict_residual\": true, \"ra_shift_aug\": true, \
+             \"optimizer\": \"adamw\", \"weight_decay\": 1e-4, \"lr_schedule\": \"none\", \"warmup_frac\": 0.05, \
+             \"ema_decay\": 0.999, \"use_delay_loss\": false, \"lambda_delay\": 0.1, \"compile_mode\": \"default\"",
+        );
+    fs::write(folder.join("later.json"), later).unwrap();
+    let said = succeeds(folder, &format!("cosmology train --config later.json {small} --out later"));
+    assert!(said.contains("compile_mode") && !said.contains("strides"), "{said}");
+    assert!(said.contains("--act has no effect") || !said.contains("--act"), "{said}");
+    let about: serde_json::Value =
+        serde_json::from_slice(&fs::read(folder.join("later/visibilities.json")).unwrap()).unwrap();
+    let network = &about["network"]["v2"];
+    assert_eq!((network["two_conv_head"].as_bool(), network["levels"].as_u64()), (Some(false), Some(2)), "{about}");
+    for (line, words) in [
+        ("cosmology train --out o", &["--skies"][..]),
+        ("cosmology train --config cosmology.json --ra-bins 16 --split 8 --out o", &["a multiple of 4"]),
+        (
+            "cosmology train --config cosmology.json --ra-bins 16 --split 2 --n-fg 8 --out o",
+            &["fewer than the 8 channels"],
+        ),
+        (
+            "cosmology train --config cosmology.json --ra-bins 16 --split 2 --depths 3 --out o",
+            &["--depths", "of skies"],
+        ),
+        ("cosmology train --config cosmology.json --ra-bins 16 --split 2 --loss nll --out o", &["no variance"]),
+        ("cosmology train --skies skies --ra-bins 16 --out o", &["--ra-bins", "of visibilities"]),
+    ] {
+        refused(folder, line, words);
+    }
     fs::write(folder.join("misspelt.json"), text.replace("n_fg", "n_gf")).unwrap();
     refused(
         folder,

@@ -27,9 +27,16 @@ fn finish(child: Child, line: &str) {
     assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
 }
 
+/// Name of the checkpoints of [`RUN`].
+const EDAA: &str = "edaa-seed-4";
+
 /// A complete set has its manifest in a folder that is named by a number.
 fn newest_set(dir: &Path) -> u64 {
-    let sets = fs::read_dir(dir.join("checkpoints/edaa-seed-4")).into_iter().flatten().flatten();
+    newest_set_of(dir, EDAA)
+}
+
+fn newest_set_of(dir: &Path, work: &str) -> u64 {
+    let sets = fs::read_dir(dir.join("checkpoints").join(work)).into_iter().flatten().flatten();
     sets.filter(|set| set.path().join("manifest.json").is_file())
         .filter_map(|set| set.file_name().to_str()?.parse().ok())
         .max()
@@ -37,14 +44,18 @@ fn newest_set(dir: &Path) -> u64 {
 }
 
 fn writes_a_set(dir: &Path) -> bool {
-    let mut entries = fs::read_dir(dir.join("checkpoints/edaa-seed-4")).into_iter().flatten().flatten();
+    writes_a_set_of(dir, EDAA)
+}
+
+fn writes_a_set_of(dir: &Path, work: &str) -> bool {
+    let mut entries = fs::read_dir(dir.join("checkpoints").join(work)).into_iter().flatten().flatten();
     entries.any(|entry| entry.file_name().to_string_lossy().starts_with(".partial"))
 }
 
 /// Kills the child after `delay`, or at the first write of a set after it where `at_write`; says whether it was in time.
-fn kill(mut child: Child, dir: &Path, delay: Duration, at_write: bool) -> bool {
+fn kill(mut child: Child, (dir, work): (&Path, &str), delay: Duration, at_write: bool) -> bool {
     let start = Instant::now();
-    while start.elapsed() < delay || at_write && !writes_a_set(dir) {
+    while start.elapsed() < delay || at_write && !writes_a_set_of(dir, work) {
         if child.try_wait().unwrap().is_some() {
             return false;
         }
@@ -57,15 +68,10 @@ fn kill(mut child: Child, dir: &Path, delay: Duration, at_write: bool) -> bool {
     true
 }
 
-#[test]
-fn a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened() {
-    let kills: u32 = std::env::var("CUPEL_KILLS").ok().map_or(25, |text| text.parse().unwrap());
-    let scratch = tempfile::tempdir().unwrap();
-    let folder = scratch.path();
-    let simulate = "unmix simulate --pixels 900 --bands 40 --materials 3 --snr-db 30 --seed 3 --out scene.mat";
-    finish(cupel(folder, simulate), simulate);
+/// Runs `run` to its end, and again while it is killed `kills` times: the files `results` have the same bits. `work` names the checkpoints.
+fn killed_again_and_again(folder: &Path, run: &str, work: &str, results: &[&str], kills: u32) {
     let start = Instant::now();
-    let line = format!("{RUN} whole");
+    let line = format!("{run} whole");
     finish(cupel(folder, &line), &line);
     let whole = start.elapsed();
 
@@ -74,7 +80,7 @@ fn a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened() {
         runs += 1;
         let name = format!("killed-{runs}");
         let dir: PathBuf = folder.join(&name);
-        let line = format!("{RUN} {name} --resume");
+        let line = format!("{run} {name} --resume");
         let mut complete = 0;
         for attempt in 0..4 {
             if made == kills {
@@ -83,8 +89,8 @@ fn a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened() {
             // every other kill waits for a write; all of them at moments spread over the run
             let at_write = made % 2 == 0;
             let share = f64::from((made * 7 + attempt * 3) % 20) / 20.0;
-            let in_time = kill(cupel(folder, &line), &dir, whole.mul_f64(share * 0.6), at_write);
-            let now = newest_set(&dir);
+            let in_time = kill(cupel(folder, &line), (&dir, work), whole.mul_f64(share * 0.6), at_write);
+            let now = newest_set_of(&dir, work);
             assert!(now >= complete, "a kill took back a complete set: {now} after {complete}");
             complete = now;
             if !in_time {
@@ -94,7 +100,7 @@ fn a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened() {
             at_writes += u32::from(at_write);
         }
         finish(cupel(folder, &line), &line);
-        for file in RESULTS {
+        for file in results {
             let bytes = |run: &Path| fs::read(run.join(file)).unwrap();
             assert!(bytes(&folder.join("whole")) == bytes(&dir), "{file} differs after kills in {name}");
         }
@@ -102,6 +108,49 @@ fn a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened() {
     }
     println!("{made} kills, {at_writes} of them at the write of a checkpoint, over {runs} runs: all results equal");
     assert!(4 * at_writes >= kills, "too few kills met a write: {at_writes}");
+}
+
+fn kills() -> u32 {
+    std::env::var("CUPEL_KILLS").ok().map_or(25, |text| text.parse().unwrap())
+}
+
+#[test]
+fn a_run_that_is_killed_again_and_again_ends_as_if_nothing_had_happened() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let simulate = "unmix simulate --pixels 900 --bands 40 --materials 3 --snr-db 30 --seed 3 --out scene.mat";
+    finish(cupel(folder, simulate), simulate);
+    killed_again_and_again(folder, RUN, EDAA, &RESULTS, kills());
+}
+
+#[test]
+fn a_training_on_visibilities_that_is_killed_ends_with_the_same_bits() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let simulate =
+        "cosmology simulate --nfreq 8 --nx 8 --skies 6 --visibilities --baselines 4 --times 16 --out skies --quiet";
+    finish(cupel(folder, simulate), simulate);
+    for (name, of) in [("cosmo", "vis_signal"), ("galaxy", "vis")] {
+        fs::create_dir(folder.join(name)).unwrap();
+        for sky in 0..6 {
+            let from = folder.join(format!("skies/sky_000{sky}/{of}.npy"));
+            fs::copy(from, folder.join(name).join(format!("{sky}.npy"))).unwrap();
+        }
+    }
+    let run = "cosmology train --cosmopath cosmo --galpath galaxy --ra-bins 16 --split 2 --n-fg 3 --batch-size 1 --filters 2 --epochs 8 \
+               --ra-shift-aug --add-noise --predict-residual --learning-rate 1e-2 --seed 4 --threads 1 --checkpoint-every 1 --quiet --out";
+    killed_again_and_again(folder, run, "network-0", &["visibilities.json", "components.npz"], kills());
+}
+
+#[test]
+fn a_training_of_a_network_on_skies_that_is_killed_ends_with_the_same_bits() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let simulate = "cosmology simulate --nfreq 8 --nx 8 --skies 6 --noise-mk 0.02 --out skies --quiet";
+    finish(cupel(folder, simulate), simulate);
+    let run = "cosmology train --skies skies --estimator unet --filters 2 --levels 1 --inputs estimate --epochs 6 --seed 4 --threads 1 \
+               --checkpoint-every 1 --quiet --out";
+    killed_again_and_again(folder, run, "network-0", &["estimator.json", "model.json"], kills().div_ceil(3));
 }
 
 #[test]

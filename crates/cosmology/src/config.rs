@@ -9,6 +9,8 @@ use cupel_settings::{Kind, Range, Value, settings};
 use serde::{Deserialize, Serialize};
 
 use crate::{Error, Result};
+#[allow(unused_imports, reason = "links of the documentation")]
+use crate::{model::VisibilityTrainConfig, network::NetworkTrainConfig};
 
 /// Most threads that load.
 const MOST_WORKERS: f64 = 256.0;
@@ -109,70 +111,71 @@ settings! {
     }
 }
 
-/// Every key of the original's settings files, and the setting that it is here; nothing where there is no counterpart: what belongs to its
-/// network and its training is not part of the observations, and what belongs to its framework (`use_compile`) has no meaning here.
+/// Every key of the original's settings files, and the setting that it is here: of the observations, of [`NetworkTrainConfig`], of
+/// [`VisibilityTrainConfig`], or the seed and the precision of a run; nothing where there is no counterpart, as for what belongs to its framework
+/// (`use_compile`).
 pub const KEYS: &[(&str, Option<&str>)] = &[
-    ("model_params.filters", None),
+    ("model_params.filters", Some("filters")),
     ("model_params.noiseamp", Some("noiseamp")),
     ("model_params.n_fg", Some("n-fg")),
     ("model_params.model_path", None),
     ("model_params.model_dir", Some("model-dir")),
     ("model_params.load_dir", None),
     ("model_params.model_name", Some("model-name")),
-    ("model_params.act", None),
-    ("model_params.loss", None),
+    ("model_params.act", Some("act")),
+    ("model_params.loss", Some("loss")),
     ("model_params.pca_components_path", Some("pca-components-path")),
-    ("model_params.model_version", None),
-    ("model_params.levels", None),
-    ("model_params.block", None),
-    ("model_params.n_blocks_per_stage", None),
-    ("model_params.norm", None),
-    ("model_params.norm_groups", None),
-    ("model_params.activation", None),
-    ("model_params.pad_modes", None),
-    ("model_params.downsample_kind", None),
-    ("model_params.upsample_kind", None),
-    ("model_params.strides", None),
-    ("model_params.conv_kernel_size", None),
-    ("model_params.two_conv_head", None),
-    ("model_params.attention_gates", None),
-    ("model_params.use_se", None),
-    ("model_params.factored_convs", None),
-    ("model_params.film_conditioning", None),
-    ("model_params.film_cond_dim", None),
-    ("model_params.freq_pos_encoding", None),
-    ("model_params.freq_pos_dim", None),
-    ("training_params.learning_rate", None),
+    ("model_params.model_version", Some("model-version")),
+    ("model_params.levels", Some("levels")),
+    ("model_params.block", Some("block")),
+    ("model_params.n_blocks_per_stage", Some("n-blocks-per-stage")),
+    ("model_params.norm", Some("norm")),
+    ("model_params.norm_groups", Some("norm-groups")),
+    ("model_params.activation", Some("activation")),
+    ("model_params.pad_modes", Some("pad-modes")),
+    ("model_params.downsample_kind", Some("downsample-kind")),
+    ("model_params.upsample_kind", Some("upsample-kind")),
+    ("model_params.strides", Some("strides")),
+    ("model_params.conv_kernel_size", Some("conv-kernel-size")),
+    ("model_params.two_conv_head", Some("two-conv-head")),
+    ("model_params.attention_gates", Some("attention-gates")),
+    ("model_params.use_se", Some("use-se")),
+    ("model_params.factored_convs", Some("factored-convs")),
+    ("model_params.film_conditioning", Some("film-conditioning")),
+    ("model_params.film_cond_dim", Some("film-cond-dim")),
+    ("model_params.freq_pos_encoding", Some("freq-pos-encoding")),
+    ("model_params.freq_pos_dim", Some("freq-pos-dim")),
+    ("training_params.learning_rate", Some("learning-rate")),
     ("training_params.batch_size", Some("batch-size")),
-    ("training_params.epochs", None),
-    ("training_params.gradient_clip", None),
+    ("training_params.epochs", Some("epochs")),
+    ("training_params.gradient_clip", Some("gradient-clip")),
     ("training_params.seed", Some("seed")),
     ("training_params.load_model", None),
     ("training_params.add_noise", Some("add-noise")),
     ("training_params.num_train", Some("num-train")),
     ("training_params.cosmopath", Some("cosmopath")),
     ("training_params.galpath", Some("galpath")),
-    ("training_params.early_stopping_patience", None),
-    ("training_params.early_stopping_min_delta", None),
+    ("training_params.early_stopping_patience", Some("early-stopping-patience")),
+    ("training_params.early_stopping_min_delta", Some("early-stopping-min-delta")),
     ("training_params.train_num_workers", Some("train-num-workers")),
     ("training_params.val_num_workers", Some("val-num-workers")),
     ("training_params.num_workers", Some("num-workers")),
     ("training_params.prefetch_factor", Some("prefetch-factor")),
-    ("training_params.mixed_precision", None),
+    ("training_params.mixed_precision", Some("precision")),
     ("training_params.use_compile", None),
     ("training_params.compile_mode", None),
-    ("training_params.use_grad_checkpoint", None),
-    ("training_params.grad_accum_steps", None),
-    ("training_params.target_transform", None),
-    ("training_params.predict_residual", None),
+    ("training_params.use_grad_checkpoint", Some("use-grad-checkpoint")),
+    ("training_params.grad_accum_steps", Some("grad-accum-steps")),
+    ("training_params.target_transform", Some("target-transform")),
+    ("training_params.predict_residual", Some("predict-residual")),
     ("training_params.ra_shift_aug", Some("ra-shift-aug")),
-    ("training_params.optimizer", None),
-    ("training_params.weight_decay", None),
-    ("training_params.lr_schedule", None),
-    ("training_params.warmup_frac", None),
-    ("training_params.ema_decay", None),
-    ("training_params.use_delay_loss", None),
-    ("training_params.lambda_delay", None),
+    ("training_params.optimizer", Some("optimizer")),
+    ("training_params.weight_decay", Some("weight-decay")),
+    ("training_params.lr_schedule", Some("lr-schedule")),
+    ("training_params.warmup_frac", Some("warmup-frac")),
+    ("training_params.ema_decay", Some("ema-decay")),
+    ("training_params.use_delay_loss", Some("use-delay-loss")),
+    ("training_params.lambda_delay", Some("lambda-delay")),
     ("moment_2_params.model_name", None),
     ("moment_2_params.model_path", None),
     ("moment_2_params.mean_model_checkpoint", None),
@@ -238,10 +241,14 @@ mod tests {
     #[test]
     fn every_key_is_a_setting_or_has_no_counterpart_and_none_is_there_twice() {
         let own: Vec<String> = ObservationsConfig::default().list().into_iter().map(|setting| setting.name).collect();
+        let beside = NetworkTrainConfig::default().list().into_iter().chain(VisibilityTrainConfig::default().list());
+        let beside: Vec<String> = beside.map(|setting| setting.name).collect();
+        let of_a_run = ["seed", "precision"];
         for (position, (key, setting)) in KEYS.iter().enumerate() {
             assert!(KEYS[..position].iter().all(|(other, _)| other != key), "{key}");
             if let Some(setting) = setting {
-                assert!(*setting == "seed" || own.iter().any(|own| own == setting), "{key} is {setting}");
+                let known = own.iter().chain(&beside).any(|own| own == setting) || of_a_run.contains(setting);
+                assert!(known, "{key} is {setting}");
             }
         }
         // what is new here has no older key

@@ -15,7 +15,8 @@ use std::{
 
 use cupel_data::{Axes, Axis, AxisKind, Complex, Cube, Fractions, Source, Split, Stream};
 
-use self::{cache::Cache, layout::Layout};
+use self::cache::Cache;
+pub(crate) use self::layout::Layout;
 use crate::{
     Error, ObservationsConfig, ReadConfig, Result, Unit,
     read::{Raw, fault, in_file, raw_visibilities},
@@ -219,6 +220,17 @@ impl Observations {
         self.files.cosmologies.get(row).and_then(|path| hubble_of_name(path)).unwrap_or(DEFAULT_HUBBLE_KM_S_MPC)
     }
 
+    /// Baselines, channels, and bins in right ascension of a chunk.
+    pub fn chunk_shape(&self) -> [usize; 3] {
+        let shape = self.axes.shape();
+        [shape[0], shape[1], shape[2] / self.chunks]
+    }
+
+    /// The unit of the files, where they name one that is known.
+    pub fn unit(&self) -> Option<Unit> {
+        self.unit
+    }
+
     /// Bytes that the cache holds, and those that it may.
     pub fn cached_bytes(&self) -> (u64, u64) {
         (self.cache.lock().bytes, self.cache.most_bytes)
@@ -313,11 +325,11 @@ impl Source for Observations {
 
 /// What is kept of a file: `[baseline, frequency, right ascension]`.
 #[derive(Debug)]
-struct Part {
-    values: Cube<Complex<f32>>,
+pub(crate) struct Part {
+    pub(crate) values: Cube<Complex<f32>>,
     /// Where the file names one that is known.
     unit: Option<Unit>,
-    weights: Option<Cube<f32>>,
+    pub(crate) weights: Option<Cube<f32>>,
 }
 
 impl Part {
@@ -328,8 +340,12 @@ impl Part {
 }
 
 fn load(path: &Path, read: &ReadConfig) -> Result<Part> {
-    // frequencies may be known by their index, and the unit be that of whatever wrote the files
-    let Raw { values, weights, written_unit, .. } = raw_visibilities(path, read)?;
+    part(path, raw_visibilities(path, read)?)
+}
+
+/// Frequencies may be known by their index, and the unit be that of whatever wrote the files.
+pub(crate) fn part(path: &Path, raw: Raw<Complex<f32>>) -> Result<Part> {
+    let Raw { values, weights, written_unit, .. } = raw;
     let unit = written_unit.and_then(|unit| unit.parse().ok());
     let (values, weights) = in_file(path, checked(values, weights))?;
     let kinds = values.axes().kinds();

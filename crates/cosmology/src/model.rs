@@ -1,10 +1,16 @@
 //! [`Model`]: an estimator in a folder, with what it was trained on and how well it does on skies that it has not seen.
 
 mod cleaned;
+mod component_source;
+mod observation_training;
 mod training;
+mod visibility_model;
 
 pub use cleaned::{Cleaned, PosteriorPower};
+pub use component_source::ComponentSource;
+pub use observation_training::{ObservationTraining, TrainedVisibilities, VisibilityTrainConfig};
 pub use training::{Example, ModelConfig, ModelTraining, Place, Rehearsal, Trained};
+pub use visibility_model::{CleanedVisibilities, ObservedVisibilities, PowerLeft, VisibilityAbout, VisibilityModel};
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -124,6 +130,9 @@ impl Model {
     /// [`Error::Stored`] where the folder holds none, or one of another version; what reading reports.
     pub fn load(folder: &Path, device: &Device) -> Result<Self> {
         let path = folder.join(ABOUT);
+        if VisibilityModel::is_in(folder) {
+            return Err(wrong(folder, "it holds a model of visibilities, and one of skies is needed".to_owned()));
+        }
         if !path.is_file() {
             let problem =
                 format!("there is no {ABOUT} in it; cupel cosmology train --out {} makes one", folder.display());

@@ -12,7 +12,7 @@ use std::{
 use cupel_data::{Axis, AxisKind, Cube, Source, Stream};
 use cupel_pca::{Chunk, Chunks, Samples};
 
-use crate::{Error, Observations, ObservationsConfig, Result};
+use crate::{Error, ObservationFiles, Observations, ObservationsConfig, Result};
 
 /// Bytes at both ends of a file that its hash is made of, beside its name and its length.
 const HASHED_BYTES: u64 = 1 << 20;
@@ -36,14 +36,19 @@ impl ObservationChunks {
         let axis = observations.frequencies()?.clone();
         let mut hash = blake3::Hasher::new();
         hash.update(&config.seed.to_le_bytes()).update(&(count as u64).to_le_bytes());
-        let files = observations.files();
-        for path in files.cosmologies.iter().chain(&files.foregrounds) {
-            ends(path, &mut hash).map_err(|error| Error::Data(cupel_data::Error::io("read", path)(error)))?;
-        }
+        hash_files(observations.files(), &mut hash)?;
         let stream = Stream::new(config.seed, "observations for components");
         let hash = hash.finalize().to_hex().to_string();
         Ok(Self { observations, stream, axis, count, hash })
     }
+}
+
+/// Adds names, lengths and both ends of all files.
+pub(crate) fn hash_files(files: &ObservationFiles, hash: &mut blake3::Hasher) -> Result<()> {
+    for path in files.cosmologies.iter().chain(&files.foregrounds) {
+        ends(path, hash).map_err(|error| Error::Data(cupel_data::Error::io("read", path)(error)))?;
+    }
+    Ok(())
 }
 
 /// Adds name, length and both ends of a file.

@@ -72,6 +72,16 @@ pub struct Preprocess {
     config: PreprocessConfig,
 }
 
+impl NetworkLayout {
+    /// Places of the axes of a chunk, `[chunk, part, right ascension, baseline, frequency]`, in the order of the network; it is its own inverse.
+    pub(crate) fn order(self) -> [usize; 5] {
+        match self {
+            Self::RaFrequencyBaseline => [0, 1, 2, 4, 3],
+            Self::BaselineRaFrequency => [0, 1, 3, 2, 4],
+        }
+    }
+}
+
 impl PreprocessConfig {
     fn transform(&self) -> Transform {
         match self.target_transform {
@@ -84,6 +94,11 @@ impl PreprocessConfig {
     pub fn restore<const D: usize>(&self, prediction: Tensor<D>, x: Tensor<D>) -> Tensor<D> {
         let whole = if self.predict_residual { prediction + x } else { prediction };
         self.transform().invert(whole) / self.scale
+    }
+
+    /// The input of a network in the unit of the files: what the projection leaves.
+    pub fn cleaned<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        self.transform().invert(x) / self.scale
     }
 }
 
@@ -115,11 +130,7 @@ impl Preprocess {
     /// # Errors
     /// As [`PcaLayer::project`].
     pub fn chunks(&self, x: Tensor<5>, y: Option<Tensor<5>>, stream: Stream) -> Result<Prepared<5>> {
-        let order = match self.config.layout {
-            NetworkLayout::RaFrequencyBaseline => [0, 1, 2, 4, 3],
-            NetworkLayout::BaselineRaFrequency => [0, 1, 3, 2, 4],
-        };
-        self.pass(x, y, 4, order, stream)
+        self.pass(x, y, 4, self.config.layout.order(), stream)
     }
 
     /// Visibilities as they lie in a file, divided into `split` chunks in right ascension in the same pass.

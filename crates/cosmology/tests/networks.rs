@@ -11,6 +11,8 @@ mod estimators;
 mod golden;
 #[path = "networks/losses.rs"]
 mod losses;
+#[path = "networks/observations.rs"]
+mod observations;
 #[path = "networks/shapes.rs"]
 mod shapes;
 #[path = "networks/skies.rs"]

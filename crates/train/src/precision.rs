@@ -19,7 +19,7 @@ choices! {
         /// What the device has and the size of the work repays; f32 on every CPU.
         Auto = "auto" | "true",
         /// 32-bit floats throughout.
-        F32 = "f32" | "fp32" | "float32" | "false",
+        F32 = "f32" | "fp32" | "float32" | "false" | "no",
         /// bfloat16 where it is safe: the range of f32 with 8 bits of precision.
         Bf16 = "bf16" | "bfloat16",
         /// Half floats where it is safe, with a loss scaler: 11 bits of precision, a narrow range.

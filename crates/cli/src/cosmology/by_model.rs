@@ -11,9 +11,10 @@ use cupel::{
     cosmology::{
         Error, Sky,
         estimators::Detection,
-        model::{Cleaned, Model},
+        model::{Cleaned, Model, ObservedVisibilities, VisibilityModel},
         read_sky,
     },
+    data::{Array, write_npy},
     report::Report,
 };
 use serde::Serialize;
@@ -110,6 +111,56 @@ fn write(sky: &Sky, path: &Path, cleaned: &Cleaned, found: &Found, out: &Path) -
     sigma.write(&named("sigma"))?;
     signal.write_frequencies(out)?;
     Ok(signal.write(&named("signal"))?)
+}
+
+/// Reads visibilities for a model; what neither file nor user say is as in the training, and the user is told.
+pub fn read_visibilities(
+    input: &Input,
+    path: &Path,
+    model: &VisibilityModel,
+    session: &Session,
+) -> Result<ObservedVisibilities> {
+    let mut notes = Vec::new();
+    let observed = model.read(path, &input.config(), &mut notes)?;
+    notes.iter().for_each(|note| session.note(note));
+    Ok(observed)
+}
+
+/// Takes the foregrounds off visibilities by a model, into a folder.
+pub fn clean_visibilities(
+    observed: &ObservedVisibilities,
+    path: &Path,
+    model: &VisibilityModel,
+    out: &Path,
+    session: &Session,
+) -> Result<Found> {
+    let start = Instant::now();
+    let cleaned = model.clean(observed)?;
+    if cleaned.refused && !session.force() {
+        bail!(
+            "{}: the visibilities are unlike those that the model was trained on: the power that its components leave is off by {:.2} of what is \
+             let pass (1 is the most); train on files like it, or take it all the same with --force",
+            path.display(),
+            cleaned.mismatch
+        );
+    }
+    let found = Found {
+        method: "unet".to_owned(),
+        shape: observed.shape(),
+        unit: model.about().unit.clone().unwrap_or_default(),
+        mismatch: cleaned.mismatch,
+        refused: cleaned.refused,
+        detection: None,
+        out: out.to_path_buf(),
+        seconds: start.elapsed().as_secs_f64(),
+    };
+    let mut report = Report::new(out, "Visibilities without their foregrounds");
+    report.summary(format!("{} was cleaned by a model of visibilities.", path.display()));
+    report.numbers(&found)?;
+    report.save()?;
+    write_npy(&out.join("sigma.npy"), &Array::from(&cleaned.sigma))?;
+    write_npy(&out.join("signal.npy"), &Array::from(&cleaned.signal))?;
+    Ok(found)
 }
 
 impl fmt::Display for Found {

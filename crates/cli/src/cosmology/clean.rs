@@ -8,7 +8,10 @@ use std::{
 use anyhow::{Result, bail};
 use clap::Args;
 use cupel::{
-    cosmology::{Channels, CleanMethod, CleanedSky, Sky, clean, model::Model},
+    cosmology::{
+        Channels, CleanMethod, CleanedSky, Sky, clean, holds_visibilities,
+        model::{Model, ObservedVisibilities, VisibilityModel},
+    },
     pca::Modes,
     settings::Range,
 };
@@ -75,6 +78,7 @@ pub struct Plan {
 enum Source {
     ByComponents(Observed),
     ByModel(Box<(Sky, Model)>),
+    OfVisibilities(Box<(ObservedVisibilities, VisibilityModel)>),
 }
 
 /// What came of it.
@@ -111,7 +115,29 @@ impl Command for Arguments {
         let out = session.out().map_or_else(|| self.beside(), Path::to_path_buf);
         session.may_write(&out)?;
         if let Some(folder) = &self.model {
-            let model = Model::load(folder, &session.device()?.device)?;
+            let visibilities = holds_visibilities(&self.file, &self.input.config())?;
+            let device = &session.device()?.device;
+            if VisibilityModel::is_in(folder) {
+                if !visibilities {
+                    bail!(
+                        "{}: it is a sky, and {} is a model of visibilities; give visibilities, or a model that was trained on skies",
+                        self.file.display(),
+                        folder.display()
+                    );
+                }
+                let model = VisibilityModel::load(folder, device)?;
+                let observed = by_model::read_visibilities(&self.input, &self.file, &model, session)?;
+                let (shape, unit) = (observed.shape(), model.about().unit.clone().unwrap_or_default());
+                return Ok(Plan { shape, unit, out, source: Source::OfVisibilities(Box::new((observed, model))) });
+            }
+            let model = Model::load(folder, device)?;
+            if visibilities {
+                bail!(
+                    "{}: it holds visibilities, and {} is a model of skies; give a sky, or a model that was trained on visibilities",
+                    self.file.display(),
+                    folder.display()
+                );
+            }
             let sky = by_model::read(&self.input, &self.file, &model, session)?;
             let (shape, unit) = (sky.cube().shape(), sky.unit().to_string());
             return Ok(Plan { shape, unit, out, source: Source::ByModel(Box::new((sky, model))) });
@@ -137,6 +163,11 @@ impl Command for Arguments {
             Source::ByModel(both) => {
                 let (sky, model) = &**both;
                 let found = by_model::clean(sky, &self.file, model, self.draws, &plan.out, session)?;
+                return Ok(Outcome::Model(Box::new(found)));
+            }
+            Source::OfVisibilities(both) => {
+                let (observed, model) = &**both;
+                let found = by_model::clean_visibilities(observed, &self.file, model, &plan.out, session)?;
                 return Ok(Outcome::Model(Box::new(found)));
             }
             Source::ByComponents(Observed::Sky(sky)) => {

@@ -1,4 +1,4 @@
-//! `cupel cosmology train`: an estimator of the signal, learned from skies of which it is known.
+//! `cupel cosmology train`: an estimator of the signal, learned from skies or visibilities of which it is known.
 
 use std::{
     fmt,
@@ -9,10 +9,13 @@ use anyhow::{Result, anyhow};
 use clap::Args;
 use cupel::{
     cosmology::{
-        TrainingSkies,
+        KEYS, ObservationsConfig, ReadConfig, TrainingSkies,
         estimators::GaussianProcessConfig,
-        model::{EstimatorKind, ModelConfig, ModelTraining, Place, Rehearsal, Scores},
-        network::{NetworkRehearsal, NetworkTrainConfig},
+        model::{
+            EstimatorKind, ModelConfig, ModelTraining, ObservationTraining, Place, Rehearsal, Scores,
+            VisibilityTrainConfig,
+        },
+        network::{ModelVersion, NetworkRehearsal, NetworkTrainConfig},
     },
     report::{Report, Table},
     settings::Settings,
@@ -26,12 +29,12 @@ use crate::{
     shared::{Computation, Shared},
 };
 
-/// Learn to find the signal from skies of which it is known; --out is the model's folder
+/// Learn to find the signal from skies, or from visibilities, of which it is known; --out is the model's folder
 #[derive(Args)]
 pub struct Arguments {
     /// Folder of folders with obs.npy and signal_beam.npy, as `cosmology simulate` writes it; FITS, NPZ and HDF5 too
-    #[arg(long, value_name = "DIR")]
-    skies: PathBuf,
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["cosmopath", "galpath"], required_unless_present = "cosmopath")]
+    skies: Option<PathBuf>,
 
     /// The same with skies that no fit sees [default: a share of --skies]
     #[arg(long, value_name = "DIR")]
@@ -43,6 +46,10 @@ pub struct Arguments {
     process: Flags<GaussianProcessConfig>,
     #[command(flatten)]
     network: Flags<NetworkTrainConfig>,
+    #[command(flatten)]
+    observations: Flags<ObservationsConfig>,
+    #[command(flatten)]
+    visibilities: Flags<VisibilityTrainConfig>,
     #[command(flatten)]
     input: Input,
 
@@ -68,11 +75,6 @@ const LARGE_WORK: usize = 1 << 22;
 const OF_NETWORKS: [&str; 7] =
     ["device", "matmul-precision", "precision", "use-amp", "devices", "overfit-one-batch", "learning-rate-range"];
 
-/// The flags of settings.
-fn names<S: Settings>() -> Vec<String> {
-    S::default().list().into_iter().map(|setting| setting.name).collect()
-}
-
 /// What is trained on what.
 #[derive(Serialize)]
 pub struct Plan {
@@ -80,10 +82,32 @@ pub struct Plan {
     train: usize,
     validation: usize,
     #[serde(skip)]
-    training: ModelTraining,
+    training: Training,
     #[serde(skip)]
     place: Place,
 }
+
+/// On skies or on visibilities.
+enum Training {
+    Skies(Box<ModelTraining>),
+    Observations(Box<ObservationTraining>),
+}
+
+/// Settings of networks that are of skies alone.
+const OF_SKIES: [&str; 12] = [
+    "start",
+    "inputs",
+    "depths",
+    "coarsening",
+    "members",
+    "patch",
+    "patches-per-batch",
+    "patches-per-sky",
+    "sky-shifts",
+    "sky-flips",
+    "weights",
+    "flags",
+];
 
 /// What came of it.
 #[derive(Serialize)]
@@ -113,20 +137,27 @@ impl Command for Arguments {
     }
 
     fn unused(&self) -> Vec<(String, String)> {
+        if self.on_observations() {
+            return self.unused_on_observations();
+        }
         let mut unused = self.model.settings.unused();
         let kind = self.model.settings.estimator;
         let mut leave = |names: Vec<String>, whose: &str| {
             unused.extend(names.into_iter().map(|name| (name, format!("it is of {whose}, the estimator is {kind}"))));
         };
         if kind != EstimatorKind::Gpr {
-            leave(names::<GaussianProcessConfig>(), "Gaussian processes");
+            leave(names(&self.process.settings).collect(), "Gaussian processes");
         }
         if kind == EstimatorKind::Unet {
             unused.extend(self.network.settings.unused());
         } else {
-            leave(names::<NetworkTrainConfig>(), "networks");
+            leave(names(&self.network.settings).collect(), "networks");
             leave(OF_NETWORKS.map(str::to_owned).to_vec(), "networks");
         }
+        let of_observations = names(&self.observations.settings).chain(names(&self.visibilities.settings));
+        let of_observations = of_observations.filter(|name| name != "validation-fraction");
+        unused
+            .extend(of_observations.map(|name| (name, "it is of visibilities (--cosmopath and --galpath)".to_owned())));
         if self.validation.is_some() {
             unused.push(("validation-fraction".to_owned(), "--validation names the skies".to_owned()));
         }
@@ -134,61 +165,159 @@ impl Command for Arguments {
     }
 
     fn stem(&self) -> String {
-        self.model.settings.estimator.to_string()
+        self.method().to_string()
     }
 
     fn plan(&self, session: &Session) -> Result<Plan> {
-        let find = |folder: &Path| TrainingSkies::find(folder, self.input.config());
-        let validation = self.validation.as_deref().map(find).transpose()?;
-        let (model, process) = (self.model.settings.clone(), self.process.settings.clone());
-        let (network, skies) = (self.network.settings.clone(), find(&self.skies)?);
-        let training = ModelTraining::new(model, process, network, skies, validation, session.seed())?;
-        let [train, validation] = training.counts();
-        let others = self.devices.iter().map(|name| Ok(device::select(name)?.device)).collect::<Result<_>>()?;
-        let casting = match self.model.settings.estimator {
-            EstimatorKind::Unet => {
-                session.casting(Work { elements: training.elements()?, reduced_precision_pays_from: LARGE_WORK })?
+        let (training, counts, elements) = match &self.skies {
+            Some(skies) => {
+                let find = |folder: &Path| TrainingSkies::find(folder, self.input.config());
+                let validation = self.validation.as_deref().map(find).transpose()?;
+                let (model, process) = (self.model.settings.clone(), self.process.settings.clone());
+                let (network, skies) = (self.network.settings.clone(), find(skies)?);
+                let training = ModelTraining::new(model, process, network, skies, validation, session.seed())?;
+                let elements = if self.method() == EstimatorKind::Unet { training.elements()? } else { 0 };
+                let counts = training.counts();
+                (Training::Skies(Box::new(training)), counts, elements)
             }
+            None => {
+                let observations = ObservationsConfig { seed: session.seed(), ..self.observations.settings.clone() };
+                let (visibilities, network) = (self.visibilities.settings.clone(), self.network.settings.clone());
+                let training = ObservationTraining::new(observations, visibilities, network)?;
+                training.notes().iter().for_each(|note| session.note(note));
+                self.without_effect().iter().for_each(|note| session.note(note));
+                let (counts, elements) = (training.counts(), training.elements());
+                (Training::Observations(Box::new(training)), counts, elements)
+            }
+        };
+        let [train, validation] = counts;
+        let others = self.devices.iter().map(|name| Ok(device::select(name)?.device)).collect::<Result<_>>()?;
+        let casting = match self.method() {
+            EstimatorKind::Unet => session.casting(Work { elements, reduced_precision_pays_from: LARGE_WORK })?,
             _ => Casting::f32(),
         };
         let place = Place { device: session.device()?.device.clone(), others, casting };
-        Ok(Plan { method: self.model.settings.estimator.to_string(), train, validation, training, place })
+        Ok(Plan { method: self.method().to_string(), train, validation, training, place })
     }
 
     fn work(self, plan: Plan, session: &mut Session) -> Result<Outcome> {
         if let Some(rehearsal) = self.rehearsal() {
-            return Ok(Outcome::Rehearsed(plan.training.rehearse(rehearsal?, &plan.place)?));
+            return Ok(Outcome::Rehearsed(match &plan.training {
+                Training::Skies(training) => training.rehearse(rehearsal?, &plan.place)?,
+                Training::Observations(training) => training.rehearse(rehearsal?, &plan.place)?,
+            }));
         }
-        if self.model.settings.estimator == EstimatorKind::Unet {
+        if self.method() == EstimatorKind::Unet {
             let (device, seed) = (session.device()?.clone(), session.seed());
             session.run().describe(&device, &plan.place.casting, seed)?;
         }
         let run_dir = session.dir()?;
-        let trained = plan.training.run(session.run(), &plan.place)?;
-        trained.model.save(&run_dir)?;
-        let learned = Learned {
-            method: plan.method,
-            chosen: trained.chosen.clone(),
-            validation: trained.model.about().validation.clone(),
-            seconds: trained.seconds,
-            run_dir,
+        let learned = |chosen: &[String], validation: &Scores, seconds: f64| Learned {
+            method: plan.method.clone(),
+            chosen: chosen.to_vec(),
+            validation: validation.clone(),
+            seconds,
+            run_dir: run_dir.clone(),
         };
-        let mut report = Report::new(session.dir()?, "A model of the 21-cm signal");
-        report.summary(format!("Learned from {} skies; the numbers are of {} others.", plan.train, plan.validation));
-        report.numbers(&learned)?;
+        let page = || Report::new(run_dir.clone(), "A model of the 21-cm signal");
+        let learned = match &plan.training {
+            Training::Skies(training) => {
+                let trained = training.run(session.run(), &plan.place)?;
+                trained.model.save(&run_dir)?;
+                let learned = learned(&trained.chosen, &trained.model.about().validation, trained.seconds);
+                let mut report = page();
+                plan.report(&learned, &mut report)?;
+                trained.show(&mut report)?;
+                report.save()?;
+                learned
+            }
+            Training::Observations(training) => {
+                let trained = training.run(session.run(), &plan.place)?;
+                trained.model.save(&run_dir)?;
+                let learned = learned(&trained.chosen, &trained.model.about().validation, trained.seconds);
+                let mut report = page();
+                plan.report(&learned, &mut report)?;
+                trained.show(&mut report);
+                report.save()?;
+                learned
+            }
+        };
+        Ok(Outcome::Trained(Box::new(learned)))
+    }
+}
+
+impl Plan {
+    fn report(&self, learned: &Learned, report: &mut Report<'_>) -> Result<()> {
+        report.summary(format!("Learned from {} skies; the numbers are of {} others.", self.train, self.validation));
+        report.numbers(learned)?;
         let mut table =
             Table::new().text_column("method").number_column("r", "", 4).number_column("residual / truth", "", 4);
         for (name, score) in &learned.validation {
             table.push([name.as_str().into(), score.r.into(), score.residual_ratio.into()])?;
         }
         report.table("validation", "Means over the validation skies, each channel without its mean.", table);
-        trained.show(&mut report)?;
-        report.save()?;
-        Ok(Outcome::Trained(Box::new(learned)))
+        Ok(())
     }
 }
 
+/// The names of settings.
+fn names<S: Settings>(settings: &S) -> impl Iterator<Item = String> + use<S> {
+    settings.list().into_iter().map(|setting| setting.name)
+}
+
 impl Arguments {
+    fn on_observations(&self) -> bool {
+        self.observations.settings.cosmopath.is_some()
+    }
+
+    /// Visibilities have the network alone.
+    fn method(&self) -> EstimatorKind {
+        if self.on_observations() { EstimatorKind::Unet } else { self.model.settings.estimator }
+    }
+
+    /// The network as it is trained on visibilities, which are v1 unless told otherwise.
+    fn network_on_observations(&self) -> NetworkTrainConfig {
+        let mut network = self.network.settings.clone();
+        network.model_version.get_or_insert(ModelVersion::V1);
+        network
+    }
+
+    /// What is an error: what visibilities do not have, and what none of the original's files says.
+    fn unused_on_observations(&self) -> Vec<(String, String)> {
+        let of_skies = OF_SKIES.map(str::to_owned).into_iter().chain(names(&ReadConfig::default()));
+        let of_skies = of_skies.chain(names(&GaussianProcessConfig::default()));
+        let of_skies = of_skies.map(|name| (name, "it is of skies, and visibilities are trained on".to_owned()));
+        let mut unused: Vec<_> = of_skies.collect();
+        let why = [
+            ("modes", "the components of visibilities are --n-fg"),
+            ("validation", "the files for validation are a share of the others, --validation-fraction"),
+            ("freq-axis", "it follows from --layout"),
+        ];
+        unused.extend(why.map(|(name, why)| (name.to_owned(), why.to_owned())));
+        if self.model.settings.estimator != EstimatorKind::Unet {
+            unused.push(("estimator".to_owned(), "on visibilities there is the network alone, unet".to_owned()));
+        }
+        if !self.visibilities.settings.use_delay_loss {
+            unused.push(("delay-noise".to_owned(), "there is no --use-delay-loss".to_owned()));
+        }
+        let known: Vec<String> = unused.iter().map(|(name, _)| name.clone()).collect();
+        let of_the_original = |name: &str| KEYS.iter().any(|(_, flag)| *flag == Some(name));
+        let more = self.network_on_observations().unused().into_iter();
+        let skip = |name: &str| known.iter().any(|own| own == name) || name == "delay-noise" || of_the_original(name);
+        unused.extend(more.filter(|(name, _)| !skip(name)));
+        unused
+    }
+
+    /// What is no error: settings of the original's files, which say everything even where it has no effect; those that differ from what holds
+    /// unless told otherwise are named.
+    fn without_effect(&self) -> Vec<String> {
+        let network = self.network_on_observations();
+        let list = self.network.settings.list();
+        let changed = |name: &str| list.iter().any(|own| own.name == name && own.value != own.default);
+        let unused = network.unused().into_iter().filter(|(name, _)| changed(name) && name != "delay-noise");
+        unused.map(|(name, why)| format!("warning: --{name} has no effect: {why}")).collect()
+    }
+
     /// What is tried in place of a training, where that is asked for.
     fn rehearsal(&self) -> Option<Result<Rehearsal>> {
         match (self.overfit_one_batch, self.learning_rate_range.as_deref()) {

@@ -7,13 +7,13 @@ const TILE: usize = 16;
 
 /// From `[baseline, frequency, right ascension]` to `[chunk, part, right ascension, baseline, frequency]`.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
-    pub(super) baselines: usize,
-    pub(super) channels: usize,
-    pub(super) bins: usize,
-    pub(super) chunks: usize,
+pub(crate) struct Layout {
+    pub(crate) baselines: usize,
+    pub(crate) channels: usize,
+    pub(crate) bins: usize,
+    pub(crate) chunks: usize,
     /// Bins by which the sky is turned: bin 0 goes here.
-    pub(super) turn: usize,
+    pub(crate) turn: usize,
 }
 
 impl Layout {
@@ -47,5 +47,21 @@ impl Layout {
     pub(super) fn weigh(&self, a: Option<&[f32]>, b: Option<&[f32]>, weights: &mut [f32]) {
         let of = |weights: Option<&[f32]>, from: usize| weights.map_or(1.0, |weights| weights[from]);
         self.each(1, |from, to| weights[to] = of(a, from) * of(b, from));
+    }
+
+    /// What is observed, as chunks.
+    pub(crate) fn divided(&self, values: &[Complex<f32>]) -> Vec<f32> {
+        let mut chunks = vec![0.0; 2 * values.len()];
+        let imaginary = self.bins / self.chunks * self.baselines * self.channels;
+        self.each(2, |from, to| (chunks[to], chunks[to + imaginary]) = (values[from].re, values[from].im));
+        chunks
+    }
+
+    /// The inverse of [`divided`](Self::divided).
+    pub(crate) fn joined(&self, chunks: &[f32]) -> Vec<Complex<f32>> {
+        let mut values = vec![Complex::new(0.0, 0.0); chunks.len() / 2];
+        let imaginary = self.bins / self.chunks * self.baselines * self.channels;
+        self.each(2, |from, to| values[from] = Complex::new(chunks[to], chunks[to + imaginary]));
+        values
     }
 }

@@ -342,7 +342,8 @@ fn mean(scores: Vec<Score>) -> Score {
 }
 
 impl Score {
-    fn beats(&self, other: &Self) -> bool {
+    /// Whether it leaves less and follows the truth no worse.
+    pub(crate) fn beats(&self, other: &Self) -> bool {
         self.residual_ratio < other.residual_ratio && self.r >= other.r
     }
 }

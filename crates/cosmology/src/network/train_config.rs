@@ -37,6 +37,17 @@ choices! {
 }
 
 choices! {
+    /// What makes an update of gradients.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum OptimizerKind {
+        /// Adam with decoupled weight decay
+        AdamW = "adamw",
+        /// Adam, without weight decay
+        Adam = "adam",
+    }
+}
+
+choices! {
     /// How the learning rate goes.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum RateSchedule {
@@ -53,16 +64,22 @@ choices! {
 const CYCLE: [f64; 2] = [1.0 / 25.0, 1.0 / 25.0 / 1e4];
 /// Factor at the end of a cosine.
 const COSINE_END: f64 = 1e-2;
-/// The frequency is the last axis of what a network reads.
+/// The frequency is the last axis of what a network of skies reads.
 const FREQUENCY_AXIS: usize = 2;
+/// How the axes of a sky go on: those of a simulated flat sky meet.
+const SKY_PADS: [PadMode; 3] = [PadMode::Circular, PadMode::Circular, PadMode::Replicate];
 
 settings! {
-    /// The training of a network on skies.
+    /// The training of a network, on skies or on visibilities.
+    ///
+    /// The settings are the same; where the two differ unless told otherwise, the setting is left open here and says both.
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields, default)]
     pub struct NetworkTrainConfig in "network training" {
-        /// The network
-        pub model_version: ModelVersion = ModelVersion::V2;
+        /// The network; v2 on skies and v1 on visibilities unless given
+        pub model_version: Option<ModelVersion> = None;
+        /// What follows a normalisation of network v1; that of network v2 on skies, smooth_leaky on visibilities unless given
+        pub act: Option<UNet3dActivation> = None;
         /// What it corrects
         pub start: Start = Start::Base;
         /// What it reads
@@ -77,15 +94,17 @@ settings! {
         pub epochs: u64 = 60, in Range::at_least(1.0), "N";
         /// Learning rate
         pub learning_rate: f64 = 2e-3, in Range::above(0.0), "RATE";
-        /// How it goes
-        pub lr_schedule: RateSchedule = RateSchedule::OneCycle;
+        /// How it goes; one cycle on skies, always the same on visibilities unless given
+        pub lr_schedule: Option<RateSchedule> = None;
+        /// What makes an update of gradients
+        pub optimizer: OptimizerKind = OptimizerKind::AdamW;
         /// Share of the updates in which the learning rate rises
         pub warmup_frac: f64 = 0.1, in Range::above(0.0).below(1.0), "SHARE";
         /// Weight decay, by AdamW
         pub weight_decay: f64 = 1e-4, in Range::at_least(0.0), "DECAY";
         /// Batches whose gradients make one update
         pub grad_accum_steps: u64 = 1, in Range::at_least(1.0), "N";
-        /// Largest norm of all gradients together; 0 for any
+        /// Largest norm of all gradients together, on visibilities the largest gradient; 0 for any
         pub gradient_clip: f64 = 1.0, in Range::at_least(0.0), "NORM";
         /// Decay of the moving average of the weights, which is what is validated and kept; 0 for none
         pub ema_decay: f64 = 0.0, in Range::at_least(0.0).below(1.0), "DECAY";
@@ -100,7 +119,7 @@ settings! {
             filters: 16,
             levels: 2,
             n_blocks_per_stage: 1,
-            pad_modes: vec![PadMode::Circular, PadMode::Circular, PadMode::Replicate],
+            pad_modes: Vec::new(),
             freq_axis: FREQUENCY_AXIS,
             ..UNet3dV2Config::default()
         };
@@ -109,12 +128,14 @@ settings! {
     }
     needs {
         ["depths"] |own| own.inputs.contains(&NetworkInput::Pca) => "pca is none of the inputs";
-        ["warmup-frac"] |own| own.lr_schedule == RateSchedule::OneCycle => "only one cycle rises";
+        ["act"] |own| own.model_version == Some(ModelVersion::V1) => "network v2 has --activation";
+        ["weight-decay"] |own| own.optimizer == OptimizerKind::AdamW => "adam has none, adamw does";
+        ["warmup-frac"] |own| matches!(own.lr_schedule, None | Some(RateSchedule::OneCycle)) => "only one cycle rises";
         ["early-stopping-min-delta"] |own| own.early_stopping_patience > 0 => "there is no early-stopping-patience";
         [
             "levels", "block", "n-blocks-per-stage", "norm", "norm-groups", "pad-modes", "downsample-kind", "upsample-kind", "strides",
             "conv-kernel-size", "two-conv-head", "attention-gates", "use-se", "factored-convs", "freq-pos-encoding"
-        ] |own| own.model_version == ModelVersion::V2 => "network v1 has one shape";
+        ] |own| own.model_version != Some(ModelVersion::V1) => "network v1 has one shape";
     }
 }
 
@@ -147,31 +168,55 @@ impl NetworkTrainConfig {
         if self.network.freq_axis != FREQUENCY_AXIS {
             return wrong("freq-axis", self.network.freq_axis.to_string(), "2, which is the frequency of a sky");
         }
-        if self.model_version == ModelVersion::V1 && self.v1_activation().is_none() {
+        if self.model_version == Some(ModelVersion::V1) && self.v1_activation().is_none() {
             return wrong(
                 "activation",
                 self.network.activation.name().to_owned(),
                 "silu or smooth_leaky, which v1 has",
             );
         }
-        self.network.check_shape()
+        self.of_skies().check_shape()
     }
 
     fn v1_activation(&self) -> Option<UNet3dActivation> {
-        match self.network.activation {
-            NetworkActivation::Silu => Some(UNet3dActivation::Silu),
-            NetworkActivation::SmoothLeaky => Some(UNet3dActivation::SmoothLeaky),
+        match (self.act, self.network.activation) {
+            (Some(act), _) => Some(act),
+            (None, NetworkActivation::Silu) => Some(UNet3dActivation::Silu),
+            (None, NetworkActivation::SmoothLeaky) => Some(UNet3dActivation::SmoothLeaky),
             _ => None,
+        }
+    }
+
+    /// The shape of the network with the axes of a sky.
+    fn of_skies(&self) -> UNet3dV2Config {
+        self.with_axes(SKY_PADS, FREQUENCY_AXIS)
+    }
+
+    /// The shape of the network; its axes go on as `pads` say unless told otherwise.
+    fn with_axes(&self, pads: [PadMode; 3], freq_axis: usize) -> UNet3dV2Config {
+        let pad_modes = if self.network.pad_modes.is_empty() { pads.to_vec() } else { self.network.pad_modes.clone() };
+        UNet3dV2Config { pad_modes, freq_axis, ..self.network.clone() }
+    }
+
+    /// The network on visibilities, of which the axes go on as `pads` say unless told otherwise.
+    pub(crate) fn of_visibilities(&self, pads: [PadMode; 3], freq_axis: usize) -> NetworkConfig {
+        match self.model_version {
+            None | Some(ModelVersion::V1) => NetworkConfig::V1(UNet3dConfig {
+                filters: self.network.filters,
+                act: self.act.unwrap_or_default(),
+                ..UNet3dConfig::default()
+            }),
+            Some(ModelVersion::V2) => NetworkConfig::V2(self.with_axes(pads, freq_axis)),
         }
     }
 
     /// The network on top of the estimate, whose first result is the estimate. Values are in units of `scale`.
     pub(super) fn model(&self) -> ResidualConfig {
         let network = match (self.model_version, self.v1_activation()) {
-            (ModelVersion::V1, Some(act)) => {
+            (Some(ModelVersion::V1), Some(act)) => {
                 NetworkConfig::V1(UNet3dConfig { filters: self.network.filters, act, ..UNet3dConfig::default() })
             }
-            _ => NetworkConfig::V2(self.network.clone()),
+            _ => NetworkConfig::V2(self.of_skies()),
         };
         ResidualConfig {
             network,
@@ -183,9 +228,20 @@ impl NetworkTrainConfig {
         }
     }
 
-    /// What the loop needs.
+    /// What the loop needs on skies.
     pub(super) fn stage(&self) -> StageConfig {
-        let schedule = match self.lr_schedule {
+        let clip = if self.gradient_clip > 0.0 { Clip::GlobalNorm(self.gradient_clip) } else { Clip::None };
+        self.loop_of(self.lr_schedule.unwrap_or(RateSchedule::OneCycle), clip)
+    }
+
+    /// What the loop needs on visibilities: gradients are clipped value by value, as the original has it.
+    pub(crate) fn stage_of_visibilities(&self) -> StageConfig {
+        let clip = if self.gradient_clip > 0.0 { Clip::Value(self.gradient_clip) } else { Clip::None };
+        self.loop_of(self.lr_schedule.unwrap_or(RateSchedule::None), clip)
+    }
+
+    fn loop_of(&self, schedule: RateSchedule, clip: Clip) -> StageConfig {
+        let schedule = match schedule {
             RateSchedule::OneCycle => Schedule::OneCycle { up: self.warmup_frac, start: CYCLE[0], end: CYCLE[1] },
             RateSchedule::Cosine => Schedule::Cosine { end: COSINE_END },
             RateSchedule::None => Schedule::Constant,
@@ -193,12 +249,17 @@ impl NetworkTrainConfig {
         let stopping =
             EarlyStopping { patience: self.early_stopping_patience, minimum_delta: self.early_stopping_min_delta };
         StageConfig {
-            optimizer: Optimizer::AdamW { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: self.weight_decay },
+            optimizer: match self.optimizer {
+                OptimizerKind::AdamW => {
+                    Optimizer::AdamW { betas: [0.9, 0.999], epsilon: 1e-8, weight_decay: self.weight_decay }
+                }
+                OptimizerKind::Adam => Optimizer::adam(),
+            },
             learning_rate: self.learning_rate,
             schedule,
             epochs: self.epochs,
             accumulation: self.grad_accum_steps,
-            clip: if self.gradient_clip > 0.0 { Clip::GlobalNorm(self.gradient_clip) } else { Clip::None },
+            clip,
             weight_average: (self.ema_decay > 0.0).then_some(self.ema_decay),
             early_stopping: (self.early_stopping_patience > 0).then_some(stopping),
             ..StageConfig::default()
