@@ -94,9 +94,10 @@ impl ObservationTraining {
         visibility: VisibilityTrainConfig,
         network: NetworkTrainConfig,
     ) -> Result<Self> {
-        for own in [config.check(), visibility.check(), network.check()] {
-            own?;
-        }
+        config.check()?;
+        visibility.check()?;
+        // the original's files say everything, even where it has no effect
+        network.check_values()?;
         if config.validation_fraction == 0.0 {
             return Err(Problem::value("validation-fraction", 0, "above 0: the weights are chosen on it").into());
         }

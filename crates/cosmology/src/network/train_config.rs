@@ -206,7 +206,19 @@ impl NetworkTrainConfig {
                 act: self.act.unwrap_or_default(),
                 ..UNet3dConfig::default()
             }),
-            Some(ModelVersion::V2) => NetworkConfig::V2(self.with_axes(pads, freq_axis)),
+            Some(ModelVersion::V2) => {
+                let mut shape = self.with_axes(pads, freq_axis);
+                // the original's files say everything, even where it has no effect
+                let defaults = UNet3dV2Config::default().list();
+                for (name, _) in shape.unused() {
+                    let default = defaults.iter().find(|own| own.name == name).and_then(|own| own.value.clone());
+                    if let Some(default) = default {
+                        // a default is what the setting takes
+                        let _ = shape.set(&name, &default);
+                    }
+                }
+                NetworkConfig::V2(shape)
+            }
         }
     }
 
