@@ -166,6 +166,8 @@ pub fn clean_visibilities(
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { method, shape, unit, mismatch, refused, detection, out, seconds } = self;
+        // neither the file nor those of the training may have named one
+        let unit = if unit.is_empty() { "the unit of the file" } else { unit };
         writeln!(f, "{shape:?} in {unit} by the {method} in {seconds:.1} s: {}", out.display())?;
         if let Some(Detection { amplitude, sigma, sigmas, .. }) = detection {
             writeln!(
