@@ -180,7 +180,7 @@ impl VisibilityModel {
     /// Reads one from its folder, onto a device.
     ///
     /// # Errors
-    /// [`Error::Stored`] where the folder holds none, one of another version, or files that are missing, changed or of another network; what
+    /// [`crate::Error::Stored`] where the folder holds none, one of another version, or files that are missing, changed or of another network; what
     /// reading reports.
     pub fn load(folder: &Path, device: &Device) -> Result<Self> {
         let path = folder.join(ABOUT);
