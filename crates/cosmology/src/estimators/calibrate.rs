@@ -11,8 +11,6 @@ use super::{
 };
 use crate::Result;
 
-/// Probabilities of intervals.
-const LEVELS: [f64; 4] = [0.50, 0.68, 0.90, 0.95];
 /// Most skies that are looked at.
 const MOST: usize = 50;
 
@@ -32,46 +30,35 @@ pub(super) struct PowerRatio {
 }
 
 /// Margins, limits and the power, of skies that are each estimated by the estimator that has not seen its fold.
-///
-/// The margin of a level is the mean over skies of the standard deviations that hold this share of a sky: skies are exchangeable, values of one sky
-/// are not.
 pub(super) fn calibrated(
     of_others: &[LinearEstimator],
     skies: usize,
     pair: &(dyn Fn(usize) -> Result<Pair> + Sync),
 ) -> Result<Calibration> {
     let cells = Cells::new(of_others[0].rings.len(), of_others[0].frequencies_mhz.len());
-    let of_sky = |number: usize| -> Result<([f64; LEVELS.len()], Distance, Vec<[f64; 2]>)> {
+    let of_sky = |number: usize| -> Result<_> {
         let Pair { observed, signal } = pair(number)?;
         let estimator = &of_others[number % FOLDS];
         let estimate = estimator.estimate(&observed)?;
         let truth = super::plane_modes::centred(&signal);
         let said = estimate.signal.cube().values().iter().zip(estimate.sigma.values());
-        let mut distances: Vec<f64> = truth
+        let distances = truth
             .iter()
             .zip(said)
             .map(|(truth, (signal, sigma))| (truth - f64::from(*signal)).abs() / f64::from(*sigma))
             .collect();
-        let last = distances.len() - 1;
-        let quantiles = LEVELS.map(|level| {
-            let place = ((level * distances.len() as f64).ceil() as usize).saturating_sub(1).min(last);
-            *distances.select_nth_unstable_by(place, f64::total_cmp).1
-        });
         let (estimator, seen) = estimator.see(&observed)?;
         let found = cells.power(&seen, &estimator.estimated(&seen, &seen.modes));
         let unknown = cells.claimed(&seen, &estimator.rings, |ring| &ring.posterior);
         let truth = cells.power(&seen, &seen.plane.forward(&truth));
         let pairs =
             truth.iter().zip(found.iter().zip(unknown)).map(|(truth, (found, unknown))| [*truth, found + unknown]);
-        Ok((quantiles, estimator.measure(&seen)?, pairs.collect()))
+        Ok((Margin::held(distances), estimator.measure(&seen)?, pairs.collect::<Vec<_>>()))
     };
     let found = (0..skies.min(MOST)).into_par_iter().map(of_sky).collect::<Result<Vec<_>>>()?;
-    let margin = |(place, coverage): (usize, &f64)| {
-        let sigmas = found.iter().map(|(quantiles, ..)| quantiles[place]).sum::<f64>() / found.len() as f64;
-        Margin { coverage: *coverage, sigmas }
-    };
     let power = |cell: usize| PowerRatio::of(&found.iter().map(|(_, _, powers)| powers[cell]).collect::<Vec<_>>());
-    let (margins, power) = (LEVELS.iter().enumerate().map(margin).collect(), (0..cells.len()).map(power).collect());
+    let power = (0..cells.len()).map(power).collect();
+    let margins = Margin::of_skies(&found.iter().map(|(held, ..)| *held).collect::<Vec<_>>());
     let distances: Vec<Distance> = found.into_iter().map(|(_, distance, _)| distance).collect();
     Ok(Calibration { margins, limits: Limits::of(&distances), power })
 }

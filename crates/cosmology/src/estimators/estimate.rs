@@ -28,6 +28,29 @@ pub struct Margin {
     pub sigmas: f64,
 }
 
+/// Probabilities of calibrated intervals.
+const LEVELS: [f64; 4] = [0.50, 0.68, 0.90, 0.95];
+
+impl Margin {
+    /// What holds each share of the values of one sky, of their distances in standard deviations, of which there is one at least.
+    pub(crate) fn held(mut distances: Vec<f64>) -> [f64; LEVELS.len()] {
+        let last = distances.len() - 1;
+        LEVELS.map(|level| {
+            let place = ((level * distances.len() as f64).ceil() as usize).saturating_sub(1).min(last);
+            *distances.select_nth_unstable_by(place, f64::total_cmp).1
+        })
+    }
+
+    /// Of each level the mean over skies: skies are exchangeable, the values of one are not.
+    pub(crate) fn of_skies(skies: &[[f64; LEVELS.len()]]) -> Vec<Self> {
+        let margin = |(place, coverage): (usize, &f64)| {
+            let sigmas = skies.iter().map(|held| held[place]).sum::<f64>() / skies.len() as f64;
+            Self { coverage: *coverage, sigmas }
+        };
+        LEVELS.iter().enumerate().map(margin).collect()
+    }
+}
+
 /// What is known of the power of the signal in one bin. A bin without modes has none of the numbers: they are NaN, in JSON `null`.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct PowerBand {

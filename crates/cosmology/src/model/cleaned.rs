@@ -45,7 +45,7 @@ impl Model {
     /// Takes the foregrounds off a sky; the power of the signal is that of `draws` skies that the estimate leaves possible.
     ///
     /// # Errors
-    /// As [`SignalEstimator::estimate`](crate::estimators::SignalEstimator::estimate).
+    /// As [`SignalEstimator::estimate`].
     pub fn clean(&self, sky: &Sky, draws: usize, seed: u64) -> Result<Cleaned> {
         let estimator = self.estimator();
         let mismatch = estimator.mismatch(sky)?;

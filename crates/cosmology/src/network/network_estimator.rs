@@ -186,29 +186,13 @@ impl SignalEstimator for NetworkEstimator {
     }
 }
 
-/// Probabilities of intervals.
-const LEVELS: [f64; 4] = [0.50, 0.68, 0.90, 0.95];
-
 /// Standard deviations that hold each share of one sky.
-pub(super) fn held(found: &Found, signal: &Cube<f32>) -> Result<[f64; LEVELS.len()]> {
+pub(super) fn held(found: &Found, signal: &Cube<f32>) -> Result<[f64; 4]> {
     let values = centred(signal).into_iter().zip(&found.mean).zip(&found.sigma);
-    let mut distances: Vec<f64> = values.map(|((truth, mean), sigma)| (truth - mean).abs() / sigma).collect();
+    let distances: Vec<f64> = values.map(|((truth, mean), sigma)| (truth - mean).abs() / sigma).collect();
     if distances.iter().any(|distance| distance.is_nan()) {
         let problem = "an error of 0 was predicted where there is one".to_owned();
         return Err(Error::Estimator { name: NAME.to_owned(), problem, fix: "train on skies with noise" });
     }
-    let last = distances.len().saturating_sub(1);
-    Ok(LEVELS.map(|level| {
-        let place = ((level * distances.len() as f64).ceil() as usize).saturating_sub(1).min(last);
-        *distances.select_nth_unstable_by(place, f64::total_cmp).1
-    }))
-}
-
-/// The margins of skies that are exchangeable with those to come: of each level the mean over skies, since the values of one are not.
-pub(super) fn margins(skies: &[[f64; LEVELS.len()]]) -> Vec<Margin> {
-    let margin = |(place, coverage): (usize, &f64)| {
-        let sigmas = skies.iter().map(|held| held[place]).sum::<f64>() / skies.len() as f64;
-        Margin { coverage: *coverage, sigmas }
-    };
-    LEVELS.iter().enumerate().map(margin).collect()
+    Ok(Margin::held(distances))
 }

@@ -14,7 +14,7 @@ use super::{
     agreement::Agreement,
     grid::frequency_last,
     looked::{Looked, NAME, Normalisation, pixel_deg},
-    network_estimator::{Made, NetworkEstimator, combined, held, margins},
+    network_estimator::{Made, NetworkEstimator, combined, held},
     prepared_sky::PreparedSky,
     residual::Residual,
     sky_fit::{Predicted, SkyFit, SkyFitConfig},
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     Error, Result,
-    estimators::{LinearEstimator, Pair, SignalEstimator, centred},
+    estimators::{LinearEstimator, Margin, Pair, SignalEstimator, centred},
 };
 
 /// What decides which weights are kept.
@@ -200,7 +200,7 @@ impl<'a> NetworkTraining<'a> {
             held(&estimator.find(&observed)?.0, &signal)
         };
         let skies = self.calibration().map(held_of).collect::<Result<Vec<_>>>()?;
-        estimator.made.margins = margins(&skies);
+        estimator.made.margins = Margin::of_skies(&skies);
         Ok(TrainedNetwork { start, members, kept, estimate, updates, parameters, estimator })
     }
 

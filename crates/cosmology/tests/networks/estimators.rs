@@ -329,6 +329,5 @@ fn what_does_not_fit_is_refused() {
     let gap = whole.with_cube(whole.cube().clone(), Some(weights)).unwrap();
     assert!(text(&gap).contains("144 values of the sky have no weight"), "{}", text(&gap));
     assert_eq!(NetworkTrainConfig::default().start, Start::Base);
-    assert_eq!(NetworkTrainConfig::default().model_version, ModelVersion::V2);
     assert!(NetworkTrainConfig::default().inputs.contains(&NetworkInput::Pca));
 }
