@@ -7,10 +7,7 @@ use cupel_cosmology::{
     Sky, Unit,
     estimators::{Covariances, LinearEstimator, Multipoles, Pair, SignalEstimator},
     frequency_axis,
-    network::{
-        ModelVersion, NetworkEstimator, NetworkInput, NetworkTrainConfig, NetworkTraining, SkyCounts, Start,
-        TrainedNetwork,
-    },
+    network::{NetworkEstimator, NetworkInput, NetworkTrainConfig, NetworkTraining, SkyCounts, Start, TrainedNetwork},
 };
 use cupel_data::{Axes, Axis, AxisKind, Cube, Stream};
 use cupel_settings::Settings;
