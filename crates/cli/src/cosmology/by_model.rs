@@ -169,11 +169,8 @@ impl fmt::Display for Found {
         // neither the file nor those of the training may have named one
         let unit = if unit.is_empty() { "the unit of the file" } else { unit };
         writeln!(f, "{shape:?} in {unit} by the {method} in {seconds:.1} s: {}", out.display())?;
-        if let Some(Detection { amplitude, sigma, sigmas, .. }) = detection {
-            writeln!(
-                f,
-                "power of the signal {amplitude:.3} of that of the training (none: 0 +- {sigma:.3}), {sigmas:.1} standard deviations"
-            )?;
+        if let Some(detection) = detection {
+            writeln!(f, "{detection}")?;
         }
         write!(f, "mismatch {mismatch:.2}; from 1 on a sky is unlike those of the training")?;
         if *refused {

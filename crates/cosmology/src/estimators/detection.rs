@@ -5,6 +5,8 @@
 //! the fit, from which their signal was taken off. Its cube root is nearly normal, as that of a sum of squares is: Wilson & Hilferty, PNAS 17, 684
 //! (1931).
 
+use std::fmt;
+
 use faer::Mat;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -27,7 +29,8 @@ const SAME_AREA: f64 = 1e-6;
 /// Whether there is a signal in a sky.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Detection {
-    /// Power of the signal over that of the skies of the training: 1 is expected, and 0 without a signal.
+    /// Power of the signal over that of the skies of the training: 1 is expected, and 0 without a signal. Over the power that was found, where
+    /// there was no training: 1.
     pub amplitude: f64,
     /// Standard deviation of the amplitude where there is no signal.
     pub sigma: f64,
@@ -35,6 +38,16 @@ pub struct Detection {
     pub sigmas: f64,
     /// Whether that is above [`DETECTED`].
     pub detected: bool,
+}
+
+impl fmt::Display for Detection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { amplitude, sigma, sigmas, .. } = self;
+        write!(
+            f,
+            "{sigmas:.1} standard deviations above no signal; power {amplitude:.3} +- {sigma:.3} of what the model expects"
+        )
+    }
 }
 
 /// What skies reach that were left out of the fit.

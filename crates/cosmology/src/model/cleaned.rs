@@ -182,11 +182,8 @@ impl Cleaned {
             "The sky differs from those of the training by {:.2} of what is let pass.",
             self.mismatch.score
         ));
-        if let Some(Detection { amplitude, sigma, sigmas, .. }) = self.detection {
-            report.finding(format!(
-                "The power of the signal is {amplitude:.3} of that of the training, {sigma:.3} is the standard deviation where there is none: \
-                 {sigmas:.1} standard deviations above no signal."
-            ));
+        if let Some(detection) = self.detection {
+            report.finding(format!("The sky is {detection}."));
         }
         Ok(())
     }
