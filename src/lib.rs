@@ -14,6 +14,7 @@
 //! | `tui` | Burn's terminal dashboard for runs |
 //! | `cosmology` (default) | [`cosmology`]: the 21-cm signal under foregrounds thousands of times brighter |
 //! | `pharmacogenomics` (default) | [`pharmacogenomics`]: what a drug does in a genotype, with the odds and an honest "unknown" |
+//! | `prism` (default) | [`prism`]: a sharp image from a few small apertures, and how far to trust it |
 //! | `unmixing` (default) | [`unmixing`]: hyperspectral scenes into materials and their abundances |
 //!
 //! Features only add. Of the backends, at least one is needed to compute.
@@ -27,6 +28,8 @@ pub use cupel_kernels as kernels;
 pub use cupel_pca as pca;
 #[cfg(feature = "pharmacogenomics")]
 pub use cupel_pharmacogenomics as pharmacogenomics;
+#[cfg(feature = "prism")]
+pub use cupel_prism as prism;
 pub use cupel_report as report;
 pub use cupel_settings as settings;
 pub use cupel_statistics as statistics;

@@ -3,10 +3,10 @@
 use cupel::{
     burn::{
         module::Module,
-        optim::{AdamConfig, GradientsParams, ModuleOptimizer},
         tensor::{Device, Tensor},
     },
     cosmology::network::{Network, NetworkConfig, UNet3dConfig, UNet3dV2Config},
+    train::{Advance, Casting, Context, Fit, Loss, Position, Result, Trainer, TrainerConfig},
 };
 
 /// The first network: 16 filters, 528 434 parameters.
@@ -23,25 +23,44 @@ fn made(config: &NetworkConfig, device: &Device) -> Network {
     config.init([2, 2], device).expect("settings that belong together")
 }
 
-/// Adam steps on the logarithm of the mean squared error.
-pub struct Training {
-    net: Option<Network>,
-    optimizer: ModuleOptimizer,
+/// One batch, again and again, and the logarithm of the mean squared error.
+struct OneBatch {
     x: Tensor<5>,
     y: Tensor<5>,
 }
 
+impl Fit for OneBatch {
+    type Model = Network;
+    type Batch = ();
+
+    fn batch(&mut self, _: &Context<'_>) -> Result<()> {
+        Ok(())
+    }
+
+    fn loss(&self, net: &Network, (): (), _: &Context<'_>) -> Loss {
+        let difference = net.forward(self.x.clone()) - self.y.clone();
+        let mean = (difference.clone() * difference).mean().log();
+        Loss { mean, weight: self.x.dims()[0] as f64, terms: Vec::new() }
+    }
+
+    /// More than any measurement makes: no end of an epoch is in the times.
+    fn steps_per_epoch(&self) -> u64 {
+        1 << 32
+    }
+}
+
+/// Updates of the loop that the commands train with, its checks of every number among them.
+pub struct Training(Trainer<OneBatch>);
+
 impl Training {
-    pub fn new(net: Network, x: Tensor<5>, y: Tensor<5>) -> Self {
-        Self { net: Some(net), optimizer: AdamConfig::new().init(), x, y }
+    /// A training of `net`, made on `device` with automatic differentiation, on the volumes `x` and `y`.
+    pub fn new(net: Network, x: Tensor<5>, y: Tensor<5>, device: &Device) -> Self {
+        let fit = OneBatch { x, y };
+        Self(Trainer::new(fit, net, TrainerConfig::default(), Casting::f32(), device).expect("defaults"))
     }
 
     pub fn step(&mut self) {
-        let Some(net) = self.net.take() else { return };
-        let difference = net.forward(self.x.clone()) - self.y.clone();
-        let loss = (difference.clone() * difference).mean().log();
-        let gradients = GradientsParams::from_grads(loss.backward(), &net);
-        self.net = Some(self.optimizer.step(1e-4, net, gradients));
+        self.0.advance(Position::default()).expect("finite numbers");
     }
 }
 

@@ -293,8 +293,9 @@ fn copy_work() -> Work {
 }
 
 fn training_work(net: fn(&Device) -> Network, shape: [usize; 5]) -> Work {
-    let device = cpu().autodiff();
-    let mut training = Training::new(net(&device), normal("x", shape, &device), normal("y", shape, &device));
+    let device = cpu();
+    let (x, y) = (normal("x", shape, &device.clone().autodiff()), normal("y", shape, &device.clone().autodiff()));
+    let mut training = Training::new(net(&device.clone().autodiff()), x, y, &device);
     Box::new(move || training.step())
 }
 
