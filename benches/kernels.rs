@@ -12,7 +12,7 @@ use cupel::{
     burn::tensor::{DType, Device, Tensor, TensorData},
     data::{Complex, Stream},
     kernels::{
-        LowRank, Noise, Projection, SubApertures, Transform, bi_interaction, gram_pairs, mean_fixed,
+        Direction, LowRank, Noise, Projection, SubApertures, Transform, bi_interaction, gram_pairs, mean_fixed,
         mixture_log_likelihood, ms_ssim, philox_normal, project_low_rank, project_out, rfft2, set_own_kernels, ssim,
         sub_aperture_amplitudes, sum_fixed,
     },
@@ -218,9 +218,9 @@ fn apertures(c: &mut Criterion) {
     let mut group = c.benchmark_group("sub_aperture_amplitudes_forward_and_backward");
     let device = cpu().autodiff();
     let spectrum = || normal([1024, 1024], &device).require_grad();
-    let (spectrum, pupil) = ((spectrum(), spectrum()), (normal([41, 41], &device), normal([41, 41], &device)));
+    let (spectrum, pupil) = ((spectrum(), spectrum()), (normal([1, 41, 41], &device), normal([1, 41, 41], &device)));
     let centres = (0..100).map(|i| [i * 3 - 150, (i * 37) % 200 - 100]).collect();
-    let apertures = SubApertures { centres, detector: 128, scale: 16.0 };
+    let apertures = SubApertures { centres, detector: 128, scale: 16.0, transform: Direction::Inverse };
     both(&mut group, "1024x1024_100x41x41_128x128", || {
         let amplitudes = sub_aperture_amplitudes(spectrum.clone(), pupil.clone(), &apertures, 1e-8);
         let gradients = amplitudes.sum().backward();

@@ -35,13 +35,13 @@ impl<B: ApertureGradients> Gradient<B, 4, 1> for Amplitudes<B> {
 
 impl<B: ApertureOps + ApertureGradients, C: CheckpointStrategy> ApertureOps for Autodiff<B, C> {
     fn sub_apertures(
-        spectrum_re: FloatTensor<Self>,
-        spectrum_im: FloatTensor<Self>,
+        plane_re: FloatTensor<Self>,
+        plane_im: FloatTensor<Self>,
         pupil_re: FloatTensor<Self>,
         pupil_im: FloatTensor<Self>,
         apertures: SubApertures,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let inputs = [spectrum_re, spectrum_im, pupil_re, pupil_im];
+        let inputs = [plane_re, plane_im, pupil_re, pupil_im];
         let [(a, of_a), (b, of_b), (c, of_c), (d, of_d)] = inputs.map(|input| input.into_parts());
         let (re, im) = B::sub_apertures(a.clone(), b.clone(), c.clone(), d.clone(), apertures.clone());
         let gradient = Images::<B> { inputs: [a, b, c, d], apertures };
@@ -50,14 +50,14 @@ impl<B: ApertureOps + ApertureGradients, C: CheckpointStrategy> ApertureOps for 
     }
 
     fn sub_aperture_amplitudes(
-        spectrum_re: FloatTensor<Self>,
-        spectrum_im: FloatTensor<Self>,
+        plane_re: FloatTensor<Self>,
+        plane_im: FloatTensor<Self>,
         pupil_re: FloatTensor<Self>,
         pupil_im: FloatTensor<Self>,
         apertures: SubApertures,
         epsilon: f64,
     ) -> FloatTensor<Self> {
-        let inputs = [spectrum_re, spectrum_im, pupil_re, pupil_im];
+        let inputs = [plane_re, plane_im, pupil_re, pupil_im];
         let [(a, of_a), (b, of_b), (c, of_c), (d, of_d)] = inputs.map(|input| input.into_parts());
         let out = B::sub_aperture_amplitudes(a.clone(), b.clone(), c.clone(), d.clone(), apertures.clone(), epsilon);
         let gradient = Amplitudes::<B> { inputs: [a, b, c, d], apertures, epsilon };

@@ -2,27 +2,25 @@
 
 use super::{
     ApertureGradients, ApertureOps, Each, SubApertures,
+    lens::Parts,
+    number::Number,
     windows::{Upstream, Windows},
 };
-use crate::{
-    fft::plans::Planned,
-    flex::{Value, tensor, with_values},
-};
+use crate::flex::{tensor, with_values};
 use burn::{
     backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor},
     tensor::DType,
 };
-use rustfft::num_traits::Float;
 
 impl ApertureOps for Flex {
     fn sub_apertures(
-        spectrum_re: FloatTensor<Self>,
-        spectrum_im: FloatTensor<Self>,
+        plane_re: FloatTensor<Self>,
+        plane_im: FloatTensor<Self>,
         pupil_re: FloatTensor<Self>,
         pupil_im: FloatTensor<Self>,
         apertures: SubApertures,
     ) -> (FloatTensor<Self>, FloatTensor<Self>) {
-        let inputs = [spectrum_re, spectrum_im, pupil_re, pupil_im];
+        let inputs = [plane_re, plane_im, pupil_re, pupil_im];
         match inputs[0].dtype() {
             DType::F64 => images::<f64>(&inputs, &apertures),
             _ => images::<f32>(&inputs, &apertures),
@@ -30,14 +28,14 @@ impl ApertureOps for Flex {
     }
 
     fn sub_aperture_amplitudes(
-        spectrum_re: FloatTensor<Self>,
-        spectrum_im: FloatTensor<Self>,
+        plane_re: FloatTensor<Self>,
+        plane_im: FloatTensor<Self>,
         pupil_re: FloatTensor<Self>,
         pupil_im: FloatTensor<Self>,
         apertures: SubApertures,
         epsilon: f64,
     ) -> FloatTensor<Self> {
-        let inputs = [spectrum_re, spectrum_im, pupil_re, pupil_im];
+        let inputs = [plane_re, plane_im, pupil_re, pupil_im];
         match inputs[0].dtype() {
             DType::F64 => amplitudes::<f64>(&inputs, &apertures, epsilon),
             _ => amplitudes::<f32>(&inputs, &apertures, epsilon),
@@ -73,14 +71,14 @@ impl ApertureGradients for Flex {
 }
 
 fn images<T: Number>(inputs: &Each<FlexTensor>, apertures: &SubApertures) -> (FlexTensor, FlexTensor) {
-    let images = with_inputs::<T, _>(inputs, apertures, |windows, spectrum, pupil| windows.images(spectrum, pupil));
+    let images = with_inputs::<T, _>(inputs, apertures, |windows, plane, pupils| windows.images(plane, pupils));
     let [re, im] = images.map(|part| tensor(part, shape(apertures)));
     (re, im)
 }
 
 fn amplitudes<T: Number>(inputs: &Each<FlexTensor>, apertures: &SubApertures, epsilon: f64) -> FlexTensor {
-    let amplitudes = with_inputs::<T, _>(inputs, apertures, |windows, spectrum, pupil| {
-        windows.amplitudes(spectrum, pupil, Number::round(epsilon))
+    let amplitudes = with_inputs::<T, _>(inputs, apertures, |windows, plane, pupils| {
+        windows.amplitudes(plane, pupils, Number::rounded(epsilon))
     });
     tensor(amplitudes, shape(apertures))
 }
@@ -106,7 +104,7 @@ fn of_amplitudes<T: Number>(
     wanted: Each<bool>,
 ) -> Each<Option<FlexTensor>> {
     with_values(gradient, |gradient| {
-        let upstream = Upstream::Amplitudes { gradient, epsilon: Number::round(epsilon) };
+        let upstream = Upstream::Amplitudes { gradient, epsilon: Number::rounded(epsilon) };
         gradients::<T>(inputs, apertures, upstream, wanted)
     })
 }
@@ -117,10 +115,10 @@ fn gradients<T: Number>(
     upstream: Upstream<'_, T>,
     wanted: Each<bool>,
 ) -> Each<Option<FlexTensor>> {
-    let [spectrum, pupil] = with_inputs::<T, _>(inputs, apertures, |windows, spectrum, pupil| {
-        windows.gradients(spectrum, pupil, upstream, [wanted[0] || wanted[1], wanted[2] || wanted[3]])
+    let [plane, pupils] = with_inputs::<T, _>(inputs, apertures, |windows, plane, pupils| {
+        windows.gradients(plane, pupils, upstream, [wanted[0] || wanted[1], wanted[2] || wanted[3]])
     });
-    let mut values = spectrum.into_iter().chain(pupil);
+    let mut values = plane.into_iter().chain(pupils);
     std::array::from_fn(|index| {
         let values = values.next().unwrap_or_default();
         wanted[index].then(|| tensor(values, inputs[index].shape()))
@@ -134,41 +132,37 @@ fn with_part<T: Number, R>(part: Option<&FlexTensor>, f: impl FnOnce(Option<&[T]
     }
 }
 
-/// A number of the transforms.
-trait Number: Value + Planned + Float {
-    fn round(value: f64) -> Self;
-}
-
-impl Number for f32 {
-    fn round(value: f64) -> Self {
-        value as f32
-    }
-}
-
-impl Number for f64 {
-    fn round(value: f64) -> Self {
-        value
-    }
-}
-
 fn with_inputs<T: Number, R>(
-    [spectrum_re, spectrum_im, pupil_re, pupil_im]: &Each<FlexTensor>,
+    [plane_re, plane_im, pupils_re, pupils_im]: &Each<FlexTensor>,
     apertures: &SubApertures,
-    f: impl FnOnce(Windows<'_, T>, [&[T]; 2], [&[T]; 2]) -> R,
+    f: impl FnOnce(Windows<'_, T>, Parts<'_, T>, Parts<'_, T>) -> R,
 ) -> R {
-    let SubApertures { centres, detector, scale } = apertures;
-    let windows = Windows {
-        size: spectrum_re.shape().dims(),
-        window: pupil_re.shape().dims(),
-        detector: *detector,
-        centres,
-        scale: Number::round(scale / (detector * detector) as f64),
-    };
-    with_values(spectrum_re, |spectrum_re| {
-        with_values(spectrum_im, |spectrum_im| {
-            with_values(pupil_re, |pupil_re| {
-                with_values(pupil_im, |pupil_im| f(windows, [spectrum_re, spectrum_im], [pupil_re, pupil_im]))
+    let windows = windows(plane_re, pupils_re, apertures, 1);
+    with_values::<T, _>(plane_re, |plane_re| {
+        with_values(plane_im, |plane_im| {
+            with_values(pupils_re, |pupils_re| {
+                with_values(pupils_im, |pupils_im| f(windows, [plane_re, plane_im], [pupils_re, pupils_im]))
             })
         })
     })
+}
+
+/// The windows of `plane` behind `modes` pupils for all, or for each.
+pub(crate) fn windows<'a, T: Number>(
+    plane: &FlexTensor,
+    pupils: &FlexTensor,
+    apertures: &'a SubApertures,
+    modes: usize,
+) -> Windows<'a, T> {
+    let [count, rows, columns] = pupils.shape().dims();
+    Windows {
+        size: plane.shape().dims(),
+        window: [rows, columns],
+        detector: apertures.detector,
+        centres: &apertures.centres,
+        modes,
+        shared: count == modes,
+        scale: T::rounded(apertures.factor()),
+        direction: apertures.transform,
+    }
 }

@@ -1,37 +1,34 @@
-//! Sub-apertures of a spectrum as slices, and their adjoint; see the [module above](super).
-//!
-//! Only the columns of a window are not nought, so they are transformed first and the rows after: `W + D` transforms of
-//! length `D` in place of `2 D`. Windows are gathered with their axes exchanged, which leaves one transposition.
+//! Windows of a plane as slices, and their adjoint; see the [module above](super).
 
-use crate::fft::plans::{self, Planned};
-use rayon::prelude::*;
-use rustfft::{
-    Fft, FftNum,
-    num_complex::Complex,
-    num_traits::{Float, Zero},
+use super::{
+    Direction,
+    lens::{Lens, Parts, STRIP},
+    number::Number,
 };
+use rayon::prelude::*;
+use std::ops::Range;
 
-/// Rows of a spectrum or of a pupil that one task adds the windows to.
+/// Rows of a plane or of a pupil that one task adds the windows to.
 const ROWS: usize = 16;
-/// Rows that are transposed together, as many as a cache line holds values.
-const STRIP: usize = 8;
-
-/// Real and imaginary parts.
-pub(crate) type Parts<'a, T> = [&'a [T]; 2];
 
 /// Where windows are cut.
 #[derive(Clone, Copy)]
 pub(crate) struct Windows<'a, T> {
-    /// Rows and columns of the spectrum.
+    /// Rows and columns of the plane.
     pub(crate) size: [usize; 2],
     /// Rows and columns of the window.
     pub(crate) window: [usize; 2],
     /// Rows and columns of the images.
     pub(crate) detector: usize,
-    /// Row and column of the centre of each window from that of the spectrum.
+    /// Row and column of the centre of each window from that of the plane.
     pub(crate) centres: &'a [[isize; 2]],
+    /// Pupils that each window is seen through.
+    pub(crate) modes: usize,
+    /// Whether all windows have the same pupils.
+    pub(crate) shared: bool,
     /// Factor of the images, with that of the inverse transform.
     pub(crate) scale: T,
+    pub(crate) direction: Direction,
 }
 
 /// The gradient of what was asked for.
@@ -43,215 +40,223 @@ pub(crate) enum Upstream<'a, T> {
     Amplitudes { gradient: &'a [T], epsilon: T },
 }
 
-impl<T: Planned + Float> Windows<'_, T> {
-    /// Real and imaginary parts of the images of `spectrum` behind `pupil`, `[window, row, column]`.
-    pub(crate) fn images(self, spectrum: Parts<'_, T>, pupil: Parts<'_, T>) -> [Vec<T>; 2] {
-        let image = self.detector * self.detector;
-        let inverse = plans::complex(self.detector, true);
-        let mut images = [(); 2].map(|()| vec![T::zero(); self.centres.len() * image]);
+impl<T: Number> Windows<'_, T> {
+    /// Real and imaginary parts of the images of `plane` behind the pupils, `[window, row, column]`, for one mode.
+    pub(crate) fn images(self, plane: Parts<'_, T>, pupils: Parts<'_, T>) -> [Vec<T>; 2] {
+        let d = self.detector;
+        let mut images = [(); 2].map(|()| vec![T::zero(); self.centres.len() * d * d]);
         let [re, im] = &mut images;
-        re.par_chunks_mut(image).zip(im.par_chunks_mut(image)).zip(self.centres).for_each_init(
-            || Workspace::new(&self, &[&*inverse]),
-            |work, ((re, im), centre)| {
-                self.look(work, &*inverse, *centre, spectrum, pupil);
-                for ((re, im), value) in re.iter_mut().zip(im).zip(&work.wide) {
-                    (*re, *im) = (value.re * self.scale, value.im * self.scale);
+        re.par_chunks_mut(d * d).zip(im.par_chunks_mut(d * d)).enumerate().for_each_init(
+            || Lens::new(&self),
+            |lens, (index, (re, im))| {
+                lens.open(&self, 0, self.centres[index], plane, self.pupil(pupils, index, 0));
+                let strips = re.chunks_mut(STRIP * d).zip(im.chunks_mut(STRIP * d));
+                for (first, (re, im)) in strips.enumerate().map(|(strip, parts)| (strip * STRIP, parts)) {
+                    lens.see(0, first);
+                    for ((re, im), value) in re.iter_mut().zip(im).zip(lens.strip(0, first)) {
+                        (*re, *im) = (value.re * self.scale, value.im * self.scale);
+                    }
                 }
             },
         );
         images
     }
 
-    /// `sqrt(|z|^2 + epsilon)` of the images, `[window, row, column]`.
-    pub(crate) fn amplitudes(self, spectrum: Parts<'_, T>, pupil: Parts<'_, T>, epsilon: T) -> Vec<T> {
-        let image = self.detector * self.detector;
-        let inverse = plans::complex(self.detector, true);
-        let mut amplitudes = vec![T::zero(); self.centres.len() * image];
-        amplitudes.par_chunks_mut(image).zip(self.centres).for_each_init(
-            || Workspace::new(&self, &[&*inverse]),
-            |work, (amplitudes, centre)| {
-                self.look(work, &*inverse, *centre, spectrum, pupil);
+    /// `sqrt(|z|^2 + epsilon)` of the images, `[window, row, column]`, for one mode.
+    pub(crate) fn amplitudes(self, plane: Parts<'_, T>, pupils: Parts<'_, T>, epsilon: T) -> Vec<T> {
+        let d = self.detector;
+        let mut amplitudes = vec![T::zero(); self.centres.len() * d * d];
+        amplitudes.par_chunks_mut(d * d).enumerate().for_each_init(
+            || Lens::new(&self),
+            |lens, (index, amplitudes)| {
+                lens.open(&self, 0, self.centres[index], plane, self.pupil(pupils, index, 0));
                 let square = self.scale * self.scale;
-                for (amplitude, value) in amplitudes.iter_mut().zip(&work.wide) {
-                    *amplitude = (value.norm_sqr() * square + epsilon).sqrt();
+                for (first, amplitudes) in
+                    amplitudes.chunks_mut(STRIP * d).enumerate().map(|(s, rows)| (s * STRIP, rows))
+                {
+                    lens.see(0, first);
+                    for (amplitude, value) in amplitudes.iter_mut().zip(lens.strip(0, first)) {
+                        *amplitude = (value.norm_sqr() * square + epsilon).sqrt();
+                    }
                 }
             },
         );
         amplitudes
     }
 
-    /// Gradients of the spectrum and of the pupil; those not wanted are empty.
+    /// Gradients of the plane and of the pupils, for one mode; those not wanted are empty.
     pub(crate) fn gradients(
         self,
-        spectrum: Parts<'_, T>,
-        pupil: Parts<'_, T>,
+        plane: Parts<'_, T>,
+        pupils: Parts<'_, T>,
         upstream: Upstream<'_, T>,
         wanted: [bool; 2],
     ) -> [[Vec<T>; 2]; 2] {
-        let [rows, columns] = self.window;
-        let image = self.detector * self.detector;
-        let (inverse, forward) = (plans::complex(self.detector, true), plans::complex(self.detector, false));
-        let workspace = || Workspace::new(&self, &[&*inverse, &*forward]);
-        let mut windows = vec![Complex::zero(); self.centres.len() * rows * columns];
-        windows.par_chunks_mut(rows * columns).enumerate().for_each_init(workspace, |work, (index, window)| {
-            let own = index * image..(index + 1) * image;
-            match upstream {
-                Upstream::Images([re, im]) => {
-                    let part = |part: Option<&[T]>, i: usize| part.map_or(T::zero(), |part| part[own.start + i]);
-                    for (i, value) in work.wide.iter_mut().enumerate() {
-                        *value = Complex::new(part(re, i) * self.scale, part(im, i) * self.scale);
-                    }
-                }
-                Upstream::Amplitudes { gradient, epsilon } => {
+        let (d, area) = (self.detector, self.window[0] * self.window[1]);
+        let mut windows = [(); 2].map(|()| vec![T::zero(); self.centres.len() * area]);
+        let [re, im] = &mut windows;
+        re.par_chunks_mut(area).zip(im.par_chunks_mut(area)).enumerate().for_each_init(
+            || Lens::new(&self),
+            |lens, (index, (re, im))| {
+                if let Upstream::Amplitudes { .. } = upstream {
                     // the images are looked at again: they would take more memory than time
-                    self.look(work, &*inverse, self.centres[index], spectrum, pupil);
-                    let square = self.scale * self.scale;
-                    for (value, gradient) in work.wide.iter_mut().zip(&gradient[own]) {
-                        let amplitude = (value.norm_sqr() * square + epsilon).sqrt();
-                        *value = *value * (*gradient * square / amplitude);
-                    }
+                    lens.open(&self, 0, self.centres[index], plane, self.pupil(pupils, index, 0));
                 }
-            }
-            self.look_back(work, &*forward, window);
-        });
+                for first in (0..d).step_by(STRIP) {
+                    let own = index * d * d + first * d;
+                    match upstream {
+                        Upstream::Images([re, im]) => {
+                            let part = |part: Option<&[T]>, i: usize| part.map_or(T::zero(), |part| part[own + i]);
+                            for (i, value) in lens.strip(0, first).iter_mut().enumerate() {
+                                (value.re, value.im) = (part(re, i) * self.scale, part(im, i) * self.scale);
+                            }
+                        }
+                        Upstream::Amplitudes { gradient, epsilon } => {
+                            lens.see(0, first);
+                            let square = self.scale * self.scale;
+                            for (value, gradient) in lens.strip(0, first).iter_mut().zip(&gradient[own..]) {
+                                let amplitude = (value.norm_sqr() * square + epsilon).sqrt();
+                                *value = *value * (*gradient * square / amplitude);
+                            }
+                        }
+                    }
+                    lens.send_back(0, first);
+                }
+                lens.close(0, [re, im]);
+            },
+        );
+        let windows = windows.each_ref().map(Vec::as_slice);
         [
-            if wanted[0] { self.add_to_spectrum(pupil, &windows) } else { [vec![], vec![]] },
-            if wanted[1] { self.add_to_pupil(spectrum, &windows) } else { [vec![], vec![]] },
+            if wanted[0] { self.add_to_plane(pupils, windows, None) } else { [vec![], vec![]] },
+            if wanted[1] { self.add_to_pupils(plane, windows, None) } else { [vec![], vec![]] },
         ]
     }
 
-    /// The image of one window in `work.wide`, without its scale.
-    fn look(
+    /// Adds the windows, times the factor of each place that has one, behind the conjugate pupils where they were cut: window
+    /// by window, and mode by mode, in their order at every place.
+    pub(crate) fn add_to_plane(
         &self,
-        work: &mut Workspace<T>,
-        inverse: &dyn Fft<T>,
-        centre: [isize; 2],
-        spectrum: Parts<'_, T>,
-        pupil: Parts<'_, T>,
-    ) {
-        let (d, [_, columns]) = (self.detector, self.window);
-        let Workspace { narrow, wide, scratch, targets } = work;
-        narrow.fill(Complex::zero());
-        for (r, (source, target)) in self.places(centre, 0).zip(&targets[0]).enumerate() {
-            for (c, column) in self.places(centre, 1).enumerate() {
-                let (from, of) = (source * self.size[1] + column, r * columns + c);
-                let value = Complex::new(spectrum[0][from], spectrum[1][from]);
-                narrow[c * d + target] = value * Complex::new(pupil[0][of], pupil[1][of]);
-            }
-        }
-        inverse.process_with_scratch(narrow, scratch);
-        for (strip, rows) in wide.chunks_mut(STRIP * d).enumerate() {
-            rows.fill(Complex::zero());
-            for (column, target) in narrow.chunks_exact(d).zip(&targets[1]) {
-                for (row, value) in rows.chunks_exact_mut(d).zip(&column[strip * STRIP..]) {
-                    row[*target] = *value;
-                }
-            }
-        }
-        inverse.process_with_scratch(wide, scratch);
-    }
-
-    /// The adjoint of [`look`](Self::look) before the pupil, of what is in `work.wide`.
-    fn look_back(&self, work: &mut Workspace<T>, forward: &dyn Fft<T>, window: &mut [Complex<T>]) {
-        let (d, [_, columns]) = (self.detector, self.window);
-        let Workspace { narrow, wide, scratch, targets } = work;
-        forward.process_with_scratch(wide, scratch);
-        for (strip, rows) in wide.chunks(STRIP * d).enumerate() {
-            for (column, target) in narrow.chunks_exact_mut(d).zip(&targets[1]) {
-                for (row, value) in rows.chunks_exact(d).zip(&mut column[strip * STRIP..]) {
-                    *value = row[*target];
-                }
-            }
-        }
-        forward.process_with_scratch(narrow, scratch);
-        for (row, target) in window.chunks_exact_mut(columns).zip(&targets[0]) {
-            for (value, column) in row.iter_mut().zip(narrow.chunks_exact(d)) {
-                *value = column[*target];
-            }
-        }
-    }
-
-    /// Adds the windows behind the conjugate pupil where they were cut, in their order at every place.
-    fn add_to_spectrum(&self, pupil: Parts<'_, T>, windows: &[Complex<T>]) -> [Vec<T>; 2] {
+        pupils: Parts<'_, T>,
+        windows: Parts<'_, T>,
+        factors: Option<&[T]>,
+    ) -> [Vec<T>; 2] {
         let ([height, width], [rows, columns]) = (self.size, self.window);
         let mut sums = [(); 2].map(|()| vec![T::zero(); height * width]);
         let [re, im] = &mut sums;
-        re.par_chunks_mut(ROWS * width).zip(im.par_chunks_mut(ROWS * width)).enumerate().for_each(
-            |(task, (re, im))| {
+        re.par_chunks_mut(ROWS * width).zip(im.par_chunks_mut(ROWS * width)).enumerate().for_each_init(
+            || [(); 2].map(|()| vec![0.0f64; ROWS * width]),
+            |wide, (task, (re, im))| {
+                wide.iter_mut().for_each(|part| part.fill(0.0));
                 let own = task * ROWS..(task * ROWS + ROWS).min(height);
-                for (window, centre) in windows.chunks_exact(rows * columns).zip(self.centres) {
+                for (index, centre) in self.centres.iter().enumerate() {
+                    let factor = factors.map_or(T::one(), |factors| factors[index]);
                     for (r, target) in self.places(*centre, 0).enumerate().filter(|(_, target)| own.contains(target)) {
-                        let line = (target - own.start) * width;
-                        for (c, column) in self.places(*centre, 1).enumerate() {
-                            let of = r * columns + c;
-                            let value = window[of] * Complex::new(pupil[0][of], -pupil[1][of]);
-                            re[line + column] = re[line + column] + value.re;
-                            im[line + column] = im[line + column] + value.im;
+                        for mode in 0..self.modes {
+                            let line = ((index * self.modes + mode) * rows + r) * columns;
+                            let window = windows.map(|part| &part[line..line + columns]);
+                            let pupil =
+                                self.pupil(pupils, index, mode).map(|part| &part[r * columns..(r + 1) * columns]);
+                            for (from, to) in self.stretches(*centre) {
+                                let at = (target - own.start) * width + to.start;
+                                let [re, im] = wide.each_mut().map(|part| &mut part[at..at + to.len()]);
+                                add_products([re, im], window, pupil, factor, from);
+                            }
                         }
                     }
+                }
+                for (sum, wide) in re.iter_mut().zip(&wide[0]).chain(im.iter_mut().zip(&wide[1])) {
+                    *sum = T::rounded(*wide);
                 }
             },
         );
         sums
     }
 
-    /// Adds the windows times the conjugate spectrum they were cut from, in their order at every place.
-    fn add_to_pupil(&self, spectrum: Parts<'_, T>, windows: &[Complex<T>]) -> [Vec<T>; 2] {
+    /// Adds the windows, times the factor of each place that has one, times the conjugate plane that they were cut from: to
+    /// the pupils that all share in the order of the windows, or to that of each.
+    pub(crate) fn add_to_pupils(
+        &self,
+        plane: Parts<'_, T>,
+        windows: Parts<'_, T>,
+        factors: Option<&[T]>,
+    ) -> [Vec<T>; 2] {
         let [rows, columns] = self.window;
-        let mut sums = [(); 2].map(|()| vec![T::zero(); rows * columns]);
+        let count = if self.shared { self.modes } else { self.modes * self.centres.len() };
+        let mut sums = [(); 2].map(|()| vec![T::zero(); count * rows * columns]);
         let [re, im] = &mut sums;
-        re.par_chunks_mut(ROWS * columns).zip(im.par_chunks_mut(ROWS * columns)).enumerate().for_each(
-            |(task, (re, im))| {
-                for (window, centre) in windows.chunks_exact(rows * columns).zip(self.centres) {
-                    let own = self.places(*centre, 0).enumerate().skip(task * ROWS).take(ROWS);
-                    for (line, (r, source)) in own.enumerate() {
-                        for (c, column) in self.places(*centre, 1).enumerate() {
-                            let (from, place) = (source * self.size[1] + column, line * columns + c);
-                            let value = window[r * columns + c] * Complex::new(spectrum[0][from], -spectrum[1][from]);
-                            re[place] = re[place] + value.re;
-                            im[place] = im[place] + value.im;
-                        }
+        // a task is a row of a pupil
+        re.par_chunks_mut(columns).zip(im.par_chunks_mut(columns)).enumerate().for_each_init(
+            || [(); 2].map(|()| vec![0.0f64; columns]),
+            |wide, (task, (re, im))| {
+                wide.iter_mut().for_each(|part| part.fill(0.0));
+                let (pupil, r) = (task / rows, task % rows);
+                let (seen, mode) = match self.shared {
+                    true => (0..self.centres.len(), pupil),
+                    false => (pupil / self.modes..pupil / self.modes + 1, pupil % self.modes),
+                };
+                for index in seen {
+                    let centre = self.centres[index];
+                    let factor = factors.map_or(T::one(), |factors| factors[index]);
+                    let line = ((index * self.modes + mode) * rows + r) * columns;
+                    let window = windows.map(|part| &part[line..line + columns]);
+                    let Some(source) = self.places(centre, 0).nth(r) else { continue };
+                    for (from, to) in self.stretches(centre) {
+                        let at = source * self.size[1] + to.start;
+                        let plane = plane.map(|part| &part[at..at + to.len()]);
+                        let window = window.map(|part| &part[from.clone()]);
+                        let [re, im] = wide.each_mut().map(|part| &mut part[from.clone()]);
+                        add_products([re, im], window, plane, factor, 0..to.len());
                     }
+                }
+                for (sum, wide) in re.iter_mut().zip(&wide[0]).chain(im.iter_mut().zip(&wide[1])) {
+                    *sum = T::rounded(*wide);
                 }
             },
         );
         sums
     }
 
-    /// Rows (`axis` 0) or columns of the spectrum that the window at `centre` covers, in order.
-    fn places(&self, centre: [isize; 2], axis: usize) -> impl Iterator<Item = usize> + use<T> {
+    /// The number of the pupil of a window and mode.
+    pub(crate) fn pupil_index(&self, index: usize, mode: usize) -> usize {
+        if self.shared { mode } else { index * self.modes + mode }
+    }
+
+    /// The pupil of a window and mode.
+    pub(crate) fn pupil<'b>(&self, pupils: Parts<'b, T>, index: usize, mode: usize) -> Parts<'b, T> {
+        let area = self.window[0] * self.window[1];
+        let pupil = self.pupil_index(index, mode);
+        pupils.map(|part| &part[pupil * area..(pupil + 1) * area])
+    }
+
+    /// Rows (`axis` 0) or columns of the plane that the window at `centre` covers, in order.
+    pub(crate) fn places(&self, centre: [isize; 2], axis: usize) -> impl Iterator<Item = usize> + use<T> {
         let (size, window) = (self.size[axis], self.window[axis]);
-        let first = (size / 2) as isize + centre[axis] - (window / 2) as isize;
-        let first = first.rem_euclid(size as isize) as usize;
+        let first = self.first(centre, axis);
         (first..size).chain(0..first).take(window)
     }
+
+    /// Columns of the window and the columns of the plane that they lie on, in at most two stretches.
+    pub(crate) fn stretches(&self, centre: [isize; 2]) -> impl Iterator<Item = (Range<usize>, Range<usize>)> + use<T> {
+        let (size, window, first) = (self.size[1], self.window[1], self.first(centre, 1));
+        let before = window.min(size - first);
+        [(0..before, first..first + before), (before..window, 0..window - before)]
+            .into_iter()
+            .filter(|(from, _)| !from.is_empty())
+    }
+
+    fn first(&self, centre: [isize; 2], axis: usize) -> usize {
+        let (size, window) = (self.size[axis], self.window[axis]);
+        let first = (size / 2) as isize + centre[axis] - (window / 2) as isize;
+        first.rem_euclid(size as isize) as usize
+    }
 }
 
-/// Rows or columns of the unshifted spectrum of an image that a window covers.
-fn targets(window: usize, detector: usize) -> Vec<usize> {
-    (0..window).map(|index| (index + detector - window / 2) % detector).collect()
-}
-
-/// What one thread needs for one window.
-struct Workspace<T> {
-    /// `[window column, detector row]`.
-    narrow: Vec<Complex<T>>,
-    /// `[detector row, detector column]`.
-    wide: Vec<Complex<T>>,
-    scratch: Vec<Complex<T>>,
-    /// Where rows and columns of the window lie on the detector's spectrum.
-    targets: [Vec<usize>; 2],
-}
-
-impl<T: FftNum> Workspace<T> {
-    fn new(windows: &Windows<'_, T>, transforms: &[&dyn Fft<T>]) -> Self {
-        let d = windows.detector;
-        let scratch = transforms.iter().map(|fft| fft.get_inplace_scratch_len()).max().unwrap_or(0);
-        Self {
-            narrow: vec![Complex::zero(); windows.window[1] * d],
-            wide: vec![Complex::zero(); d * d],
-            scratch: vec![Complex::zero(); scratch],
-            targets: windows.window.map(|window| targets(window, d)),
-        }
+/// Adds the columns `from` of `factor a conj(b)`.
+fn add_products<T: Number>([re, im]: [&mut [f64]; 2], a: Parts<'_, T>, b: Parts<'_, T>, factor: T, from: Range<usize>) {
+    let ([a_re, a_im], [b_re, b_im]) = (a.map(|part| &part[from.clone()]), b.map(|part| &part[from.clone()]));
+    let values = a_re.iter().zip(a_im).zip(b_re.iter().zip(b_im));
+    for ((re, im), ((a_re, a_im), (b_re, b_im))) in re.iter_mut().zip(im).zip(values) {
+        *re += (factor * (*a_re * *b_re + *a_im * *b_im)).wide();
+        *im += (factor * (*a_im * *b_re - *a_re * *b_im)).wide();
     }
 }
