@@ -1,0 +1,124 @@
+//! [`Certificate`]: how far a reconstruction can be trusted, by what was measured alone.
+
+mod halves;
+
+pub use halves::Correlation;
+
+use burn::tensor::{DType, Device};
+
+use crate::{Exposures, Geometry, Misfit, Model, Result, Search, search::Found};
+
+/// What is known of a reconstruction without a truth.
+#[derive(Clone, Debug)]
+pub struct Certificate {
+    /// `sum |sqrt(y) - sqrt(I)| / sum sqrt(y)` over exposures that the fit, whose prior they chose, never saw; `None` where none was held out.
+    pub held_out_r: Option<f64>,
+    /// The same of all exposures in the last fit.
+    pub r: f64,
+    /// `sum (y - I)^2 / (I + v)` over all pixels, `v` the variance of the read-out, per degree of freedom: near one where the noise is what it was said
+    /// to be and the model is right. Both variances are exact at any number of photons, other than a deviance's. `None` without known noise.
+    pub chi2_per_dof: Option<f64>,
+    /// Pixels measured less parameters that are not at a bound (an upper limit of what a fit with a prior uses up).
+    pub degrees_of_freedom: f64,
+    /// How well two reconstructions from every other exposure agree, where that was asked for.
+    pub correlation: Option<Correlation>,
+    /// Half width of the interval around each amplitude that holds it with 90 %, over the field; where that was asked for and noise is known.
+    pub interval: Option<Vec<f64>>,
+    /// `sum_i |P(k - c_i)|^2` at each place of the plane that windows are cut from (the frequency nought at place `N / 2`), of a real object with that at
+    /// the opposite frequency: nought where only the prior speaks.
+    pub measured: Vec<f64>,
+    /// Share of the places that lie in a window: of a spectrum those up to half its side from the frequency nought, of an object all.
+    pub coverage: f64,
+}
+
+/// The certificate of what `search` found.
+pub(crate) fn of(
+    search: &Search,
+    found: &Found,
+    config: &crate::ReconstructionConfig,
+    _seed: u64,
+    on: (&Device, DType),
+) -> Result<Certificate> {
+    let exposures = search.exposures();
+    let (r, squares, pixels) = agreement(&search.all, &found.model)?;
+    let held_out_r = match (&search.held_out, &found.without) {
+        (Some(held_out), Some(without)) => Some(agreement(held_out, without)?.0),
+        _ => None,
+    };
+    let degrees_of_freedom = (pixels - free_values(search, found)).max(1.0);
+    let correlation = if config.certificate { halves::correlation(exposures, found, on)? } else { None };
+    let (measured, coverage) = windows(exposures);
+    Ok(Certificate {
+        held_out_r,
+        r,
+        chi2_per_dof: search.all.noise().1.map(|_| squares / degrees_of_freedom),
+        degrees_of_freedom,
+        correlation,
+        interval: None,
+        measured,
+        coverage,
+    })
+}
+
+/// R-factor of all frames of `misfit`, squared errors in units of their variance, and number of pixels.
+fn agreement(misfit: &Misfit, model: &Model) -> Result<(f64, f64, f64)> {
+    let (mut apart, mut whole, mut squares, mut pixels) = (0.0, 0.0, 0.0, 0.0);
+    let variance = misfit.noise().1.unwrap_or(0.0);
+    misfit.each_frame(model, |_, said, measured| {
+        for (said, measured) in said.iter().zip(measured).filter(|(_, measured)| !measured.is_nan()) {
+            let root = measured.max(0.0).sqrt();
+            apart += (root - said.max(0.0).sqrt()).abs();
+            whole += root;
+            squares += (measured - said).powi(2) / (said + variance).max(f64::MIN_POSITIVE);
+            pixels += 1.0;
+        }
+    })?;
+    Ok((apart / whole, squares, pixels))
+}
+
+/// Values of the object that lie between their bounds.
+fn free_values(search: &Search, found: &Found) -> f64 {
+    let known = search.exposures().known;
+    let [rows, columns] = search.exposures().optics.size;
+    let [high, wide] = known.support.unwrap_or([rows, columns]);
+    let Ok(inside) = found.model.object.middle(high, wide) else { return 0.0 };
+    match known.bounds.filter(|_| known.real) {
+        Some([low, high]) => inside.values().iter().filter(|value| value.re > low && value.re < high).count() as f64,
+        None => (high * wide) as f64 * if known.real { 1.0 } else { 2.0 },
+    }
+}
+
+/// How much light of each place of the plane reached a detector, and the share of it that lies in a window.
+fn windows(exposures: &Exposures) -> (Vec<f64>, f64) {
+    let [rows, columns] = exposures.optics.size;
+    let mut light = vec![0.0; rows * columns];
+    for centre in &exposures.centres {
+        for pupil in &exposures.optics.pupils {
+            for (place, value) in pupil.values().iter().enumerate() {
+                let (row, column) = (place / pupil.columns(), place % pupil.columns());
+                let at = |centre: f64, place: usize, window: usize, size: usize| {
+                    (centre.round() as isize + place as isize - (window / 2) as isize + (size / 2) as isize)
+                        .rem_euclid(size as isize) as usize
+                };
+                let place =
+                    at(centre[0], row, pupil.rows(), rows) * columns + at(centre[1], column, pupil.columns(), columns);
+                light[place] += value.norm_sqr();
+            }
+        }
+    }
+    let counts = |place: &usize| {
+        let [y, x] = [(place / columns).abs_diff(rows / 2), (place % columns).abs_diff(columns / 2)];
+        exposures.optics.geometry == Geometry::Object
+            || (2.0 * y as f64 / rows as f64).hypot(2.0 * x as f64 / columns as f64) <= 1.0
+    };
+    let counted: Vec<usize> = (0..light.len()).filter(counts).collect();
+    let coverage = counted.iter().filter(|place| light[**place] > 0.0).count() as f64 / counted.len().max(1) as f64;
+    if exposures.known.real && exposures.optics.geometry == Geometry::Spectrum {
+        let opposite = |place: usize, size: usize| (2 * (size / 2) + size - place) % size;
+        let once = light.clone();
+        for (place, light) in light.iter_mut().enumerate() {
+            *light += once[opposite(place / columns, rows) * columns + opposite(place % columns, columns)];
+        }
+    }
+    (light, coverage)
+}

@@ -1,0 +1,107 @@
+//! [`reconstruct`]: the one door from exposures to an object with its certificate.
+
+use burn::tensor::{DType, Device};
+use cupel_settings::{Problem, Range, Settings, choices, settings};
+use cupel_train::{Advance, Policy, Run};
+use serde::{Deserialize, Serialize};
+
+use crate::{Certificate, Error, Exposures, Model, Result, Search, certificate, search::Tried};
+
+choices! {
+    /// How the object is found.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Solver {
+        /// The solver that fits best; lbfgs as a rule
+        Auto = "auto",
+        /// Sweeps over the exposures, each corrects the object by itself
+        Epie = "epie",
+        /// The same with weaker corrections where little light falls
+        Rpie = "rpie",
+        /// Projections of all exposures at once, averaged and reflected
+        Raar = "raar",
+        /// Quasi-Newton steps on the likelihood with total variation
+        Lbfgs = "lbfgs",
+        /// An untrained network
+        Decoder = "decoder",
+    }
+}
+
+settings! {
+    /// How to reconstruct.
+    #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+    pub struct ReconstructionConfig in "reconstruction" {
+        /// How the object is found
+        pub solver: Solver = Solver::Auto;
+        /// Most steps of the last fit; enough for the noise unless given
+        pub iterations: Option<u64> = None, in Range::at_least(1.0).at_most(1e7), "N";
+        /// Share of the exposures that are held out to decide how strong the prior is
+        pub held_out: f64 = 0.1, in Range::at_least(0.0).at_most(0.5), "SHARE";
+        /// Weight of the total variation; chosen by the exposures held out unless given
+        pub prior_weight: Option<f64> = None, in Range::at_least(0.0).at_most(1e6), "WEIGHT";
+        /// Whether to state how far it can be trusted: resolution and intervals, which take as long as the object
+        pub certificate: bool = true;
+    }
+}
+
+/// What was found, and how far it can be trusted.
+#[derive(Clone, Debug)]
+pub struct Reconstruction {
+    /// The settings.
+    pub config: ReconstructionConfig,
+    /// The solver that was taken.
+    pub solver: Solver,
+    /// Object, pupil, and what belongs to each exposure.
+    pub model: Model,
+    /// Weight of the total variation.
+    pub prior_weight: Option<f64>,
+    /// Weights that were tried, with what the exposures held out said of each.
+    pub tried: Vec<Tried>,
+    /// The misfit after each step.
+    pub curve: Vec<f64>,
+    /// How far it can be trusted.
+    pub certificate: Certificate,
+    /// Seconds taken, over all processes that had a part in it.
+    pub seconds: f64,
+}
+
+/// Finds the object that `exposures` show, on `device` (without automatic differentiation), within `run`, which saves the state between steps.
+///
+/// Some exposures are held out, never that of the bright field; how well they are foretold chooses the prior's weight, from a strong one to weaker
+/// ones, each from where the one before ended. The last fit is to all exposures. Where there is no noise nothing needs to be chosen: the weight falls
+/// to 1e-6, which only decides about frequencies that no exposure shows.
+///
+/// # Errors
+/// Exposures that contradict themselves, settings out of their ranges, a run folder that cannot be written, a signal to stop.
+pub fn reconstruct(
+    exposures: &Exposures,
+    config: &ReconstructionConfig,
+    seed: u64,
+    device: &Device,
+    run: &mut Run,
+) -> Result<Reconstruction> {
+    config.check()?;
+    exposures.check()?;
+    let began = std::time::Instant::now();
+    match config.solver {
+        Solver::Auto | Solver::Lbfgs => {}
+        other => {
+            let expected = "auto or lbfgs: the others are not built in yet";
+            return Err(Error::Setting(Problem::value("solver", format!("{other:?}").to_lowercase(), expected)));
+        }
+    }
+    let mut search = Search::new(exposures, config, seed, (device, DType::F32))?;
+    let driven = run.drive(&mut search as &mut dyn Advance, &Policy::default())?;
+    let before = (driven.seconds - began.elapsed().as_secs_f64()).max(0.0);
+    let found = search.finish()?;
+    let certificate = certificate::of(&search, &found, config, seed, (device, DType::F32))?;
+    Ok(Reconstruction {
+        config: *config,
+        solver: Solver::Lbfgs,
+        model: found.model,
+        prior_weight: Some(found.prior_weight),
+        tried: found.tried,
+        curve: found.curve,
+        certificate,
+        seconds: before + began.elapsed().as_secs_f64(),
+    })
+}

@@ -1,0 +1,97 @@
+//! Where a reconstruction starts.
+
+use num_complex::Complex;
+use rustfft::FftPlanner;
+
+use crate::{Exposures, Geometry, Plane, Result};
+
+/// The exposure nearest to the middle of the spectrum: the bright field. There is none among diffraction patterns.
+pub(crate) fn brightest(exposures: &Exposures) -> Option<usize> {
+    let distance = |index: &usize| exposures.centres[*index].iter().map(|c| c * c).sum::<f64>();
+    let nearest = (0..exposures.centres.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
+    nearest.filter(|_| exposures.optics.geometry == Geometry::Spectrum)
+}
+
+/// The amplitude of the bright field on the places of the object; of diffraction patterns a constant that is as bright as they are. Only the exposures
+/// `among` are looked at, all where there are none.
+pub(crate) fn start(exposures: &Exposures, among: Option<&[usize]>) -> Result<Plane> {
+    let [rows, columns] = exposures.optics.size;
+    let known = exposures.known;
+    let all: Vec<usize> = (0..exposures.centres.len()).collect();
+    let among = among.unwrap_or(&all);
+    let d = exposures.optics.detector;
+    let light = |frame: &[f32]| match &exposures.good {
+        None => frame.to_vec(),
+        Some(good) => frame.iter().zip(good).map(|(value, good)| if *good { *value } else { 0.0 }).collect(),
+    };
+    let object = match exposures.optics.geometry {
+        Geometry::Spectrum => {
+            let distance = |index: &usize| exposures.centres[*index].iter().map(|c| c * c).sum::<f64>();
+            let nearest = among.iter().copied().min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(0);
+            let frame = light(&exposures.frames.frame(nearest)?);
+            let amplitude: Vec<f64> = frame.iter().map(|value| f64::from(*value).max(0.0).sqrt()).collect();
+            resampled(&amplitude, d, [rows, columns])
+        }
+        Geometry::Object => {
+            let mut sum = 0.0;
+            for index in among {
+                sum +=
+                    light(&exposures.frames.frame(*index)?).iter().map(|value| f64::from(*value).max(0.0)).sum::<f64>();
+            }
+            let probe: f64 = exposures.optics.pupils.iter().flat_map(Plane::values).map(Complex::norm_sqr).sum();
+            let value = (sum / (among.len() as f64 * probe)).sqrt();
+            Plane::from_fn(rows, columns, |_, _| Complex::new(value, 0.0))
+        }
+    };
+    let [high, wide] = known.support.unwrap_or([rows, columns]);
+    let (top, left) = (rows / 2 - high / 2, columns / 2 - wide / 2);
+    Ok(Plane::from_fn(rows, columns, |row, column| {
+        let inside = (top..top + high).contains(&row) && (left..left + wide).contains(&column);
+        let value = object.values()[row * columns + column];
+        match known.bounds.filter(|_| known.real) {
+            _ if !inside => Complex::new(0.0, 0.0),
+            Some([low, high]) => Complex::new(value.re.clamp(low, high), 0.0),
+            None => value,
+        }
+    }))
+}
+
+/// Values on a square of `from` places a side, through their spectrum, on `to` rows and columns; never below nought.
+fn resampled(values: &[f64], from: usize, to: [usize; 2]) -> Plane {
+    let mut planner = FftPlanner::<f64>::new();
+    let mut spectrum: Vec<Complex<f64>> = values.iter().map(|value| Complex::new(*value, 0.0)).collect();
+    transform(&mut planner, &mut spectrum, [from, from], false);
+    let mut wide = vec![Complex::new(0.0, 0.0); to[0] * to[1]];
+    // frequencies below half of the smaller side, whose own has no direction
+    let kept = |to: usize| (from.min(to) - 1) as isize / 2;
+    let [high, broad] = to.map(kept);
+    for row in -high..=high {
+        for column in -broad..=broad {
+            let place = |size: [usize; 2]| {
+                row.rem_euclid(size[0] as isize) as usize * size[1] + column.rem_euclid(size[1] as isize) as usize
+            };
+            wide[place(to)] = spectrum[place([from, from])] / (from * from) as f64;
+        }
+    }
+    transform(&mut planner, &mut wide, to, true);
+    Plane::from_fn(to[0], to[1], |row, column| Complex::new(wide[row * to[1] + column].re.max(0.0), 0.0))
+}
+
+/// Both axes, without a scale.
+pub(crate) fn transform(
+    planner: &mut FftPlanner<f64>,
+    values: &mut [Complex<f64>],
+    [rows, columns]: [usize; 2],
+    inverse: bool,
+) {
+    let plan = |planner: &mut FftPlanner<f64>, len| {
+        if inverse { planner.plan_fft_inverse(len) } else { planner.plan_fft_forward(len) }
+    };
+    plan(planner, columns).process(values);
+    let mut turned: Vec<Complex<f64>> =
+        (0..rows * columns).map(|place| values[place % rows * columns + place / rows]).collect();
+    plan(planner, rows).process(&mut turned);
+    for (place, value) in turned.into_iter().enumerate() {
+        values[place % rows * columns + place / rows] = value;
+    }
+}
