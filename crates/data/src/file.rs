@@ -38,4 +38,4 @@ pub use limits::Limits;
 pub use open::{open, open_with};
 pub use text_rows::{TextRow, TextRows};
 pub use tiles::Tiles;
-pub use write::{write_csv, write_mat, write_npy, write_npz, write_png};
+pub use write::{write_csv, write_mat, write_npy, write_npz, write_png, write_tiff};

@@ -7,6 +7,7 @@
 //!   made for readers with a colour vision deficiency.
 //! * Diverging: K. Moreland, Diverging Color Maps for Scientific Visualization, ISVC 2009, doi:10.1007/978-3-642-10520-3_9;
 //!   blue below, red above, light grey in the middle.
+//! * Cyclic: a circle of equal lightness and chroma in Oklab (B. Ottosson, A perceptual color space for image processing, 2020).
 //!
 //! Each table holds 33 equally spaced colours; between two of them the channels are interpolated.
 
@@ -29,6 +30,8 @@ pub enum ColorMap {
     Gray,
     /// Blue to red around a neutral middle; for signed quantities.
     Diverging,
+    /// All hues at one lightness, the last the first again; for phases and directions.
+    Cyclic,
 }
 
 impl ColorMap {
@@ -44,6 +47,7 @@ impl ColorMap {
             Self::Cividis => &CIVIDIS,
             Self::Diverging => &DIVERGING,
             Self::Gray => return [(255.0 * position).round() as u8; 3],
+            Self::Cyclic => return of_hue(std::f64::consts::TAU * position),
         };
         let place = position * (table.len() - 1) as f64;
         let below = (place as usize).min(table.len() - 2);
@@ -55,6 +59,31 @@ impl ColorMap {
             (low + part * (high - low)).round() as u8
         })
     }
+}
+
+/// The colour of a hue, in radians, at the lightness and chroma that all hues have within sRGB.
+fn of_hue(hue: f64) -> [u8; 3] {
+    const LIGHTNESS: f64 = 0.72;
+    const CHROMA: f64 = 0.115;
+    let (sin, cos) = hue.sin_cos();
+    let (a, b) = (CHROMA * cos, CHROMA * sin);
+    // cone responses, the cubes undone, then linear red, green and blue
+    let [long, medium, short] = [
+        LIGHTNESS + 0.396_337_777_4 * a + 0.215_803_757_3 * b,
+        LIGHTNESS - 0.105_561_345_8 * a - 0.063_854_172_8 * b,
+        LIGHTNESS - 0.089_484_177_5 * a - 1.291_485_548 * b,
+    ]
+    .map(|root| root * root * root);
+    let linear = [
+        4.076_741_662_1 * long - 3.307_711_591_3 * medium + 0.230_969_929_2 * short,
+        -1.268_438_004_6 * long + 2.609_757_401_1 * medium - 0.341_319_396_5 * short,
+        -0.004_196_086_3 * long - 0.703_418_614_7 * medium + 1.707_614_701 * short,
+    ];
+    linear.map(|value| {
+        let value = value.clamp(0.0, 1.0);
+        let encoded = if value <= 0.003_130_8 { 12.92 * value } else { 1.055 * value.powf(1.0 / 2.4) - 0.055 };
+        (255.0 * encoded).round() as u8
+    })
 }
 
 const VIRIDIS: [u32; 33] = [
@@ -133,6 +162,20 @@ mod tests {
             assert!(lightness(map.color(inner)) > lightness(map.color(outer)));
             let difference = lightness(map.color(outer)) - lightness(map.color(1.0 - outer));
             assert!(difference.abs() < 3.0, "{i}: {difference}");
+        }
+    }
+
+    #[test]
+    fn the_cyclic_map_is_equally_light_all_around_and_closes() {
+        let map = ColorMap::Cyclic;
+        assert_eq!(map.color(0.0), map.color(1.0));
+        let around: Vec<[u8; 3]> = (0..32).map(|i| map.color(f64::from(i) / 32.0)).collect();
+        for (i, color) in around.iter().enumerate() {
+            assert!((lightness(*color) - 70.0).abs() < 5.0, "{color:?}: {}", lightness(*color));
+            // opposite phases look most unlike
+            let opposite = around[(i + 16) % 32];
+            let distance: i32 = (0..3).map(|c| (i32::from(color[c]) - i32::from(opposite[c])).abs()).sum();
+            assert!(distance > 120, "{color:?} {opposite:?}");
         }
     }
 

@@ -9,16 +9,17 @@ use crate::{
         fits::{FitsHeader, write_fits_array},
         mat,
         open::open,
-        write::{write_csv, write_mat, write_npy, write_npz, write_png},
+        write::{write_csv, write_mat, write_npy, write_npz, write_png, write_tiff},
     },
 };
 use std::path::Path;
 
 /// The endings of the formats that are written.
-const ENDINGS: [&str; 12] = ["npy", "npz", "mat", "png", "csv", "tsv", "fits", "img", "hdr", "bsq", "bil", "bip"];
+const ENDINGS: [&str; 14] =
+    ["npy", "npz", "mat", "png", "tif", "tiff", "csv", "tsv", "fits", "img", "hdr", "bsq", "bil", "bip"];
 
 /// Reads `input` and writes its arrays to `output`, in the format that the ending of `output` names: `npy`, `npz`, `mat`,
-/// `png`, `csv`, `tsv`, `fits`, or for ENVI `img`, `hdr`, `bip` (the bands of a pixel together), `bil` or `bsq`.
+/// `png`, `tif`, `tiff`, `csv`, `tsv`, `fits`, or for ENVI `img`, `hdr`, `bip` (the bands of a pixel together), `bil` or `bsq`.
 ///
 /// Without a variable, NPZ and MATLAB files take all arrays of the input, the other formats its only one. Letters that
 /// MATLAB does not take in names become underscores. An ENVI image is two files, the numbers and `.hdr` beside them; from
@@ -57,6 +58,7 @@ pub fn convert(input: &Path, output: &Path, variable: Option<&str>, force: bool)
     match format {
         "npy" => write_npy(output, &dataset.array(variable)?),
         "png" => write_png(output, &dataset.array(variable)?),
+        "tif" | "tiff" => write_tiff(output, &dataset.array(variable)?),
         "fits" => {
             let cards = dataset.fits_header(variable)?.map(FitsHeader::cards).transpose()?.unwrap_or_default();
             write_fits_array(output, &dataset.array(variable)?, &dataset.axes(variable)?, &cards)

@@ -2,7 +2,7 @@
 //! deflate, LZW or PackBits, or not packed.
 //!
 //! Adobe, "TIFF 6.0". Each page is a variable `[rows, columns]` or `[rows, columns, bands]` of the numbers that are stored:
-//! palettes are not applied, and neither are scales that a tag may hold. The format has no checksums.
+//! palettes are not applied, and neither are scales that a tag may hold. The format has no checksums. Written is one page of a plain TIFF, not packed, which every software reads.
 
 use crate::{
     array::{Array, value_count},
@@ -16,11 +16,13 @@ use crate::{
 };
 use std::{
     fs::File,
-    io::{self, BufReader, Seek, SeekFrom},
+    io::{self, BufReader, Cursor, Seek, SeekFrom, Write},
+    path::Path,
 };
 use tiff::{
     TiffError,
     decoder::{ChunkType, Decoder, DecodingResult},
+    encoder::{TiffEncoder, colortype},
     tags::{CompressionMethod, PlanarConfiguration, SampleFormat, Tag},
 };
 
@@ -92,6 +94,51 @@ pub(crate) fn read_array(file: &mut File, page: usize, limits: &Limits, origin: 
     let page = Page::of(&mut reader, len, limits, origin)?.map_err(|what| origin.fault(Place::File, what))?;
     let values = page.read(&mut reader, origin)?;
     Array::new(page.shape(), values)
+}
+
+/// Writes an image `[rows, columns]` of any real numbers, or `[rows, columns, 3]` of u8 or u16 as colours, in one page, not packed.
+pub(crate) fn write(output: &mut dyn Write, array: &Array, path: &Path) -> Result<()> {
+    let cannot = |problem: String, fix: &str| Error::CannotHold {
+        path: path.to_path_buf(),
+        format: "TIFF",
+        problem,
+        fix: fix.into(),
+    };
+    let side = |len: usize| match u32::try_from(len) {
+        Ok(side) if side > 0 => Ok(side),
+        _ => Err(cannot(format!("an image cannot be {len} pixels wide or high"), "write a smaller part of it")),
+    };
+    // Offsets in a plain TIFF have 32 bits.
+    let bytes = value_count(array.shape()).map(|count| count as u64 * 8);
+    if bytes.is_none_or(|bytes| bytes > u64::from(u32::MAX / 2)) {
+        return Err(cannot("an image of 2 GiB does not fit".into(), "write it as npy, or a smaller part of it"));
+    }
+    let mut file = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut file).map_err(|error| Error::io("write", path)(io::Error::other(error)))?;
+    macro_rules! image {
+        ($color:ident, $values:expr) => {
+            encoder.write_image::<colortype::$color>(side(array.shape()[1])?, side(array.shape()[0])?, $values)
+        };
+    }
+    let written = match (array.shape(), array.values()) {
+        ([_, _], Values::U8(values)) => image!(Gray8, values),
+        ([_, _], Values::I8(values)) => image!(GrayI8, values),
+        ([_, _], Values::U16(values)) => image!(Gray16, values),
+        ([_, _], Values::I16(values)) => image!(GrayI16, values),
+        ([_, _], Values::U32(values)) => image!(Gray32, values),
+        ([_, _], Values::I32(values)) => image!(GrayI32, values),
+        ([_, _], Values::F32(values)) => image!(Gray32Float, values),
+        ([_, _], Values::F64(values)) => image!(Gray64Float, values),
+        ([_, _, 3], Values::U8(values)) => image!(RGB8, values),
+        ([_, _, 3], Values::U16(values)) => image!(RGB16, values),
+        (shape, _) => {
+            let problem = format!("the array is {shape:?} {}", array.element_type());
+            let fix = "write [rows, columns] of integers up to 32 bits, f32 or f64, or [rows, columns, 3] of u8 or u16";
+            return Err(cannot(problem, fix));
+        }
+    };
+    written.map_err(|error| Error::io("write", path)(io::Error::other(error)))?;
+    output.write_all(&file.into_inner()).map_err(Error::io("write", path))
 }
 
 fn open<'a>(file: &'a mut File, len: u64, limits: &Limits, origin: &Origin) -> Result<Reader<'a>> {

@@ -4,7 +4,7 @@ use crate::{
     array::Array,
     atomic::write_atomic,
     error::{Error, Result},
-    file::{delimited, mat, npy, npz, png, zip},
+    file::{delimited, mat, npy, npz, png, tiff, zip},
 };
 use std::{collections::HashSet, path::Path};
 
@@ -51,6 +51,14 @@ pub fn write_mat(path: &Path, arrays: &[(&str, &Array)]) -> Result<()> {
 /// [`Error::CannotHold`] for anything else; [`Error::Io`].
 pub fn write_png(path: &Path, image: &Array) -> Result<()> {
     write_atomic(path, |output| png::write(output, image, path))
+}
+
+/// Writes an image `[rows, columns]` of integers up to 32 bits, f32 or f64, or a colour image `[rows, columns, 3]` of u8 or u16, as TIFF.
+///
+/// # Errors
+/// [`Error::CannotHold`] for anything else; [`Error::Io`].
+pub fn write_tiff(path: &Path, image: &Array) -> Result<()> {
+    write_atomic(path, |output| tiff::write(output, image, path))
 }
 
 /// Writes an array of one or two axes as text with commas, or tabs where the name ends in `.tsv`, and with the names of the

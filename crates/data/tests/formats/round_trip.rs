@@ -3,6 +3,7 @@
 use super::samples::{assert_contains, message, sample};
 use cupel_data::{
     Array, Complex, Cube, ElementType, Values, convert, open, write_csv, write_mat, write_npy, write_npz, write_png,
+    write_tiff,
 };
 use half::f16;
 use proptest::{collection::vec, prelude::*};
@@ -108,6 +109,31 @@ proptest! {
     }
 
     #[test]
+    fn tiff(rows in 1_usize..20, columns in 1_usize..20, element in 0_usize..8, bits in vec(any::<u64>(), 1..50)) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let count = rows * columns;
+        let samples = |count: usize| (0..count).map(|n| bits[n % bits.len()].wrapping_add(n as u64));
+        let grey = match element {
+            0 => Values::U8(samples(count).map(|sample| sample as u8).collect()),
+            1 => Values::I8(samples(count).map(|sample| sample as i8).collect()),
+            2 => Values::U16(samples(count).map(|sample| sample as u16).collect()),
+            3 => Values::I16(samples(count).map(|sample| sample as i16).collect()),
+            4 => Values::U32(samples(count).map(|sample| sample as u32).collect()),
+            5 => Values::I32(samples(count).map(|sample| sample as i32).collect()),
+            6 => Values::F32(samples(count).map(|sample| (sample as i64) as f32 * 1e-9).collect()),
+            _ => Values::F64(samples(count).map(|sample| (sample as i64) as f64 * 1e-9).collect()),
+        };
+        for image in [
+            Array::new(vec![rows, columns], grey).unwrap(),
+            Array::new(vec![rows, columns, 3], Values::U16(samples(count * 3).map(|sample| sample as u16).collect())).unwrap(),
+        ] {
+            write_tiff(&path, &image).unwrap();
+            prop_assert_eq!(&open(&path).unwrap().array(None).unwrap(), &image);
+        }
+    }
+
+    #[test]
     fn csv(array in arrays(vec(1_usize..9, 2..3)), named in any::<bool>(), tabs in any::<bool>()) {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(if tabs { "file.tsv" } else { "file.csv" });
@@ -192,6 +218,10 @@ fn what_a_format_cannot_hold_is_said_before_anything_is_written() {
     assert_contains(&message(write_npz(&at("a.npz"), &twice)), &["two arrays are both called \"a\""]);
     assert_contains(&message(write_npz(&at("a.npz"), &[("../a", &array)])), &["\"../a\" is no name"]);
     let volume = sample(ElementType::F64, &[2, 3, 4]);
+    assert_contains(
+        &message(write_tiff(&at("a.tif"), &volume)),
+        &["as TIFF: the array is [2, 3, 4] f64", "or [rows, columns, 3]"],
+    );
     assert_contains(&message(write_csv(&at("a.csv"), &[], &volume)), &["[2, 3, 4]", "rows and columns"]);
     assert_contains(&message(write_csv(&at("a.csv"), &["x"], &array)), &["expected 3 names, got 1"]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
