@@ -14,6 +14,7 @@ mod flags;
 mod output;
 mod pca;
 mod pgx;
+mod prism;
 mod program;
 mod report;
 mod resolved;
@@ -59,6 +60,9 @@ pub enum Cupel {
     #[command(subcommand)]
     #[allow(missing_docs)]
     Pgx(pgx::Commands),
+    #[command(subcommand)]
+    #[allow(missing_docs)]
+    Prism(prism::Commands),
     #[allow(missing_docs)]
     Report(report::Arguments),
     #[cfg(feature = "remote")]
@@ -72,7 +76,7 @@ pub enum Cupel {
 impl Commands for Cupel {
     fn aliases() -> Vec<Alias> {
         let own = [("network.use_amp", Some("use-amp")), ("use_mixed_precision", Some("use-amp"))];
-        own.into_iter().chain(cosmology::aliases()).collect()
+        own.into_iter().chain(cosmology::aliases()).chain(prism::aliases()).collect()
     }
 
     fn run(self, call: Call<'_>) -> Result<()> {
@@ -83,6 +87,7 @@ impl Commands for Cupel {
             Self::Doctor(command) => call.run(command),
             Self::Pca(command) => command.run(call),
             Self::Pgx(command) => command.run(call),
+            Self::Prism(command) => command.run(call),
             Self::Report(command) => call.run(command),
             #[cfg(feature = "remote")]
             Self::Serve(command) => call.run(command),

@@ -61,8 +61,6 @@ settings! {
         pub n_pixels: usize = 1024, in Range::at_least(2.0).at_most(LARGEST_FIELD), "N";
         /// Radius of the aperture, in places of the spectrum (of the field near an object)
         pub aperture_radius_pixels: f64 as "aperture-radius" = 10.0, in Range::above(0.0).at_most(LARGEST_FIELD), "R";
-        /// Noise in decibels: photons of one unit of intensity are 10^(DB / 10)
-        pub snr: Option<f64> = None, in Range::at_least(-100.0).at_most(160.0), "DB";
         /// Wavelength in metres
         pub wavelength: f64 = 550e-9, in Range::above(0.0), "M";
         /// Metres from one pixel of the detector to the next; of the object, unless distance and focal length are given
@@ -87,6 +85,8 @@ settings! {
         pub detector: Option<usize> = None, in Range::at_least(1.0).at_most(LARGEST_FIELD), "D";
     }
     beside {
+        /// Noise in decibels: photons of one unit of intensity are `10^(snr / 10)`; a scan's own noise settings win.
+        pub snr: Option<f64> = None;
         /// Phases of the pupil.
         pub aberration: Aberration = Aberration::default();
     }

@@ -1,0 +1,134 @@
+//! `cupel prism reconstruct`: the object behind exposures, with what it can be trusted for.
+
+use std::{
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use cupel::{
+    prism::{
+        Exposures, Plane, Reconstruction, ReconstructionConfig, Results, holds_exposures, open_exposures, open_object,
+        page, reconstruct,
+    },
+    settings::Settings,
+};
+use serde::Serialize;
+
+use super::simulation::Simulation;
+use crate::{
+    Command, Flags, Session,
+    shared::{Computation, Shared},
+};
+
+/// Reconstruct an object from exposures, or from simulated ones of an object that is known
+#[derive(Args)]
+pub struct Arguments {
+    /// Exposures: NPZ of `prism observe`
+    #[arg(value_name = "FILE", required_unless_present = "object", conflicts_with = "object")]
+    file: Option<PathBuf>,
+
+    /// In place of exposures: an image of intensities, whose exposures are simulated
+    #[arg(long, value_name = "IMAGE", help_heading = "Object")]
+    object: Option<PathBuf>,
+
+    #[command(flatten)]
+    simulation: Simulation,
+    #[command(flatten)]
+    reconstruction: Flags<ReconstructionConfig>,
+    #[command(flatten)]
+    computation: Computation,
+}
+
+/// What was read, or is simulated.
+#[derive(Serialize)]
+pub struct Task {
+    exposures: usize,
+    detector: usize,
+    field: [usize; 2],
+    #[serde(skip)]
+    measured: Exposures,
+    #[serde(skip)]
+    truth: Option<Plane>,
+    #[serde(skip)]
+    name: String,
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { exposures, detector, field: [rows, columns], .. } = self;
+        write!(
+            f,
+            "an object in a field of {rows} x {columns} from {exposures} exposures of {detector} x {detector} pixels"
+        )
+    }
+}
+
+/// What is printed.
+#[derive(Serialize)]
+pub struct Found {
+    #[serde(flatten)]
+    results: Results,
+    run_dir: PathBuf,
+}
+
+impl fmt::Display for Found {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.results)?;
+        writeln!(f, "{}", self.run_dir.join("report.html").display())
+    }
+}
+
+impl Command for Arguments {
+    type Plan = Task;
+    type Outcome = Found;
+    const GROWING: &'static [&'static str] = &["iterations"];
+
+    fn shared(&self) -> Shared<'_> {
+        self.computation.shared()
+    }
+
+    fn unused(&self) -> Vec<(String, String)> {
+        let mut unused = self.simulation.unused();
+        unused.extend(self.reconstruction.settings.unused());
+        unused
+    }
+
+    fn stem(&self) -> String {
+        let path = self.file.as_deref().or(self.object.as_deref());
+        path.and_then(Path::file_stem).map_or_else(|| "object".into(), |stem| stem.to_string_lossy().into_owned())
+    }
+
+    fn plan(&self, session: &Session) -> Result<Task> {
+        self.reconstruction.settings.check()?;
+        let (measured, truth) = match (&self.file, &self.object) {
+            (Some(file), _) if !file.exists() => bail!("{}: there is no such file", file.display()),
+            (Some(file), _) if holds_exposures(file)? => open_exposures(file)?,
+            (Some(file), _) => bail!("{}: this holds no exposures of `prism observe`", file.display()),
+            (None, Some(object)) => {
+                let truth = open_object(object)?;
+                (self.simulation.observe(&truth, session.seed())?, Some(truth))
+            }
+            (None, None) => bail!("name a file of exposures, or an image by --object"),
+        };
+        Ok(Task {
+            exposures: measured.centres.len(),
+            detector: measured.optics.detector,
+            field: measured.optics.size,
+            measured,
+            truth,
+            name: self.stem(),
+        })
+    }
+
+    fn work(self, task: Task, session: &mut Session) -> Result<Found> {
+        let (config, seed) = (self.reconstruction.settings, session.seed());
+        let device = session.device()?.device.clone();
+        let found: Reconstruction = reconstruct(&task.measured, &config, seed, &device, session.run())?;
+        let run_dir = session.dir().context("a reconstruction has a folder")?;
+        let results = Results::of(&found, &task.measured, task.truth.as_ref(), &device)?;
+        page::save(&found, &results, &task.measured, task.truth.as_ref(), &task.name, &run_dir)?;
+        Ok(Found { results, run_dir })
+    }
+}
