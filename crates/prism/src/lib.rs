@@ -18,6 +18,10 @@ mod misfit;
 mod moved;
 mod noise;
 mod object;
+mod decoder;
+mod error;
+mod exposures;
+mod loss_agg;
 mod optics;
 pub mod page;
 mod parameters;
@@ -47,6 +51,15 @@ pub use microscope::{Microscope, MicroscopeConfig};
 pub use misfit::Misfit;
 pub use noise::NoiseConfig;
 pub use object::{open_field, open_object};
+mod progressive;
+
+pub use decoder::{
+    Decoder, DecoderKind, DeepDecoder, DeepDecoderConfig, FrozenDecoder, OutputActivation, ProgressiveDecoder,
+    ProgressiveDecoderConfig,
+};
+pub use error::{Error, Result};
+pub use exposures::{Exposures, Frames, InMemory, Knowledge, Noise};
+pub use loss_agg::{LossAgg, LossType, LossWeights, Target};
 pub use optics::{Geometry, Optics};
 pub use parameters::{Free, Model, Units};
 pub use plane::Plane;
@@ -59,3 +72,4 @@ pub use search::{Found, Search, Tried};
 pub use simulate::observe;
 pub use telescope::{ApertureType, Propagation, Telescope, TelescopeConfig};
 pub use zernike::{Aberration, HIGHEST_ZERNIKE, noll, zernike};
+pub use progressive::{Batch, CurvePoint, Decoded, DecoderConfig, Progressive, Rule, decode, filled, training};

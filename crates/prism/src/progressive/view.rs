@@ -1,0 +1,291 @@
+//! What exposures a decoder's image would give.
+
+use burn::tensor::{Device, Tensor, TensorData};
+use cupel_kernels::{SubApertures, fft2, ifft2, sub_aperture_amplitudes};
+use num_complex::Complex;
+
+use crate::{
+    Error, Exposures, Geometry, Optics, Plane, Result, Rule,
+    decoder::{middle, padded},
+};
+
+/// Added to intensities under the root, which are about 1.
+const EPSILON: f64 = 1e-12;
+/// A real object without bounds is kept below so many times the brightest amplitude of a frame, and of the mean amplitude of an object
+/// behind a probe.
+const HEADROOM: [f64; 2] = [1.25, 2.5];
+/// How far a centre may be from a place.
+const WHOLE: f64 = 1e-6;
+
+/// The plane that windows are cut from, real and imaginary part.
+pub(super) type Spectrum = (Tensor<2>, Tensor<2>);
+
+/// The optics of a fit, in units in which the object is about 1.
+#[derive(Clone, Debug)]
+pub(super) struct View {
+    geometry: Geometry,
+    size: [usize; 2],
+    support: [usize; 2],
+    centres: Vec<[isize; 2]>,
+    detector: usize,
+    window: [usize; 2],
+    /// Real and imaginary parts of each mode.
+    pupils: Vec<[Vec<f32>; 2]>,
+    /// Value of the object that counts as 1.
+    unit: f64,
+    /// Values of the object where the decoder's image is 0 and 1.
+    bounds: Option<[f64; 2]>,
+    /// 1 where the detector's pixels count, 0 elsewhere, as frames lie here.
+    good: Option<Vec<f32>>,
+}
+
+impl View {
+    pub(super) fn new(exposures: &Exposures, rule: Rule) -> Result<Self> {
+        let optics = &exposures.optics;
+        if rule == Rule::Original && optics.geometry == Geometry::Object {
+            return Err(Error::Optics {
+                what: "the original rule",
+                got: "windows of the object".into(),
+                expected: "windows of its spectrum, whose union a telescope could see; use another rule".into(),
+            });
+        }
+        let mut centres = Vec::with_capacity(exposures.centres.len());
+        for (index, centre) in exposures.centres.iter().enumerate() {
+            if centre.iter().any(|c| (c - c.round()).abs() > WHOLE) {
+                return Err(Error::Measurement {
+                    what: format!("position {index} for a decoder"),
+                    got: format!("{centre:?}"),
+                    expected: "whole places; round them, or choose another solver".into(),
+                });
+            }
+            let of_axis = |axis: usize| {
+                let centre = centre[axis].round() as isize;
+                // the zero frequency of an unshifted transform lies at place 0
+                if optics.geometry == Geometry::Spectrum { centre - (optics.size[axis] / 2) as isize } else { centre }
+            };
+            centres.push([of_axis(0), of_axis(1)]);
+        }
+        let conjugate = if optics.geometry == Geometry::Object { -1.0 } else { 1.0 };
+        let parts = |pupil: &Plane| {
+            let part = |f: fn(&Complex<f64>) -> f64, sign: f64| pupil.values().iter().map(|v| (sign * f(v)) as f32).collect();
+            [part(|v| v.re, 1.0), part(|v| v.im, conjugate)]
+        };
+        let unit = unit(exposures)?;
+        let bounds = exposures.known.real.then(|| match exposures.known.bounds {
+            Some(bounds) => bounds.map(|bound| bound / unit),
+            None => [-1.0, 1.0],
+        });
+        let mut view = Self {
+            geometry: optics.geometry,
+            size: optics.size,
+            support: exposures.known.support.unwrap_or(optics.size),
+            centres,
+            detector: optics.detector,
+            window: optics.window(),
+            pupils: optics.pupils.iter().map(parts).collect(),
+            unit,
+            bounds,
+            good: None,
+        };
+        if (0..2).any(|axis| view.support[axis] == 0 || view.support[axis] > view.size[axis]) {
+            return Err(Error::Optics {
+                what: "support of the object",
+                got: format!("{:?}", view.support),
+                expected: format!("at most the field's {:?}, and not empty", view.size),
+            });
+        }
+        view.good = exposures.good.as_ref().map(|good| view.laid_out(good.iter().map(|good| f32::from(u8::from(*good)))));
+        Ok(view)
+    }
+
+    pub(super) fn unit(&self) -> f64 {
+        self.unit
+    }
+
+    pub(super) fn support(&self) -> [usize; 2] {
+        self.support
+    }
+
+    pub(super) fn detector(&self) -> usize {
+        self.detector
+    }
+
+    /// Pixels of a frame in the order in which predictions have them: those of a diffraction pattern with the zero frequency first.
+    fn laid_out(&self, pixels: impl Iterator<Item = f32>) -> Vec<f32> {
+        let pixels: Vec<f32> = pixels.collect();
+        if self.geometry == Geometry::Spectrum {
+            return pixels;
+        }
+        let d = self.detector;
+        let from = |index: usize| (index + d / 2) % d;
+        (0..d * d).map(|place| pixels[from(place / d) * d + from(place % d)]).collect()
+    }
+
+    /// Amplitudes of a frame of intensities, in units of the fit.
+    pub(super) fn amplitudes(&self, frame: Vec<f32>) -> Vec<f32> {
+        let scale = (1.0 / self.unit) as f32;
+        self.laid_out(frame.into_iter().map(|intensity| intensity.max(0.0).sqrt() * scale))
+    }
+
+    /// Real and imaginary part of the object in the middle of its field, of a decoder's images `[1, image, row, column]`.
+    pub(super) fn object(&self, image: Tensor<4>) -> (Tensor<2>, Option<Tensor<2>>) {
+        let image = middle(image, self.support);
+        let part = |index: usize| -> Tensor<2> {
+            image.clone().narrow(1, index, 1).reshape(self.support)
+        };
+        let Some([low, high]) = self.bounds else {
+            let (amplitude, phase) = (part(0), part(1).mul_scalar(std::f64::consts::PI));
+            return (amplitude.clone() * phase.clone().cos(), Some(amplitude * phase.sin()));
+        };
+        match [low, high] {
+            [0.0, 1.0] => (part(0), None),
+            _ => (part(0).mul_scalar(high - low).add_scalar(low), None),
+        }
+    }
+
+    /// The plane that windows are cut from, of an object within its support.
+    pub(super) fn spectrum(&self, (re, im): (Tensor<2>, Option<Tensor<2>>)) -> Spectrum {
+        let re = padded(re, self.size);
+        let im = im.map_or_else(|| re.zeros_like(), |im| padded(im, self.size));
+        match self.geometry {
+            Geometry::Spectrum => fft2(re, im),
+            // the magnitude of a transform is that of the inverse one of the conjugate
+            Geometry::Object => (re, im.neg()),
+        }
+    }
+
+    /// Predicted amplitudes of these exposures, `[exposure, row, column]`; pixels that do not count are those of `measured`.
+    pub(super) fn predict(&self, spectrum: &Spectrum, chosen: &[usize], measured: &Tensor<3>) -> Tensor<3> {
+        let d = self.detector as f64;
+        let scale = match self.geometry {
+            Geometry::Spectrum => d * d / (self.size[0] * self.size[1]) as f64,
+            Geometry::Object => d,
+        };
+        let apertures = SubApertures {
+            centres: chosen.iter().map(|index| self.centres[*index]).collect(),
+            detector: self.detector,
+            scale,
+        };
+        let device = spectrum.0.device();
+        let amplitudes = |[re, im]: &[Vec<f32>; 2]| {
+            let part = |values: &Vec<f32>| Tensor::from_data(TensorData::new(values.clone(), self.window), &device);
+            sub_aperture_amplitudes(spectrum.clone(), (part(re), part(im)), &apertures, EPSILON)
+        };
+        let predicted = match self.pupils.as_slice() {
+            [one] => amplitudes(one),
+            modes => {
+                let intensity = modes.iter().map(|mode| amplitudes(mode).powi_scalar(2)).reduce(|sum, mode| sum + mode);
+                intensity.map_or_else(|| measured.zeros_like(), Tensor::sqrt)
+            }
+        };
+        let Some(good) = &self.good else { return predicted };
+        let good = TensorData::new(good.clone(), [1, self.detector, self.detector]);
+        let good = Tensor::<3>::from_data(good, &device);
+        predicted * good.clone() + measured.clone() * (good.neg() + 1.0)
+    }
+
+    /// 1 where a window of these exposures lets light of the spectrum pass, 0 elsewhere, the zero frequency first.
+    pub(super) fn union(&self, exposures: &[usize], device: &Device) -> Tensor<2> {
+        let [height, width] = self.size;
+        let mut union = vec![0.0f32; height * width];
+        for index in exposures {
+            let place = |row: usize, axis: usize| {
+                let first = (self.size[axis] / 2) as isize + self.centres[*index][axis] - (self.window[axis] / 2) as isize;
+                (first + row as isize).rem_euclid(self.size[axis] as isize) as usize
+            };
+            for (at, _) in self.pupils.iter().flat_map(|[re, im]| {
+                re.iter().zip(im).enumerate().filter(|(_, (re, im))| **re != 0.0 || **im != 0.0)
+            }) {
+                union[place(at / self.window[1], 0) * width + place(at % self.window[1], 1)] = 1.0;
+            }
+        }
+        Tensor::from_data(TensorData::new(union, self.size), device)
+    }
+
+    /// The amplitudes that all windows of `union` would give together, if light of all of them were recorded at once.
+    pub(super) fn through(&self, spectrum: &Spectrum, union: &Tensor<2>) -> Tensor<3> {
+        let (re, im) = ifft2(spectrum.0.clone() * union.clone(), spectrum.1.clone() * union.clone());
+        (re.clone() * re + im.clone() * im).add_scalar(EPSILON).sqrt().unsqueeze()
+    }
+
+    /// What the first image should be: the amplitudes of this exposure on the pixels of the object, in units of the decoder's image.
+    ///
+    /// A pattern of diffraction is no image; the object then begins in the middle of its bounds.
+    pub(super) fn first_image(&self, amplitudes: &[f32]) -> Vec<f32> {
+        let [rows, columns] = self.support;
+        let [low, high] = self.bounds.unwrap_or([0.0, 1.0]);
+        if self.geometry == Geometry::Object {
+            return vec![0.5; rows * columns];
+        }
+        let d = self.detector;
+        let at = |index: usize, axis: usize| {
+            let place = (self.size[axis] / 2 - self.support[axis] / 2 + index) as f64 * d as f64 / self.size[axis] as f64;
+            let lower = place.floor() as usize;
+            [(lower % d, 1.0 - place.fract()), ((lower + 1) % d, place.fract())]
+        };
+        let value = |index: usize| -> f64 {
+            let (row, column) = (at(index / columns, 0), at(index % columns, 1));
+            row.iter()
+                .flat_map(|(y, a)| column.iter().map(move |(x, b)| (y * d + x, a * b)))
+                .map(|(place, weight)| weight * f64::from(amplitudes[place]))
+                .sum()
+        };
+        (0..rows * columns).map(|index| ((value(index) - low) / (high - low)).clamp(0.0, 1.0) as f32).collect()
+    }
+
+    /// The object in its field, in its own units.
+    pub(super) fn plane(&self, image: Tensor<4>) -> Result<Plane> {
+        let (re, im) = self.object(image);
+        let values = |part: Tensor<2>| -> Result<Vec<f64>> {
+            let data = part.try_into_data().map_err(|error| cupel_train::Error::work(format!("reading the image from the device: {error:?}")))?;
+            Ok(data.iter::<f64>().map(|value| value * self.unit).collect())
+        };
+        let re = values(re)?;
+        let im = im.map_or_else(|| Ok(vec![0.0; re.len()]), values)?;
+        let values = re.into_iter().zip(im).map(|(re, im)| Complex::new(re, im)).collect();
+        Plane::new(self.support[0], self.support[1], values)?.padded(self.size[0], self.size[1])
+    }
+}
+
+/// The value of an object that counts as 1.
+fn unit(exposures: &Exposures) -> Result<f64> {
+    let Exposures { optics, known, frames, .. } = exposures;
+    let largest = |values: [f64; 2]| values[0].abs().max(values[1].abs());
+    if let (true, Some(bounds)) = (known.real, known.bounds) {
+        if !(bounds[0] < bounds[1] && largest(bounds).is_finite()) {
+            return Err(Error::Measurement {
+                what: "bounds of the object".into(),
+                got: format!("{bounds:?}"),
+                expected: "two numbers, rising".into(),
+            });
+        }
+        return Ok(largest(bounds));
+    }
+    let frame = frames.frame(nearest_to_the_middle(exposures))?;
+    let unit = match optics.geometry {
+        Geometry::Spectrum => HEADROOM[0] * f64::from(frame.iter().copied().fold(0.0, f32::max)).sqrt(),
+        Geometry::Object => {
+            let light: f64 = frame.iter().map(|value| f64::from(*value)).sum();
+            HEADROOM[1] * (light / power(optics)).sqrt()
+        }
+    };
+    if unit > 0.0 && unit.is_finite() {
+        return Ok(unit);
+    }
+    Err(Error::Measurement {
+        what: "the exposure nearest the middle".into(),
+        got: "no light, or values that are not finite".into(),
+        expected: "a frame with light in it".into(),
+    })
+}
+
+fn power(optics: &Optics) -> f64 {
+    optics.pupils.iter().flat_map(Plane::values).map(Complex::norm_sqr).sum()
+}
+
+/// The exposure whose window is nearest the middle of the plane.
+pub(super) fn nearest_to_the_middle(exposures: &Exposures) -> usize {
+    let distance = |centre: &[f64; 2]| centre[0] * centre[0] + centre[1] * centre[1];
+    let order = exposures.centres.iter().map(distance).enumerate();
+    order.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(index, _)| index)
+}
