@@ -59,7 +59,8 @@ impl Decoder {
                 Self::Progressive(config.init(device))
             }
             DecoderKind::Deep => {
-                let config = DeepDecoderConfig { width, images, output_activation: output, ..DeepDecoderConfig::new(size) };
+                let config =
+                    DeepDecoderConfig { width, images, output_activation: output, ..DeepDecoderConfig::new(size) };
                 Self::Deep(config.init(device))
             }
         }

@@ -6,11 +6,13 @@
 
 mod aperture;
 mod certificate;
+mod decoder;
 mod error;
 mod exposures;
 mod fourier;
 mod grid;
 mod incoherent;
+mod loss_agg;
 mod measurement_system;
 pub mod metrics;
 mod microscope;
@@ -18,15 +20,12 @@ mod misfit;
 mod moved;
 mod noise;
 mod object;
-mod decoder;
-mod error;
-mod exposures;
-mod loss_agg;
 mod optics;
 pub mod page;
 mod parameters;
 mod plane;
 mod prepared;
+mod progressive;
 pub mod propagation;
 mod reconstruct;
 mod results;
@@ -42,27 +41,24 @@ mod zernike;
 
 pub use aperture::Aperture;
 pub use certificate::{Certificate, Correlation};
-pub use error::{Error, Result};
-pub use exposures::{Exposures, Frames, InMemory, Knowledge, Noise};
-pub use grid::Grid;
-pub use incoherent::Incoherent;
-pub use measurement_system::{CACHE_BYTES, CacheStats, Image, Measurement, MeasurementSystem};
-pub use microscope::{Microscope, MicroscopeConfig};
-pub use misfit::Misfit;
-pub use noise::NoiseConfig;
-pub use object::{open_field, open_object};
-mod progressive;
-
 pub use decoder::{
     Decoder, DecoderKind, DeepDecoder, DeepDecoderConfig, FrozenDecoder, OutputActivation, ProgressiveDecoder,
     ProgressiveDecoderConfig,
 };
 pub use error::{Error, Result};
 pub use exposures::{Exposures, Frames, InMemory, Knowledge, Noise};
+pub use grid::Grid;
+pub use incoherent::Incoherent;
 pub use loss_agg::{LossAgg, LossType, LossWeights, Target};
+pub use measurement_system::{CACHE_BYTES, CacheStats, Image, Measurement, MeasurementSystem};
+pub use microscope::{Microscope, MicroscopeConfig};
+pub use misfit::Misfit;
+pub use noise::NoiseConfig;
+pub use object::{open_field, open_object};
 pub use optics::{Geometry, Optics};
 pub use parameters::{Free, Model, Units};
 pub use plane::Plane;
+pub use progressive::{Batch, CurvePoint, Decoded, DecoderConfig, Progressive, Rule, decode, filled, training};
 pub use propagation::Propagator;
 pub use reconstruct::{Reconstruction, ReconstructionConfig, Solver, reconstruct};
 pub use results::Results;
@@ -72,4 +68,3 @@ pub use search::{Found, Search, Tried};
 pub use simulate::observe;
 pub use telescope::{ApertureType, Propagation, Telescope, TelescopeConfig};
 pub use zernike::{Aberration, HIGHEST_ZERNIKE, noll, zernike};
-pub use progressive::{Batch, CurvePoint, Decoded, DecoderConfig, Progressive, Rule, decode, filled, training};

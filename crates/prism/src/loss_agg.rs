@@ -196,11 +196,8 @@ impl LossAgg {
     /// # Panics
     /// Where the shapes differ, or are too small for the similarities, see [`check`](Self::check).
     pub fn each(&self, predicted: Tensor<3>, target: &Target) -> Tensor<1> {
-        let predicted = if predicted.dtype() == burn::tensor::DType::F64 {
-            predicted
-        } else {
-            predicted.cast(FloatDType::F32)
-        };
+        let predicted =
+            if predicted.dtype() == burn::tensor::DType::F64 { predicted } else { predicted.cast(FloatDType::F32) };
         let parts = self.parts().into_iter().map(|(part, weight)| {
             let loss = self.part(part, predicted.clone(), target);
             if weight == 1.0 { loss } else { loss.mul_scalar(weight) }

@@ -18,9 +18,7 @@ pub use fill::filled;
 pub use fit::{Batch, Progressive};
 use view::View;
 
-use crate::{
-    Decoder, DecoderKind, Exposures, LossAgg, LossType, LossWeights, Noise, OutputActivation, Plane, Result,
-};
+use crate::{Decoder, DecoderKind, Exposures, LossAgg, LossType, LossWeights, Noise, OutputActivation, Plane, Result};
 
 choices! {
     /// Which exposures a step sees.
@@ -196,6 +194,7 @@ pub fn training(
         true => Watch::default(),
         false => Watch { metric: HELD_OUT_R.into(), goal: Goal::Lowest },
     };
-    let training = TrainerConfig { name: "decoder".into(), seed, stage: fit.first_stage(), watch, ..TrainerConfig::default() };
+    let training =
+        TrainerConfig { name: "decoder".into(), seed, stage: fit.first_stage(), watch, ..TrainerConfig::default() };
     Ok(Trainer::new(fit, model, training, casting.clone(), device)?)
 }

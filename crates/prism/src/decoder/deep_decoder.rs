@@ -52,9 +52,11 @@ impl DeepDecoderConfig {
         let [rows, columns] = size.map(|side| side.div_ceil(1 << doublings));
         let mix = |to| Conv2dConfig::new([width, to], [1; 2]);
         DeepDecoder {
-            seed: Param::from_tensor(
-                Tensor::random([1, width, rows, columns], Distribution::Uniform(0.0, SEED_SCALE), device),
-            )
+            seed: Param::from_tensor(Tensor::random(
+                [1, width, rows, columns],
+                Distribution::Uniform(0.0, SEED_SCALE),
+                device,
+            ))
             .set_require_grad(false),
             mixes: (0..=doublings).map(|_| mix(width).with_bias(false).init(device)).collect(),
             norms: (0..=doublings).map(|_| GroupNormConfig::new(width, width).init(device)).collect(),

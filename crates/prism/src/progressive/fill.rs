@@ -61,8 +61,8 @@ fn union(exposures: &Exposures) -> Vec<bool> {
         for pupil in &exposures.optics.pupils {
             for (at, _) in pupil.values().iter().enumerate().filter(|(_, value)| value.norm_sqr() > 0.0) {
                 let place = |index: usize, window: usize, centre: f64, size: usize, sign: isize| {
-                    (sign * (centre.round() as isize + index as isize - (window / 2) as isize)).rem_euclid(size as isize)
-                        as usize
+                    (sign * (centre.round() as isize + index as isize - (window / 2) as isize))
+                        .rem_euclid(size as isize) as usize
                 };
                 for sign in if exposures.known.real { &[1, -1][..] } else { &[1][..] } {
                     let row = place(at / pupil.columns(), pupil.rows(), centre[0], rows, *sign);
@@ -81,8 +81,7 @@ fn transformed(plane: &Plane, direction: FftDirection) -> Plane {
     let mut planner = FftPlanner::new();
     let mut values = plane.values().to_vec();
     planner.plan_fft(columns, direction).process(&mut values);
-    let mut turned: Vec<Complex<f64>> =
-        (0..values.len()).map(|at| values[(at % rows) * columns + at / rows]).collect();
+    let mut turned: Vec<Complex<f64>> = (0..values.len()).map(|at| values[(at % rows) * columns + at / rows]).collect();
     planner.plan_fft(rows, direction).process(&mut turned);
     Plane::from_fn(rows, columns, |row, column| turned[column * rows + row])
 }

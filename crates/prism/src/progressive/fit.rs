@@ -2,7 +2,10 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use cupel_data::Stream;
-use cupel_train::{Context, EarlyStopping, Fit, History, Loss, Metrics, Next, Optimizer, Schedule, SetReader, SetWriter, StageConfig, fingerprint};
+use cupel_train::{
+    Context, EarlyStopping, Fit, History, Loss, Metrics, Next, Optimizer, Schedule, SetReader, SetWriter, StageConfig,
+    fingerprint,
+};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
@@ -160,7 +163,11 @@ impl Progressive {
     }
 
     pub(super) fn first_stage(&self) -> StageConfig {
-        if self.config.init_steps == 0 { self.exposures_stage(Tier::Normal) } else { self.stage(1.0, self.config.init_steps, Schedule::Constant) }
+        if self.config.init_steps == 0 {
+            self.exposures_stage(Tier::Normal)
+        } else {
+            self.stage(1.0, self.config.init_steps, Schedule::Constant)
+        }
     }
 
     fn stage(&self, rate: f64, steps: u64, schedule: Schedule) -> StageConfig {
@@ -329,7 +336,8 @@ impl Fit for Progressive {
         let (mean, terms) = match batch {
             Batch::Image(first) => {
                 let [rows, columns] = self.view.support();
-                let said: Tensor<2> = crate::decoder::middle(image, self.view.support()).narrow(1, 0, 1).reshape([rows, columns]);
+                let said: Tensor<2> =
+                    crate::decoder::middle(image, self.view.support()).narrow(1, 0, 1).reshape([rows, columns]);
                 let relative = LossAgg::new(LossType::L1);
                 (relative.forward(said.unsqueeze(), &Target::new(first.unsqueeze())), Vec::new())
             }
@@ -383,9 +391,9 @@ impl Fit for Progressive {
             // the end of an exposure may be here: its output holds the image from now on
             let image = crate::decoder::middle(model.image(), self.view.support());
             self.state.images = image.dims()[1];
-            let data = image.try_into_data().map_err(|error| {
-                cupel_train::Error::work(format!("reading the image from the device: {error:?}"))
-            })?;
+            let data = image
+                .try_into_data()
+                .map_err(|error| cupel_train::Error::work(format!("reading the image from the device: {error:?}")))?;
             self.state.last = Some(data.iter::<f32>().collect());
             return Ok(Metrics::new());
         }

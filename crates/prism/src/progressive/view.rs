@@ -67,7 +67,8 @@ impl View {
         }
         let conjugate = if optics.geometry == Geometry::Object { -1.0 } else { 1.0 };
         let parts = |pupil: &Plane| {
-            let part = |f: fn(&Complex<f64>) -> f64, sign: f64| pupil.values().iter().map(|v| (sign * f(v)) as f32).collect();
+            let part =
+                |f: fn(&Complex<f64>) -> f64, sign: f64| pupil.values().iter().map(|v| (sign * f(v)) as f32).collect();
             [part(|v| v.re, 1.0), part(|v| v.im, conjugate)]
         };
         let unit = unit(exposures)?;
@@ -94,7 +95,8 @@ impl View {
                 expected: format!("at most the field's {:?}, and not empty", view.size),
             });
         }
-        view.good = exposures.good.as_ref().map(|good| view.laid_out(good.iter().map(|good| f32::from(u8::from(*good)))));
+        view.good =
+            exposures.good.as_ref().map(|good| view.laid_out(good.iter().map(|good| f32::from(u8::from(*good)))));
         Ok(view)
     }
 
@@ -130,9 +132,7 @@ impl View {
     /// Real and imaginary part of the object in the middle of its field, of a decoder's images `[1, image, row, column]`.
     pub(super) fn object(&self, image: Tensor<4>) -> (Tensor<2>, Option<Tensor<2>>) {
         let image = middle(image, self.support);
-        let part = |index: usize| -> Tensor<2> {
-            image.clone().narrow(1, index, 1).reshape(self.support)
-        };
+        let part = |index: usize| -> Tensor<2> { image.clone().narrow(1, index, 1).reshape(self.support) };
         let Some([low, high]) = self.bounds else {
             let (amplitude, phase) = (part(0), part(1).mul_scalar(std::f64::consts::PI));
             return (amplitude.clone() * phase.clone().cos(), Some(amplitude * phase.sin()));
@@ -190,12 +190,15 @@ impl View {
         let mut union = vec![0.0f32; height * width];
         for index in exposures {
             let place = |row: usize, axis: usize| {
-                let first = (self.size[axis] / 2) as isize + self.centres[*index][axis] - (self.window[axis] / 2) as isize;
+                let first =
+                    (self.size[axis] / 2) as isize + self.centres[*index][axis] - (self.window[axis] / 2) as isize;
                 (first + row as isize).rem_euclid(self.size[axis] as isize) as usize
             };
-            for (at, _) in self.pupils.iter().flat_map(|[re, im]| {
-                re.iter().zip(im).enumerate().filter(|(_, (re, im))| **re != 0.0 || **im != 0.0)
-            }) {
+            for (at, _) in self
+                .pupils
+                .iter()
+                .flat_map(|[re, im]| re.iter().zip(im).enumerate().filter(|(_, (re, im))| **re != 0.0 || **im != 0.0))
+            {
                 union[place(at / self.window[1], 0) * width + place(at % self.window[1], 1)] = 1.0;
             }
         }
@@ -219,7 +222,8 @@ impl View {
         }
         let d = self.detector;
         let at = |index: usize, axis: usize| {
-            let place = (self.size[axis] / 2 - self.support[axis] / 2 + index) as f64 * d as f64 / self.size[axis] as f64;
+            let place =
+                (self.size[axis] / 2 - self.support[axis] / 2 + index) as f64 * d as f64 / self.size[axis] as f64;
             let lower = place.floor() as usize;
             [(lower % d, 1.0 - place.fract()), ((lower + 1) % d, place.fract())]
         };
@@ -237,7 +241,9 @@ impl View {
     pub(super) fn plane(&self, image: Tensor<4>) -> Result<Plane> {
         let (re, im) = self.object(image);
         let values = |part: Tensor<2>| -> Result<Vec<f64>> {
-            let data = part.try_into_data().map_err(|error| cupel_train::Error::work(format!("reading the image from the device: {error:?}")))?;
+            let data = part
+                .try_into_data()
+                .map_err(|error| cupel_train::Error::work(format!("reading the image from the device: {error:?}")))?;
             Ok(data.iter::<f64>().map(|value| value * self.unit).collect())
         };
         let re = values(re)?;
