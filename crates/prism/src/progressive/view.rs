@@ -1,7 +1,7 @@
 //! What exposures a decoder's image would give.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use cupel_kernels::{SubApertures, fft2, ifft2, sub_aperture_amplitudes};
+use cupel_kernels::{Direction, SubApertures, fft2, ifft2, sub_aperture_amplitudes};
 use num_complex::Complex;
 
 use crate::{
@@ -165,10 +165,13 @@ impl View {
             centres: chosen.iter().map(|index| self.centres[*index]).collect(),
             detector: self.detector,
             scale,
+            transform: Direction::Inverse,
         };
         let device = spectrum.0.device();
         let amplitudes = |[re, im]: &[Vec<f32>; 2]| {
-            let part = |values: &Vec<f32>| Tensor::from_data(TensorData::new(values.clone(), self.window), &device);
+            let part = |values: &Vec<f32>| {
+                Tensor::from_data(TensorData::new(values.clone(), [1, self.window[0], self.window[1]]), &device)
+            };
             sub_aperture_amplitudes(spectrum.clone(), (part(re), part(im)), &apertures, EPSILON)
         };
         let predicted = match self.pupils.as_slice() {
