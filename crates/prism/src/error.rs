@@ -1,3 +1,5 @@
+use std::path::PathBuf;
+
 use cupel_settings::Problem;
 
 /// What can go wrong in imaging through apertures.
@@ -45,6 +47,26 @@ pub enum Error {
         got: String,
         /// What it has to be, and how to mend it.
         expected: String,
+    },
+    /// An instrument file that does not describe an instrument.
+    #[error("{}: {problem}; {fix}", path.display())]
+    Instrument {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        problem: String,
+        /// How to mend it.
+        fix: String,
+    },
+    /// A file of exposures that cannot be taken as such.
+    #[error("{}: {problem}; {fix}", path.display())]
+    Exposures {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where; what it was and what it should be.
+        problem: String,
+        /// How to mend it.
+        fix: String,
     },
 }
 

@@ -20,6 +20,9 @@ mod misfit;
 mod moved;
 mod noise;
 mod object;
+mod host_fft;
+mod instrument;
+mod led_array;
 mod optics;
 pub mod page;
 mod parameters;
@@ -38,6 +41,8 @@ mod start;
 mod telescope;
 mod variation;
 mod zernike;
+mod ptychography;
+mod read;
 
 pub use aperture::Aperture;
 pub use certificate::{Certificate, Correlation};
@@ -55,6 +60,11 @@ pub use microscope::{Microscope, MicroscopeConfig};
 pub use misfit::Misfit;
 pub use noise::NoiseConfig;
 pub use object::{open_field, open_object};
+pub use instrument::{
+    ArrayConfig, DataKind, DetectorConfig, Instrument, InstrumentKind, LightOrder, Objective, PositionUnit,
+    ProbeConfig, ZeroPlace,
+};
+pub use led_array::{LedArray, Pose, PoseGradient, raster, spiral};
 pub use optics::{Geometry, Optics};
 pub use parameters::{Free, Model, Units};
 pub use plane::Plane;
@@ -68,3 +78,7 @@ pub use search::{Found, Search, Tried};
 pub use simulate::observe;
 pub use telescope::{ApertureType, Propagation, Telescope, TelescopeConfig};
 pub use zernike::{Aberration, HIGHEST_ZERNIKE, noll, zernike};
+pub use ptychography::{
+    PtychographyConfig, PtychographyScene, ScanPattern, focused_probe, propagated, simulate_ptychography,
+};
+pub use read::{Recording, read_exposures};
