@@ -11,7 +11,10 @@ mod error;
 mod exposures;
 mod fourier;
 mod grid;
+mod host_fft;
 mod incoherent;
+mod instrument;
+mod led_array;
 mod loss_agg;
 mod measurement_system;
 pub mod metrics;
@@ -20,9 +23,6 @@ mod misfit;
 mod moved;
 mod noise;
 mod object;
-mod host_fft;
-mod instrument;
-mod led_array;
 mod optics;
 pub mod page;
 mod parameters;
@@ -30,6 +30,8 @@ mod plane;
 mod prepared;
 mod progressive;
 pub mod propagation;
+mod ptychography;
+mod read;
 mod reconstruct;
 mod results;
 pub mod sampling;
@@ -41,8 +43,6 @@ mod start;
 mod telescope;
 mod variation;
 mod zernike;
-mod ptychography;
-mod read;
 
 pub use aperture::Aperture;
 pub use certificate::{Certificate, Correlation};
@@ -54,22 +54,26 @@ pub use error::{Error, Result};
 pub use exposures::{Exposures, Frames, InMemory, Knowledge, Noise};
 pub use grid::Grid;
 pub use incoherent::Incoherent;
+pub use instrument::{
+    ArrayConfig, DataKind, DetectorConfig, Instrument, InstrumentKind, LightOrder, Objective, PositionUnit,
+    ProbeConfig, ZeroPlace,
+};
+pub use led_array::{LedArray, Pose, PoseGradient, raster, spiral};
 pub use loss_agg::{LossAgg, LossType, LossWeights, Target};
 pub use measurement_system::{CACHE_BYTES, CacheStats, Image, Measurement, MeasurementSystem};
 pub use microscope::{Microscope, MicroscopeConfig};
 pub use misfit::Misfit;
 pub use noise::NoiseConfig;
 pub use object::{open_field, open_object};
-pub use instrument::{
-    ArrayConfig, DataKind, DetectorConfig, Instrument, InstrumentKind, LightOrder, Objective, PositionUnit,
-    ProbeConfig, ZeroPlace,
-};
-pub use led_array::{LedArray, Pose, PoseGradient, raster, spiral};
 pub use optics::{Geometry, Optics};
 pub use parameters::{Free, Model, Units};
 pub use plane::Plane;
 pub use progressive::{Batch, CurvePoint, Decoded, DecoderConfig, Progressive, Rule, decode, filled, training};
 pub use propagation::Propagator;
+pub use ptychography::{
+    PtychographyConfig, PtychographyScene, ScanPattern, focused_probe, propagated, simulate_ptychography,
+};
+pub use read::{Recording, read_exposures};
 pub use reconstruct::{Reconstruction, ReconstructionConfig, Solver, reconstruct};
 pub use results::Results;
 pub use sampling::{Pattern, SamplingConfig};
@@ -78,7 +82,3 @@ pub use search::{Found, Search, Tried};
 pub use simulate::observe;
 pub use telescope::{ApertureType, Propagation, Telescope, TelescopeConfig};
 pub use zernike::{Aberration, HIGHEST_ZERNIKE, noll, zernike};
-pub use ptychography::{
-    PtychographyConfig, PtychographyScene, ScanPattern, focused_probe, propagated, simulate_ptychography,
-};
-pub use read::{Recording, read_exposures};
