@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use cupel::{
     prism::{
-        Exposures, Plane, Reconstruction, ReconstructionConfig, Results, holds_exposures, open_exposures, open_object,
-        page, reconstruct,
+        Exposures, Instrument, Plane, Reconstruction, ReconstructionConfig, Results, holds_exposures, open_exposures,
+        open_object, page, reconstruct,
     },
     settings::Settings,
 };
@@ -25,13 +25,18 @@ use crate::{
 /// Reconstruct an object from exposures, or from simulated ones of an object that is known
 #[derive(Args)]
 pub struct Arguments {
-    /// Exposures: NPZ of `prism observe`
+    /// Exposures: NPZ of `prism observe`; or with --instrument frames of an array of lights (.mat), .cxi, HDF5 of PtyLab or PtyPy, NPZ
+    /// of data, scan and probe, or a stack of frames (NPY, TIFF) with a table of positions
     #[arg(value_name = "FILE", required_unless_present = "object", conflicts_with = "object")]
     file: Option<PathBuf>,
 
     /// In place of exposures: an image of intensities, whose exposures are simulated
     #[arg(long, value_name = "IMAGE", help_heading = "Object")]
     object: Option<PathBuf>,
+
+    /// What the instrument was, as TOML: wavelength, objective or probe, array of lights, detector
+    #[arg(long, value_name = "FILE.toml", requires = "file", help_heading = "Object")]
+    instrument: Option<PathBuf>,
 
     #[command(flatten)]
     simulation: Simulation,
@@ -105,7 +110,12 @@ impl Command for Arguments {
         let (measured, truth) = match (&self.file, &self.object) {
             (Some(file), _) if !file.exists() => bail!("{}: there is no such file", file.display()),
             (Some(file), _) if holds_exposures(file)? => open_exposures(file)?,
-            (Some(file), _) => bail!("{}: this holds no exposures of `prism observe`", file.display()),
+            (Some(file), _) => {
+                let instrument = self.instrument.as_deref().map(Instrument::read).transpose()?.unwrap_or_default();
+                let recording = read_exposures(file, &instrument)?;
+                recording.found.iter().for_each(|found| session.note(found));
+                (recording.exposures, None)
+            }
             (None, Some(object)) => {
                 let truth = open_object(object)?;
                 (self.simulation.observe(&truth, session.seed())?, Some(truth))
