@@ -10,7 +10,7 @@ use clap::Args;
 use cupel::{
     prism::{
         Exposures, Instrument, Plane, Reconstruction, ReconstructionConfig, Results, holds_exposures, open_exposures,
-        open_object, page, reconstruct,
+        open_object, page, read_exposures, reconstruct,
     },
     settings::Settings,
 };
