@@ -11,6 +11,7 @@ use std::{
     time::SystemTime,
 };
 
+use cupel::data::{Array, Values, write_npy, write_png};
 use serde_json::Value;
 
 /// How each command is called: quickly, and with an effect. `{}` is a place of its own for what a call writes.
@@ -43,6 +44,9 @@ const CALLS: &[(&str, &str)] = &[
         "--demo-data --fractions 0.2,0.1,0.7 --models linear,network --epochs 2 --cross-fit 0 --hidden 16 --embedding 4 --out {}",
     ),
     ("pgx tune", "--demo-data --fractions 0.2,0.1,0.7 --models linear --trials 2 --out {}"),
+    ("prism evaluate", "found.npy --truth truth.npy"),
+    ("prism observe", "object.png --n-pixels 48 --aperture-radius 5 --samples 8 --photons 1e4 --out {}.npz"),
+    ("prism reconstruct", "exposures.npz --solver decoder --width 4 --steps 2 --init-steps 2 --out {}"),
     ("report", "run other --out {}.html"),
     ("toy fit", "--points 200 --epochs 6 --out {}"),
     ("unmix compare", "scene.mat --methods edaa,linear-ae --restarts 2 --steps 40 --runs 2 --out {}"),
@@ -101,6 +105,14 @@ impl Place {
         for (from, to) in [("obs", "cube"), ("signal", "signal"), ("freqs_mhz", "freqs_mhz")] {
             copy(&format!("skies/sky_0000/{from}.npy"), &format!("{to}.npy"));
         }
+        let disc = |row: usize, column: usize| (row.abs_diff(9).pow(2) + column.abs_diff(11).pow(2) < 40) as u8;
+        let image = (0..24 * 24).map(|place| 40 + 200 * disc(place / 24, place % 24)).collect();
+        write_png(&place.path("object.png"), &Array::new(vec![24, 24], Values::U8(image)).unwrap()).unwrap();
+        for (name, bright) in [("found", 0.9), ("truth", 1.0)] {
+            let values = (0..24 * 24).map(|place| bright * f32::from(disc(place / 24, place % 24))).collect();
+            write_npy(&place.path(&format!("{name}.npy")), &Array::new(vec![24, 24], Values::F32(values)).unwrap()).unwrap();
+        }
+        place.succeeds("prism observe object.png --n-pixels 48 --aperture-radius 5 --samples 8 --photons 1e4 --out exposures.npz");
         place.succeeds("cosmology train --skies skies --validation-fraction 0.25 --out filter");
         place.succeeds("pca fit cube.npy --axis 0 --modes 2 --out components");
         place.succeeds("pca fit --cosmopath cosmo --galpath galaxy --ra-bins 16 --modes 2 --out visibilities.npz");
@@ -279,7 +291,7 @@ impl Subject<'_> {
                     (
                         numbers(&place.json(&format!("{line} --seed {seed}"))),
                         self.bits(&out),
-                        fs::read(out.with_extension("mat")).ok(),
+                        ["mat", "npz"].map(|ending| fs::read(out.with_extension(ending)).ok()),
                     )
                 };
                 let (one, again, other) = (of(1), of(1), of(2));

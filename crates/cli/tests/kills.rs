@@ -12,6 +12,8 @@ use std::{
     time::{Duration, Instant},
 };
 
+use cupel::data::{Array, Values, write_npy};
+
 const RUN: &str =
     "unmix run scene.mat --method edaa --restarts 120 --seed 4 --threads 1 --checkpoint-every 1 --quiet --out";
 const RESULTS: [&str; 4] = ["endmembers.npy", "abundances.npy", "brightness.npy", "reconstruction_error.npy"];
@@ -151,6 +153,18 @@ fn a_training_of_a_network_on_skies_that_is_killed_ends_with_the_same_bits() {
     let run = "cosmology train --skies skies --estimator unet --filters 2 --levels 1 --inputs estimate --epochs 6 --seed 4 --threads 1 \
                --checkpoint-every 1 --quiet --out";
     killed_again_and_again(folder, run, "network-0", &["estimator.json", "model.json"], kills().div_ceil(3));
+}
+
+#[test]
+fn a_reconstruction_that_is_killed_ends_with_the_same_bits() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let disc = |row: usize, column: usize| row.abs_diff(13).pow(2) + column.abs_diff(17).pow(2) < 70;
+    let values = (0..32 * 32).map(|place| place as f32 / 2000.0 + f32::from(u8::from(disc(place / 32, place % 32))));
+    write_npy(&folder.join("object.npy"), &Array::new(vec![32, 32], Values::F32(values.collect())).unwrap()).unwrap();
+    let run = "prism reconstruct --object object.npy --n-pixels 64 --aperture-radius 7 --samples 24 --photons 1e5 --seed 4 --threads 1 \
+               --checkpoint-every 1 --quiet --out";
+    killed_again_and_again(folder, run, "search", &["object.npy", "interval.npy"], kills());
 }
 
 #[test]
