@@ -14,8 +14,8 @@ use crate::{Error, Result};
 /// ```
 /// # use burn::tensor::Device;
 /// let grid = cupel_prism::Grid::new(4, 3, 2.0, 500e-9)?.to(&Device::flex());
-/// assert_eq!(grid.x().into_data().to_vec::<f32>().unwrap(), [-4.0, -2.0, 0.0, 2.0]);
-/// assert_eq!(grid.kx().into_data().to_vec::<f32>().unwrap(), [-0.25, -0.125, 0.0, 0.125]);
+/// assert_eq!(grid.x().into_data().try_to_vec::<f32>().unwrap(), [-4.0, -2.0, 0.0, 2.0]);
+/// assert_eq!(grid.kx().into_data().try_to_vec::<f32>().unwrap(), [-0.25, -0.125, 0.0, 0.125]);
 /// # Ok::<(), cupel_prism::Error>(())
 /// ```
 #[derive(Clone, Debug)]

@@ -47,8 +47,8 @@ pub struct Microscope {
 
 impl Microscope {
     /// # Errors
-    /// [`Error::Setting`] for settings that cannot be; [`Error::Optics`] where the camera is too coarse for the objective: an intensity has
-    /// frequencies up to `2 NA / lambda`.
+    /// [`Error::Setting`] for settings that cannot be; [`Error::Optics`] where the camera is too coarse for the objective: its frequencies
+    /// must hold the pupil. Those of the intensity, up to `2 NA / lambda`, may fold: the model folds as the camera does.
     pub fn new(config: MicroscopeConfig) -> Result<Self> {
         config.check()?;
         config.aberration.check()?;
@@ -62,8 +62,8 @@ impl Microscope {
             });
         }
         let window = 2 * radius.ceil() as usize + 1;
-        if 2.0 * radius > config.detector as f64 / 2.0 || window > config.detector {
-            let finest = config.wavelength / (4.0 * config.numerical_aperture);
+        if window > config.detector {
+            let finest = config.wavelength / (2.0 * config.numerical_aperture);
             return Err(Error::Optics {
                 what: "pixel of the object, camera-pixel / magnification",
                 got: format!("{:.4e} m", config.camera_pixel / config.magnification),

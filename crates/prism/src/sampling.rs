@@ -7,8 +7,8 @@ mod pattern;
 
 pub use adaptive::{Adaptive, next_centre};
 pub use line::Line;
-pub(crate) use overlap::mark;
 pub use overlap::{Overlap, coverage, disc_overlap, overlap, union};
+pub(crate) use overlap::{each_place, mark};
 pub use pattern::{
     Pattern, SamplingConfig, Sort, fermat, from_file, half_plane, led_spiral, random, rounded, sorted, star,
 };

@@ -15,8 +15,10 @@ choices! {
     /// Up to which agreement a frequency is resolved.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Threshold {
-        /// One seventh, everywhere
+        /// One seventh, for two halves of the data
         Seventh = "1/7" | "seventh",
+        /// One half, against the truth: where two halves of the data agree by one seventh
+        Half = "1/2" | "half",
         /// Half a bit of information a place, for two halves of the data
         HalfBit = "half-bit",
         /// One bit a place
@@ -87,6 +89,7 @@ impl Frc {
         let root = places.max(1.0).sqrt();
         match threshold {
             Threshold::Seventh => 1.0 / 7.0,
+            Threshold::Half => 0.5,
             Threshold::HalfBit => (0.2071 + 1.9102 / root) / (1.2071 + 0.9102 / root),
             Threshold::OneBit => (0.5 + 2.4142 / root) / (1.5 + SQRT_2 / root),
         }

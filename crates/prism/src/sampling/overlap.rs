@@ -59,7 +59,7 @@ pub(crate) fn mark(seen: &mut [bool], centres: &[[f64; 2]], aperture: &Aperture,
 }
 
 /// Calls `f` with every place of a spectrum of `n x n` that an aperture sees; beyond an edge those at the opposite one.
-pub(super) fn each_place(centre: [f64; 2], aperture: &Aperture, n: usize, mut f: impl FnMut(usize)) {
+pub(crate) fn each_place(centre: [f64; 2], aperture: &Aperture, n: usize, mut f: impl FnMut(usize)) {
     let (place, offset) = split(centre);
     let mask = aperture.mask(offset);
     let (side, middle) = (n as isize, (mask.rows() / 2) as isize);
