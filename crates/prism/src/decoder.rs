@@ -39,30 +39,16 @@ pub enum Decoder {
 }
 
 impl Decoder {
-    /// A fresh decoder of `images` images of `size` rows and columns within a field of `field`, on `device`; `width` is that of
-    /// the deep one. The parameters are drawn from the device's generator.
-    pub fn new(
-        kind: DecoderKind,
-        field: usize,
-        size: [usize; 2],
-        images: usize,
-        (width, output): (usize, OutputActivation),
-        device: &Device,
-    ) -> Self {
+    /// A fresh decoder on `device` of what `config` says, whose width and seed are for the deep one alone; `field` is the side of the field
+    /// around the object. The parameters are drawn from the device's generator.
+    pub fn new(kind: DecoderKind, field: usize, config: DeepDecoderConfig, device: &Device) -> Self {
         match kind {
             DecoderKind::Progressive => {
-                let config = ProgressiveDecoderConfig {
-                    images,
-                    output_activation: output,
-                    ..ProgressiveDecoderConfig::new(field, size[0].max(size[1]))
-                };
-                Self::Progressive(config.init(device))
+                let DeepDecoderConfig { images, size, output_activation, .. } = config;
+                let usual = ProgressiveDecoderConfig::new(field, size[0].max(size[1]));
+                Self::Progressive(ProgressiveDecoderConfig { images, output_activation, ..usual }.init(device))
             }
-            DecoderKind::Deep => {
-                let config =
-                    DeepDecoderConfig { width, images, output_activation: output, ..DeepDecoderConfig::new(size) };
-                Self::Deep(config.init(device))
-            }
+            DecoderKind::Deep => Self::Deep(config.init(device)),
         }
     }
 

@@ -9,16 +9,18 @@ mod fit;
 mod view;
 
 use burn::tensor::Device;
-use cupel_data::Stream;
 use cupel_settings::{Range, Settings, choices, settings};
 use cupel_train::{Casting, Goal, Policy, Run, Trainer, TrainerConfig, Watch};
 use serde::{Deserialize, Serialize};
 
 pub use fill::filled;
-pub use fit::{Batch, Progressive};
+pub use fit::{Batch, Progressive, Seen};
 use view::View;
 
-use crate::{Decoder, DecoderKind, Exposures, LossAgg, LossType, LossWeights, Noise, OutputActivation, Plane, Result};
+use crate::{
+    Decoder, DecoderKind, DeepDecoderConfig, Exposures, LossAgg, LossType, LossWeights, Noise, OutputActivation, Plane,
+    Result,
+};
 
 choices! {
     /// Which exposures a step sees.
@@ -180,15 +182,15 @@ pub fn training(
     };
     let loss = LossAgg { loss_type: config.loss_type(), loss_weights: config.loss_weights, read_variance };
     loss.check(exposures.optics.detector)?;
-    device.seed(Stream::new(seed, "decoder").u64(0));
-    let model = Decoder::new(
-        config.kind(),
-        exposures.optics.size[0].max(exposures.optics.size[1]),
-        view.support(),
-        if exposures.known.real { 1 } else { 2 },
-        (config.width, config.output_activation),
-        &device.clone().autodiff(),
-    );
+    let network = DeepDecoderConfig {
+        width: config.width,
+        output_activation: config.output_activation,
+        images: if exposures.known.real { 1 } else { 2 },
+        seed,
+        ..DeepDecoderConfig::new(view.support())
+    };
+    let field = exposures.optics.size[0].max(exposures.optics.size[1]);
+    let model = Decoder::new(config.kind(), field, network, &device.clone().autodiff());
     let fit = Progressive::new(exposures, config, loss, view, seed)?;
     let watch = match fit.held_out().is_empty() {
         true => Watch::default(),

@@ -7,8 +7,9 @@
 
 use burn::{
     module::{Module, Param},
-    tensor::{Device, Distribution, Tensor},
+    tensor::{Device, Tensor, TensorData},
 };
+use cupel_data::Stream;
 use cupel_kernels::{
     Activation, activate,
     nn::{Conv2d, Conv2dConfig, GroupNorm, GroupNormConfig},
@@ -18,9 +19,9 @@ use cupel_kernels::{
 use super::{OutputActivation, middle, progressive_decoder::first_bounded};
 
 /// Largest value of the fixed noise.
-const SEED_SCALE: f64 = 0.1;
+const NOISE_SCALE: f32 = 0.1;
 /// The side of the noise is a power of two times smaller than the image and near this.
-const SEED_SIDE: usize = 16;
+const NOISE_SIDE: usize = 16;
 
 /// Settings of a [`DeepDecoder`].
 #[derive(Clone, Debug, PartialEq)]
@@ -33,31 +34,32 @@ pub struct DeepDecoderConfig {
     pub output_activation: OutputActivation,
     /// Images: 1 for a real object, 2 for amplitude and phase. The last function is for the first image alone.
     pub images: usize,
+    /// Seed of the fixed noise; the weights come from the device's generator.
+    pub seed: u64,
 }
 
 impl DeepDecoderConfig {
-    /// 32 channels and a sigmoid.
+    /// 32 channels, a sigmoid and the seed 0.
     pub fn new(size: [usize; 2]) -> Self {
-        Self { width: 32, size, output_activation: OutputActivation::Sigmoid, images: 1 }
+        Self { width: 32, size, output_activation: OutputActivation::Sigmoid, images: 1, seed: 0 }
     }
 
-    /// The decoder; its noise is drawn from the device's generator.
+    /// The decoder.
     ///
     /// # Panics
     /// "a deep decoder of no channels or pixels".
     pub fn init(&self, device: &Device) -> DeepDecoder {
         let Self { width, size, .. } = *self;
         assert!(width > 0 && size[0] > 0 && size[1] > 0, "a deep decoder of no channels or pixels");
-        let doublings = (size[0].max(size[1]) / SEED_SIDE).max(2).ilog2() as usize;
+        let doublings = (size[0].max(size[1]) / NOISE_SIDE).max(2).ilog2() as usize;
         let [rows, columns] = size.map(|side| side.div_ceil(1 << doublings));
         let mix = |to| Conv2dConfig::new([width, to], [1; 2]);
+        let mut noise = vec![0.0f32; width * rows * columns];
+        Stream::new(self.seed, "noise of a deep decoder").fill_uniform(&mut noise);
+        noise.iter_mut().for_each(|value| *value *= NOISE_SCALE);
+        let noise = Tensor::<4>::from_data(TensorData::new(noise, [1, width, rows, columns]), device);
         DeepDecoder {
-            seed: Param::from_tensor(Tensor::random(
-                [1, width, rows, columns],
-                Distribution::Uniform(0.0, SEED_SCALE),
-                device,
-            ))
-            .set_require_grad(false),
+            noise: Param::from_tensor(noise).set_require_grad(false),
             mixes: (0..=doublings).map(|_| mix(width).with_bias(false).init(device)).collect(),
             norms: (0..=doublings).map(|_| GroupNormConfig::new(width, width).init(device)).collect(),
             head: mix(self.images).init(device),
@@ -71,7 +73,7 @@ impl DeepDecoderConfig {
 #[derive(Module, Debug)]
 pub struct DeepDecoder {
     /// The fixed noise, `[1, width, rows, columns]`.
-    pub seed: Param<Tensor<4>>,
+    pub noise: Param<Tensor<4>>,
     /// One for each enlargement, and one behind them.
     pub mixes: Vec<Conv2d>,
     /// Behind each of those; by channel of the one sample.
@@ -87,7 +89,7 @@ impl DeepDecoder {
     /// The images, `[1, image, row, column]`, in f32.
     pub fn image(&self) -> Tensor<4> {
         let last = self.mixes.len() - 1;
-        let mut h = self.seed.val();
+        let mut h = self.noise.val();
         for (index, (mix, norm)) in self.mixes.iter().zip(&self.norms).enumerate() {
             h = mix.forward(h);
             if index < last {

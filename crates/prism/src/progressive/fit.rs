@@ -72,15 +72,16 @@ pub struct Progressive {
 pub enum Batch {
     /// The image itself with this one, `[row, column]`.
     Image(Tensor<2>),
-    /// Exposures, and with the original rule what the union of earlier windows gave.
-    Exposures {
-        /// Which.
-        chosen: Vec<usize>,
-        /// What was measured.
-        measured: Target,
-        /// The union of the windows before, and what the last output was through it.
-        past: Option<(Tensor<2>, Target)>,
-    },
+    /// Exposures.
+    Exposures(Box<Seen>),
+}
+
+/// Exposures, and with the original rule what the union of earlier windows gave.
+pub struct Seen {
+    chosen: Vec<usize>,
+    measured: Target,
+    /// The union of the windows before, and what the last output was through it.
+    past: Option<(Tensor<2>, Target)>,
 }
 
 impl Progressive {
@@ -160,6 +161,15 @@ impl Progressive {
     /// A device that cannot be read.
     pub fn object(&self, model: &Decoder) -> Result<Plane> {
         self.view.plane(model.image())
+    }
+
+    /// Amplitudes that these exposures of `object`, a field, would have by the model that is fitted: frame by frame as the frames lie,
+    /// nought where pixels do not count. Of another object than the support holds only that part is seen.
+    ///
+    /// # Errors
+    /// An object smaller than the support, a device that cannot be read.
+    pub fn amplitudes_of(&self, object: &Plane, exposures: &[usize], device: &Device) -> Result<Vec<f32>> {
+        self.view.amplitudes_of(object, exposures, device)
     }
 
     pub(super) fn first_stage(&self) -> StageConfig {
@@ -251,7 +261,7 @@ impl Progressive {
         let (mut difference, mut sum) = (0.0, 0.0);
         for chosen in self.held_out.chunks(self.config.batch) {
             let measured = self.measured(chosen, device)?;
-            let predicted = self.view.predict(&spectrum, chosen, &measured);
+            let predicted = self.view.predict(&spectrum, chosen);
             let numbers = Tensor::cat(vec![(predicted - measured.clone()).abs().sum(), measured.sum()], 0);
             let numbers = numbers.try_into_data().map_err(|error| {
                 cupel_train::Error::work(format!("reading the held-out exposures from the device: {error:?}"))
@@ -328,7 +338,7 @@ impl Fit for Progressive {
         if self.config.rule == Rule::Original && self.past.is_none() {
             self.past = self.past(ctx.device);
         }
-        Ok(Batch::Exposures { chosen, measured, past: self.past.clone() })
+        Ok(Batch::Exposures(Box::new(Seen { chosen, measured, past: self.past.clone() })))
     }
 
     fn loss(&self, model: &Decoder, batch: Batch, _: &Context<'_>) -> Loss {
@@ -341,9 +351,10 @@ impl Fit for Progressive {
                 let relative = LossAgg::new(LossType::L1);
                 (relative.forward(said.unsqueeze(), &Target::new(first.unsqueeze())), Vec::new())
             }
-            Batch::Exposures { chosen, measured, past } => {
+            Batch::Exposures(seen) => {
+                let Seen { chosen, measured, past } = *seen;
                 let spectrum = self.view.spectrum(self.view.object(image));
-                let new = self.loss.forward(self.view.predict(&spectrum, &chosen, &measured.amplitudes), &measured);
+                let new = self.loss.forward(self.view.predict(&spectrum, &chosen), &measured);
                 match past {
                     None => (new, Vec::new()),
                     Some((union, target)) => {

@@ -126,7 +126,34 @@ impl View {
     /// Amplitudes of a frame of intensities, in units of the fit.
     pub(super) fn amplitudes(&self, frame: Vec<f32>) -> Vec<f32> {
         let scale = (1.0 / self.unit) as f32;
-        self.laid_out(frame.into_iter().map(|intensity| intensity.max(0.0).sqrt() * scale))
+        let mut amplitudes = self.laid_out(frame.into_iter().map(|intensity| intensity.max(0.0).sqrt() * scale));
+        if let Some(good) = &self.good {
+            // what stands in a bad pixel may be no number
+            amplitudes.iter_mut().zip(good).filter(|(_, good)| **good == 0.0).for_each(|(value, _)| *value = 0.0);
+        }
+        amplitudes
+    }
+
+    /// Predicted amplitudes of these exposures of an object, frame by frame and laid out as frames are, in units of the frames.
+    pub(super) fn amplitudes_of(&self, object: &Plane, chosen: &[usize], device: &Device) -> Result<Vec<f32>> {
+        let d = self.detector;
+        let object = object.middle(self.support[0], self.support[1])?;
+        let part = |f: fn(&Complex<f64>) -> f64| {
+            let values: Vec<f32> = object.values().iter().map(|value| f(value) as f32).collect();
+            Tensor::<2>::from_data(TensorData::new(values, self.support), device)
+        };
+        let spectrum = self.spectrum((part(|value| value.re), Some(part(|value| value.im))));
+        let predicted = self.predict(&spectrum, chosen);
+        let data = predicted.try_into_data().map_err(|error| {
+            cupel_train::Error::work(format!("reading predicted exposures from the device: {error:?}"))
+        })?;
+        let values: Vec<f32> = data.iter::<f32>().collect();
+        if self.geometry == Geometry::Spectrum {
+            return Ok(values);
+        }
+        let from = |index: usize| (index + d - d / 2) % d;
+        let frames = values.chunks_exact(d * d);
+        Ok(frames.flat_map(|frame| (0..d * d).map(move |at| frame[from(at / d) * d + from(at % d)])).collect())
     }
 
     /// Real and imaginary part of the object in the middle of its field, of a decoder's images `[1, image, row, column]`.
@@ -154,8 +181,8 @@ impl View {
         }
     }
 
-    /// Predicted amplitudes of these exposures, `[exposure, row, column]`; pixels that do not count are those of `measured`.
-    pub(super) fn predict(&self, spectrum: &Spectrum, chosen: &[usize], measured: &Tensor<3>) -> Tensor<3> {
+    /// Predicted amplitudes of these exposures, `[exposure, row, column]`; nought where pixels do not count.
+    pub(super) fn predict(&self, spectrum: &Spectrum, chosen: &[usize]) -> Tensor<3> {
         let d = self.detector as f64;
         let scale = match self.geometry {
             Geometry::Spectrum => d * d / (self.size[0] * self.size[1]) as f64,
@@ -177,14 +204,13 @@ impl View {
         let predicted = match self.pupils.as_slice() {
             [one] => amplitudes(one),
             modes => {
-                let intensity = modes.iter().map(|mode| amplitudes(mode).powi_scalar(2)).reduce(|sum, mode| sum + mode);
-                intensity.map_or_else(|| measured.zeros_like(), Tensor::sqrt)
+                let dark = Tensor::zeros([chosen.len(), self.detector, self.detector], &device);
+                modes.iter().fold(dark, |sum, mode| sum + amplitudes(mode).powi_scalar(2)).sqrt()
             }
         };
         let Some(good) = &self.good else { return predicted };
         let good = TensorData::new(good.clone(), [1, self.detector, self.detector]);
-        let good = Tensor::<3>::from_data(good, &device);
-        predicted * good.clone() + measured.clone() * (good.neg() + 1.0)
+        predicted * Tensor::<3>::from_data(good, &device)
     }
 
     /// 1 where a window of these exposures lets light of the spectrum pass, 0 elsewhere, the zero frequency first.
