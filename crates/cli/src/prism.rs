@@ -2,6 +2,7 @@
 
 mod evaluate;
 mod observe;
+mod plan;
 mod reconstruct;
 mod simulation;
 
@@ -18,7 +19,7 @@ const KEYS: [(&str, Option<&str>); 44] = [
     ("image.crop", None),
     ("image.invert", None),
     ("telescope.n_samples", Some("samples")),
-    ("telescope.sample_diameter", Some("aperture-diameter-pixels")),
+    ("telescope.sample_diameter", Some("sample-diameter")),
     ("telescope.sample_shape", Some("aperture-type")),
     ("telescope.sample_length", None),
     ("telescope.roi_diameter", Some("roi-diameter")),
@@ -66,6 +67,7 @@ pub fn aliases() -> impl Iterator<Item = Alias> {
 /// Rebuild sharp images from a few small apertures, with what they can be trusted for
 #[derive(Subcommand)]
 pub enum Commands {
+    Plan(Box<plan::Arguments>),
     Observe(Box<observe::Arguments>),
     Reconstruct(Box<reconstruct::Arguments>),
     Evaluate(evaluate::Arguments),
@@ -75,6 +77,7 @@ impl Commands {
     /// Runs the subcommand.
     pub fn run(self, call: Call<'_>) -> Result<()> {
         match self {
+            Self::Plan(command) => call.run(*command),
             Self::Observe(command) => call.run(*command),
             Self::Reconstruct(command) => call.run(*command),
             Self::Evaluate(command) => call.run(command),

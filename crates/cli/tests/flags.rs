@@ -46,6 +46,7 @@ const CALLS: &[(&str, &str)] = &[
     ("pgx tune", "--demo-data --fractions 0.2,0.1,0.7 --models linear --trials 2 --out {}"),
     ("prism evaluate", "found.npy --truth truth.npy"),
     ("prism observe", "object.png --n-pixels 48 --aperture-radius 5 --samples 8 --photons 1e4 --out {}.npz"),
+    ("prism plan", "--n-pixels 48 --aperture-radius 5 --samples 8 --pattern random"),
     ("prism reconstruct", "exposures.npz --solver decoder --width 4 --steps 2 --init-steps 2 --out {}"),
     ("report", "run other --out {}.html"),
     ("toy fit", "--points 200 --epochs 6 --out {}"),
@@ -110,9 +111,12 @@ impl Place {
         write_png(&place.path("object.png"), &Array::new(vec![24, 24], Values::U8(image)).unwrap()).unwrap();
         for (name, bright) in [("found", 0.9), ("truth", 1.0)] {
             let values = (0..24 * 24).map(|place| bright * f32::from(disc(place / 24, place % 24))).collect();
-            write_npy(&place.path(&format!("{name}.npy")), &Array::new(vec![24, 24], Values::F32(values)).unwrap()).unwrap();
+            write_npy(&place.path(&format!("{name}.npy")), &Array::new(vec![24, 24], Values::F32(values)).unwrap())
+                .unwrap();
         }
-        place.succeeds("prism observe object.png --n-pixels 48 --aperture-radius 5 --samples 8 --photons 1e4 --out exposures.npz");
+        place.succeeds(
+            "prism observe object.png --n-pixels 48 --aperture-radius 5 --samples 8 --photons 1e4 --out exposures.npz",
+        );
         place.succeeds("cosmology train --skies skies --validation-fraction 0.25 --out filter");
         place.succeeds("pca fit cube.npy --axis 0 --modes 2 --out components");
         place.succeeds("pca fit --cosmopath cosmo --galpath galaxy --ra-bins 16 --modes 2 --out visibilities.npz");

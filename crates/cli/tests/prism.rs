@@ -11,7 +11,9 @@ use program::{json, refused, succeeds};
 fn object(folder: &Path) {
     let discs = [(9, 8, 30, 90), (20, 21, 60, 140), (24, 8, 16, 200), (8, 23, 9, 60)];
     let value = |row: usize, column: usize| {
-        let on = |&&(r, c, size, _): &&(usize, usize, usize, usize)| row.abs_diff(r).pow(2) + column.abs_diff(c).pow(2) < size;
+        let on = |&&(r, c, size, _): &&(usize, usize, usize, usize)| {
+            row.abs_diff(r).pow(2) + column.abs_diff(c).pow(2) < size
+        };
         let bright: usize = discs.iter().filter(on).map(|disc| disc.3).sum();
         (row + bright).min(255) as u8
     };
@@ -26,15 +28,30 @@ fn an_object_comes_back_from_its_exposures_with_all_that_is_known_of_it() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     object(folder);
-    let found = json(folder, &format!("prism reconstruct --object object.png {SCAN} --photons 1e5 --read-noise 1 --out run --json"));
+    let found = json(
+        folder,
+        &format!("prism reconstruct --object object.png {SCAN} --photons 1e5 --read-noise 1 --out run --json"),
+    );
     let number = |name: &str| found[name].as_f64().unwrap_or_else(|| panic!("{name}: {found}"));
     assert!(number("ssim") > 0.97 && number("psnr_db") > 38.0, "{found}");
     assert!((0.9..1.1).contains(&number("chi2_per_dof")), "{found}");
     assert!(number("held_out_r") < 0.1 && number("prior_weight") > 0.0 && number("coverage") > 0.3, "{found}");
     assert_eq!((found["solver"].as_str(), found["run_dir"].as_str()), (Some("lbfgs"), Some("run")));
     for file in [
-        "report.html", "metrics.json", "object.npy", "amplitude.npy", "amplitude.tif", "phase.npy", "pupil.npy", "positions.csv",
-        "coverage.npy", "interval.npy", "curve.csv", "figures/amplitude.png", "figures/coverage.png", "tables/prior.csv",
+        "report.html",
+        "metrics.json",
+        "object.npy",
+        "amplitude.npy",
+        "amplitude.tif",
+        "phase.npy",
+        "pupil.npy",
+        "positions.csv",
+        "coverage.npy",
+        "interval.npy",
+        "curve.csv",
+        "figures/amplitude.png",
+        "figures/coverage.png",
+        "tables/prior.csv",
     ] {
         assert!(folder.join("run").join(file).is_file(), "{file}");
     }
@@ -84,7 +101,9 @@ fn what_cannot_be_is_refused_with_one_message_and_nothing_is_written() {
     };
     change("fewer.npz", "scan", Array::new(vec![31, 2], Values::F64(vec![0.0; 62])).unwrap());
     let frames = open(&folder.join("seen.npz")).unwrap().array(Some("data")).unwrap();
-    let (shape, Values::F32(mut values)) = (frames.shape().to_vec(), frames.into_values()) else { panic!("frames in f32") };
+    let (shape, Values::F32(mut values)) = (frames.shape().to_vec(), frames.into_values()) else {
+        panic!("frames in f32")
+    };
     values[100] = f32::NAN;
     change("nan.npz", "data", Array::new(shape, Values::F32(values)).unwrap());
     let before = fs::read_dir(folder).unwrap().count();

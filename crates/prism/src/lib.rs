@@ -47,12 +47,18 @@ mod zernike;
 
 pub use aperture::Aperture;
 pub use certificate::{Certificate, Correlation};
-pub use decoder::{Decoder, DecoderKind, DeepDecoder, DeepDecoderConfig, FrozenDecoder, OutputActivation, ProgressiveDecoder, ProgressiveDecoderConfig};
+pub use decoder::{
+    Decoder, DecoderKind, DeepDecoder, DeepDecoderConfig, FrozenDecoder, OutputActivation, ProgressiveDecoder,
+    ProgressiveDecoderConfig,
+};
 pub use error::{Error, Result};
 pub use exposures::{Exposures, Frames, InMemory, Knowledge, Noise};
 pub use grid::Grid;
 pub use incoherent::Incoherent;
-pub use instrument::{ArrayConfig, DataKind, DetectorConfig, Instrument, InstrumentKind, LightOrder, Objective, PositionUnit, ProbeConfig, ZeroPlace};
+pub use instrument::{
+    ArrayConfig, DataKind, DetectorConfig, Instrument, InstrumentKind, LightOrder, Objective, PositionUnit,
+    ProbeConfig, ZeroPlace,
+};
 pub use led_array::{LedArray, Pose, PoseGradient, raster, spiral};
 pub use loss_agg::{LossAgg, LossType, LossWeights, Target};
 pub use measurement_system::{CACHE_BYTES, CacheStats, Image, Measurement, MeasurementSystem};
@@ -66,7 +72,9 @@ pub use plan::{Plan, plan};
 pub use plane::Plane;
 pub use progressive::{Batch, CurvePoint, Decoded, DecoderConfig, Progressive, Rule, Seen, decode, filled, training};
 pub use propagation::Propagator;
-pub use ptychography::{PtychographyConfig, PtychographyScene, ScanPattern, focused_probe, propagated, simulate_ptychography};
+pub use ptychography::{
+    PtychographyConfig, PtychographyScene, ScanPattern, focused_probe, propagated, simulate_ptychography,
+};
 pub use read::{Recording, read_exposures};
 pub use reconstruct::{Reconstruction, ReconstructionConfig, Solver, reconstruct};
 pub use results::Results;

@@ -81,7 +81,7 @@ settings! {
         pub spider_width: f64 = 0.02, in Range::at_least(0.0).below(2.0);
         /// How light gets to the apertures
         pub propagation: Propagation = Propagation::Auto;
-        /// Pixels along each side of a frame; the least power of two that loses nothing, unless given
+        /// Pixels along each side of a frame; of commands the whole field, else the least power of two that loses nothing, unless given
         pub detector: Option<usize> = None, in Range::at_least(1.0).at_most(LARGEST_FIELD), "D";
     }
     beside {

@@ -4,10 +4,10 @@ use anyhow::Result;
 use clap::Args;
 use cupel::{
     prism::{Exposures, NoiseConfig, Plane, SamplingConfig, Telescope, TelescopeConfig, observe},
-    settings::Settings,
+    settings::{Range, Settings},
 };
 
-use crate::Flags;
+use crate::{Flags, number};
 
 /// What is simulated.
 #[derive(Args, Clone, Debug)]
@@ -18,12 +18,19 @@ pub struct Simulation {
     pub sampling: Flags<SamplingConfig>,
     #[command(flatten)]
     pub noise: Flags<NoiseConfig>,
+
+    /// Diameter of the aperture in places of the spectrum, in place of its radius
+    #[arg(long, value_name = "PLACES", value_parser = number::<f64>(Range::above(0.0)), conflicts_with = "aperture-radius", help_heading = "Telescope")]
+    sample_diameter: Option<f64>,
+    /// Diameter of the region of centres, in place of its radius
+    #[arg(long, value_name = "PLACES", value_parser = number::<f64>(Range::at_least(0.0)), conflicts_with = "roi-radius", help_heading = "Sampling")]
+    roi_diameter: Option<f64>,
 }
 
 impl Simulation {
     /// Names and reasons of settings without an effect.
     pub fn unused(&self) -> Vec<(String, String)> {
-        let Self { telescope, sampling, noise } = self;
+        let Self { telescope, sampling, noise, .. } = self;
         [telescope.settings.unused(), sampling.settings.unused(), noise.settings.unused()].concat()
     }
 
@@ -33,9 +40,18 @@ impl Simulation {
     /// Settings that cannot be.
     pub fn instrument(&self, seed: u64) -> Result<(Telescope, Vec<[f64; 2]>)> {
         self.noise.settings.check()?;
-        let config = &self.telescope.settings;
-        let telescope = Telescope::new(config.clone())?;
-        let centres = self.sampling.settings.centres(config.n_pixels, telescope.aperture().radius(), seed)?;
+        let own = &self.telescope.settings;
+        let config = TelescopeConfig {
+            aperture_radius_pixels: self.sample_diameter.map_or(own.aperture_radius_pixels, |diameter| diameter / 2.0),
+            // a camera sees the whole field unless it is said to be smaller
+            detector: own.detector.or(Some(own.n_pixels)),
+            ..own.clone()
+        };
+        let sampling = &self.sampling.settings;
+        let roi_radius = self.roi_diameter.map(|diameter| diameter / 2.0).or(sampling.roi_radius);
+        let sampling = SamplingConfig { roi_radius, ..sampling.clone() };
+        let telescope = Telescope::new(config)?;
+        let centres = sampling.centres(own.n_pixels, telescope.aperture().radius(), seed)?;
         Ok((telescope, centres))
     }
 

@@ -19,11 +19,11 @@ choices! {
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Pattern {
         /// Fermat's spiral by the golden angle
-        Fermat = "fermat" | "spiral",
+        Fermat = "fermat" | "spiral" | "builtin:fermat",
         /// Lines through the middle
-        Star = "star",
+        Star = "star" | "builtin:star",
         /// The middle and random places of the disc
-        Random = "random",
+        Random = "random" | "builtin:random",
         /// A square spiral, as LEDs are lit
         Led = "led" | "led-spiral",
         /// A CSV of rows and columns

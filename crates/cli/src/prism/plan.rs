@@ -1,0 +1,89 @@
+//! `cupel prism plan`: what a scan will show, before it is made.
+
+use std::{fmt, path::PathBuf};
+
+use anyhow::Result;
+use clap::Args;
+use cupel::{
+    prism::{Plan, open_object, plan},
+    settings::Range,
+};
+use serde::Serialize;
+
+use super::simulation::Simulation;
+use crate::{
+    Command, Session, number,
+    shared::{Output, Seed, Shared},
+};
+
+/// Say what a scan will show: overlap, coverage and resolution, before any light is spent
+#[derive(Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    simulation: Simulation,
+
+    /// The object, whose size counts
+    #[arg(long, value_name = "IMAGE", conflicts_with = "object_size", help_heading = "Object")]
+    object: Option<PathBuf>,
+
+    /// Pixels along each side of the object [default: half the field]
+    #[arg(long, value_name = "N", value_parser = number::<usize>(Range::at_least(2.0).at_most(32768.0)), help_heading = "Object")]
+    object_size: Option<usize>,
+
+    /// The object has a phase, so that opposite centres show different things
+    #[arg(long, help_heading = "Object")]
+    complex: bool,
+
+    #[command(flatten)]
+    seed: Seed,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// What is printed.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct Planned(Plan);
+
+impl Command for Arguments {
+    type Plan = Planned;
+    type Outcome = Planned;
+
+    fn shared(&self) -> Shared<'_> {
+        Shared::new(&self.output).seed(&self.seed)
+    }
+
+    fn unused(&self) -> Vec<(String, String)> {
+        self.simulation.unused()
+    }
+
+    fn plan(&self, session: &Session) -> Result<Planned> {
+        let (telescope, centres) = self.simulation.instrument(session.seed())?;
+        let size = match &self.object {
+            Some(path) => {
+                let object = open_object(path)?;
+                object.rows().max(object.columns())
+            }
+            None => self.object_size.unwrap_or(telescope.config().n_pixels / 2),
+        };
+        let noise = &self.simulation.noise.settings;
+        Ok(Planned(plan(&telescope, &centres, size, noise, !self.complex)?))
+    }
+
+    fn work(self, plan: Planned, _: &mut Session) -> Result<Planned> {
+        Ok(plan)
+    }
+}
+
+impl fmt::Display for Planned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Plan { exposures, overlap_min, overlap_mean, coverage, resolution_px } = self.0;
+        writeln!(f, "exposures   {exposures}")?;
+        writeln!(
+            f,
+            "overlap     {overlap_min:.2} at least, {overlap_mean:.2} in the mean, of an aperture with its neighbour"
+        )?;
+        writeln!(f, "coverage    {coverage:.3} of the spectrum")?;
+        writeln!(f, "resolution  {resolution_px:.2} pixels")
+    }
+}
