@@ -44,6 +44,9 @@ mod start;
 mod telescope;
 mod variation;
 mod zernike;
+mod pie;
+mod plane;
+mod raar;
 
 pub use aperture::Aperture;
 pub use certificate::{Certificate, Correlation};
@@ -84,3 +87,6 @@ pub use search::{Found, Search, Tried};
 pub use simulate::observe;
 pub use telescope::{ApertureType, Propagation, Telescope, TelescopeConfig};
 pub use zernike::{Aberration, HIGHEST_ZERNIKE, noll, zernike};
+pub use pie::{Pie, PieConfig, PieRule};
+pub use plane::Plane;
+pub use raar::{Raar, RaarConfig};

@@ -26,6 +26,8 @@ pub(crate) struct Lens<T> {
     narrow: Vec<Complex<T>>,
     /// `[mode, row of the strip, detector column]`.
     strip: Vec<Complex<T>>,
+    /// `[row of the strip, window column]`.
+    rows: Vec<Complex<T>>,
     scratch: Vec<Complex<T>>,
     /// Where rows and columns of the window lie on the grid of the detector.
     targets: [Vec<usize>; 2],
@@ -54,6 +56,7 @@ impl<T: Number> Lens<T> {
             window: windows.window,
             narrow: vec![Complex::zero(); windows.modes * windows.window[1] * d],
             strip: vec![Complex::zero(); windows.modes * STRIP * d],
+            rows: vec![Complex::zero(); STRIP * windows.window[1]],
             scratch: vec![Complex::zero(); scratch],
             turns: [0, 1].map(|axis| targets[axis].iter().map(turn).collect()),
             targets,
@@ -74,12 +77,26 @@ impl<T: Number> Lens<T> {
         let (d, [_, columns]) = (self.detector, self.window);
         let narrow = &mut self.narrow[mode * columns * d..(mode + 1) * columns * d];
         narrow.fill(Complex::zero());
-        for (r, (source, target)) in windows.places(centre, 0).zip(&self.targets[0]).enumerate() {
-            for (c, column) in windows.places(centre, 1).enumerate() {
-                let (from, of) = (source * windows.size[1] + column, r * columns + c);
-                let turn = self.turns[0][r] * self.turns[1][c];
-                let value = Complex::new(plane[0][from], plane[1][from]);
-                narrow[c * d + target] = value * Complex::new(pupil[0][of], pupil[1][of]) * turn;
+        let mut sources = windows.places(centre, 0);
+        for (first, targets) in self.targets[0].chunks(STRIP).enumerate().map(|(s, rows)| (s * STRIP, rows)) {
+            // a strip of rows, so that the columns are written by cache lines
+            for (r, row) in (first..first + targets.len()).zip(self.rows.chunks_exact_mut(columns)) {
+                let start = sources.next().unwrap_or_default() * windows.size[1];
+                for (from, to) in windows.stretches(centre) {
+                    let seen = plane.map(|part| &part[start + to.start..start + to.end]);
+                    let pupil = pupil.map(|part| &part[r * columns + from.start..r * columns + from.end]);
+                    let factors = self.turns[1][from.clone()].iter().zip(pupil[0].iter().zip(pupil[1]));
+                    let values = seen[0].iter().zip(seen[1]).zip(factors);
+                    for (value, ((re, im), (turn, (pupil_re, pupil_im)))) in row[from].iter_mut().zip(values) {
+                        let passed = Complex::new(*re, *im) * Complex::new(*pupil_re, *pupil_im);
+                        *value = passed * (self.turns[0][r] * *turn);
+                    }
+                }
+            }
+            for (c, column) in narrow.chunks_exact_mut(d).enumerate() {
+                for (k, target) in targets.iter().enumerate() {
+                    column[*target] = self.rows[k * columns + c];
+                }
             }
         }
         self.there.process_with_scratch(narrow, &mut self.scratch);
@@ -128,11 +145,19 @@ impl<T: Number> Lens<T> {
         let (d, [_, columns]) = (self.detector, self.window);
         let narrow = &mut self.narrow[mode * columns * d..(mode + 1) * columns * d];
         self.back.process_with_scratch(narrow, &mut self.scratch);
-        let rows = re.chunks_exact_mut(columns).zip(im.chunks_exact_mut(columns));
-        for (r, ((re, im), target)) in rows.zip(&self.targets[0]).enumerate() {
+        for (first, targets) in self.targets[0].chunks(STRIP).enumerate().map(|(s, rows)| (s * STRIP, rows)) {
             for (c, column) in narrow.chunks_exact(d).enumerate() {
-                let value = column[*target] * (self.turns[0][r] * self.turns[1][c]).conj();
-                (re[c], im[c]) = (value.re, value.im);
+                for (k, target) in targets.iter().enumerate() {
+                    self.rows[k * columns + c] = column[*target];
+                }
+            }
+            for (r, row) in (first..first + targets.len()).zip(self.rows.chunks_exact(columns)) {
+                let own = r * columns..(r + 1) * columns;
+                let parts = re[own.clone()].iter_mut().zip(&mut im[own]);
+                for ((re, im), (value, turn)) in parts.zip(row.iter().zip(&self.turns[1])) {
+                    let value = *value * (self.turns[0][r] * *turn).conj();
+                    (*re, *im) = (value.re, value.im);
+                }
             }
         }
     }
