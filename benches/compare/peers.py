@@ -380,6 +380,60 @@ def batch(_):
     return work
 
 
+def prism(setting):
+    """A step of the progressive decoder under the rule of the original, as prism_peer.py has it: frames of 1024 pixels or of 128."""
+    n, m, window, d = 1024, 512, 33, 128 if setting == "reduced" else 1024
+    channels, layers = n, []
+    for i in range(8):
+        layers += [nn.ConvTranspose2d(channels, channels // 2, 4, *((2, 1) if i else (1, 0)), bias=False)]
+        channels //= 2
+        layers += [nn.BatchNorm2d(channels), nn.ReLU(True)]
+    layers += [nn.Conv2d(4, 2, 3, padding=1, bias=False), nn.BatchNorm2d(2), nn.ReLU(True), nn.Conv2d(2, 1, 3, padding=1)]
+    net, latent = nn.Sequential(*layers, nn.Sigmoid()), nn.Parameter(torch.randn(1, n, 1, 1))
+    optimizer = torch.optim.Adam([latent, *net.parameters()], lr=1e-3, fused=True)
+    place = torch.arange(window) - window // 2
+    disc = ((place[:, None] ** 2 + place**2) <= 256).float().reshape(-1, 1)
+    flat = lambda size, centre: (((place[:, None] + centre) % size) * size + (place + centre) % size).reshape(-1)
+    source, target = flat(n, 20), flat(d, 20 if d == n else 0)
+    union = torch.zeros(n * n).index_fill(0, flat(n, 0), 1.0).view(n, n)
+    taps = torch.exp(-((torch.arange(11) - 5.0) ** 2) / (2 * 1.5**2))
+    taps = (taps / taps.sum()).tolist()
+
+    def valid(x):
+        y = sum(t * x[..., i : x.shape[-1] - 10 + i] for i, t in enumerate(taps))
+        return sum(t * y[..., i : x.shape[-2] - 10 + i, :] for i, t in enumerate(taps))
+
+    class Blur(torch.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return valid(x)
+
+        @staticmethod
+        def backward(ctx, g):
+            return valid(F.pad(g, (10, 10, 10, 10)))
+
+    def loss(x, y):
+        c1, c2 = (0.01 * y.max()) ** 2, (0.03 * y.max()) ** 2
+        a, b, xx, yy, xy = Blur.apply(torch.stack((x, y, x * x, y * y, x * y)))
+        s = (2 * a * b + c1) * (2 * (xy - a * b) + c2) / ((a * a + b * b + c1) * (xx - a * a + yy - b * b + c2))
+        return 0.7 * (x - y).abs().mean() / y.mean() + 0.3 * (1 - s.mean()) / 2
+
+    amplitude = lambda z: torch.sqrt(z.real**2 + z.imag**2 + 1e-12)
+    new, old = torch.rand(d, d), torch.rand(n, n)
+
+    def work():
+        optimizer.zero_grad(set_to_none=True)
+        spectrum = torch.fft.fft2(F.pad(net(latent)[0, 0], (256,) * 4), norm="ortho")
+        light = torch.view_as_real(spectrum).reshape(-1, 2).index_select(0, source) * disc
+        light = torch.zeros(d * d, 2).index_copy(0, target, light)
+        seen = torch.fft.ifft2(torch.view_as_complex(light.view(d, d, 2)), norm="ortho") * (d / n)
+        total = loss(amplitude(seen), new) + loss(amplitude(torch.fft.ifft2(spectrum * union, norm="ortho")), old)
+        total.backward()
+        optimizer.step()
+
+    return work
+
+
 WORKLOADS = {
     "conv3d 32ch 64^3 k3, forward": (conv3d(64, False), MEMORY, None),
     "conv3d 32ch 64^3 k3, forward+backward": (conv3d(64, True), MEMORY, None),
@@ -407,6 +461,7 @@ WORKLOADS = {
     "v1 (4,2,128,128,48), inference": (inference(LARGE), MODULE, "v1 (1,2,64,64,24), inference"),
     "v2 (1,2,64,64,48), training step": (training(SECOND, NetV2), MODULE, "v1 (1,2,64,64,24), training step"),
     "v2 (1,2,64,64,48), inference": (inference(SECOND, NetV2), MODULE, "v1 (1,2,64,64,24), inference"),
+    "prism step 1024/512 composite": (prism, ("full", "reduced"), None),
     "upsample3d 32ch 32x32x12 by 2, forward+backward": (upsample, MEMORY[:1], None),
 }
 

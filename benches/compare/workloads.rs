@@ -12,7 +12,8 @@ use cupel::{
         sum_fixed, upsample3d,
     },
     pca::{Covariance, Modes, PcaLayer, Projector},
-    train::device,
+    prism,
+    train::{Advance, Casting, Position, device},
 };
 
 use rayon::prelude::*;
@@ -73,6 +74,7 @@ pub const WORKLOADS: &[Workload] = &[
         large: true,
     },
     Workload { name: "v2 (1,2,64,64,48), inference", prepare: || inference_work(v2, [1, 2, 64, 64, 48]), large: true },
+    Workload { name: "prism step 1024/512 composite", prepare: prism_work, large: true },
     workload("upsample3d 32ch 32x32x12 by 2, forward+backward", upsample_work),
 ];
 
@@ -312,4 +314,40 @@ fn upsample_work() -> Work {
     Box::new(move || {
         black_box(x.grad(&upsample3d(x.clone(), [2; 3]).backward()));
     })
+}
+
+/// A step of the progressive decoder under the original rule: an object of 512 in a field of 1024, radius 16, frames of 128 pixels, which is
+/// what their band needs. One of thirty begins an exposure with a new optimiser, as in a training.
+fn prism_work() -> Work {
+    const EXPOSURES: usize = 200;
+    let (window, detector) = (33usize, 128usize);
+    let inside = |at: usize| (at / window).abs_diff(16).pow(2) + (at % window).abs_diff(16).pow(2) <= 256;
+    let pupil = (0..window * window).map(|at| Complex::new(f64::from(u8::from(inside(at))), 0.0)).collect();
+    let mut values = vec![0.0f32; EXPOSURES * detector * detector];
+    Stream::new(0, "frames").fill_uniform(&mut values);
+    let exposures = prism::Exposures {
+        optics: prism::Optics {
+            geometry: prism::Geometry::Spectrum,
+            size: [1024; 2],
+            pupils: vec![prism::Plane::new(window, window, pupil).expect("a square window")],
+            detector,
+            pixel_size: None,
+            wavelength: None,
+        },
+        centres: (0..EXPOSURES).map(|k| [(k % 15 * 20) as f64 - 140.0, (k / 15 * 20) as f64 - 140.0]).collect(),
+        frames: std::sync::Arc::new(prism::InMemory { pixels: detector * detector, values }),
+        noise: prism::Noise::None,
+        good: None,
+        known: prism::Knowledge { support: Some([512; 2]), real: true, bounds: Some([0.0, 1.0]) },
+    };
+    let config = prism::DecoderConfig { rule: prism::Rule::Original, init_steps: 0, ..prism::DecoderConfig::default() };
+    let mut trainer = prism::training(&exposures, &config, 0, &Casting::f32(), &cpu()).expect("a training");
+    let mut at = Position::default();
+    let mut step = move || {
+        trainer.advance(at).expect("a step");
+        at = trainer.next(at);
+    };
+    // the second exposure has both terms
+    (0..=config.steps).for_each(|_| step());
+    Box::new(step)
 }

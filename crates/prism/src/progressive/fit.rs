@@ -71,7 +71,7 @@ pub struct Progressive {
 /// What a step compares.
 pub enum Batch {
     /// The image itself with this one, `[row, column]`.
-    Image(Tensor<2>),
+    Image(Box<Tensor<2>>),
     /// Exposures.
     Exposures(Box<Seen>),
 }
@@ -327,7 +327,7 @@ impl Fit for Progressive {
     fn batch(&mut self, ctx: &Context<'_>) -> cupel_train::Result<Batch> {
         if self.begins_with_image(ctx.at.stage) {
             let image = TensorData::new(self.first.clone(), self.view.support());
-            return Ok(Batch::Image(Tensor::from_data(image, ctx.device)));
+            return Ok(Batch::Image(Box::new(Tensor::from_data(image, ctx.device))));
         }
         let chosen: Vec<usize> = self.chosen(ctx).into_iter().map(|place| self.order[place]).collect();
         let measured = match self.ready.as_ref().filter(|(there, _)| *there == chosen) {
