@@ -12,9 +12,9 @@ use cupel::{
     burn::tensor::{DType, Device, Tensor, TensorData},
     data::{Complex, Stream},
     kernels::{
-        Direction, LowRank, Noise, Projection, SubApertures, Transform, bi_interaction, gram_pairs, mean_fixed,
-        mixture_log_likelihood, ms_ssim, philox_normal, project_low_rank, project_out, rfft2, set_own_kernels, ssim,
-        sub_aperture_amplitudes, sum_fixed,
+        Direction, Likelihood, LowRank, Measured, Noise, PieSweep, Projection, SubApertures, Transform, bi_interaction,
+        gram_pairs, mean_fixed, mixture_log_likelihood, ms_ssim, philox_normal, pie_sweep, project_low_rank,
+        project_out, rfft2, set_own_kernels, ssim, sub_aperture_amplitudes, sub_aperture_likelihood, sum_fixed,
     },
     train::device,
 };
@@ -229,6 +229,50 @@ fn apertures(c: &mut Criterion) {
     group.finish();
 }
 
+/// 48 windows of 21 x 21 of a spectrum of 128 x 128, as of a telescope that visits 48 places.
+fn likelihoods(c: &mut Criterion) {
+    let device = cpu().autodiff();
+    for detector in [64, 128] {
+        let spectrum = || normal([128, 128], &device).require_grad();
+        let (spectrum, pupil) =
+            ((spectrum(), spectrum()), (normal([1, 21, 21], &device), normal([1, 21, 21], &device)));
+        let centres = (0..48).map(|i| [(i * 37) % 107 - 53, (i * 71) % 107 - 53]).collect();
+        let scale = (detector * detector) as f64 / 128.0;
+        let apertures = SubApertures { centres, detector, scale, transform: Direction::Inverse };
+        let data = normal([48, detector, detector], &cpu()).square();
+        let measured = Measured { data, weight: None, modes: 1 };
+        let (flux, background) = (Tensor::ones([48], &device), Tensor::zeros([48], &device));
+        let name = format!("128x128_48x21x21_{detector}x{detector}");
+        let mut group = c.benchmark_group("sub_aperture_likelihood_forward_and_backward");
+        for (of, likelihood) in
+            [("amplitude", Likelihood::Amplitude { epsilon: 1e-8 }), ("poisson", Likelihood::Poisson { variance: 1.0 })]
+        {
+            both(&mut group, &format!("{of}_{name}"), || {
+                let value = sub_aperture_likelihood(
+                    spectrum.clone(),
+                    pupil.clone(),
+                    &measured,
+                    flux.clone(),
+                    background.clone(),
+                    &apertures,
+                    likelihood,
+                );
+                black_box(spectrum.0.grad(&value.sum().backward()));
+            });
+        }
+        group.finish();
+        let mut group = c.benchmark_group("pie_sweep");
+        let inner = |(re, im): &(Tensor<2>, Tensor<2>)| (re.clone().inner(), im.clone().inner());
+        let order = (0..48).collect();
+        let sweep = PieSweep { order, plane_step: 1.0, pupil_step: Some(0.5), regularisation: [1.0; 2] };
+        both(&mut group, &name, || {
+            let brightness = (flux.clone(), background.clone());
+            black_box(pie_sweep(inner(&spectrum), pupil.clone(), &measured, brightness, &apertures, &sweep));
+        });
+        group.finish();
+    }
+}
+
 fn random_numbers(c: &mut Criterion) {
     let mut group = c.benchmark_group("philox_normal");
     group.throughput(Throughput::Elements(1 << 20));
@@ -242,7 +286,7 @@ fn random_numbers(c: &mut Criterion) {
 criterion_group! {
     name = benches;
     config = Criterion::default().measurement_time(Duration::from_secs(3));
-    targets = sums, transforms, random_numbers, similarity, interactions, mixtures, projections, low_rank_projections,
+    targets = sums, transforms, random_numbers, similarity, interactions, mixtures, likelihoods, projections, low_rank_projections,
         apertures
 }
 criterion_main!(benches);

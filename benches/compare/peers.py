@@ -276,6 +276,27 @@ def mixture(_):
     return work
 
 
+def windows(_):
+    """Cut by index_select, whose adjoint is the fastest here, and put on the detector by index_copy."""
+    plane = torch.randn(128 * 128, 2, requires_grad=True)
+    measured = torch.randn(48, 128, 128).abs()
+    offset = torch.arange(21) - 10
+    centres = torch.tensor([[(i * 37) % 107 - 53, (i * 71) % 107 - 53] for i in range(48)])
+    rows, columns = ((64 + centres[:, axis, None] + offset) % 128 for axis in (0, 1))
+    source = (rows[:, :, None] * 128 + columns[:, None, :]).reshape(-1)
+    target = ((offset % 128)[:, None] * 128 + (offset % 128)[None]).reshape(-1)
+    target = (torch.arange(48)[:, None] * 128 * 128 + target).reshape(-1)
+
+    def work():
+        plane.grad = None
+        grid = torch.zeros(48 * 128 * 128, 2).index_copy(0, target, plane.index_select(0, source))
+        image = torch.fft.ifft2(torch.view_as_complex(grid).view(48, 128, 128), norm="ortho")
+        amplitude = (torch.view_as_real(image).square().sum(-1) + 1e-8).sqrt()
+        (amplitude - measured).square().sum().backward()
+
+    return work
+
+
 def projection(_):
     x, complement, offset = torch.randn(4, 48, 128, 128), torch.randn(128, 128), torch.randn(128)
     matrix, shift = 1e5 * complement, -1e5 * (offset @ complement)
@@ -450,6 +471,7 @@ WORKLOADS = {
     "ssim 5 x 1024^2, forward+backward": (ssim, ("convolution", "shift_add"), None),
     "gram pairs 512 x 25 fields x 16, forward+backward": (gram, ("contiguous",), None),
     "mixture likelihood 9025 x 156 bands x 4, forward+backward": (mixture, ("contiguous",), None),
+    "window likelihood 48 x 21^2 on 128^2, forward+backward": (windows, ("contiguous",), None),
     "projection and layout 4 x 48 x 128 x 128, forward": (projection, ("contiguous",), None),
     "copy 49152 x 128": (copy, ("contiguous",), None),
     "pca apply 49152 x 128, 7 modes": (pca_apply, ("dense", "thin"), None),

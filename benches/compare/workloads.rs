@@ -7,9 +7,10 @@ use cupel::{
     cosmology::{ObservationFiles, Observations, ObservationsConfig, Preprocess, PreprocessConfig, network::Network},
     data::{Array, Complex, Source, Stream, Values, write_npy},
     kernels::{
-        Activation, ConvSpec, ConvTransposeSpec, LowRank, Noise, Pad, Projection, conv_transpose2d, conv_transpose3d,
-        conv2d, conv3d, gram_pairs, mean_fixed, mixture_log_likelihood, nn, project_low_rank, project_out, rfft2, ssim,
-        sum_fixed, upsample3d,
+        Activation, ConvSpec, ConvTransposeSpec, Direction, Likelihood, LowRank, Measured, Noise, Pad, Projection,
+        SubApertures, conv_transpose2d, conv_transpose3d, conv2d, conv3d, gram_pairs, mean_fixed,
+        mixture_log_likelihood, nn, project_low_rank, project_out, rfft2, ssim, sub_aperture_likelihood, sum_fixed,
+        upsample3d,
     },
     pca::{Covariance, Modes, PcaLayer, Projector},
     prism,
@@ -51,6 +52,7 @@ pub const WORKLOADS: &[Workload] = &[
     workload("ssim 5 x 1024^2, forward+backward", ssim_work),
     workload("gram pairs 512 x 25 fields x 16, forward+backward", gram_work),
     workload("mixture likelihood 9025 x 156 bands x 4, forward+backward", mixture_work),
+    workload("window likelihood 48 x 21^2 on 128^2, forward+backward", windows_work),
     workload("projection and layout 4 x 48 x 128 x 128, forward", projection_work),
     workload("copy 49152 x 128", copy_work),
     workload("pca apply 49152 x 128, 7 modes", low_rank_work),
@@ -201,6 +203,29 @@ fn mixture_work() -> Work {
         let gradients = likelihood.backward();
         black_box((logits.grad(&gradients), endmembers.grad(&gradients)));
         black_box((brightness.grad(&gradients), log_noise.grad(&gradients)));
+    })
+}
+
+/// Amplitudes behind 48 windows of a spectrum of 128 x 128, compared with those measured.
+fn windows_work() -> Work {
+    let device = cpu().autodiff();
+    let [re, im] = ["re", "im"].map(|name| normal(name, [128, 128], &device).require_grad());
+    let pupil = Tensor::<3>::ones([1, 21, 21], &device);
+    let centres = (0..48).map(|i| [(i * 37) % 107 - 53, (i * 71) % 107 - 53]).collect();
+    let apertures = SubApertures { centres, detector: 128, scale: 128.0, transform: Direction::Inverse };
+    let measured = Measured { data: normal("data", [48, 128, 128], &device).square(), weight: None, modes: 1 };
+    Box::new(move || {
+        let likelihood = sub_aperture_likelihood(
+            (re.clone(), im.clone()),
+            (pupil.clone(), pupil.zeros_like()),
+            &measured,
+            Tensor::ones([48], &device),
+            Tensor::zeros([48], &device),
+            &apertures,
+            Likelihood::Amplitude { epsilon: 1e-8 },
+        );
+        let gradients = likelihood.sum().backward();
+        black_box((re.grad(&gradients), im.grad(&gradients)));
     })
 }
 
