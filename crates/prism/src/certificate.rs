@@ -1,6 +1,8 @@
 //! [`Certificate`]: how far a reconstruction can be trusted, by what was measured alone.
 
 mod halves;
+mod interval;
+mod refit;
 
 pub use halves::Correlation;
 
@@ -22,7 +24,8 @@ pub struct Certificate {
     pub degrees_of_freedom: f64,
     /// How well two reconstructions from every other exposure agree, where that was asked for.
     pub correlation: Option<Correlation>,
-    /// Half width of the interval around each amplitude that holds it with 90 %, over the field; where that was asked for and noise is known.
+    /// Half width of the interval around each amplitude that holds it with 90 %, over the field; where that was asked for.
+    /// Frequencies that no exposure shows are in it, see [`measured`](Self::measured).
     pub interval: Option<Vec<f64>>,
     /// `sum_i |P(k - c_i)|^2` at each place of the plane that windows are cut from (the frequency nought at place `N / 2`), of a real object with that at
     /// the opposite frequency: nought where only the prior speaks.
@@ -36,7 +39,7 @@ pub(crate) fn of(
     search: &Search,
     found: &Found,
     config: &crate::ReconstructionConfig,
-    _seed: u64,
+    seed: u64,
     on: (&Device, DType),
 ) -> Result<Certificate> {
     let exposures = search.exposures();
@@ -47,6 +50,7 @@ pub(crate) fn of(
     };
     let degrees_of_freedom = (pixels - free_values(search, found)).max(1.0);
     let correlation = if config.certificate { halves::correlation(exposures, found, on)? } else { None };
+    let interval = if config.certificate { interval::interval(search, found, seed, on)? } else { None };
     let (measured, coverage) = windows(exposures);
     Ok(Certificate {
         held_out_r,
@@ -54,7 +58,7 @@ pub(crate) fn of(
         chi2_per_dof: search.all.noise().1.map(|_| squares / degrees_of_freedom),
         degrees_of_freedom,
         correlation,
-        interval: None,
+        interval,
         measured,
         coverage,
     })

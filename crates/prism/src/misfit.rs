@@ -17,7 +17,7 @@ use crate::{
     Exposures, Free, Geometry, Model, Noise, Result, Units,
     moved::{self, Pupils, moved, with_margin},
     parameters::{Layout, Slopes},
-    prepared::Prepared,
+    prepared::{DARK, Prepared},
     variation::total_variation,
 };
 
@@ -41,8 +41,11 @@ pub struct Misfit {
     /// Hard-edged pupils between places, one for each exposure.
     hard: Option<f64>,
     bounds: Option<(Vec<f64>, Vec<f64>)>,
+    /// Of the squared error of amplitudes.
     scale: f64,
     prior: f64,
+    /// Whether amplitudes are compared where counts could be.
+    amplitudes: bool,
 }
 
 /// Parameters as tensors.
@@ -116,14 +119,10 @@ impl Misfit {
             Geometry::Spectrum => (prepared.detector * prepared.detector) as f64 / (rows * columns) as f64,
             Geometry::Object => 1.0,
         };
-        let of_likelihood = match prepared.likelihood {
-            Likelihood::Amplitude { .. } => 1.0,
-            Likelihood::Poisson { .. } => 2.0 * prepared.photons,
-        };
         let places = whole.iter().map(|whole| whole.map(|place| place as isize)).collect();
         let bounds = layout.bounds();
-        let scale = 1.0 / (own * of_likelihood * units.object * units.object);
-        Ok(Self { prepared, layout, model, places, fractions, margin, hard, bounds, scale, prior })
+        let scale = 1.0 / (own * units.object * units.object);
+        Ok(Self { prepared, layout, model, places, fractions, margin, hard, bounds, scale, prior, amplitudes: false })
     }
 
     /// The values of the free parameters to start from.
@@ -146,6 +145,29 @@ impl Misfit {
     /// The same with another weight of the total variation.
     pub fn set_prior(&mut self, prior: f64) {
         self.prior = prior;
+    }
+
+    /// Whether amplitudes are compared where counts could be: not the best estimate, but one that finds its way from further off, as where it says
+    /// that there is nothing it has no pole.
+    pub fn compare_amplitudes(&mut self, amplitudes: bool) {
+        self.amplitudes = amplitudes;
+    }
+
+    fn likelihood(&self) -> Likelihood {
+        match self.prepared.likelihood {
+            Likelihood::Poisson { .. } if self.amplitudes => {
+                Likelihood::Amplitude { epsilon: DARK * self.prepared.mean * self.prepared.photons }
+            }
+            likelihood => likelihood,
+        }
+    }
+
+    /// What makes of a likelihood the squared error of amplitudes in units of the object.
+    fn scale(&self) -> f64 {
+        match self.likelihood() {
+            Likelihood::Poisson { .. } => self.scale / (2.0 * self.prepared.photons),
+            Likelihood::Amplitude { .. } => self.scale / self.prepared.photons,
+        }
     }
 
     /// The exposures that count.
@@ -214,6 +236,16 @@ impl Misfit {
             }
         }
         Ok(())
+    }
+
+    /// Units of the parameters.
+    pub fn units(&self) -> Units {
+        self.layout.units
+    }
+
+    /// First row and column of the object's support, and its rows and columns.
+    pub(crate) fn support(&self) -> ([usize; 2], [usize; 2]) {
+        self.layout.support
     }
 
     /// Photons of one unit of intensity, 1 where they are not counted; variance of the read-out in counts.
@@ -307,7 +339,7 @@ impl Misfit {
             of(&leaves.flux),
             of(&leaves.background),
             &self.prepared.apertures(part, &self.places),
-            self.prepared.likelihood,
+            self.likelihood(),
         ))
     }
 
@@ -315,7 +347,7 @@ impl Misfit {
     fn evaluate(&self, x: &[f64], gradient: &mut [f64]) -> Result<f64> {
         let model = self.model(x);
         let device = self.prepared.device.clone().autodiff();
-        let (mut sum, mut slopes) = (0.0, Slopes::default());
+        let (scale, mut sum, mut slopes) = (self.scale(), 0.0, Slopes::default());
         for part in 0..self.prepared.parts() {
             let leaves = self.leaves(&model, &device, true);
             let losses = self.part(&leaves, part, true)?;
@@ -324,8 +356,8 @@ impl Misfit {
             self.add(&leaves, &gradients, &mut slopes);
         }
         self.layout.gather(&slopes, model.object.columns(), gradient);
-        gradient.iter_mut().for_each(|slope| *slope *= self.scale);
-        let mut value = sum * self.scale;
+        gradient.iter_mut().for_each(|slope| *slope *= scale);
+        let mut value = sum * scale;
         if self.prior > 0.0 && self.layout.free.object {
             let len = self.layout.object_len();
             let count = if self.layout.real { 1 } else { 2 };

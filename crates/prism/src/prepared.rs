@@ -14,7 +14,7 @@ const CHUNK_BYTES: usize = 256 << 20;
 /// Least variance of the read-out in squared counts: the logarithm of a shifted Poisson distribution needs one.
 const LEAST_VARIANCE: f64 = 1e-2;
 /// Share of the mean intensity below which an amplitude has no slope.
-const DARK: f64 = 1e-10;
+pub(crate) const DARK: f64 = 1e-10;
 
 /// Some of the exposures with their likelihood, on a device.
 #[derive(Clone, Debug)]

@@ -13,15 +13,20 @@ use crate::{Exposures, Free, Misfit, Model, Noise, Plane, ReconstructionConfig, 
 const MEMORY: usize = 10;
 /// A fit has converged where its misfit falls by less, relative to itself.
 const TOLERANCE: f64 = 1e-9;
-/// Strongest and weakest weight of the prior that is tried, and how many there are to a factor of ten.
-const STRONGEST: f64 = 1e-2;
+/// The weight that is tried first, the weakest, the strongest, and the factor from one to the next, about half of ten.
+const FIRST: f64 = 3e-3;
 const WEAKEST: f64 = 1e-6;
-const PER_DECADE: i32 = 2;
+const STRONGEST: f64 = 1.0;
+const FACTOR: f64 = 3.162_277_660_168_379_5;
+/// Weight and steps before any is tried, on amplitudes: a strong prior finds edges where there are none as long as phases are wrong, and does not let go
+/// of them.
+const WARM_UP: (f64, u64) = (1e-4, 40);
 /// Steps at each weight, and of the last fit, where there is noise: more would only fit the noise of what the prior leaves open.
 const STEPS: u64 = 20;
 const LAST_STEPS: u64 = 40;
-/// Weights without noise, their steps, and those of the last fit.
-const NOISELESS: [(f64, u64); 2] = [(1e-4, 50), (WEAKEST, 30)];
+/// The same where there is none.
+const NOISELESS_WARM_UP: (f64, u64) = (1e-4, 50);
+const NOISELESS_STEPS: u64 = 30;
 const NOISELESS_LAST: u64 = 130;
 /// Weight where no exposure can be held out to choose it.
 const WITHOUT_CHOICE: f64 = 1e-4;
@@ -46,9 +51,12 @@ pub struct Search {
     pub(crate) all: Misfit,
     training: Option<Misfit>,
     pub(crate) held_out: Option<Misfit>,
-    stages: Vec<(f64, u64)>,
+    /// Weight and steps before any is tried.
+    warm_up: (f64, u64),
+    /// The weight, where it is not to be chosen.
+    fixed: Option<f64>,
+    steps: u64,
     last: u64,
-    choose: bool,
     descent: Descent,
     /// Where the best weight so far ended.
     best: Vec<f64>,
@@ -60,12 +68,21 @@ pub struct Search {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct State {
-    stage: usize,
+    phase: Phase,
+    /// The weight of the fit at hand.
+    weight: f64,
+    /// Its steps so far.
     step: u64,
     tried: Vec<Tried>,
-    /// The weight of the last fit, once it is known.
-    chosen: Option<f64>,
     curve: Vec<f64>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+enum Phase {
+    #[default]
+    WarmUp,
+    Trying,
+    Last,
 }
 
 /// What a search found.
@@ -77,6 +94,8 @@ pub struct Found {
     pub without: Option<Model>,
     /// Weight of the total variation.
     pub prior_weight: f64,
+    /// The unit of the object that the weight holds for.
+    pub unit: f64,
     /// Weights that were tried.
     pub tried: Vec<Tried>,
     /// The misfit after each step.
@@ -116,28 +135,14 @@ impl Search {
         let (training, judges) =
             if held.is_empty() { (None, None) } else { (Some(misfit(fitted)?), Some(misfit(held)?)) };
         let noiseless = exposures.noise == Noise::None;
-        let weights = || {
-            let count = ((STRONGEST / WEAKEST).log10() * f64::from(PER_DECADE)).round() as i32;
-            (0..=count).map(|step| STRONGEST * 10f64.powf(-f64::from(step) / f64::from(PER_DECADE)))
+        let fixed = match config.prior_weight {
+            Some(weight) => Some(weight),
+            None if noiseless => Some(WEAKEST),
+            None if training.is_none() => Some(WITHOUT_CHOICE),
+            None => None,
         };
-        let stages: Vec<(f64, u64)> = match config.prior_weight {
-            _ if noiseless => {
-                let weakest = config.prior_weight.unwrap_or(WEAKEST);
-                vec![(NOISELESS[0].0.max(weakest), NOISELESS[0].1), (weakest, NOISELESS[1].1)]
-            }
-            // stronger ones lead to it
-            Some(weight) => weights()
-                .filter(|stronger| *stronger > 2.0 * weight)
-                .step_by(2)
-                .chain([weight])
-                .map(|w| (w, STEPS))
-                .collect(),
-            None if training.is_none() => {
-                weights().filter(|weight| *weight >= WITHOUT_CHOICE).map(|w| (w, STEPS)).collect()
-            }
-            None => weights().map(|weight| (weight, STEPS)).collect(),
-        };
-        let choose = config.prior_weight.is_none() && !noiseless && training.is_some();
+        let (warm_up, steps) = if noiseless { (NOISELESS_WARM_UP, NOISELESS_STEPS) } else { (WARM_UP, STEPS) };
+        let warm_up = (fixed.map_or(warm_up.0, |fixed| warm_up.0.max(fixed)), warm_up.1);
         let last = config.iterations.unwrap_or(if noiseless { NOISELESS_LAST } else { LAST_STEPS });
         let descent = Descent::new(all.start(), MEMORY);
         let mut search = Self {
@@ -145,12 +150,13 @@ impl Search {
             all,
             training,
             held_out: judges,
-            stages,
+            warm_up,
+            fixed,
+            steps,
             last,
-            choose,
             descent,
             best: Vec::new(),
-            state: State::default(),
+            state: State { weight: warm_up.0, ..State::default() },
             device: on.0.clone(),
             seed,
         };
@@ -163,65 +169,80 @@ impl Search {
         &self.exposures
     }
 
-    /// Gives the misfit at hand the weight of its stage.
-    fn enter(&mut self) {
-        let weight = match self.state.chosen {
-            Some(weight) => weight,
-            None => self.stages[self.state.stage].0,
-        };
-        match (&mut self.training, self.state.chosen) {
-            (Some(training), None) => training.set_prior(weight),
-            _ => self.all.set_prior(weight),
+    /// The misfit at hand.
+    fn misfit(&mut self) -> &mut Misfit {
+        match &mut self.training {
+            Some(training) if self.state.phase != Phase::Last => training,
+            _ => &mut self.all,
         }
     }
 
+    /// Gives the misfit at hand the weight of its phase.
+    fn enter(&mut self) {
+        let State { weight, phase, .. } = self.state;
+        let misfit = self.misfit();
+        misfit.set_prior(weight);
+        misfit.compare_amplitudes(phase == Phase::WarmUp);
+    }
+
     fn step(&mut self) -> Result<Progress> {
-        let last = self.state.chosen.is_some();
-        let misfit = match (&mut self.training, last) {
-            (Some(training), false) => training,
+        let misfit = match &mut self.training {
+            Some(training) if self.state.phase != Phase::Last => training,
             _ => &mut self.all,
         };
         let over = self.descent.step(misfit, TOLERANCE)?;
         let value = self.descent.value().unwrap_or(f64::NAN);
-        let weight = misfit.prior();
-        self.state.curve.push(value);
-        self.state.step += 1;
-        let mut metrics = Metrics::from([("loss", value), ("prior_weight", weight)]);
-        if last {
-            let done = over.or((self.state.step >= self.last).then_some("all steps are made"));
-            return Ok(Progress { metrics, done });
-        }
-        let (_, steps) = self.stages[self.state.stage];
-        if over.is_some() || self.state.step >= steps {
-            let judged = match &self.held_out {
-                Some(judges) => judges.losses(&judges.model(self.descent.x()))?.iter().sum(),
-                None => value,
-            };
-            metrics.push("held_out".to_string(), judged);
-            self.next_stage(weight, judged);
+        let State { phase, weight, step, curve, .. } = &mut self.state;
+        curve.push(value);
+        *step += 1;
+        let mut metrics = Metrics::from([("loss", value), ("prior_weight", *weight)]);
+        let steps = match phase {
+            Phase::WarmUp => self.warm_up.1,
+            Phase::Trying => self.steps,
+            Phase::Last => self.last,
+        };
+        let over = over.or((*step >= steps).then_some("all steps are made"));
+        match (*phase, over) {
+            (Phase::Last, done) => return Ok(Progress { metrics, done }),
+            (_, None) => {}
+            (Phase::WarmUp, Some(_)) => self.go_on(Phase::Trying, self.fixed.unwrap_or(FIRST), false),
+            (Phase::Trying, Some(_)) => {
+                let held_out = match &self.held_out {
+                    Some(judges) => judges.losses(&judges.model(self.descent.x()))?.iter().sum(),
+                    None => value,
+                };
+                metrics.push("held_out".to_string(), held_out);
+                self.tried(held_out);
+            }
         }
         Ok(Progress { metrics, done: None })
     }
 
-    fn next_stage(&mut self, weight: f64, held_out: f64) {
-        let State { stage, step, tried, chosen, .. } = &mut self.state;
-        let better = tried.iter().all(|before| held_out < before.held_out);
-        tried.push(Tried { weight, held_out });
-        if better || !self.choose {
-            self.best = self.descent.x().to_vec();
-        }
-        let since = tried.iter().rev().take_while(|later| later.held_out > least(tried)).count();
-        (*stage, *step) = (*stage + 1, 0);
-        if *stage == self.stages.len() || self.choose && since >= 2 {
-            let best = tried.iter().min_by(|a, b| a.held_out.total_cmp(&b.held_out));
-            *chosen = Some(if self.choose { best.map_or(weight, |best| best.weight) } else { weight });
-            let evaluations = self.descent.evaluations();
+    /// Goes on with another fit, from here or from the best so far.
+    fn go_on(&mut self, phase: Phase, weight: f64, from_best: bool) {
+        (self.state.phase, self.state.weight, self.state.step) = (phase, weight, 0);
+        if from_best {
             self.descent = Descent::new(self.best.clone(), MEMORY);
-            let _ = evaluations;
         } else {
             self.descent.restart();
         }
         self.enter();
+    }
+
+    /// The weight at hand has been tried.
+    fn tried(&mut self, held_out: f64) {
+        let weight = self.state.weight;
+        if self.state.tried.iter().all(|before| held_out < before.held_out) {
+            self.best = self.descent.x().to_vec();
+        }
+        self.state.tried.push(Tried { weight, held_out });
+        if let Some(fixed) = self.fixed {
+            return self.go_on(Phase::Last, fixed, false);
+        }
+        match next(&self.state.tried) {
+            Some(next) => self.go_on(Phase::Trying, next, next > weight),
+            None => self.go_on(Phase::Last, best(&self.state.tried).map_or(weight, |(_, best)| best.weight), true),
+        }
     }
 
     /// What was found; call it when the search is over.
@@ -232,15 +253,32 @@ impl Search {
         Ok(Found {
             model: self.all.model(self.descent.x()),
             without: self.training.as_ref().map(|training| training.model(&self.best)),
-            prior_weight: self.state.chosen.unwrap_or(self.stages[self.state.stage.min(self.stages.len() - 1)].0),
+            prior_weight: self.state.weight,
+            unit: self.all.units().object,
             tried: self.state.tried.clone(),
             curve: self.state.curve.clone(),
         })
     }
 }
 
-fn least(tried: &[Tried]) -> f64 {
-    tried.iter().map(|tried| tried.held_out).fold(f64::INFINITY, f64::min)
+/// The best weight that was tried, with its place.
+fn best(tried: &[Tried]) -> Option<(usize, Tried)> {
+    tried.iter().copied().enumerate().min_by(|a, b| a.1.held_out.total_cmp(&b.1.held_out))
+}
+
+/// The weight to be tried after these: weaker and weaker ones until two in turn were worse than the best, then, where the first was the best, stronger
+/// ones as long as they are better.
+fn next(tried: &[Tried]) -> Option<f64> {
+    let (place, found) = best(tried)?;
+    let last = tried.last()?.weight;
+    let up = |from: f64| (from * FACTOR <= STRONGEST).then_some(from * FACTOR);
+    if last > FIRST {
+        return if place + 1 == tried.len() { up(last) } else { None };
+    }
+    if tried.len() - place <= 2 && last > WEAKEST * 1.01 {
+        return Some((last / FACTOR).max(WEAKEST));
+    }
+    if found.weight == FIRST { up(FIRST) } else { None }
 }
 
 impl Advance for Search {
@@ -268,7 +306,7 @@ impl Advance for Search {
 
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
         let noise = format!("{:?}", self.exposures.noise);
-        fingerprint(&("search", &self.stages, self.choose, self.seed, noise, self.all.fingerprint()?))
+        fingerprint(&("search", self.warm_up, self.fixed, self.steps, self.seed, noise, self.all.fingerprint()?))
     }
 
     fn name(&self) -> &str {
@@ -276,15 +314,13 @@ impl Advance for Search {
     }
 
     fn total(&self) -> Option<u64> {
-        Some(self.stages.iter().map(|stage| stage.1).sum::<u64>() + self.last)
+        // about six weights are tried
+        let tried = if self.fixed.is_some() { 1 } else { 6 };
+        Some(self.warm_up.1 + tried * self.steps + self.last)
     }
 
     fn computing(&self) -> Option<Computing> {
         Some(Computing::of(&self.device, &Casting::f32(), self.seed))
-    }
-
-    fn has_more(&self) -> bool {
-        self.state.step < self.last
     }
 }
 
@@ -314,4 +350,31 @@ pub(crate) fn held_out(exposures: &Exposures, share: f64, seed: u64) -> Vec<usiz
         .collect();
     held.sort_unstable();
     held
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Tries weights whose error is least at `wanted`.
+    fn path(wanted: f64) -> Vec<f64> {
+        let mut tried = Vec::new();
+        let mut weight = Some(FIRST);
+        while let Some(at) = weight {
+            tried.push(Tried { weight: at, held_out: (at / wanted).ln().abs() });
+            weight = next(&tried);
+        }
+        tried.into_iter().map(|tried| tried.weight).collect()
+    }
+
+    #[test]
+    fn weights_are_tried_on_both_sides_of_the_best() {
+        for wanted in [1.0, 0.1, 3e-3, 3e-4, 1e-5, 1e-6] {
+            let weights = path(wanted);
+            let nearest = weights.iter().map(|weight| (weight / wanted).ln().abs()).fold(f64::INFINITY, f64::min);
+            assert!(nearest <= FACTOR.ln() / 2.0 + 1e-9, "{wanted}: {weights:?}");
+            assert!(weights.len() <= 9, "{wanted}: {weights:?}");
+        }
+        assert_eq!(path(3e-4).len(), 5);
+    }
 }

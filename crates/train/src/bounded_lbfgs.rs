@@ -323,7 +323,9 @@ impl<O: Objective> BoundedLbfgs<O> {
             return wrong("start", format!("{} values", x.len()), "as many finite numbers as the function takes");
         }
         if let Some((low, high)) = objective.bounds()
-            && (low.len() != x.len() || high.len() != x.len() || low.iter().zip(high).any(|(low, high)| !(low <= high)))
+            && (low.len() != x.len()
+                || high.len() != x.len()
+                || low.iter().zip(high).any(|(low, high)| low.is_nan() || high.is_nan() || low > high))
         {
             return wrong("bounds", "too few, or a least value above the largest".into(), "a range for every value");
         }
@@ -374,9 +376,5 @@ impl<O: Objective> Advance for BoundedLbfgs<O> {
 
     fn total(&self) -> Option<u64> {
         Some(self.settings.steps)
-    }
-
-    fn has_more(&self) -> bool {
-        false
     }
 }

@@ -5,19 +5,13 @@
 //! (2003), doi:10.1016/j.jmb.2003.07.013) the resolution ends. The first crossing would be fragile, as single rings hold few frequencies.
 
 use burn::tensor::{DType, Device};
-use cupel_train::Descent;
 use rustfft::FftPlanner;
 
-use crate::{
-    Exposures, Free, Misfit, Model, Plane, Result,
-    search::{Found, units},
-    start::{start, transform},
-};
+use super::{refit, windows};
+use crate::{Exposures, Geometry, Plane, Result, search::Found, start::transform};
 
 /// Least correlation of what counts as resolved.
 const RESOLVED: f64 = 1.0 / 7.0;
-/// Steps of each half at a stronger weight, and at its own.
-const STEPS: [usize; 2] = [25, 40];
 /// Fewer exposures make no two halves that overlap.
 const FEWEST: usize = 8;
 
@@ -33,6 +27,11 @@ pub struct Correlation {
 impl Correlation {
     /// Of two objects of the same size.
     pub fn of(one: &Plane, other: &Plane) -> Self {
+        Self::among(one, other, |_| true)
+    }
+
+    /// The same of the frequencies that `known` holds for, by their place where the frequency nought is at `N / 2`.
+    pub fn among(one: &Plane, other: &Plane, known: impl Fn(usize) -> bool) -> Self {
         let (rows, columns) = (one.rows(), one.columns());
         let mut planner = FftPlanner::new();
         let [x, y] = [one, other].map(|plane| {
@@ -44,6 +43,10 @@ impl Correlation {
         let size = rows.max(columns);
         let mut sums = vec![(0.0, 0.0, 0.0); rows.min(columns) / 2 + 1];
         for (place, (x, y)) in x.iter().zip(&y).enumerate() {
+            let (row, column) = ((place / columns + rows / 2) % rows, (place % columns + columns / 2) % columns);
+            if !known(row * columns + column) {
+                continue;
+            }
             let away = |place: usize, side: usize| place.min(side - place) as f64 * size as f64 / side as f64;
             let ring = away(place / columns, rows).hypot(away(place % columns, columns)).round() as usize;
             if let Some((both, of_x, of_y)) = sums.get_mut(ring) {
@@ -73,33 +76,19 @@ pub(super) fn correlation(exposures: &Exposures, found: &Found, on: (&Device, DT
     let mut order: Vec<usize> = (0..count).collect();
     let away = |index: &usize| exposures.centres[*index].iter().map(|c| c * c).sum::<f64>();
     order.sort_by(|a, b| away(a).total_cmp(&away(b)));
-    let mut halves = Vec::new();
+    let (mut halves, mut seen) = (Vec::new(), Vec::new());
     for first in 0..2 {
         let mut which: Vec<usize> = order.iter().skip(first).step_by(2).copied().collect();
         which.sort_unstable();
-        halves.push(half(exposures, which, found, on)?);
+        let of_half =
+            Exposures { centres: which.iter().map(|index| exposures.centres[*index]).collect(), ..exposures.clone() };
+        seen.push(windows(&of_half).0);
+        halves.push(refit::anew(exposures, which, found, on)?);
     }
-    Ok(Some(Correlation::of(&halves[0], &halves[1])))
-}
-
-fn half(exposures: &Exposures, which: Vec<usize>, found: &Found, on: (&Device, DType)) -> Result<Plane> {
-    let object = start(exposures, Some(&which))?;
-    let units = units(exposures, &object);
-    // the instrument is the one that was found, the object is anew
-    let model = Model { object, ..found.model.clone() };
-    let mut misfit = Misfit::new(exposures, which, model, Free::OBJECT, units, 0.0, on)?;
-    let mut descent = Descent::new(misfit.start(), 10);
-    for (weight, steps) in [30.0, 1.0].map(|factor| factor * found.prior_weight).into_iter().zip(STEPS) {
-        misfit.set_prior(weight);
-        for _ in 0..steps {
-            if descent.step(&mut misfit, 1e-7)?.is_some() {
-                break;
-            }
-        }
-        descent.restart();
-    }
-    let Model { object, .. } = misfit.model(descent.x());
-    Ok(object)
+    // what neither half was shown tells of the prior, not of the exposures
+    let known =
+        |place: usize| exposures.optics.geometry == Geometry::Object || seen.iter().all(|seen| seen[place] > 0.0);
+    Ok(Some(Correlation::among(&halves[0], &halves[1], known)))
 }
 
 #[cfg(test)]
