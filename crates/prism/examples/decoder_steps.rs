@@ -116,7 +116,7 @@ fn half(exposures: &Exposures, steps: u64, (rates, precisions): (&str, &str), de
             learning_rate: Some(rate.parse()?),
             steps: steps.div_ceil(2),
             init_steps: 0,
-            hold_out: 0.0,
+            held_out: 0.0,
             ..DecoderConfig::default()
         };
         let trained =

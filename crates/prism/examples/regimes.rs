@@ -9,7 +9,7 @@ use std::{f64::consts::PI, path::Path, sync::Arc, time::Instant};
 use burn::tensor::{Device, Tensor, TensorData};
 use cupel_data::Stream;
 use cupel_prism::{Exposures, Geometry, InMemory, Knowledge, Noise, Optics, Plane, ReconstructionConfig, reconstruct};
-use cupel_train::Run;
+use cupel_train::{Casting, Run};
 use num_complex::Complex;
 use rand_distr::{Distribution, Poisson};
 use rustfft::FftPlanner;
@@ -54,7 +54,7 @@ fn report(name: &str, regime: &str, seed: u64, truth: &[f64], exposures: &Exposu
     let device = Device::flex();
     let began = Instant::now();
     let config = ReconstructionConfig::default();
-    let found = reconstruct(exposures, &config, seed, &device, &mut Run::in_memory())?;
+    let found = reconstruct(exposures, &config, seed, (&device, &Casting::f32()), &mut Run::in_memory())?;
     let seconds = began.elapsed().as_secs_f64();
     let middle = found.model.object.middle(M, M)?;
     let amplitude: Vec<f64> = middle.values().iter().map(|value| value.re).collect();

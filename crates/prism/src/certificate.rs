@@ -34,14 +34,8 @@ pub struct Certificate {
     pub coverage: f64,
 }
 
-/// The certificate of what `search` found.
-pub(crate) fn of(
-    search: &Search,
-    found: &Found,
-    config: &crate::ReconstructionConfig,
-    seed: u64,
-    on: (&Device, DType),
-) -> Result<Certificate> {
+/// The certificate of what was found, with `refits` those parts of it too that take some.
+pub(crate) fn of(search: &Search, found: &Found, refits: bool, seed: u64, on: (&Device, DType)) -> Result<Certificate> {
     let exposures = search.exposures();
     let (r, squares, pixels) = agreement(&search.all, &found.model)?;
     let held_out_r = match (&search.held_out, &found.without) {
@@ -49,8 +43,8 @@ pub(crate) fn of(
         _ => None,
     };
     let degrees_of_freedom = (pixels - free_values(search, found)).max(1.0);
-    let correlation = if config.certificate { halves::correlation(exposures, found, on)? } else { None };
-    let interval = if config.certificate { interval::interval(search, found, seed, on)? } else { None };
+    let correlation = if refits { halves::correlation(exposures, found, on)? } else { None };
+    let interval = if refits { interval::interval(search, found, seed, on)? } else { None };
     let (measured, coverage) = windows(exposures);
     Ok(Certificate {
         held_out_r,

@@ -41,6 +41,7 @@ pub mod sampling;
 mod saved;
 mod search;
 mod simulate;
+mod solvers;
 mod spectrum_law;
 mod start;
 mod telescope;

@@ -59,8 +59,6 @@ settings! {
         pub learning_rate: Option<f64> = None, in Range::above(0.0).at_most(10.0), "RATE";
         /// The last function of the decoder
         pub output_activation: OutputActivation = OutputActivation::Sigmoid;
-        /// Share of the exposures that is held out to choose the best weights by
-        pub hold_out: f64 = 0.05, in Range::at_least(0.0).at_most(0.5), "SHARE";
         /// Passes over the exposures without improvement of those held out after which to stop
         pub patience: Option<u64> = None, in Range::at_least(1.0).at_most(1e6), "PASSES";
         /// Decay of the moving average of the weights, which is then what counts
@@ -68,11 +66,14 @@ settings! {
         /// With the rule original, go on more boldly and then more carefully where an exposure is not met to within this loss
         pub loss_threshold: Option<f64> = None, in Range::above(0.0), "LOSS";
     }
+    beside {
+        /// Share of the exposures that is held out to choose the best weights by, 0 to 0.5; the original rule holds none out.
+        pub held_out: f64 = 0.1;
+    }
     needs {
         ["width"] |own| own.kind() == DecoderKind::Deep => "only the deep decoder has a width";
         ["batch"] |own| own.rule != Rule::Original => "the original rule sees one exposure at a time";
-        ["hold-out"] |own| own.rule != Rule::Original => "the original rule holds none out";
-        ["patience", "weight-average"] |own| own.rule != Rule::Original && own.hold_out > 0.0
+        ["patience", "weight-average"] |own| own.rule != Rule::Original && own.held_out > 0.0
             => "it needs exposures that are held out, which the original rule has not";
         ["loss-weights"] |own| own.loss_type() == LossType::Composite => "only the composite loss has parts";
         ["loss-threshold"] |own| own.rule == Rule::Original => "only the original rule has it";

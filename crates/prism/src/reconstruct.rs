@@ -1,11 +1,15 @@
 //! [`reconstruct`]: the one door from exposures to an object with its certificate.
 
 use burn::tensor::{DType, Device};
-use cupel_settings::{Problem, Range, Settings, choices, settings};
-use cupel_train::{Advance, Policy, Run};
+use cupel_settings::{Range, Settings, choices, settings};
+use cupel_train::{Advance, Casting, Policy, Run};
 use serde::{Deserialize, Serialize};
 
-use crate::{Certificate, Error, Exposures, Model, Result, Search, certificate, search::Tried};
+use crate::{
+    Certificate, DecoderConfig, Exposures, Model, Result, Search, certificate,
+    search::Tried,
+    solvers::{by_decoder, by_sweeps},
+};
 
 choices! {
     /// How the object is found.
@@ -28,7 +32,7 @@ choices! {
 
 settings! {
     /// How to reconstruct.
-    #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+    #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     pub struct ReconstructionConfig in "reconstruction" {
         /// How the object is found
         pub solver: Solver = Solver::Auto;
@@ -40,6 +44,15 @@ settings! {
         pub prior_weight: Option<f64> = None, in Range::at_least(0.0).at_most(1e6), "WEIGHT";
         /// Whether to state how far it can be trusted: resolution and intervals, which take as long as the object
         pub certificate: bool = true;
+    }
+    beside {
+        /// The network of the solver `decoder`.
+        pub decoder: DecoderConfig = DecoderConfig::default();
+    }
+    needs {
+        ["prior-weight", "certificate"] |own| matches!(own.solver, Solver::Auto | Solver::Lbfgs)
+            => "only the solver lbfgs has a prior and refits";
+        ["iterations"] |own| own.solver != Solver::Decoder => "a decoder counts steps: give steps";
     }
 }
 
@@ -65,6 +78,7 @@ pub struct Reconstruction {
 }
 
 /// Finds the object that `exposures` show, on `device` (without automatic differentiation), within `run`, which saves the state between steps.
+/// `casting` is for decoders alone, everything else is f32.
 ///
 /// Some exposures are held out, never that of the bright field; how well they are foretold chooses the prior's weight, from a strong one to weaker
 /// ones, each from where the one before ended. The last fit is to all exposures. Where there is no noise nothing needs to be chosen: the weight falls
@@ -76,29 +90,32 @@ pub fn reconstruct(
     exposures: &Exposures,
     config: &ReconstructionConfig,
     seed: u64,
-    device: &Device,
+    (device, casting): (&Device, &Casting),
     run: &mut Run,
 ) -> Result<Reconstruction> {
     config.check()?;
     exposures.check()?;
     let began = std::time::Instant::now();
-    match config.solver {
-        Solver::Auto | Solver::Lbfgs => {}
-        other => {
-            let expected = "auto or lbfgs: the others are not built in yet";
-            return Err(Error::Setting(Problem::value("solver", format!("{other:?}").to_lowercase(), expected)));
+    let on = (device, DType::F32);
+    let mut search = Search::new(exposures, config, seed, on)?;
+    let (solver, found, before, certified) = match config.solver {
+        Solver::Auto | Solver::Lbfgs => {
+            let driven = run.drive(&mut search as &mut dyn Advance, &Policy::default())?;
+            let before = (driven.seconds - began.elapsed().as_secs_f64()).max(0.0);
+            (Solver::Lbfgs, search.finish()?, before, config.certificate)
         }
-    }
-    let mut search = Search::new(exposures, config, seed, (device, DType::F32))?;
-    let driven = run.drive(&mut search as &mut dyn Advance, &Policy::default())?;
-    let before = (driven.seconds - began.elapsed().as_secs_f64()).max(0.0);
-    let found = search.finish()?;
-    let certificate = certificate::of(&search, &found, config, seed, (device, DType::F32))?;
+        solver @ (Solver::Epie | Solver::Rpie | Solver::Raar) => {
+            let (found, driven) = by_sweeps(exposures, config, seed, device, run)?;
+            (solver, found, (driven - began.elapsed().as_secs_f64()).max(0.0), false)
+        }
+        Solver::Decoder => (Solver::Decoder, by_decoder(exposures, config, seed, (device, casting), run)?, 0.0, false),
+    };
+    let certificate = certificate::of(&search, &found, certified, seed, on)?;
     Ok(Reconstruction {
-        config: *config,
-        solver: Solver::Lbfgs,
+        config: config.clone(),
+        solver,
         model: found.model,
-        prior_weight: Some(found.prior_weight),
+        prior_weight: (solver == Solver::Lbfgs).then_some(found.prior_weight),
         tried: found.tried,
         curve: found.curve,
         certificate,

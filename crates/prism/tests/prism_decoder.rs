@@ -485,7 +485,7 @@ fn pixels_that_do_not_count_change_nothing() {
     let pixels = exposures.optics.detector.pow(2);
     let good: Vec<bool> = (0..pixels).map(|place| place % 7 != 0).collect();
     let config =
-        DecoderConfig { rule: Rule::Joint, steps: 3, init_steps: 0, hold_out: 0.0, ..DecoderConfig::default() };
+        DecoderConfig { rule: Rule::Joint, steps: 3, init_steps: 0, held_out: 0.0, ..DecoderConfig::default() };
     let found = |wrong: f32| {
         let mut values = Vec::new();
         for index in 0..exposures.centres.len() {

@@ -9,7 +9,9 @@ use cupel_prism::{
     Solver, Units, reconstruct,
 };
 use cupel_settings::Settings;
-use cupel_train::{Advance, Description, Objective, Opening, Policy, Position, Progress, Run, SetReader, SetWriter};
+use cupel_train::{
+    Advance, Casting, Description, Objective, Opening, Policy, Position, Progress, Run, SetReader, SetWriter,
+};
 use num_complex::Complex;
 use rand::RngExt;
 use rand_distr::{Distribution, Poisson};
@@ -267,7 +269,8 @@ fn objects_without_noise_are_found() {
     for seed in 0..2 {
         let (exposures, truth) = seen(48, seed, None);
         let config = ReconstructionConfig { certificate: false, ..Default::default() };
-        let found = reconstruct(&exposures, &config, 1, &Device::flex(), &mut Run::in_memory()).unwrap();
+        let found =
+            reconstruct(&exposures, &config, 1, (&Device::flex(), &Casting::f32()), &mut Run::in_memory()).unwrap();
         let error = rms(&found.model.object, &truth);
         assert!(error < 0.01, "object {seed}: {error}");
         assert!(found.certificate.held_out_r.unwrap() < 0.05 && found.certificate.r < 1e-3);
@@ -282,9 +285,9 @@ fn the_chosen_prior_is_no_worse_than_none() {
     for (seed, photons) in [(0, 3e3), (1, 3e4), (2, 3e5)] {
         let (exposures, truth) = seen(48, seed, Some(photons));
         let config = ReconstructionConfig { certificate: false, ..Default::default() };
-        let with = reconstruct(&exposures, &config, 1, &device, &mut Run::in_memory()).unwrap();
+        let with = reconstruct(&exposures, &config, 1, (&device, &Casting::f32()), &mut Run::in_memory()).unwrap();
         let config = ReconstructionConfig { prior_weight: Some(0.0), ..config };
-        let without = reconstruct(&exposures, &config, 1, &device, &mut Run::in_memory()).unwrap();
+        let without = reconstruct(&exposures, &config, 1, (&device, &Casting::f32()), &mut Run::in_memory()).unwrap();
         let Noise::Counts { photons, .. } = exposures.noise else { unreachable!() };
         let clean = frames(&exposures.optics, &truth, &exposures.centres);
         let fresh = Exposures {
@@ -315,7 +318,7 @@ fn wrong_noise_shows_in_chi2() {
     let Noise::Counts { photons, read } = exposures.noise else { unreachable!() };
     exposures.noise = Noise::Counts { photons: 2.0 * photons, read };
     let config = ReconstructionConfig { certificate: false, ..Default::default() };
-    let found = reconstruct(&exposures, &config, 1, &Device::flex(), &mut Run::in_memory()).unwrap();
+    let found = reconstruct(&exposures, &config, 1, (&Device::flex(), &Casting::f32()), &mut Run::in_memory()).unwrap();
     assert!(found.certificate.chi2_per_dof.unwrap() > 1.3);
 }
 
@@ -325,9 +328,14 @@ fn intervals_hold_what_they_say() {
     let (mut inside, mut all) = (0, 0);
     for seed in 10..13 {
         let (exposures, truth) = seen(48, seed, Some(1e5));
-        let found =
-            reconstruct(&exposures, &ReconstructionConfig::default(), 1, &Device::flex(), &mut Run::in_memory())
-                .unwrap();
+        let found = reconstruct(
+            &exposures,
+            &ReconstructionConfig::default(),
+            1,
+            (&Device::flex(), &Casting::f32()),
+            &mut Run::in_memory(),
+        )
+        .unwrap();
         let interval = found.certificate.interval.unwrap();
         let inner = |place: &usize| (12..36).contains(&(place / 48)) && (12..36).contains(&(place % 48));
         for place in (0..48 * 48).filter(inner) {
@@ -368,7 +376,7 @@ fn a_reconstruction_that_was_cut_off_goes_on_to_the_same_bits() {
     let device = Device::flex();
     let (exposures, _) = seen(48, 7, Some(1e4));
     let config = ReconstructionConfig { iterations: Some(12), certificate: false, ..Default::default() };
-    let whole = reconstruct(&exposures, &config, 5, &device, &mut Run::in_memory()).unwrap();
+    let whole = reconstruct(&exposures, &config, 5, (&device, &Casting::f32()), &mut Run::in_memory()).unwrap();
     let folder = tempfile::tempdir().unwrap();
     // within the first weight, between weights, within the last fit
     for stop in [3, 20, 41, whole.curve.len() as u64 - 5] {
@@ -381,7 +389,7 @@ fn a_reconstruction_that_was_cut_off_goes_on_to_the_same_bits() {
         drop(run);
         let mut run = Run::open(&dir, &is, Opening::Resume { strict: true }).unwrap().run().unwrap();
         run.set_quiet(true);
-        let resumed = reconstruct(&exposures, &config, 5, &device, &mut run).unwrap();
+        let resumed = reconstruct(&exposures, &config, 5, (&device, &Casting::f32()), &mut run).unwrap();
         assert_eq!(resumed.model, whole.model, "cut off after {stop}");
         assert_eq!(resumed.tried, whole.tried);
     }
@@ -392,7 +400,10 @@ fn what_cannot_be_is_refused_with_its_place() {
     let device = Device::flex();
     let (good, _) = seen(48, 1, Some(1e4));
     let run = |exposures: &Exposures, config: &ReconstructionConfig| {
-        reconstruct(exposures, config, 1, &device, &mut Run::in_memory()).map(|_| ()).unwrap_err().to_string()
+        reconstruct(exposures, config, 1, (&device, &Casting::f32()), &mut Run::in_memory())
+            .map(|_| ())
+            .unwrap_err()
+            .to_string()
     };
     let config = ReconstructionConfig::default();
     let pixels = 48 * 48;

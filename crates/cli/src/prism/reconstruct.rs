@@ -9,10 +9,11 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use cupel::{
     prism::{
-        Exposures, Instrument, Plane, Reconstruction, ReconstructionConfig, Results, holds_exposures, open_exposures,
-        open_object, page, read_exposures, reconstruct,
+        DecoderConfig, Exposures, Instrument, Plane, ReconstructionConfig, Results, Solver, holds_exposures,
+        open_exposures, open_object, page, read_exposures, reconstruct,
     },
     settings::Settings,
+    train::{Casting, Work},
 };
 use serde::Serialize;
 
@@ -21,6 +22,9 @@ use crate::{
     Command, Flags, Session,
     shared::{Computation, Shared},
 };
+
+/// Side of a field, squared, from which on decoders take fewer bits with `--precision auto`, where the device has them.
+const FEWER_BITS_FROM: usize = 1 << 20;
 
 /// Reconstruct an object from exposures, or from simulated ones of an object that is known
 #[derive(Args)]
@@ -42,6 +46,8 @@ pub struct Arguments {
     simulation: Simulation,
     #[command(flatten)]
     reconstruction: Flags<ReconstructionConfig>,
+    #[command(flatten)]
+    decoder: Flags<DecoderConfig>,
     #[command(flatten)]
     computation: Computation,
 }
@@ -97,6 +103,12 @@ impl Command for Arguments {
     fn unused(&self) -> Vec<(String, String)> {
         let mut unused = self.simulation.unused();
         unused.extend(self.reconstruction.settings.unused());
+        if self.reconstruction.settings.solver == Solver::Decoder {
+            unused.extend(self.decoder.settings.unused());
+        } else {
+            let all = DecoderConfig::list().into_iter();
+            unused.extend(all.map(|setting| (setting.name.to_owned(), "only the solver decoder has it".to_owned())));
+        }
         unused
     }
 
@@ -133,9 +145,18 @@ impl Command for Arguments {
     }
 
     fn work(self, task: Task, session: &mut Session) -> Result<Found> {
-        let (config, seed) = (self.reconstruction.settings, session.seed());
+        let decoder = self.decoder.settings;
+        let (config, seed) = (ReconstructionConfig { decoder, ..self.reconstruction.settings }, session.seed());
+        let decodes = config.solver == Solver::Decoder;
+        let elements = if decodes { task.field[0] * task.field[1] } else { 0 };
+        let casting = session.casting(Work { elements, reduced_precision_pays_from: FEWER_BITS_FROM })?;
+        anyhow::ensure!(
+            decodes || casting == Casting::f32(),
+            "--precision {}: only the solver decoder computes in fewer bits than f32; leave it out",
+            casting.name()
+        );
         let device = session.device()?.device.clone();
-        let found: Reconstruction = reconstruct(&task.measured, &config, seed, &device, session.run())?;
+        let found = reconstruct(&task.measured, &config, seed, (&device, &casting), session.run())?;
         let run_dir = session.dir().context("a reconstruction has a folder")?;
         let results = Results::of(&found, &task.measured, task.truth.as_ref(), &device)?;
         page::save(&found, &results, &task.measured, task.truth.as_ref(), &task.name, &run_dir)?;

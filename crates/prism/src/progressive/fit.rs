@@ -1,7 +1,6 @@
 //! [`Progressive`]: the training of a decoder on exposures.
 
 use burn::tensor::{Device, Tensor, TensorData};
-use cupel_data::Stream;
 use cupel_train::{
     Context, EarlyStopping, Fit, History, Loss, Metrics, Next, Optimizer, Schedule, SetReader, SetWriter, StageConfig,
     fingerprint,
@@ -12,8 +11,6 @@ use std::sync::Arc;
 use super::{DecoderConfig, HELD_OUT_R, Rule, View, view};
 use crate::{Decoder, Exposures, Frames, LossAgg, LossType, Plane, Result, loss_agg::Target};
 
-/// From so many exposures on some are held out: of fewer none can be spared.
-const HELD_OUT_FROM: usize = 10;
 /// Share of the steps in which exposures come one by one.
 const COMING: f64 = 0.5;
 /// The learning rate falls to this share of itself.
@@ -104,15 +101,8 @@ impl Progressive {
             if exposures.optics.geometry == crate::Geometry::Spectrum {
                 order.sort_by(|a, b| radius(a).total_cmp(&radius(b)));
             }
-            if config.hold_out > 0.0 && count >= HELD_OUT_FROM {
-                let most = (config.hold_out * count as f64).ceil() as usize;
-                // the brightest begins the image, and is never held out
-                let others: Vec<usize> = (0..count).filter(|index| *index != first).collect();
-                held_out = Stream::new(seed, "held out of the decoder").sample(others.len(), most);
-                held_out.iter_mut().for_each(|index| *index = others[*index]);
-                held_out.sort_unstable();
-                order.retain(|index| !held_out.contains(index));
-            }
+            held_out = crate::search::held_out(exposures, config.held_out, seed);
+            order.retain(|index| !held_out.contains(index));
         }
         let first = if config.rule == Rule::Original { order[0] } else { first };
         let first = view.first_image(&view.amplitudes(exposures.frames.frame(first)?));

@@ -1,0 +1,119 @@
+//! Solvers beside the default one, made to hold out the same exposures and to end in the same kind of result.
+
+use burn::tensor::Device;
+use cupel_train::{Advance, Casting, Computing, Policy, Position, Progress, Run, SetReader, SetWriter};
+
+use crate::{
+    DecoderConfig, Exposures, Model, Pie, PieConfig, PieRule, Raar, RaarConfig, ReconstructionConfig, Result, Rule,
+    Solver, decode,
+    search::{Found, held_out},
+};
+
+/// Work under another name: a run keeps checkpoints by name, and fits without the exposures held out are work of their own.
+struct Named<'a, A> {
+    work: &'a mut A,
+    name: String,
+}
+
+impl<A: Advance> Advance for Named<'_, A> {
+    fn advance(&mut self, at: Position) -> cupel_train::Result<Progress> {
+        self.work.advance(at)
+    }
+
+    fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
+        self.work.save(set)
+    }
+
+    fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
+        self.work.load(set)
+    }
+
+    fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
+        self.work.fingerprint()
+    }
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn total(&self) -> Option<u64> {
+        self.work.total()
+    }
+
+    fn computing(&self) -> Option<Computing> {
+        self.work.computing()
+    }
+
+    fn has_more(&self) -> bool {
+        self.work.has_more()
+    }
+
+    fn next(&self, at: Position) -> Position {
+        self.work.next(at)
+    }
+}
+
+/// By sweeps: of the exposures that are not held out, where some are, and then of all. Seconds of the whole come with it.
+pub(crate) fn by_sweeps(
+    exposures: &Exposures,
+    config: &ReconstructionConfig,
+    seed: u64,
+    device: &Device,
+    run: &mut Run,
+) -> Result<(Found, f64)> {
+    let held = held_out(exposures, config.held_out, seed);
+    let all: Vec<usize> = (0..exposures.centres.len()).collect();
+    let mut without = None;
+    let mut seconds = 0.0;
+    if !held.is_empty() {
+        let fitted: Vec<usize> = all.iter().copied().filter(|index| !held.contains(index)).collect();
+        let (model, _, spent) = swept(exposures, &fitted, "-held-out", config, seed, device, run)?;
+        (without, seconds) = (Some(model), spent);
+    }
+    let (model, curve, spent) = swept(exposures, &all, "", config, seed, device, run)?;
+    Ok((Found { model, without, prior_weight: 0.0, unit: 1.0, tried: Vec::new(), curve }, seconds + spent))
+}
+
+fn swept(
+    exposures: &Exposures,
+    which: &[usize],
+    ending: &str,
+    config: &ReconstructionConfig,
+    seed: u64,
+    device: &Device,
+    run: &mut Run,
+) -> Result<(Model, Vec<f64>, f64)> {
+    if config.solver == Solver::Raar {
+        let usual = RaarConfig::default();
+        let own = RaarConfig { iterations: config.iterations.unwrap_or(usual.iterations), ..usual };
+        let mut raar = Raar::new(exposures, which, own, seed, device)?;
+        let name = format!("{}{ending}", raar.name());
+        let driven = run.drive(&mut Named { work: &mut raar, name }, &Policy::default())?;
+        return Ok((Model::new(exposures, raar.object()?)?, raar.r_factors().to_vec(), driven.seconds));
+    }
+    let usual = PieConfig::default();
+    let rule = if config.solver == Solver::Rpie { PieRule::Rpie } else { PieRule::Epie };
+    let own = PieConfig { rule, sweeps: config.iterations.unwrap_or(usual.sweeps), ..usual };
+    let mut pie = Pie::new(exposures, which, own, seed, device)?;
+    let name = format!("{}{ending}", pie.name());
+    let driven = run.drive(&mut Named { work: &mut pie, name }, &Policy::default())?;
+    let model = Model { pupils: pie.pupils()?, ..Model::new(exposures, pie.object()?)? };
+    Ok((model, pie.r_factors().to_vec(), driven.seconds))
+}
+
+/// By an untrained decoder, which never sees the exposures that are held out: they choose its weights.
+pub(crate) fn by_decoder(
+    exposures: &Exposures,
+    config: &ReconstructionConfig,
+    seed: u64,
+    (device, casting): (&Device, &Casting),
+    run: &mut Run,
+) -> Result<Found> {
+    let own = DecoderConfig { held_out: config.held_out, ..config.decoder.clone() };
+    let decoded = decode(exposures, &own, seed, casting, device, run)?;
+    let model = Model::new(exposures, decoded.object)?;
+    // the original rule fits all exposures: none of them can judge it
+    let without = (own.rule != Rule::Original).then(|| model.clone());
+    let curve = decoded.curve.iter().map(|point| point.loss).collect();
+    Ok(Found { model, without, prior_weight: 0.0, unit: 1.0, tried: Vec::new(), curve })
+}
