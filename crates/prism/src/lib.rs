@@ -7,6 +7,7 @@
 mod aperture;
 mod certificate;
 mod decoder;
+mod calibration;
 mod error;
 mod exposures;
 mod fourier;
@@ -54,6 +55,7 @@ pub use decoder::{
     Decoder, DecoderKind, DeepDecoder, DeepDecoderConfig, FrozenDecoder, OutputActivation, ProgressiveDecoder,
     ProgressiveDecoderConfig,
 };
+pub use calibration::{Calibrated, CalibrationConfig, calibrate, predicted, r_factor, spectrum_of};
 pub use error::{Error, Result};
 pub use exposures::{Exposures, Frames, InMemory, Knowledge, Noise};
 pub use grid::Grid;

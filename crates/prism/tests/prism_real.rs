@@ -2,6 +2,8 @@
 //!
 //! The files in `fixtures` were made by h5py and numpy, by `fixtures/make.py`, which says what is in them.
 
+#[path = "prism_real/calibrations.rs"]
+mod calibrations;
 #[path = "prism_real/mutants.rs"]
 mod mutants;
 #[path = "prism_real/published.rs"]

@@ -1,0 +1,112 @@
+//! Calibration finds what a simulation hid.
+
+use std::sync::Arc;
+
+use cupel_prism::{
+    Calibrated, CalibrationConfig, Exposures, Geometry, InMemory, Knowledge, LedArray, Noise, Optics, Plane, Pose,
+    PtychographyConfig, calibrate, predicted, r_factor, simulate_ptychography, spectrum_of, spiral,
+};
+
+#[test]
+fn the_truth_of_a_scan_explains_it_and_calibration_brings_positions_nearer() {
+    let config = PtychographyConfig {
+        detector: 32,
+        positions: 60,
+        step: 2.5,
+        aperture_radius: 5.0,
+        defocus_um: 150.0,
+        position_error: 1.0,
+        ..PtychographyConfig::default()
+    };
+    let scene = simulate_ptychography(&config, 7).unwrap();
+    let truth = Calibrated {
+        plane: scene.object.clone(),
+        window: scene.probe.clone(),
+        centres: scene.centres.clone(),
+        pose: None,
+        curve: vec![],
+    };
+    let all: Vec<usize> = (0..60).collect();
+    assert!(r_factor(&scene.exposures, &all, &truth).unwrap() < 1e-4);
+    let settings = CalibrationConfig {
+        sweeps: 200,
+        window_step: 0.0,
+        position_step: 4.0,
+        position_from: 5,
+        ..CalibrationConfig::default()
+    };
+    let found = calibrate(&scene.exposures, &all, &settings, None).unwrap();
+    let spread = |centres: &[[f64; 2]]| {
+        let differ: Vec<[f64; 2]> =
+            centres.iter().zip(&scene.centres).map(|(a, b)| [a[0] - b[0], a[1] - b[1]]).collect();
+        let mean = [0, 1].map(|axis| differ.iter().map(|d| d[axis]).sum::<f64>() / 60.0);
+        differ.iter().map(|d| (d[0] - mean[0]).powi(2) + (d[1] - mean[1]).powi(2)).sum::<f64>() / 120.0
+    };
+    let (after, before) = (spread(&found.centres).sqrt(), spread(&scene.exposures.centres).sqrt());
+    assert!(after < 0.5 * before, "{after} {before}");
+    assert!(found.curve[199] < found.curve[4], "{} {}", found.curve[199], found.curve[4]);
+    // The same again gives the same bits.
+    assert_eq!(calibrate(&scene.exposures, &all, &settings, None).unwrap().plane, found.plane);
+}
+
+#[test]
+fn a_turned_and_moved_array_of_lights_is_found() {
+    let scene =
+        simulate_ptychography(&PtychographyConfig { positions: 2000, ..PtychographyConfig::default() }, 3).unwrap();
+    let object = scene.object.middle(256, 256).unwrap();
+    let lights = spiral(121).into_iter().map(|[x, y]| [4e-3 * f64::from(x), 4e-3 * f64::from(y)]).collect();
+    let array = LedArray {
+        lights,
+        distance: 0.09,
+        glass_thickness: 1e-3,
+        glass_index: 1.52,
+        wavelength: 532e-9,
+        pixel_size: 0.5e-6,
+        size: 256,
+        mirrored: true,
+    };
+    let hidden = Pose { rotation: -0.03, shift: [-0.7e-3, 0.5e-3], distance: 0.0 };
+    let radius = 0.1 / 532e-9 * 256.0 * 0.5e-6;
+    let pupil = Plane::from_fn(55, 55, |row, column| {
+        let far = (row as f64 - 27.0).hypot(column as f64 - 27.0);
+        if far <= radius { 1.0.into() } else { 0.0.into() }
+    });
+    let mut exposures = Exposures {
+        optics: Optics {
+            geometry: Geometry::Spectrum,
+            size: [256, 256],
+            pupils: vec![pupil.clone()],
+            detector: 64,
+            pixel_size: Some(0.5e-6),
+            wavelength: Some(532e-9),
+        },
+        centres: array.centres(Pose::default()),
+        frames: Arc::new(InMemory { pixels: 4096, values: vec![] }),
+        noise: Noise::Unknown,
+        good: None,
+        known: Knowledge::default(),
+    };
+    let truth = Calibrated {
+        plane: spectrum_of(&object).unwrap(),
+        window: pupil,
+        centres: array.centres(hidden),
+        pose: None,
+        curve: vec![],
+    };
+    exposures.frames = Arc::new(predicted(&exposures, &truth).unwrap());
+    let settings = CalibrationConfig {
+        sweeps: 30,
+        step: 0.7,
+        window_step: 0.0,
+        position_step: 0.7,
+        position_from: 1,
+        growth: 20,
+        ..CalibrationConfig::default()
+    };
+    let all: Vec<usize> = (0..121).collect();
+    let found = calibrate(&exposures, &all, &settings, Some((&array, Pose::default()))).unwrap().pose.unwrap();
+    assert!((found.rotation / hidden.rotation - 1.0).abs() < 0.1, "{found:?}");
+    for axis in 0..2 {
+        assert!((found.shift[axis] / hidden.shift[axis] - 1.0).abs() < 0.1, "{found:?}");
+    }
+}
