@@ -5,9 +5,9 @@
 //! behind one window. [`Exposures`] are such measurements with the [`Optics`] that made them and what is known of the object.
 
 mod aperture;
+mod calibration;
 mod certificate;
 mod decoder;
-mod calibration;
 mod error;
 mod exposures;
 mod fourier;
@@ -50,12 +50,12 @@ mod variation;
 mod zernike;
 
 pub use aperture::Aperture;
+pub use calibration::{Calibrated, CalibrationConfig, calibrate, predicted, r_factor, spectrum_of};
 pub use certificate::{Certificate, Correlation};
 pub use decoder::{
     Decoder, DecoderKind, DeepDecoder, DeepDecoderConfig, FrozenDecoder, OutputActivation, ProgressiveDecoder,
     ProgressiveDecoderConfig,
 };
-pub use calibration::{Calibrated, CalibrationConfig, calibrate, predicted, r_factor, spectrum_of};
 pub use error::{Error, Result};
 pub use exposures::{Exposures, Frames, InMemory, Knowledge, Noise};
 pub use grid::Grid;

@@ -59,7 +59,7 @@ fn object(decoded: &Decoded, side: usize) -> Vec<f64> {
     decoded.object.middle(side, side).unwrap().values().iter().map(|value| value.re).collect()
 }
 
-/// Weights that are a formula: those of golden.py below.
+/// Weights that are a formula: those of golden_decoders.py.
 struct Formula {
     index: usize,
     name: String,

@@ -106,7 +106,7 @@ impl Command for Arguments {
         if self.reconstruction.settings.solver == Solver::Decoder {
             unused.extend(self.decoder.settings.unused());
         } else {
-            let all = DecoderConfig::list().into_iter();
+            let all = self.decoder.settings.list().into_iter();
             unused.extend(all.map(|setting| (setting.name.to_owned(), "only the solver decoder has it".to_owned())));
         }
         unused
