@@ -31,6 +31,7 @@ mod pie;
 mod plan;
 mod plane;
 mod prepared;
+mod preview;
 mod progressive;
 pub mod propagation;
 mod ptychography;

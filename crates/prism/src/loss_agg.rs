@@ -206,7 +206,7 @@ impl LossAgg {
     }
 
     /// The mean of [`each`](Self::each) over the exposures, `[1]`.
-    pub fn forward(&self, predicted: Tensor<3>, measured: &Target) -> Tensor<1> {
+    pub fn mean(&self, predicted: Tensor<3>, measured: &Target) -> Tensor<1> {
         self.each(predicted, measured).mean()
     }
 

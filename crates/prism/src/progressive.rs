@@ -6,6 +6,7 @@
 
 mod fill;
 mod fit;
+mod of_image;
 mod view;
 
 use burn::tensor::Device;

@@ -2,11 +2,12 @@
 
 use burn::tensor::{DType, Device};
 use cupel_settings::{Range, Settings, choices, settings};
-use cupel_train::{Advance, Casting, Policy, Run};
+use cupel_train::{Casting, Policy, Run};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Certificate, DecoderConfig, Exposures, Model, Result, Search, certificate,
+    preview::Preview,
     search::Tried,
     solvers::{by_decoder, by_sweeps},
 };
@@ -56,6 +57,9 @@ settings! {
     }
 }
 
+/// Squared errors of so many times their variance say that something is wrong.
+const DOUBTFUL: f64 = 1.2;
+
 /// What was found, and how far it can be trusted.
 #[derive(Clone, Debug)]
 pub struct Reconstruction {
@@ -100,7 +104,8 @@ pub fn reconstruct(
     let mut search = Search::new(exposures, config, seed, on)?;
     let (solver, found, before, certified) = match config.solver {
         Solver::Auto | Solver::Lbfgs => {
-            let driven = run.drive(&mut search as &mut dyn Advance, &Policy::default())?;
+            let mut shown = Preview::new(&mut search, exposures, run);
+            let driven = run.drive(&mut shown, &Policy::default())?;
             let before = (driven.seconds - began.elapsed().as_secs_f64()).max(0.0);
             (Solver::Lbfgs, search.finish()?, before, config.certificate)
         }
@@ -111,6 +116,12 @@ pub fn reconstruct(
         Solver::Decoder => (Solver::Decoder, by_decoder(exposures, config, seed, (device, casting), run)?, 0.0, false),
     };
     let certificate = certificate::of(&search, &found, certified, seed, on)?;
+    if let Some(chi2) = certificate.chi2_per_dof.filter(|chi2| *chi2 > DOUBTFUL) {
+        run.warn(format!(
+            "squared errors are {chi2:.2} of what the noise explains: the object is wrong, or noise, positions or pupil are not as stated; try \
+             another --seed or --solver, and compare chi2_per_dof"
+        ));
+    }
     Ok(Reconstruction {
         config: config.clone(),
         solver,

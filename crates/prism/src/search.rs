@@ -245,6 +245,11 @@ impl Search {
         }
     }
 
+    /// The object as it stands.
+    pub fn object(&self) -> Plane {
+        self.all.model(self.descent.x()).object
+    }
+
     /// What was found; call it when the search is over.
     ///
     /// # Errors

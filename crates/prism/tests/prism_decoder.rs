@@ -13,9 +13,9 @@ use burn::{
 use cupel_data::Stream;
 use cupel_kernels::ssim;
 use cupel_prism::{
-    Decoded, Decoder, DecoderConfig, DecoderKind, DeepDecoderConfig, Exposures, Geometry, InMemory, LossAgg, LossType,
-    LossWeights, OutputActivation, Progressive, ProgressiveDecoder, ProgressiveDecoderConfig, Rule, Target, decode,
-    filled, training,
+    Decoded, Decoder, DecoderConfig, DecoderKind, DeepDecoderConfig, Exposures, Geometry, Image, InMemory, LossAgg,
+    LossType, LossWeights, Measurement, MeasurementSystem, OutputActivation, Progressive, ProgressiveDecoder,
+    ProgressiveDecoderConfig, Rule, Target, Telescope, TelescopeConfig, decode, filled, training,
 };
 use cupel_settings::Settings;
 use cupel_train::{Casting, Run, StageConfig, TrainerConfig, checks, device, parameters};
@@ -261,7 +261,7 @@ fn losses_are_their_formulas() {
         for (got, expected) in got.iter().zip(&expected) {
             assert!((got - expected).abs() < 1e-3 * expected.abs(), "{kind}: {got} {expected}");
         }
-        let itself = LossAgg { read_variance: read, ..LossAgg::new(kind) }.forward(target.amplitudes.clone(), &target);
+        let itself = LossAgg { read_variance: read, ..LossAgg::new(kind) }.mean(target.amplitudes.clone(), &target);
         assert!(itself.into_scalar::<f64>().abs() < 1e-5, "{kind}");
     }
 }
@@ -271,7 +271,7 @@ fn losses_are_their_formulas() {
 fn nothing_is_not_similar_to_a_dim_exposure() {
     let dim = amplitudes([1, 32, 32], 2, &cpu()) * 0.005;
     let nothing = dim.zeros_like();
-    let loss: f64 = LossAgg::new(LossType::Ssim).forward(nothing.clone(), &Target::new(dim.clone())).into_scalar();
+    let loss: f64 = LossAgg::new(LossType::Ssim).mean(nothing.clone(), &Target::new(dim.clone())).into_scalar();
     assert!(loss > 0.45, "{loss}");
     let [nothing, dim] = [nothing, dim].map(|x| x.unsqueeze_dim::<4>(1));
     assert!(ssim(nothing, dim, 1.0).into_scalar::<f64>() > 0.8);
@@ -538,4 +538,35 @@ fn kinds_have_their_names() {
         assert_eq!(kind.to_string().parse::<DecoderKind>().unwrap(), kind);
     }
     assert_eq!("prism".parse::<Rule>().unwrap(), Rule::Original);
+}
+
+#[test]
+fn a_loss_knows_the_instrument_of_a_measurement() {
+    let telescope =
+        TelescopeConfig { n_pixels: 64, aperture_radius_pixels: 7.0, detector: Some(64), ..TelescopeConfig::default() };
+    let mut system = MeasurementSystem::new(Telescope::new(telescope).unwrap(), 32).unwrap();
+    let device = Device::flex();
+    let scene = |tilt: f32| -> Tensor<2> {
+        let values: Vec<f32> =
+            (0..32 * 32).map(|p| 0.5 + 0.4 * ((p / 32) as f32 * 0.7 + tilt * (p % 32) as f32).sin()).collect();
+        Tensor::from_data(TensorData::new(values, [32, 32]), &device)
+    };
+    let truth = Image::from_tensor(scene(0.5)).unwrap();
+    let criterion = LossAgg::new(LossType::Composite);
+    let loss = |output: Tensor<2>, measurement: &Measurement| -> f32 {
+        criterion.forward(output, measurement).unwrap().into_scalar::<f32>()
+    };
+    let first = system.measure(&truth, None, &[[0.0, 0.0], [9.0, -4.0]]).unwrap();
+    assert!(loss(scene(0.5), &first) < 1e-4, "{}", loss(scene(0.5), &first));
+    assert!(loss(scene(0.2), &first) > 0.05, "{}", loss(scene(0.2), &first));
+    // the next one also remembers what an earlier reconstruction looked like through the apertures before
+    system.add_mask(&[[0.0, 0.0], [9.0, -4.0]]).unwrap();
+    let earlier = Image::from_tensor(scene(0.2)).unwrap();
+    let next = system.measure(&truth, Some(&earlier), &[[-6.0, 8.0]]).unwrap();
+    let (of_truth, of_earlier) = (loss(scene(0.5), &next), loss(scene(0.2), &next));
+    assert!(of_truth > 0.02 && of_earlier > 0.02, "{of_truth} {of_earlier}: each agrees with one half");
+    // weights that do not sum to 1 are refused
+    let wrong =
+        LossAgg { loss_weights: LossWeights { l1: 0.7, ssim: 0.7, ..LossWeights::default() }, ..criterion.clone() };
+    assert!(wrong.forward(scene(0.5), &first).is_err());
 }

@@ -339,16 +339,16 @@ impl Fit for Progressive {
                 let said: Tensor<2> =
                     crate::decoder::middle(image, self.view.support()).narrow(1, 0, 1).reshape([rows, columns]);
                 let relative = LossAgg::new(LossType::L1);
-                (relative.forward(said.unsqueeze(), &Target::new(first.unsqueeze())), Vec::new())
+                (relative.mean(said.unsqueeze(), &Target::new(first.unsqueeze())), Vec::new())
             }
             Batch::Exposures(seen) => {
                 let Seen { chosen, measured, past } = *seen;
                 let spectrum = self.view.spectrum(self.view.object(image));
-                let new = self.loss.forward(self.view.predict(&spectrum, &chosen), &measured);
+                let new = self.loss.mean(self.view.predict(&spectrum, &chosen), &measured);
                 match past {
                     None => (new, Vec::new()),
                     Some((union, target)) => {
-                        let old = self.loss.forward(self.view.through(&spectrum, &union), &target);
+                        let old = self.loss.mean(self.view.through(&spectrum, &union), &target);
                         let terms = vec![("loss_new", new.clone().inner()), ("loss_old", old.clone().inner())];
                         (new + old, terms)
                     }
