@@ -151,7 +151,7 @@ impl Command for Arguments {
         let elements = if decodes { task.field[0] * task.field[1] } else { 0 };
         let casting = session.casting(Work { elements, reduced_precision_pays_from: FEWER_BITS_FROM })?;
         anyhow::ensure!(
-            decodes || casting == Casting::f32(),
+            decodes || casting.name() == Casting::f32().name(),
             "--precision {}: only the solver decoder computes in fewer bits than f32; leave it out",
             casting.name()
         );
