@@ -55,7 +55,7 @@ fn an_object_comes_back_from_its_exposures_with_all_that_is_known_of_it() {
     ] {
         assert!(folder.join("run").join(file).is_file(), "{file}");
     }
-    assert_eq!(open(&folder.join("run/amplitude.tif")).unwrap().array(None).unwrap().shape(), [32, 32]);
+    assert_eq!(open(folder.join("run/amplitude.tif")).unwrap().array(None).unwrap().shape(), [32, 32]);
 
     // the same in two steps is the same to the bit, and the file tells the truth
     succeeds(folder, &format!("prism observe object.png {SCAN} --photons 1e5 --read-noise 1 --out seen.npz"));
@@ -63,7 +63,7 @@ fn an_object_comes_back_from_its_exposures_with_all_that_is_known_of_it() {
     assert_eq!(again["ssim"], found["ssim"]);
     let bits = |run: &str| fs::read(folder.join(run).join("object.npy")).unwrap();
     assert!(bits("run") == bits("again"), "the way by a file gives another object");
-    let truth = open(&folder.join("seen.npz")).unwrap().array(Some("truth")).unwrap();
+    let truth = open(folder.join("seen.npz")).unwrap().array(Some("truth")).unwrap();
     write_npy(&folder.join("truth.npy"), &truth).unwrap();
     let measured = json(folder, "prism evaluate run --truth truth.npy --json");
     assert!((measured["ssim"].as_f64().unwrap() - number("ssim")).abs() < 1e-6, "{measured}");
@@ -89,7 +89,7 @@ fn what_cannot_be_is_refused_with_one_message_and_nothing_is_written() {
     let hole = Array::new(vec![2, 2], Values::F32(vec![1.0, f32::NAN, 0.0, 1.0])).unwrap();
     write_npy(&folder.join("hole.npy"), &hole).unwrap();
     let change = |name: &str, variable: &str, values: Array| {
-        let dataset = open(&folder.join("seen.npz")).unwrap();
+        let dataset = open(folder.join("seen.npz")).unwrap();
         let arrays: Vec<(String, Array)> = dataset
             .variables()
             .iter()
@@ -100,7 +100,7 @@ fn what_cannot_be_is_refused_with_one_message_and_nothing_is_written() {
         write_npz(&folder.join(name), &arrays).unwrap();
     };
     change("fewer.npz", "scan", Array::new(vec![31, 2], Values::F64(vec![0.0; 62])).unwrap());
-    let frames = open(&folder.join("seen.npz")).unwrap().array(Some("data")).unwrap();
+    let frames = open(folder.join("seen.npz")).unwrap().array(Some("data")).unwrap();
     let (shape, Values::F32(mut values)) = (frames.shape().to_vec(), frames.into_values()) else {
         panic!("frames in f32")
     };

@@ -7,12 +7,15 @@
 
 use std::{path::PathBuf, time::Instant};
 
+use burn::tensor::DType;
 use cupel_data::Stream;
 use cupel_prism::{
-    Calibrated, CalibrationConfig, Exposures, Instrument, LedArray, Plane, Pose, PtychographyConfig, calibrate,
-    predicted, r_factor, read_exposures, simulate_ptychography, spectrum_of, spiral,
+    Calibrated, CalibrationConfig, Exposures, Free, Instrument, LedArray, Misfit, Model, Plane, Pose,
+    PtychographyConfig, ReconstructionConfig, Search, Units, calibrate, predicted, r_factor, read_exposures,
+    simulate_ptychography, spectrum_of, spiral,
 };
 use cupel_settings::Settings;
+use cupel_train::{Descent, device::select};
 use num_complex::Complex;
 use serde_json::json;
 
@@ -70,6 +73,9 @@ fn blood(settings: &[(String, String)]) -> Result<(), Any> {
             (pool.into_iter().filter(|frame| !held.contains(frame)).collect(), held)
         }
     };
+    if let Some(iterations) = value(settings, "joint") {
+        return joint(&exposures, (&train, &held), iterations as u64, settings);
+    }
     let array = recording.array.ok_or("no array")?;
     let mut pose = recording.pose;
     if let Some((_, text)) = settings.iter().find(|(name, _)| name == "pose") {
@@ -88,6 +94,44 @@ fn blood(settings: &[(String, String)]) -> Result<(), Any> {
         json!({"bar": "blood smear", "held_out_r": r_factor(&exposures, &held, &model)?, "train_r": r_factor(&exposures, &train, &model)?,
                "seconds": seconds, "sweeps": config.sweeps, "pose": model.pose.map(Pose::parameters)})
     );
+    Ok(())
+}
+
+/// Object, pupil and, with `shifts=1`, places of the lights by quasi-Newton steps on the amplitudes; `prior=W` weighs total variation.
+fn joint(
+    exposures: &Exposures,
+    (train, held): (&[usize], &[usize]),
+    iterations: u64,
+    settings: &[(String, String)],
+) -> Result<(), Any> {
+    let device = select("cpu")?.device;
+    let on = (&device, DType::F32);
+    let config = ReconstructionConfig { held_out: 0.0, ..ReconstructionConfig::default() };
+    let search = Search::new(exposures, &config, 0, on)?;
+    let model = Model::new(exposures, search.object())?;
+    let bright = search.object().amplitude().into_iter().fold(0.0, f64::max);
+    let units = Units { object: bright, pupils: 0.3, shifts: 0.3, flux: 0.1, background: 0.01 * bright * bright };
+    let free = |name: &str, usual: f64| value(settings, name).unwrap_or(usual) != 0.0;
+    let free = Free { pupils: free("pupils", 1.0), shifts: free("shifts", 0.0), ..Free::OBJECT };
+    let prior = value(settings, "prior").unwrap_or(1e-6);
+    let start = Instant::now();
+    let mut misfit = Misfit::new(exposures, train.to_vec(), model, free, units, prior, on)?;
+    let judge = Misfit::new(exposures, held.to_vec(), misfit.model(&misfit.start()), free, units, prior, on)?;
+    let mut descent = Descent::new(misfit.start(), 10);
+    for iteration in 1..=iterations {
+        let over = descent.step(&mut misfit, 1e-9)?;
+        if iteration % 10 == 0 || over.is_some() {
+            let model = misfit.model(descent.x());
+            println!(
+                "{}",
+                json!({"bar": "blood smear, joint", "iteration": iteration, "held_out_r": judge.r_factor(&model)?,
+                       "train_r": misfit.r_factor(&model)?, "seconds": start.elapsed().as_secs_f64()})
+            );
+        }
+        if over.is_some() {
+            break;
+        }
+    }
     Ok(())
 }
 

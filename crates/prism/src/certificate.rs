@@ -58,6 +58,16 @@ pub(crate) fn of(search: &Search, found: &Found, refits: bool, seed: u64, on: (&
     })
 }
 
+impl Misfit {
+    /// `sum |sqrt(y) - sqrt(I)| / sum sqrt(y)` of a model over the exposures of this misfit.
+    ///
+    /// # Errors
+    /// Frames that cannot be read, a device that fails.
+    pub fn r_factor(&self, model: &Model) -> Result<f64> {
+        Ok(agreement(self, model)?.0)
+    }
+}
+
 /// R-factor of all frames of `misfit`, squared errors in units of their variance, and number of pixels.
 fn agreement(misfit: &Misfit, model: &Model) -> Result<(f64, f64, f64)> {
     let (mut apart, mut whole, mut squares, mut pixels) = (0.0, 0.0, 0.0, 0.0);

@@ -181,6 +181,9 @@ fn words(report: &mut Report<'_>, found: &Reconstruction, results: &Results, exp
         };
         report.finding(format!("Squared errors are {chi2:.3} of their variance per degree of freedom, {judged}."));
     }
+    if let Some(doubt) = &results.doubt {
+        report.finding(format!("Do not believe this object yet: {doubt}."));
+    }
     if let Some(resolution) = results.frc_px {
         report.finding(format!("Two halves of the exposures agree down to details of {resolution:.2} pixels."));
     }

@@ -57,9 +57,6 @@ settings! {
     }
 }
 
-/// Squared errors of so many times their variance say that something is wrong.
-const DOUBTFUL: f64 = 1.2;
-
 /// What was found, and how far it can be trusted.
 #[derive(Clone, Debug)]
 pub struct Reconstruction {
@@ -116,12 +113,6 @@ pub fn reconstruct(
         Solver::Decoder => (Solver::Decoder, by_decoder(exposures, config, seed, (device, casting), run)?, 0.0, false),
     };
     let certificate = certificate::of(&search, &found, certified, seed, on)?;
-    if let Some(chi2) = certificate.chi2_per_dof.filter(|chi2| *chi2 > DOUBTFUL) {
-        run.warn(format!(
-            "squared errors are {chi2:.2} of what the noise explains: the object is wrong, or noise, positions or pupil are not as stated; try \
-             another --seed or --solver, and compare chi2_per_dof"
-        ));
-    }
     Ok(Reconstruction {
         config: config.clone(),
         solver,

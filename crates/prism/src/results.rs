@@ -11,6 +11,9 @@ use crate::{
     metrics::{Similarity, psnr, rmse, ssim},
 };
 
+/// Squared errors of so many times their variance say that something is wrong.
+const DOUBTFUL: f64 = 1.2;
+
 /// The numbers of a reconstruction: those of the certificate, and where the truth is known how near it is.
 #[derive(Clone, Debug, Serialize)]
 pub struct Results {
@@ -38,6 +41,8 @@ pub struct Results {
     pub interval_holds: Option<f64>,
     /// Number of exposures.
     pub exposures: usize,
+    /// Why the object should not be believed, where the frames say so.
+    pub doubt: Option<String>,
 }
 
 impl Results {
@@ -60,6 +65,12 @@ impl Results {
             prior_weight: found.prior_weight,
             interval_holds: None,
             exposures: exposures.centres.len(),
+            doubt: certificate.chi2_per_dof.filter(|chi2| *chi2 > DOUBTFUL).map(|chi2| {
+                format!(
+                    "squared errors are {chi2:.2} times what the noise explains: the object is wrong, or noise, positions or pupil are not as \
+                     stated; try another seed or solver, and compare these numbers"
+                )
+            }),
         };
         if let Some(truth) = truth {
             let (rows, columns) = (truth.rows(), truth.columns());
@@ -134,6 +145,7 @@ impl fmt::Display for Results {
         let solver = solver.as_ref().and_then(|name| name.as_str()).unwrap_or("a solver");
         writeln!(f, "{} exposures, {solver}, {:.1} s", self.exposures, self.seconds)?;
         let mut line = |name: &str, value: Option<f64>, what: &str| match value {
+            Some(value) if value.abs() < 1e-3 => writeln!(f, "{name:<14} {value:<10.3e} {what}"),
             Some(value) => writeln!(f, "{name:<14} {value:<10.4} {what}"),
             None => Ok(()),
         };

@@ -159,6 +159,7 @@ impl Command for Arguments {
         let found = reconstruct(&task.measured, &config, seed, (&device, &casting), session.run())?;
         let run_dir = session.dir().context("a reconstruction has a folder")?;
         let results = Results::of(&found, &task.measured, task.truth.as_ref(), &device)?;
+        results.doubt.iter().for_each(|doubt| session.note(format_args!("warning: {doubt}")));
         page::save(&found, &results, &task.measured, task.truth.as_ref(), &task.name, &run_dir)?;
         Ok(Found { results, run_dir })
     }
