@@ -35,7 +35,7 @@ fn an_object_comes_back_from_its_exposures_with_all_that_is_known_of_it() {
     let number = |name: &str| found[name].as_f64().unwrap_or_else(|| panic!("{name}: {found}"));
     assert!(number("ssim") > 0.97 && number("psnr_db") > 38.0, "{found}");
     assert!((0.9..1.1).contains(&number("chi2_per_dof")), "{found}");
-    assert!(number("held_out_r") < 0.1 && number("prior_weight") > 0.0 && number("coverage") > 0.3, "{found}");
+    assert!(number("held_out_r") < 0.15 && number("prior_weight") > 0.0 && number("coverage") > 0.3, "{found}");
     assert_eq!((found["solver"].as_str(), found["run_dir"].as_str()), (Some("lbfgs"), Some("run")));
     for file in [
         "report.html",

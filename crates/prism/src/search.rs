@@ -28,6 +28,11 @@ const LAST_STEPS: u64 = 40;
 const NOISELESS_WARM_UP: (f64, u64) = (1e-4, 50);
 const NOISELESS_STEPS: u64 = 30;
 const NOISELESS_LAST: u64 = 130;
+/// Without noise the last fit goes on, up to so many steps, until its misfit has fallen by less than this share over this many steps: sharp edges
+/// take far longer than smooth objects.
+const NOISELESS_MOST: u64 = 1500;
+const SETTLED: f64 = 2e-3;
+const SETTLED_STEPS: usize = 20;
 /// Weight where no exposure can be held out to choose it.
 const WITHOUT_CHOICE: f64 = 1e-4;
 /// Fewer exposures decide nothing: none is held out.
@@ -57,6 +62,8 @@ pub struct Search {
     fixed: Option<f64>,
     steps: u64,
     last: u64,
+    /// Whether the last fit goes on until its misfit has settled.
+    until_settled: bool,
     descent: Descent,
     /// Where the best weight so far ended.
     best: Vec<f64>,
@@ -154,6 +161,7 @@ impl Search {
             fixed,
             steps,
             last,
+            until_settled: noiseless && config.iterations.is_none(),
             descent,
             best: Vec::new(),
             state: State { weight: warm_up.0, ..State::default() },
@@ -199,6 +207,7 @@ impl Search {
         let steps = match phase {
             Phase::WarmUp => self.warm_up.1,
             Phase::Trying => self.steps,
+            Phase::Last if self.until_settled && !settled(curve) => NOISELESS_MOST,
             Phase::Last => self.last,
         };
         let over = over.or((*step >= steps).then_some("all steps are made"));
@@ -264,6 +273,13 @@ impl Search {
             curve: self.state.curve.clone(),
         })
     }
+}
+
+/// Whether the misfit hardly falls any more.
+fn settled(curve: &[f64]) -> bool {
+    let Some(now) = curve.last() else { return false };
+    let before = curve.len().checked_sub(1 + SETTLED_STEPS).map(|place| curve[place]);
+    before.is_some_and(|before| before - now <= SETTLED * now)
 }
 
 /// The best weight that was tried, with its place.

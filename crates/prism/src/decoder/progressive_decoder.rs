@@ -42,7 +42,7 @@ pub struct ProgressiveDecoderConfig {
     /// Rows, and columns, of the object.
     pub obj_size: usize,
     /// Whether to compute in half precision where the device has one and the field is of 1024 pixels or more. Under a
-    /// [`Trainer`](cupel_train::Trainer) leave it to the trainer's [`Casting`].
+    /// [`Trainer`](cupel_train::Trainer) leave it to the trainer's [`Casting`](cupel_train::Casting).
     pub use_amp: bool,
     /// Whether to normalise.
     pub use_bn: bool,
