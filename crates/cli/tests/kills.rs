@@ -159,12 +159,12 @@ fn a_training_of_a_network_on_skies_that_is_killed_ends_with_the_same_bits() {
 fn a_reconstruction_that_is_killed_ends_with_the_same_bits() {
     let scratch = tempfile::tempdir().unwrap();
     let folder = scratch.path();
-    let disc = |row: usize, column: usize| row.abs_diff(13).pow(2) + column.abs_diff(17).pow(2) < 70;
-    let values = (0..32 * 32).map(|place| place as f32 / 2000.0 + f32::from(u8::from(disc(place / 32, place % 32))));
-    write_npy(&folder.join("object.npy"), &Array::new(vec![32, 32], Values::F32(values.collect())).unwrap()).unwrap();
-    let run = "prism reconstruct --object object.npy --n-pixels 64 --aperture-radius 7 --samples 24 --photons 1e5 --seed 4 --threads 1 \
+    let disc = |row: usize, column: usize| row.abs_diff(23).pow(2) + column.abs_diff(37).pow(2) < 270;
+    let values = (0..64 * 64).map(|place| place as f32 / 8000.0 + f32::from(u8::from(disc(place / 64, place % 64))));
+    write_npy(&folder.join("object.npy"), &Array::new(vec![64, 64], Values::F32(values.collect())).unwrap()).unwrap();
+    let run = "prism reconstruct --object object.npy --n-pixels 128 --detector 64 --aperture-radius 10 --samples 24 --photons 1e5 --seed 4 --threads 1 \
                --checkpoint-every 1 --quiet --out";
-    killed_again_and_again(folder, run, "search", &["object.npy", "interval.npy"], kills());
+    killed_again_and_again(folder, run, "search", &["object.npy", "interval.npy"], kills().div_ceil(3));
 }
 
 #[test]
