@@ -187,7 +187,7 @@ impl Prepared {
 
 /// Every how many pixels of a frame hold all of it: where there is no noise and every pixel counts, frames are images, and the detector is
 /// larger than the intensity's band, which is twice the window less one.
-fn stride(exposures: &Exposures, window: usize) -> usize {
+pub(crate) fn stride(exposures: &Exposures, window: usize) -> usize {
     let full = exposures.optics.detector;
     if exposures.noise != Noise::None || exposures.good.is_some() || exposures.optics.geometry != Geometry::Spectrum {
         return 1;

@@ -1,15 +1,19 @@
 //! Where a reconstruction starts.
 
 use num_complex::Complex;
-use rustfft::FftPlanner;
 
-use crate::{Exposures, Geometry, Plane, Result};
+use crate::{Exposures, Geometry, Plane, Result, fourier::Plans};
 
 /// The exposure nearest to the middle of the spectrum: the bright field. There is none among diffraction patterns.
 pub(crate) fn brightest(exposures: &Exposures) -> Option<usize> {
+    nearest_to_the_middle(exposures, 0..exposures.centres.len())
+        .filter(|_| exposures.optics.geometry == Geometry::Spectrum)
+}
+
+/// Of the exposures `among`, that whose window is nearest to the middle of the plane; the first of equals.
+pub(crate) fn nearest_to_the_middle(exposures: &Exposures, among: impl IntoIterator<Item = usize>) -> Option<usize> {
     let distance = |index: &usize| exposures.centres[*index].iter().map(|c| c * c).sum::<f64>();
-    let nearest = (0..exposures.centres.len()).min_by(|a, b| distance(a).total_cmp(&distance(b)));
-    nearest.filter(|_| exposures.optics.geometry == Geometry::Spectrum)
+    among.into_iter().min_by(|a, b| distance(a).total_cmp(&distance(b)))
 }
 
 /// The amplitude of the bright field on the places of the object; of diffraction patterns a constant that is as bright as they are. Only the exposures
@@ -26,8 +30,7 @@ pub(crate) fn start(exposures: &Exposures, among: Option<&[usize]>) -> Result<Pl
     };
     let object = match exposures.optics.geometry {
         Geometry::Spectrum => {
-            let distance = |index: &usize| exposures.centres[*index].iter().map(|c| c * c).sum::<f64>();
-            let nearest = among.iter().copied().min_by(|a, b| distance(a).total_cmp(&distance(b))).unwrap_or(0);
+            let nearest = nearest_to_the_middle(exposures, among.iter().copied()).unwrap_or(0);
             let frame = light(&exposures.frames.frame(nearest)?);
             let amplitude: Vec<f64> = frame.iter().map(|value| f64::from(*value).max(0.0).sqrt()).collect();
             resampled(&amplitude, d, [rows, columns])
@@ -58,40 +61,21 @@ pub(crate) fn start(exposures: &Exposures, among: Option<&[usize]>) -> Result<Pl
 
 /// Values on a square of `from` places a side, through their spectrum, on `to` rows and columns; never below nought.
 fn resampled(values: &[f64], from: usize, to: [usize; 2]) -> Plane {
-    let mut planner = FftPlanner::<f64>::new();
     let mut spectrum: Vec<Complex<f64>> = values.iter().map(|value| Complex::new(*value, 0.0)).collect();
-    transform(&mut planner, &mut spectrum, [from, from], false);
+    Plans::new(from, from, false).apply(&mut spectrum);
     let mut wide = vec![Complex::new(0.0, 0.0); to[0] * to[1]];
     // frequencies below half of the smaller side, whose own has no direction
     let kept = |to: usize| (from.min(to) - 1) as isize / 2;
     let [high, broad] = to.map(kept);
+    let scale = ((to[0] * to[1]) as f64).sqrt() / from as f64;
     for row in -high..=high {
         for column in -broad..=broad {
             let place = |size: [usize; 2]| {
                 row.rem_euclid(size[0] as isize) as usize * size[1] + column.rem_euclid(size[1] as isize) as usize
             };
-            wide[place(to)] = spectrum[place([from, from])] / (from * from) as f64;
+            wide[place(to)] = spectrum[place([from, from])] * scale;
         }
     }
-    transform(&mut planner, &mut wide, to, true);
+    Plans::new(to[0], to[1], true).apply(&mut wide);
     Plane::from_fn(to[0], to[1], |row, column| Complex::new(wide[row * to[1] + column].re.max(0.0), 0.0))
-}
-
-/// Both axes, without a scale.
-pub(crate) fn transform(
-    planner: &mut FftPlanner<f64>,
-    values: &mut [Complex<f64>],
-    [rows, columns]: [usize; 2],
-    inverse: bool,
-) {
-    let plan = |planner: &mut FftPlanner<f64>, len| {
-        if inverse { planner.plan_fft_inverse(len) } else { planner.plan_fft_forward(len) }
-    };
-    plan(planner, columns).process(values);
-    let mut turned: Vec<Complex<f64>> =
-        (0..rows * columns).map(|place| values[place % rows * columns + place / rows]).collect();
-    plan(planner, rows).process(&mut turned);
-    for (place, value) in turned.into_iter().enumerate() {
-        values[place % rows * columns + place / rows] = value;
-    }
 }

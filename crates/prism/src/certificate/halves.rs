@@ -5,10 +5,9 @@
 //! (2003), doi:10.1016/j.jmb.2003.07.013) the resolution ends. The first crossing would be fragile, as single rings hold few frequencies.
 
 use burn::tensor::{DType, Device};
-use rustfft::FftPlanner;
 
 use super::{refit, windows};
-use crate::{Exposures, Geometry, Plane, Result, search::Found, start::transform};
+use crate::{Exposures, Geometry, Plane, Result, fourier::Plans, search::Found};
 
 /// Least correlation of what counts as resolved.
 const RESOLVED: f64 = 1.0 / 7.0;
@@ -33,10 +32,9 @@ impl Correlation {
     /// The same of the frequencies that `known` holds for, by their place where the frequency nought is at `N / 2`.
     pub fn among(one: &Plane, other: &Plane, known: impl Fn(usize) -> bool) -> Self {
         let (rows, columns) = (one.rows(), one.columns());
-        let mut planner = FftPlanner::new();
         let [x, y] = [one, other].map(|plane| {
             let mut values = plane.values().to_vec();
-            transform(&mut planner, &mut values, [rows, columns], false);
+            Plans::new(rows, columns, false).apply(&mut values);
             values
         });
         // rings are of one frequency step of the longer side

@@ -14,11 +14,10 @@ use cupel_data::Stream;
 use num_complex::Complex;
 use rand_distr::{Distribution, Poisson};
 use rayon::prelude::*;
-use rustfft::FftPlanner;
 use std::sync::Arc;
 
 use super::{refit, windows};
-use crate::{Exposures, Geometry, InMemory, Noise, Plane, Result, Search, search::Found, start::transform};
+use crate::{Exposures, Geometry, InMemory, Noise, Plane, Result, Search, fourier, search::Found};
 
 /// Sets of frames drawn anew.
 const DRAWS: u64 = 4;
@@ -123,6 +122,7 @@ fn astray(exposures: &Exposures, found: &Found, of_noise: &[Plane], on: (&Device
     let of_inner =
         Exposures { centres: inner.iter().map(|index| exposures.centres[*index]).collect(), ..exposures.clone() };
     let (seen_by_inner, _) = windows(&of_inner);
+    let spectrum = |object: &Plane| fourier::spectrum(object).values().to_vec();
     let without = spectrum(&refit::anew(exposures, inner, found, on)?);
     let whole = spectrum(object);
     let noise: Vec<Vec<Complex<f64>>> = of_noise.iter().map(spectrum).collect();
@@ -142,7 +142,7 @@ fn astray(exposures: &Exposures, found: &Found, of_noise: &[Plane], on: (&Device
             noise.iter().map(|draw| (draw[place] - whole[place]).norm_sqr()).sum::<f64>() / noise.len().max(1) as f64;
         missed += error.norm_sqr();
         middle += radius(place) / foretold.len() as f64;
-        part[unshifted(place, rows, columns)] = error / (rows * columns) as f64;
+        part[place] = error;
     }
     if missed == 0.0 {
         return Ok(None);
@@ -154,10 +154,10 @@ fn astray(exposures: &Exposures, found: &Found, of_noise: &[Plane], on: (&Device
         .map(|place| (radius(place) / middle).powf(-fall))
         .sum();
     let factor = (1.0 - by_noise / missed).max(0.0) * unseen / foretold.len() as f64;
-    transform(&mut FftPlanner::new(), &mut part, [rows, columns], true);
+    let part = fourier::object(&Plane::new(rows, columns, part)?);
     // half of a complex error lies along the amplitude
     let along = if exposures.known.real { 1.0 } else { 0.5 };
-    Ok(Some(part.iter().map(|value| along * factor * value.norm_sqr()).collect()))
+    Ok(Some(part.values().iter().map(|value| along * factor * value.norm_sqr()).collect()))
 }
 
 /// The power by which the object's power falls with the frequency, over the outer third of what was measured.
@@ -183,19 +183,6 @@ fn fall(whole: &[Complex<f64>], measured: &[f64], radius: impl Fn(usize) -> f64)
     let along: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();
     let across: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
     if across > 0.0 { (-along / across).clamp(0.0, STEEPEST) } else { 0.0 }
-}
-
-/// The spectrum of an object with its frequency nought at place `N / 2`.
-fn spectrum(object: &Plane) -> Vec<Complex<f64>> {
-    let (rows, columns) = (object.rows(), object.columns());
-    let mut values = object.values().to_vec();
-    transform(&mut FftPlanner::new(), &mut values, [rows, columns], false);
-    (0..rows * columns).map(|place| values[unshifted(place, rows, columns)]).collect()
-}
-
-fn unshifted(place: usize, rows: usize, columns: usize) -> usize {
-    let (row, column) = (place / columns, place % columns);
-    (row + rows - rows / 2) % rows * columns + (column + columns - columns / 2) % columns
 }
 
 /// Means over the neighbourhood of each place of the support; nought outside.

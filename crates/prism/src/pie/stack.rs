@@ -6,7 +6,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use cupel_kernels::{Direction, SubApertures};
 use cupel_train::fingerprint;
 
-use crate::{Error, Exposures, Geometry, Noise, Plane, Result};
+use crate::{Error, Exposures, Geometry, Plane, Result, prepared::stride};
 
 /// Most bytes of frames that stay in memory; of larger stacks they are read again in every sweep.
 const KEPT_BYTES: usize = 1 << 30;
@@ -46,7 +46,7 @@ impl Stack {
             });
         }
         let full = exposures.optics.detector;
-        let stride = stride(exposures);
+        let stride = stride(exposures, exposures.optics.window().into_iter().max().unwrap_or(1));
         let detector = full / stride;
         let centres: Vec<[f64; 2]> = which.iter().map(|index| exposures.centres[*index]).collect();
         let rests: Vec<[f64; 2]> = centres.iter().map(|centre| centre.map(|c| c - c.round())).collect();
@@ -226,15 +226,4 @@ pub(crate) fn middle(size: [usize; 2], support: Option<[usize; 2]>) -> [Range<us
         let first = size[axis] / 2 - side / 2;
         first..first + side
     })
-}
-
-/// Every how many pixels of an image without noise hold all of it: the band of an intensity is twice the window less one.
-fn stride(exposures: &Exposures) -> usize {
-    let optics = &exposures.optics;
-    if exposures.noise != Noise::None || exposures.good.is_some() || optics.geometry != Geometry::Spectrum {
-        return 1;
-    }
-    let least = 2 * optics.window().into_iter().max().unwrap_or(1) - 1;
-    let full = optics.detector;
-    (1..=full).rev().find(|stride| full.is_multiple_of(*stride) && full / stride >= least).unwrap_or(1)
 }

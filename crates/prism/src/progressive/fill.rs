@@ -1,9 +1,8 @@
 //! A decoder as a prior: what was measured stays, what was not is the decoder's.
 
 use num_complex::Complex;
-use rustfft::{FftDirection, FftPlanner};
 
-use crate::{Error, Exposures, Geometry, Plane, Result};
+use crate::{Error, Exposures, Geometry, Plane, Result, fourier::Plans};
 
 /// The spectrum of `measured` where a window lets light pass, that of `prior` elsewhere, as an object.
 ///
@@ -32,16 +31,15 @@ pub fn filled(measured: &Plane, prior: &Plane, exposures: &Exposures) -> Result<
         }
     }
     let union = union(exposures);
-    let mut both = [measured, prior].map(|plane| transformed(plane, FftDirection::Forward));
-    let (first, second) = both.split_at_mut(1);
-    for ((value, other), inside) in first[0].values_mut().iter_mut().zip(second[0].values()).zip(&union) {
+    let forward = Plans::new(rows, columns, false);
+    let [mut object, mut other] = [measured.clone(), prior.clone()];
+    [&mut object, &mut other].into_iter().for_each(|plane| forward.apply(plane.values_mut()));
+    for ((value, other), inside) in object.values_mut().iter_mut().zip(other.values()).zip(&union) {
         if !inside {
             *value = *other;
         }
     }
-    let mut object = transformed(&both[0], FftDirection::Inverse);
-    let scale = 1.0 / (rows * columns) as f64;
-    object.values_mut().iter_mut().for_each(|value| *value *= scale);
+    Plans::new(rows, columns, true).apply(object.values_mut());
     let known = exposures.known;
     if known.real {
         let [low, high] = known.bounds.unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
@@ -73,15 +71,4 @@ fn union(exposures: &Exposures) -> Vec<bool> {
         }
     }
     union
-}
-
-/// The unshifted transform, not scaled.
-fn transformed(plane: &Plane, direction: FftDirection) -> Plane {
-    let (rows, columns) = (plane.rows(), plane.columns());
-    let mut planner = FftPlanner::new();
-    let mut values = plane.values().to_vec();
-    planner.plan_fft(columns, direction).process(&mut values);
-    let mut turned: Vec<Complex<f64>> = (0..values.len()).map(|at| values[(at % rows) * columns + at / rows]).collect();
-    planner.plan_fft(rows, direction).process(&mut turned);
-    Plane::from_fn(rows, columns, |row, column| turned[column * rows + row])
 }

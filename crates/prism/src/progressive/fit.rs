@@ -8,7 +8,7 @@ use cupel_train::{
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use super::{DecoderConfig, HELD_OUT_R, Rule, View, view};
+use super::{DecoderConfig, HELD_OUT_R, Rule, View};
 use crate::{Decoder, Exposures, Frames, LossAgg, LossType, Plane, Result, loss_agg::Target};
 
 /// Share of the steps in which exposures come one by one.
@@ -95,7 +95,7 @@ impl Progressive {
             let [y, x] = exposures.centres[*index];
             y * y + x * x
         };
-        let first = view::nearest_to_the_middle(exposures);
+        let first = crate::start::nearest_to_the_middle(exposures, 0..count).unwrap_or(0);
         let mut held_out = Vec::new();
         if config.rule != Rule::Original {
             if exposures.optics.geometry == crate::Geometry::Spectrum {

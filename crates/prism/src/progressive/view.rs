@@ -7,6 +7,7 @@ use num_complex::Complex;
 use crate::{
     Error, Exposures, Geometry, Optics, Plane, Result, Rule,
     decoder::{middle, padded},
+    start::nearest_to_the_middle,
 };
 
 /// Added to intensities under the root, which are about 1.
@@ -296,7 +297,7 @@ fn unit(exposures: &Exposures) -> Result<f64> {
         }
         return Ok(largest(bounds));
     }
-    let frame = frames.frame(nearest_to_the_middle(exposures))?;
+    let frame = frames.frame(nearest_to_the_middle(exposures, 0..exposures.centres.len()).unwrap_or(0))?;
     let unit = match optics.geometry {
         Geometry::Spectrum => HEADROOM[0] * f64::from(frame.iter().copied().fold(0.0, f32::max)).sqrt(),
         Geometry::Object => {
@@ -316,11 +317,4 @@ fn unit(exposures: &Exposures) -> Result<f64> {
 
 fn power(optics: &Optics) -> f64 {
     optics.pupils.iter().flat_map(Plane::values).map(Complex::norm_sqr).sum()
-}
-
-/// The exposure whose window is nearest the middle of the plane.
-pub(super) fn nearest_to_the_middle(exposures: &Exposures) -> usize {
-    let distance = |centre: &[f64; 2]| centre[0] * centre[0] + centre[1] * centre[1];
-    let order = exposures.centres.iter().map(distance).enumerate();
-    order.min_by(|a, b| a.1.total_cmp(&b.1)).map_or(0, |(index, _)| index)
 }
