@@ -369,13 +369,16 @@ up2d = lambda backward: layer(
     F.conv_transpose2d, (1, 64, 64, 64), (64, 32, 4, 4), 32, backward, stride=2, padding=1
 )
 up3d = layer(F.conv_transpose3d, (1, 32, 16, 16, 16), (32, 16, 2, 2, 2), 16, True, stride=2)
-# Name: how to prepare it, its settings, and the workload that chooses among them when this one takes too long.
-def batch(_):
-    """Two observations from files, made ready as the original does it: components anew for each part of a batch, by a loop over channels."""
+
+
+def original(count, bins):
+    """Observations from files, `count` each time, made ready as the original does it: components anew for each part of a batch, by a loop over channels."""
     folder = pathlib.Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    for name in ["y0", "y1", "g0", "g1"]:
-        numpy.save(folder / f"{name}.npy", torch.randn(48, 128, 1024, dtype=torch.complex64).numpy())
+    for kind in "yg":
+        for i in range(count):
+            values = torch.randn(48, 128, bins, dtype=torch.complex64)
+            numpy.save(folder / f"{kind}{i}.npy", values.numpy())
 
     def clean(lines):
         centred = lines.clone()
@@ -384,19 +387,43 @@ def batch(_):
         vectors = torch.linalg.eigh(torch.cov(centred.mT))[1][:, -7:]
         return centred - (centred @ vectors) @ vectors.mT
 
-    def load(name):
-        return torch.from_numpy(numpy.load(folder / f"{name}.npy"))
+    def load(kind):
+        return torch.stack([torch.from_numpy(numpy.load(folder / f"{kind}{i}.npy")) for i in range(count)])
 
-    def work():
+    def ready():
         with torch.no_grad():
-            y = torch.stack([load("y0"), load("y1")])
-            x = y + torch.stack([load("g0"), load("g1")])
+            y = load("y")
+            x = y + load("g")
             # [sky, chunk, right ascension, baseline, frequency, part], joined to chunks
-            a, b = (torch.view_as_real(z.view(2, 48, 128, 8, 128)).permute(0, 3, 4, 1, 2, 5).flatten(0, 1) for z in (x, y))
+            a, b = (
+                torch.view_as_real(z.view(count, 48, 128, bins // 128, 128)).permute(0, 3, 4, 1, 2, 5).flatten(0, 1)
+                for z in (x, y)
+            )
             a = a + 1e-7 * torch.randn_like(a)
             parts = [clean(a[..., part].reshape(-1, 128)).view(a.shape[:-1]) for part in (0, 1)]
-            (torch.stack(parts, 1).permute(0, 1, 2, 4, 3) * 1e5).contiguous()
-            (b.permute(0, 4, 1, 3, 2) * 1e5).contiguous()
+            a = (torch.stack(parts, 1).permute(0, 1, 2, 4, 3) * 1e5).contiguous()
+            return a, (b.permute(0, 4, 1, 3, 2) * 1e5).contiguous()
+
+    return ready
+
+
+def batch(_):
+    return original(2, 1024)
+
+
+def files_training(setting):
+    """A training step of the first network on what the original makes of an observation, one after the other."""
+    ready = original(1, 512)
+    (module,) = set_up(Net(), setting)
+    optimizer = torch.optim.Adam(module.parameters(), lr=1e-4, fused=True)
+
+    def work():
+        x, y = ready()
+        if setting == "channels_last":
+            x, y = channels_last(x), channels_last(y)
+        optimizer.zero_grad(set_to_none=True)
+        F.mse_loss(module(x), y).log().backward()
+        optimizer.step()
 
     return work
 
@@ -455,6 +482,7 @@ def prism(setting):
     return work
 
 
+# Name: how to prepare it, its settings, and the workload that chooses among them when this one takes too long.
 WORKLOADS = {
     "conv3d 32ch 64^3 k3, forward": (conv3d(64, False), MEMORY, None),
     "conv3d 32ch 64^3 k3, forward+backward": (conv3d(64, True), MEMORY, None),
@@ -477,6 +505,7 @@ WORKLOADS = {
     "pca apply 49152 x 128, 7 modes": (pca_apply, ("dense", "thin"), None),
     "preprocess visibilities 1 x 48 x 128 x 512, noise, 7 modes": (preprocess, ("dense", "thin"), None),
     "load and preprocess 2 x 48 x 128 x 1024, 7 modes": (batch, ("contiguous",), None),
+    "load, preprocess and step 1 x 48 x 128 x 512, v1": (files_training, MODULE, "v1 (1,2,64,64,24), training step"),
     "v1 (1,2,64,64,24), training step": (training(SMALL), MODULE, None),
     "v1 (1,2,64,64,24), inference": (inference(SMALL), MODULE, None),
     "v1 (4,2,128,128,48), training step": (training(LARGE), MODULE, "v1 (1,2,64,64,24), training step"),

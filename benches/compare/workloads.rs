@@ -4,7 +4,10 @@ use std::hint::black_box;
 
 use cupel::{
     burn::tensor::{DType, Device, Tensor, TensorData},
-    cosmology::{ObservationFiles, Observations, ObservationsConfig, Preprocess, PreprocessConfig, network::Network},
+    cosmology::{
+        ObservationFiles, Observations, ObservationsConfig, Preprocess, PreprocessConfig,
+        network::{LossKind, Network, ObservationFit, ObservationLossConfig},
+    },
     data::{Array, Complex, Source, Stream, Values, write_npy},
     kernels::{
         Activation, ConvSpec, ConvTransposeSpec, Direction, Likelihood, LowRank, Measured, Noise, Pad, Projection,
@@ -14,7 +17,7 @@ use cupel::{
     },
     pca::{Covariance, Modes, PcaLayer, Projector},
     prism,
-    train::{Advance, Casting, Position, device},
+    train::{Advance, Casting, Position, Trainer, TrainerConfig, device},
 };
 
 use rayon::prelude::*;
@@ -58,6 +61,7 @@ pub const WORKLOADS: &[Workload] = &[
     workload("pca apply 49152 x 128, 7 modes", low_rank_work),
     workload("preprocess visibilities 1 x 48 x 128 x 512, noise, 7 modes", preprocess_work),
     Workload { name: "load and preprocess 2 x 48 x 128 x 1024, 7 modes", prepare: batch_work, large: true },
+    Workload { name: "load, preprocess and step 1 x 48 x 128 x 512, v1", prepare: files_training_work, large: true },
     workload("v1 (1,2,64,64,24), training step", || training_work(v1, [1, 2, 64, 64, 24])),
     workload("v1 (1,2,64,64,24), inference", || inference_work(v1, [1, 2, 64, 64, 24])),
     Workload {
@@ -277,26 +281,38 @@ impl Drop for Folder {
     }
 }
 
-/// Two observations from files, made ready by components that were computed before.
-fn batch_work() -> Work {
+/// Observations of 48 baselines and 128 channels in files, `count` signals and as many foregrounds, and the folder that they lie in.
+fn observations(count: usize, config: &ObservationsConfig) -> (Folder, Observations) {
     let folder = Folder(std::env::temp_dir().join(format!("cupel-compare-{}", std::process::id())));
-    let paths = |kind: &str| -> Vec<_> { (0..2).map(|i| folder.0.join(format!("{kind}{i}.npy"))).collect() };
+    let paths = |kind: &str| -> Vec<_> { (0..count).map(|i| folder.0.join(format!("{kind}{i}.npy"))).collect() };
     let files = ObservationFiles { cosmologies: paths("y"), foregrounds: paths("g") };
     std::fs::create_dir_all(&folder.0).expect("a temporary folder");
     for (number, path) in files.cosmologies.iter().chain(&files.foregrounds).enumerate() {
-        let mut values = vec![0.0f32; 2 * 48 * 128 * 1024];
+        let mut values = vec![0.0f32; 2 * 48 * 128 * config.ra_bins];
         Stream::new(number as u64, "batch").fill_normal(&mut values);
         let pairs = values.as_chunks().0.iter().map(|&[re, im]| Complex::new(re, im)).collect();
-        let array = Array::new(vec![48, 128, 1024], Values::Complex64(pairs)).expect("the shape of the values");
-        write_npy(path, &array).expect("room for four files");
+        let array =
+            Array::new(vec![48, 128, config.ra_bins], Values::Complex64(pairs)).expect("the shape of the values");
+        write_npy(path, &array).expect("room for the files");
     }
-    let config = ObservationsConfig { validation_fraction: 0.0, ..ObservationsConfig::default() };
-    let observations = Observations::training(files, &config).expect("files of one instrument");
+    let observations = Observations::training(files, config).expect("files of one instrument");
+    (folder, observations)
+}
+
+/// Noise, and seven components that were computed before.
+fn preprocess(observations: &Observations) -> Preprocess {
     let mut fit = Covariance::new(observations.frequencies().expect("channels"));
     fit.update(&observations.load(&[0], Stream::new(0, "fit")).expect("a batch").x).expect("values");
     let components = fit.components(Modes::Count(7)).expect("components");
     let layer = PcaLayer::new(&Projector::new(&components), &cpu()).expect("a layer");
-    let ready = Preprocess::new(layer, Some(1e-7), PreprocessConfig::default()).expect("settings");
+    Preprocess::new(layer, Some(1e-7), PreprocessConfig::default()).expect("settings")
+}
+
+/// Two observations from files, made ready.
+fn batch_work() -> Work {
+    let config = ObservationsConfig { validation_fraction: 0.0, ..ObservationsConfig::default() };
+    let (folder, observations) = observations(2, &config);
+    let ready = preprocess(&observations);
     let mut step = 0;
     Box::new(move || {
         let _kept = &folder;
@@ -304,6 +320,31 @@ fn batch_work() -> Work {
         let batch = observations.load(&[0, 1], Stream::new(step, "batch")).expect("a batch");
         let [x, y] = [batch.x, batch.y].map(|cube| cube.to_field::<5>(&cpu()).expect("five axes").into_parts().0);
         black_box(ready.chunks(x, Some(y), Stream::new(step, "noise")).expect("a batch"));
+    })
+}
+
+/// A step of the training that `cupel cosmology train` makes on files: an observation of 512 bins in right ascension is loaded while the one before is
+/// trained on, made ready, and divided into four chunks for the first network.
+fn files_training_work() -> Work {
+    let config = ObservationsConfig {
+        validation_fraction: 0.0,
+        ra_bins: 512,
+        split: 4,
+        batch_size: 1,
+        ..ObservationsConfig::default()
+    };
+    let (folder, observations) = observations(4, &config);
+    let ready = preprocess(&observations);
+    let validation = Observations::validation(observations.files().clone(), &config).expect("the same files");
+    let losses = ObservationLossConfig { loss: LossKind::LogMse, lambda_delay: 0.0, delay_noise: None };
+    let fit = ObservationFit::new(observations, validation.into(), 0, ready, losses, &config, String::new());
+    let net = v1(&cpu().autodiff());
+    let trainer = Trainer::new(fit.expect("settings"), net, TrainerConfig::default(), Casting::f32(), &cpu());
+    let (mut trainer, mut at) = (trainer.expect("defaults"), Position::default());
+    Box::new(move || {
+        let _kept = &folder;
+        trainer.advance(at).expect("finite numbers");
+        at = trainer.next(at);
     })
 }
 

@@ -23,7 +23,7 @@ pub use {
     spec::{ConvSpec, ConvTransposeSpec},
 };
 
-use crate::own;
+use crate::{activate, activation::Activation, own};
 use burn::{
     backend::{Backend, Dispatch, backend_extension, tensor::FloatTensor},
     tensor::{DType, Tensor},
@@ -32,20 +32,22 @@ use burn::{
 /// Convolutions of any rank: a geometry has three axes, the tensors those that they have.
 #[backend_extension(Flex: cfg(feature = "flex"), Autodiff)]
 pub(crate) trait ConvOps: Backend {
-    /// The convolution of `x` with `w`.
+    /// The convolution of `x` with `w`, and what an activation makes of it.
     fn convolution(
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         geometry: Geometry,
+        then: Activation,
     ) -> FloatTensor<Self>;
 
-    /// The adjoint of the convolution of `geometry` for its input, with a bias.
+    /// The adjoint of the convolution of `geometry` for its input, with a bias and an activation behind it.
     fn transposed_convolution(
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         geometry: Geometry,
+        then: Activation,
     ) -> FloatTensor<Self>;
 }
 
@@ -75,10 +77,23 @@ pub(crate) trait ConvGradients: ConvOps {
 /// - "conv2d: axis 0: circular padding of 5 and 1 is too much for 4 values" (and reflect)
 /// - "conv2d: axis 0: a kernel of 5 does not fit 4 values padded by 0 and 0"
 pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, spec: ConvSpec<2>) -> Tensor<4> {
+    conv2d_then(x, weight, bias, spec, Activation::Identity)
+}
+
+/// [`conv2d`] with an activation behind it, without another pass where no gradient is asked for.
+pub(crate) fn conv2d_then(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    spec: ConvSpec<2>,
+    then: Activation,
+) -> Tensor<4> {
     let geometry = check("conv2d", &x, &weight, bias.as_ref(), &spec);
     match runs_own(&x) {
-        true => dispatch(x, weight, (bias, geometry.out_channels), |x, w, b| Dispatch::convolution(x, w, b, geometry)),
-        false => reference::conv2d(x, weight, bias, spec),
+        true => {
+            dispatch(x, weight, (bias, geometry.out_channels), |x, w, b| Dispatch::convolution(x, w, b, geometry, then))
+        }
+        false => activate(reference::conv2d(x, weight, bias, spec), then),
     }
 }
 
@@ -93,10 +108,23 @@ pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, spec: Co
 /// # Panics
 /// As [`conv2d`], with "conv3d".
 pub fn conv3d(x: Tensor<5>, weight: Tensor<5>, bias: Option<Tensor<1>>, spec: ConvSpec<3>) -> Tensor<5> {
+    conv3d_then(x, weight, bias, spec, Activation::Identity)
+}
+
+/// [`conv3d`] with an activation behind it, without another pass where no gradient is asked for.
+pub(crate) fn conv3d_then(
+    x: Tensor<5>,
+    weight: Tensor<5>,
+    bias: Option<Tensor<1>>,
+    spec: ConvSpec<3>,
+    then: Activation,
+) -> Tensor<5> {
     let geometry = check("conv3d", &x, &weight, bias.as_ref(), &spec);
     match runs_own(&x) {
-        true => dispatch(x, weight, (bias, geometry.out_channels), |x, w, b| Dispatch::convolution(x, w, b, geometry)),
-        false => reference::conv3d(x, weight, bias, spec),
+        true => {
+            dispatch(x, weight, (bias, geometry.out_channels), |x, w, b| Dispatch::convolution(x, w, b, geometry, then))
+        }
+        false => activate(reference::conv3d(x, weight, bias, spec), then),
     }
 }
 
@@ -123,12 +151,23 @@ pub fn conv_transpose2d(
     bias: Option<Tensor<1>>,
     spec: ConvTransposeSpec<2>,
 ) -> Tensor<4> {
+    conv_transpose2d_then(x, weight, bias, spec, Activation::Identity)
+}
+
+/// [`conv_transpose2d`] with an activation behind it, without another pass where no gradient is asked for.
+pub(crate) fn conv_transpose2d_then(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    spec: ConvTransposeSpec<2>,
+    then: Activation,
+) -> Tensor<4> {
     let geometry = check_transposed("conv_transpose2d", &x, &weight, bias.as_ref(), &spec);
     match runs_own(&x) {
         true => dispatch(x, weight, (bias, geometry.in_channels), |x, w, b| {
-            Dispatch::transposed_convolution(x, w, b, geometry)
+            Dispatch::transposed_convolution(x, w, b, geometry, then)
         }),
-        false => reference::conv_transpose2d(x, weight, bias, spec),
+        false => activate(reference::conv_transpose2d(x, weight, bias, spec), then),
     }
 }
 
@@ -148,12 +187,23 @@ pub fn conv_transpose3d(
     bias: Option<Tensor<1>>,
     spec: ConvTransposeSpec<3>,
 ) -> Tensor<5> {
+    conv_transpose3d_then(x, weight, bias, spec, Activation::Identity)
+}
+
+/// [`conv_transpose3d`] with an activation behind it, without another pass where no gradient is asked for.
+pub(crate) fn conv_transpose3d_then(
+    x: Tensor<5>,
+    weight: Tensor<5>,
+    bias: Option<Tensor<1>>,
+    spec: ConvTransposeSpec<3>,
+    then: Activation,
+) -> Tensor<5> {
     let geometry = check_transposed("conv_transpose3d", &x, &weight, bias.as_ref(), &spec);
     match runs_own(&x) {
         true => dispatch(x, weight, (bias, geometry.in_channels), |x, w, b| {
-            Dispatch::transposed_convolution(x, w, b, geometry)
+            Dispatch::transposed_convolution(x, w, b, geometry, then)
         }),
-        false => reference::conv_transpose3d(x, weight, bias, spec),
+        false => activate(reference::conv_transpose3d(x, weight, bias, spec), then),
     }
 }
 

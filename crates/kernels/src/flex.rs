@@ -4,6 +4,7 @@ use burn::{
     backend::{TensorMetadata, flex::FlexTensor},
     tensor::{Element, Shape, TensorData},
 };
+use rayon::prelude::*;
 
 /// A value that has own bodies.
 pub(crate) trait Value: Element {
@@ -41,6 +42,15 @@ pub(crate) fn with_values<T: Value, R>(x: &FlexTensor, f: impl FnOnce(&[T]) -> R
 /// A tensor that takes over `values`.
 pub(crate) fn tensor<T: Value>(values: Vec<T>, shape: impl Into<Shape>) -> FlexTensor {
     FlexTensor::from_data(TensorData::new(values, shape))
+}
+
+/// So many zeros, written by all threads: memory that is used again has to be cleared.
+pub(crate) fn zeros(count: usize) -> Vec<f32> {
+    const BLOCK: usize = 1 << 10;
+    let blocks = (0..count.div_ceil(BLOCK)).into_par_iter().with_min_len(BLOCK).map(|_| [0.0; BLOCK]);
+    let mut values = blocks.collect::<Vec<_>>().into_flattened();
+    values.truncate(count);
+    values
 }
 
 /// Whether the storage of `x` holds its values in row-major order and nothing else.

@@ -17,12 +17,28 @@ impl WithCurve for Forward<'_> {
     type Output = ();
 
     fn with<C: Curve>(self, curve: C) {
-        self.0.par_chunks_mut(BLOCK).for_each(|x| {
-            vectorized(
-                #[inline(always)]
-                || x.iter_mut().for_each(|x| *x = curve.value(*x)),
-            );
-        });
+        self.0.par_chunks_mut(BLOCK).for_each(|x| Here(x).with(curve));
+    }
+}
+
+struct Here<'a>(&'a mut [f32]);
+
+impl WithCurve for Here<'_> {
+    type Output = ();
+
+    fn with<C: Curve>(self, curve: C) {
+        let x = self.0;
+        vectorized(
+            #[inline(always)]
+            || x.iter_mut().for_each(|x| *x = curve.value(*x)),
+        );
+    }
+}
+
+/// As [`forward`], on the thread that calls.
+pub(crate) fn forward_here(x: &mut [f32], kind: Activation) {
+    if kind != Activation::Identity {
+        kind.with_curve(Here(x));
     }
 }
 

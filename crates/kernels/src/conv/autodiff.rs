@@ -1,6 +1,10 @@
 //! Gradients of the convolutions: for the input the adjoint, for the weight a correlation of input and gradient, for the bias a sum.
 
 use super::{ConvGradients, ConvOps, Geometry};
+use crate::{
+    activation::Activation,
+    normalization::{NormalizationGradients, NormalizationOps},
+};
 use burn::backend::{
     Autodiff, Backend, TensorMetadata,
     autodiff::{
@@ -14,7 +18,13 @@ use burn::backend::{
 
 /// The two kinds of convolution.
 trait Kind: Copy + Send + core::fmt::Debug + 'static {
-    fn forward<B: ConvOps>(x: FloatTensor<B>, w: FloatTensor<B>, bias: FloatTensor<B>, g: Geometry) -> FloatTensor<B>;
+    fn forward<B: ConvOps>(
+        x: FloatTensor<B>,
+        w: FloatTensor<B>,
+        bias: FloatTensor<B>,
+        g: Geometry,
+        then: Activation,
+    ) -> FloatTensor<B>;
 
     /// The gradient for `x`.
     fn input_gradient<B: ConvOps>(w: FloatTensor<B>, dy: FloatTensor<B>, g: Geometry) -> FloatTensor<B>;
@@ -27,13 +37,19 @@ trait Kind: Copy + Send + core::fmt::Debug + 'static {
 struct Direct;
 
 impl Kind for Direct {
-    fn forward<B: ConvOps>(x: FloatTensor<B>, w: FloatTensor<B>, bias: FloatTensor<B>, g: Geometry) -> FloatTensor<B> {
-        B::convolution(x, w, bias, g)
+    fn forward<B: ConvOps>(
+        x: FloatTensor<B>,
+        w: FloatTensor<B>,
+        bias: FloatTensor<B>,
+        g: Geometry,
+        then: Activation,
+    ) -> FloatTensor<B> {
+        B::convolution(x, w, bias, g, then)
     }
 
     fn input_gradient<B: ConvOps>(w: FloatTensor<B>, dy: FloatTensor<B>, g: Geometry) -> FloatTensor<B> {
         let zero = zeros::<B>(g.in_channels, &dy);
-        B::transposed_convolution(dy, w, zero, g)
+        B::transposed_convolution(dy, w, zero, g, Activation::Identity)
     }
 
     fn weight_gradient<B: ConvGradients>(x: FloatTensor<B>, dy: FloatTensor<B>, g: Geometry) -> FloatTensor<B> {
@@ -45,13 +61,19 @@ impl Kind for Direct {
 struct Transposed;
 
 impl Kind for Transposed {
-    fn forward<B: ConvOps>(x: FloatTensor<B>, w: FloatTensor<B>, bias: FloatTensor<B>, g: Geometry) -> FloatTensor<B> {
-        B::transposed_convolution(x, w, bias, g)
+    fn forward<B: ConvOps>(
+        x: FloatTensor<B>,
+        w: FloatTensor<B>,
+        bias: FloatTensor<B>,
+        g: Geometry,
+        then: Activation,
+    ) -> FloatTensor<B> {
+        B::transposed_convolution(x, w, bias, g, then)
     }
 
     fn input_gradient<B: ConvOps>(w: FloatTensor<B>, dy: FloatTensor<B>, g: Geometry) -> FloatTensor<B> {
         let zero = zeros::<B>(g.out_channels, &dy);
-        B::convolution(dy, w, zero, g)
+        B::convolution(dy, w, zero, g, Activation::Identity)
     }
 
     fn weight_gradient<B: ConvGradients>(x: FloatTensor<B>, dy: FloatTensor<B>, g: Geometry) -> FloatTensor<B> {
@@ -93,35 +115,41 @@ impl<B: ConvGradients, K: Kind> Backward<B, 3> for Step<K> {
     }
 }
 
-fn record<B: ConvGradients, C: CheckpointStrategy, K: Kind>(
+fn record<B: ConvGradients + NormalizationGradients, C: CheckpointStrategy, K: Kind>(
     x: FloatTensor<Autodiff<B, C>>,
     w: FloatTensor<Autodiff<B, C>>,
     bias: FloatTensor<Autodiff<B, C>>,
-    g: Geometry,
+    (g, then): (Geometry, Activation),
     kind: K,
 ) -> FloatTensor<Autodiff<B, C>> {
     let nodes = [x.node(), w.node(), bias.node()];
-    let forward = |x: FloatTensor<Autodiff<B, C>>, w: FloatTensor<Autodiff<B, C>>| {
-        K::forward::<B>(x.into_primitive(), w.into_primitive(), bias.into_primitive(), g)
+    let forward = |x: FloatTensor<Autodiff<B, C>>, w: FloatTensor<Autodiff<B, C>>, then: Activation| {
+        K::forward::<B>(x.into_primitive(), w.into_primitive(), bias.into_primitive(), g, then)
     };
     match Backward::<B, 3>::prepare::<C>(Step(kind), nodes).compute_bound().stateful() {
         OpsKind::Tracked(mut prep) => {
             let kept_x = w.is_tracked().then(|| prep.checkpoint(&x));
             let kept_w = x.is_tracked().then(|| prep.checkpoint(&w));
-            prep.finish((kept_x, kept_w, g), forward(x, w))
+            let y = prep.finish((kept_x, kept_w, g), forward(x, w, Activation::Identity));
+            match then {
+                Activation::Identity => y,
+                // whose gradient needs what it was applied to
+                then => <Autodiff<B, C>>::activation(y, then),
+            }
         }
-        OpsKind::UnTracked(prep) => prep.finish(forward(x, w)),
+        OpsKind::UnTracked(prep) => prep.finish(forward(x, w, then)),
     }
 }
 
-impl<B: ConvGradients, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
+impl<B: ConvGradients + NormalizationGradients, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
     fn convolution(
         x: FloatTensor<Self>,
         w: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         g: Geometry,
+        then: Activation,
     ) -> FloatTensor<Self> {
-        record::<B, C, _>(x, w, bias, g, Direct)
+        record::<B, C, _>(x, w, bias, (g, then), Direct)
     }
 
     fn transposed_convolution(
@@ -129,7 +157,8 @@ impl<B: ConvGradients, C: CheckpointStrategy> ConvOps for Autodiff<B, C> {
         w: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         g: Geometry,
+        then: Activation,
     ) -> FloatTensor<Self> {
-        record::<B, C, _>(x, w, bias, g, Transposed)
+        record::<B, C, _>(x, w, bias, (g, then), Transposed)
     }
 }

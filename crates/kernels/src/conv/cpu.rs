@@ -1,12 +1,13 @@
 //! Convolutions of `f32` slices on the CPU.
 //!
-//! The tensors stay channel-first; each task turns a strip of the source into channel-last tiles that fit the second cache, and
-//! the micro-kernels of [`crate::micro`] do the rest. Kernels of 3 x 3 (in the last two axes) with stride 1 go through
-//! [`winograd`], all others through [`direct`]. Which values are added in which order follows from the extents
-//! alone: the number of threads changes nothing.
+//! The tensors stay channel-first, and each task works on a strip of the target. Volumes whose kernel has 3 x 3 elements in its first two axes, with
+//! stride 1, go through [`planes`]; else a task turns strips of the source into channel-last tiles that fit the second cache, for [`winograd`] where
+//! the kernel has 3 x 3 elements in its last two axes and stride 1, for [`direct`] in all other cases. The micro-kernels of [`crate::micro`] do the
+//! rest. Which values are added in which order follows from the extents alone: the number of threads changes nothing.
 
 mod correlation;
 mod direct;
+mod planes;
 mod scratch;
 mod strips;
 mod tile;
@@ -15,19 +16,23 @@ mod weights;
 mod winograd;
 
 use super::{Geometry, Pad};
+use crate::activation::{self, Activation};
 use correlation::Correlation;
+
+/// What comes to a result: a number for each channel, and an activation.
+pub(crate) type After<'a> = (&'a [f32], Activation);
 
 /// `y`, `[batch, out channels, d', h', w']`, from `x`, `[batch, in channels, d, h, w]`, and `w`,
 /// `[out channels, in channels / groups, kd, kh, kw]`.
-pub(crate) fn forward(g: &Geometry, x: &[f32], w: &[f32], bias: Option<&[f32]>, y: &mut [f32]) {
-    strips::run(&Correlation::forward(g), x, w, bias, y);
+pub(crate) fn forward(g: &Geometry, x: &[f32], w: &[f32], after: After<'_>, y: &mut [f32]) {
+    strips::run(&Correlation::forward(g), x, w, after, y);
 }
 
 /// The gradient `dx` of `x` from `dy`: also the transposed convolution of `dy`.
-pub(crate) fn input_gradient(g: &Geometry, w: &[f32], dy: &[f32], dx: &mut [f32]) {
+pub(crate) fn input_gradient(g: &Geometry, w: &[f32], dy: &[f32], after: After<'_>, dx: &mut [f32]) {
     let folded: [bool; 3] = std::array::from_fn(|axis| Correlation::folds(g, axis));
     if folded == [false; 3] {
-        strips::run(&Correlation::input_gradient(g), dy, w, None, dx);
+        strips::run(&Correlation::input_gradient(g), dy, w, after, dx);
         return;
     }
     // Along a folded axis the gradient of the padded input comes first, and then every position is added to the one it repeats.
@@ -38,8 +43,9 @@ pub(crate) fn input_gradient(g: &Geometry, w: &[f32], dy: &[f32], dx: &mut [f32]
         padded.mode[axis] = Pad::Zero;
     }
     let mut gradient = vec![0.0; g.batch * g.in_channels * padded.input.iter().product::<usize>()];
-    strips::run(&Correlation::input_gradient(&padded), dy, w, None, &mut gradient);
-    fold(g, padded.input, &gradient, dx);
+    let nothing = vec![0.0; g.in_channels];
+    strips::run(&Correlation::input_gradient(&padded), dy, w, (&nothing, Activation::Identity), &mut gradient);
+    fold(g, padded.input, &gradient, after, dx);
 }
 
 /// The gradient `dw` of `w`.
@@ -48,7 +54,7 @@ pub(crate) fn weight_gradient(g: &Geometry, x: &[f32], dy: &[f32], dw: &mut [f32
 }
 
 /// Adds each position of the padded extents to the one of the input that it repeats.
-fn fold(g: &Geometry, padded: [usize; 3], gradient: &[f32], dx: &mut [f32]) {
+fn fold(g: &Geometry, padded: [usize; 3], gradient: &[f32], (bias, then): After<'_>, dx: &mut [f32]) {
     use rayon::prelude::*;
     let sources: [Vec<Option<usize>>; 3] = std::array::from_fn(|axis| {
         let before = if padded[axis] == g.input[axis] { 0 } else { g.padding[axis][0] };
@@ -57,8 +63,8 @@ fn fold(g: &Geometry, padded: [usize; 3], gradient: &[f32], dx: &mut [f32]) {
     });
     let [_, height, width] = g.input;
     let channels = dx.par_chunks_mut(g.input.iter().product());
-    channels.zip(gradient.par_chunks(padded.iter().product())).for_each(|(dx, gradient)| {
-        dx.fill(0.0);
+    channels.zip(gradient.par_chunks(padded.iter().product())).enumerate().for_each(|(plane, (dx, gradient))| {
+        dx.fill(bias[plane % g.in_channels]);
         for (d, plane) in gradient.chunks_exact(padded[1] * padded[2]).enumerate() {
             for (h, row) in plane.chunks_exact(padded[2]).enumerate() {
                 let (Some(d), Some(h)) = (sources[0][d], sources[1][h]) else { continue };
@@ -70,5 +76,6 @@ fn fold(g: &Geometry, padded: [usize; 3], gradient: &[f32], dx: &mut [f32]) {
                 }
             }
         }
+        activation::cpu::forward_here(dx, then);
     });
 }

@@ -2,10 +2,11 @@
 
 use super::{ConvGradients, ConvOps, Geometry, cpu};
 use crate::{
-    flex::{tensor, with_values},
+    activation::Activation,
+    flex::{tensor, with_values, zeros},
     vectorized::vectorized,
 };
-use burn::backend::{Flex, TensorMetadata, tensor::FloatTensor};
+use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 use rayon::prelude::*;
 
 impl ConvOps for Flex {
@@ -14,15 +15,10 @@ impl ConvOps for Flex {
         w: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         g: Geometry,
+        then: Activation,
     ) -> FloatTensor<Self> {
-        let mut y = vec![0.0; g.batch * g.out_channels * g.output_len()];
-        if !y.is_empty() {
-            with_values(&x, |x: &[f32]| {
-                with_values(&w, |w: &[f32]| {
-                    with_values(&bias, |bias: &[f32]| cpu::forward(&g, x, w, Some(bias), &mut y));
-                });
-            });
-        }
+        let mut y = zeros(g.batch * g.out_channels * g.output_len());
+        with_three([&x, &w, &bias], |[x, w, bias]| cpu::forward(&g, x, w, (bias, then), &mut y));
         tensor(y, shape(g.batch, g.out_channels, &g.output, x.rank()))
     }
 
@@ -31,14 +27,18 @@ impl ConvOps for Flex {
         w: FloatTensor<Self>,
         bias: FloatTensor<Self>,
         g: Geometry,
+        then: Activation,
     ) -> FloatTensor<Self> {
-        let mut y = vec![0.0; g.batch * g.in_channels * g.input_len()];
-        if !y.is_empty() {
-            with_values(&x, |x: &[f32]| with_values(&w, |w: &[f32]| cpu::input_gradient(&g, w, x, &mut y)));
-            with_values(&bias, |bias: &[f32]| add_bias(&mut y, bias, g.input_len()));
-        }
+        let mut y = zeros(g.batch * g.in_channels * g.input_len());
+        with_three([&x, &w, &bias], |[x, w, bias]| cpu::input_gradient(&g, w, x, (bias, then), &mut y));
         tensor(y, shape(g.batch, g.in_channels, &g.input, x.rank()))
     }
+}
+
+/// Calls `f` with the values of all three.
+fn with_three(tensors: [&FlexTensor; 3], f: impl FnOnce([&[f32]; 3])) {
+    let [x, w, bias] = tensors;
+    with_values(x, |x| with_values(w, |w| with_values(bias, |bias| f([x, w, bias]))));
 }
 
 impl ConvGradients for Flex {
@@ -62,16 +62,6 @@ fn shape(first: usize, second: usize, extents: &[usize; 3], rank: usize) -> Vec<
     let mut shape = vec![first, second];
     shape.extend_from_slice(&extents[5 - rank..]);
     shape
-}
-
-fn add_bias(y: &mut [f32], bias: &[f32], len: usize) {
-    if bias.iter().all(|&bias| bias == 0.0) {
-        return;
-    }
-    y.par_chunks_mut(len).enumerate().for_each(|(plane, y)| {
-        let bias = bias[plane % bias.len()];
-        y.iter_mut().for_each(|y| *y += bias);
-    });
 }
 
 /// The sum of each channel over samples and places, in `f64` and in one order for any number of threads.

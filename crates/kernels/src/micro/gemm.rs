@@ -135,7 +135,7 @@ impl WithSimd for Outer<'_> {
     #[inline(always)]
     fn with_simd<S: Simd>(self, simd: S) {
         match S::F32_LANES {
-            16 => self.panels::<S, 12, 1, 12, 1>(simd),
+            16 => self.panels::<S, 16, 1, 16, 1>(simd),
             8 => self.panels::<S, 6, 2, 12, 1>(simd),
             4 => self.panels::<S, 3, 4, 6, 2>(simd),
             _ => self.panels::<S, 1, PANEL, 2, HALF>(simd),

@@ -203,13 +203,13 @@ impl Disperse<'_> {
 
 /// `B' d` of one column, for the points 0, 1, -1 and infinity.
 #[inline(always)]
-fn enter<S: Simd>(simd: S, d: [S::f32s; 4]) -> [S::f32s; 4] {
+pub(super) fn enter<S: Simd>(simd: S, d: [S::f32s; 4]) -> [S::f32s; 4] {
     [simd.sub_f32s(d[0], d[2]), simd.add_f32s(d[1], d[2]), simd.sub_f32s(d[2], d[1]), simd.sub_f32s(d[1], d[3])]
 }
 
 /// `A' m` of one column: `m0 + m1 + m2`, `m1 - m2` and, with a third output, `m1 + m2`; `- m3` in the last.
 #[inline(always)]
-fn leave<S: Simd, const OUTPUTS: usize>(simd: S, m: [S::f32s; 4]) -> [S::f32s; OUTPUTS] {
+pub(super) fn leave<S: Simd, const OUTPUTS: usize>(simd: S, m: [S::f32s; 4]) -> [S::f32s; OUTPUTS] {
     let even = simd.add_f32s(m[1], m[2]);
     let mut outputs = [even; OUTPUTS];
     outputs[0] = simd.add_f32s(m[0], even);
@@ -220,7 +220,7 @@ fn leave<S: Simd, const OUTPUTS: usize>(simd: S, m: [S::f32s; 4]) -> [S::f32s; O
 
 /// `A y` of one column.
 #[inline(always)]
-fn leave_adjoint<S: Simd, const OUTPUTS: usize>(simd: S, y: [S::f32s; OUTPUTS]) -> [S::f32s; 4] {
+pub(super) fn leave_adjoint<S: Simd, const OUTPUTS: usize>(simd: S, y: [S::f32s; OUTPUTS]) -> [S::f32s; 4] {
     let mut even = y[0];
     if OUTPUTS == 3 {
         even = simd.add_f32s(even, y[2]);

@@ -59,8 +59,7 @@ macro_rules! block {
                 match &self.norm {
                     None => activate(self.conv.forward(x), self.activation),
                     Some(Norm::Batch(norm)) if !norm.trains(&x) => {
-                        let (scale, shift) = norm.line();
-                        activate(self.conv.forward_scaled(x, scale, shift), self.activation)
+                        self.conv.forward_scaled(x, norm.line(), self.activation)
                     }
                     Some(norm) => norm.forward(self.conv.forward(x), self.activation),
                 }

@@ -1,6 +1,6 @@
 //! Convolutions with their parameters.
 
-use crate::{ConvSpec, ConvTransposeSpec, conv_transpose2d, conv_transpose3d, conv2d, conv3d};
+use crate::{Activation, ConvSpec, ConvTransposeSpec, conv, conv_transpose2d, conv_transpose3d, conv2d, conv3d};
 use burn::{
     module::{Initializer, Module, Param},
     tensor::{Device, Tensor},
@@ -15,7 +15,7 @@ fn initialized<const D: usize>(shape: [usize; D], fan_in: usize, device: &Device
 /// Defines a module and its configuration: names, rank of the kernel and of tensors, specification, function, and which channel of
 /// `[in, out]` comes first in the weight.
 macro_rules! convolution {
-    ($module:ident, $config:ident, $axes:literal, $rank:literal, $spec:ident, $function:path, $first:literal, $what:literal) => {
+    ($module:ident, $config:ident, $axes:literal, $rank:literal, $spec:ident, $function:ident, $then:path, $first:literal, $what:literal) => {
         #[doc = concat!("Settings of ", $what, ".")]
         #[derive(Clone, Debug)]
         pub struct $config {
@@ -88,8 +88,13 @@ macro_rules! convolution {
             }
 
             /// The convolution with its result times `scale` plus `shift`, of `[out channels]` each, which are merged into the
-            /// parameters.
-            pub(crate) fn forward_scaled(&self, x: Tensor<$rank>, scale: Tensor<1>, shift: Tensor<1>) -> Tensor<$rank> {
+            /// parameters, and an activation behind it.
+            pub(crate) fn forward_scaled(
+                &self,
+                x: Tensor<$rank>,
+                (scale, shift): (Tensor<1>, Tensor<1>),
+                activation: Activation,
+            ) -> Tensor<$rank> {
                 let weight = self.weight.val();
                 let (dtype, mut shape) = (weight.dtype(), weight.dims());
                 let groups = self.spec.groups;
@@ -111,14 +116,14 @@ macro_rules! convolution {
                     Some(bias) => bias.val().cast(scale.dtype()) * scale + shift,
                     None => shift,
                 };
-                $function(x, weight.cast(dtype), Some(bias.cast(dtype)), self.spec)
+                $then(x, weight.cast(dtype), Some(bias.cast(dtype)), self.spec, activation)
             }
         }
     };
 }
 
-convolution!(Conv2d, Conv2dConfig, 2, 4, ConvSpec, conv2d, 1, "two-dimensional convolution");
-convolution!(Conv3d, Conv3dConfig, 3, 5, ConvSpec, conv3d, 1, "three-dimensional convolution");
+convolution!(Conv2d, Conv2dConfig, 2, 4, ConvSpec, conv2d, conv::conv2d_then, 1, "two-dimensional convolution");
+convolution!(Conv3d, Conv3dConfig, 3, 5, ConvSpec, conv3d, conv::conv3d_then, 1, "three-dimensional convolution");
 convolution!(
     ConvTranspose2d,
     ConvTranspose2dConfig,
@@ -126,6 +131,7 @@ convolution!(
     4,
     ConvTransposeSpec,
     conv_transpose2d,
+    conv::conv_transpose2d_then,
     0,
     "two-dimensional transposed convolution"
 );
@@ -136,6 +142,7 @@ convolution!(
     5,
     ConvTransposeSpec,
     conv_transpose3d,
+    conv::conv_transpose3d_then,
     0,
     "three-dimensional transposed convolution"
 );

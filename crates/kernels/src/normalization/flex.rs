@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     activation::{Activation, cpu as curve},
-    flex::{compact, is_compact, tensor, with_values},
+    flex::{compact, is_compact, tensor, with_values, zeros},
 };
 use burn::backend::{Flex, TensorMetadata, flex::FlexTensor, tensor::FloatTensor};
 
@@ -75,7 +75,7 @@ impl NormalizationGradients for Flex {
             let gradients = run(None, dz.storage_mut());
             (dz, gradients)
         } else {
-            let mut dz = vec![0.0; x.shape().num_elements()];
+            let mut dz = zeros(x.shape().num_elements());
             let gradients = with_view(&dy, planes, |dy| run(Some(dy), &mut dz));
             (tensor(dz, x.shape()), gradients)
         };
@@ -92,7 +92,7 @@ impl NormalizationGradients for Flex {
 /// `y`, given the moments.
 fn output(x: &FlexTensor, moments: &Moments, [gamma, beta]: [&FlexTensor; 2], how: Normalization) -> Vec<f32> {
     let (planes, rule) = (planes(x), (how.epsilon as f32, how.activation));
-    let mut y = vec![0.0; x.shape().num_elements()];
+    let mut y = zeros(x.shape().num_elements());
     if how.is_by_rows(planes.len) {
         with_values(x, |z| with_affine(gamma, beta, |affine| rows::forward(z, moments, affine, rule, &mut y)));
         return y;

@@ -58,6 +58,14 @@ const CASES: &[Case] = &[
     case(1, 1, [2, 3], [5, 6, 7], [2, 3, 4], [1, 2, 3], [[0, 1], [2, 1], [1, 3]], [R, C, E]),
     case(1, 1, [2, 2], [3, 3, 3], [3; 3], [1; 3], [[3, 3], [2, 2], [4, 1]], [C, R, E]),
     case(1, 1, [2, 2], [3, 4, 5], [3; 3], [3; 3], [[0, 2], [2, 0], [1, 1]], [Z, Z, Z]),
+    // a mode without padding: nothing lies beyond the edge, in the gradients neither
+    case(1, 1, [2, 3], [5, 6, 9], [3, 3, 2], [1; 3], [[0; 2]; 3], [C, R, E]),
+    case(1, 1, [2, 3], [7, 6, 9], [3, 2, 2], [2; 3], [[0; 2]; 3], [E, C, C]),
+    // planes: few and odd channels, short rows, half tiles, any length of the last axis of the kernel
+    case(2, 1, [1, 2], [4, 7, 11], [3; 3], [1; 3], [[1; 2]; 3], [C, R, Z]),
+    case(1, 2, [10, 14], [5, 4, 8], [3; 3], [1; 3], [[1, 0], [0, 1], [1, 1]], [Z, E, C]),
+    case(1, 1, [9, 13], [3, 5, 17], [3, 3, 1], [1; 3], [[1, 1], [1, 1], [0, 0]], [C, C, Z]),
+    case(1, 1, [3, 1], [6, 6, 13], [3, 3, 4], [1; 3], [[2, 1], [1, 1], [1, 2]], [R, Z, E]),
 ];
 
 /// Numbers between -1 and 1 that look random.
@@ -417,6 +425,8 @@ fn larger_extents_agree_with_the_reference() {
     // Several strips and tiles of every kernel, where the definition would take too long.
     for case in [
         case(2, 1, [16, 16], [6, 33, 50], [3; 3], [1; 3], [[1; 2]; 3], [C; 3]),
+        case(1, 1, [20, 2], [9, 70, 50], [3; 3], [1; 3], [[1; 2]; 3], [C, R, E]),
+        case(1, 1, [2, 20], [9, 70, 50], [3; 3], [1; 3], [[1; 2]; 3], [R, C, C]),
         case(1, 1, [64, 48], [1, 70, 66], [1, 3, 3], [1; 3], [[0, 0], [1, 1], [1, 1]], [Z; 3]),
         case(1, 1, [32, 64], [6, 34, 30], [3; 3], [2; 3], [[1; 2]; 3], [C; 3]),
         case(1, 1, [32, 64], [1, 66, 130], [1, 4, 4], [1, 2, 2], [[0, 0], [1, 1], [1, 1]], [Z; 3]),

@@ -124,7 +124,8 @@ impl Correlation {
             channels: g.out_channels / g.groups,
             filters: channels,
             source: g.output,
-            mode: g.mode,
+            // A circle stays one; else nothing lies beyond the gradient.
+            mode: std::array::from_fn(|a| if g.padding[a] == [0; 2] { Pad::Zero } else { g.mode[a] }),
             step: [1; 3],
             target: g.input,
             target_step: g.stride,
@@ -137,11 +138,11 @@ impl Correlation {
 
     /// Whether the gradient along an axis is more than one correlation, because padding repeats positions of `x`.
     ///
-    /// A circular axis that keeps its length is not: its gradient is circular as well.
+    /// A circular axis of as many steps as there are outputs is not: its gradient is circular as well.
     pub fn folds(g: &Geometry, axis: usize) -> bool {
         match g.mode[axis] {
             Pad::Zero => false,
-            Pad::Circular => g.padding[axis] != [0; 2] && (g.stride[axis] != 1 || g.output[axis] != g.input[axis]),
+            Pad::Circular => g.padding[axis] != [0; 2] && g.input[axis] != g.stride[axis] * g.output[axis],
             Pad::Reflect | Pad::Replicate => g.padding[axis] != [0; 2],
         }
     }

@@ -44,14 +44,7 @@ impl Plan {
 }
 
 /// Computes a strip: at every tile all phases, which read nearly the same values of the source.
-pub(super) fn run(
-    arch: Arch,
-    c: &Correlation,
-    plans: &[Plan],
-    source: &[f32],
-    bias: Option<&[f32]>,
-    strip: &mut Strip<'_>,
-) {
+pub(super) fn run(arch: Arch, c: &Correlation, plans: &[Plan], source: &[f32], bias: &[f32], strip: &mut Strip<'_>) {
     let stride = padded(c.filters);
     let taps_in_block = (BLOCK / (c.channels * PANEL)).max(1);
     let (reach, count) = (Reach::of(c), c.counts());

@@ -5,6 +5,9 @@ use std::cell::RefCell;
 /// Vectors that a thread keeps.
 const KEPT: usize = 16;
 
+/// Values of a line of the cache.
+const LINE: usize = 16;
+
 thread_local! {
     static POOL: RefCell<Vec<Vec<f32>>> = const { RefCell::new(Vec::new()) };
 }
@@ -17,16 +20,21 @@ impl Scratch {
         Scratch(POOL.try_with(|pool| pool.borrow_mut().pop()).ok().flatten().unwrap_or_default())
     }
 
-    /// The first `len` values.
+    /// The first `len` values, which begin with a line of the cache: vectors that lie across two cost twice.
     pub fn room(&mut self, len: usize) -> &mut [f32] {
-        if self.0.len() < len {
-            self.0.resize(len, 0.0);
+        if self.0.len() < len + LINE {
+            self.0.resize(len + LINE, 0.0);
         }
-        &mut self.0[..len]
+        let first = self.first();
+        &mut self.0[first..first + len]
     }
 
     pub fn values(&self) -> &[f32] {
-        &self.0
+        &self.0[self.first()..]
+    }
+
+    fn first(&self) -> usize {
+        self.0.as_ptr().align_offset(LINE * size_of::<f32>()).min(self.0.len())
     }
 }
 

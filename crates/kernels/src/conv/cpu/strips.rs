@@ -1,9 +1,10 @@
 //! Runs a correlation in strips: a few rows of the target, over a run of depth slices, for one sample and group.
 
+use super::After;
 use super::correlation::{Axis, Correlation};
 use super::tile::Unpack;
-use super::{direct, winograd};
-use crate::micro::PANEL;
+use super::{direct, planes, winograd};
+use crate::{activation, micro::PANEL};
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -37,15 +38,7 @@ pub(super) struct Patch {
 
 impl Strip<'_> {
     /// Writes `block`, `[row][column][phase][padded filters]`; `phase` is the first of those phases.
-    pub fn write(
-        &mut self,
-        arch: Arch,
-        c: &Correlation,
-        phase: &[Axis; 3],
-        patch: Patch,
-        block: &[f32],
-        bias: Option<&[f32]>,
-    ) {
+    pub fn write(&mut self, arch: Arch, c: &Correlation, phase: &[Axis; 3], patch: Patch, block: &[f32], bias: &[f32]) {
         let [depth, height, _] = phase;
         let across = c.target_step[2];
         let strips = ((patch.depth - self.depth.start) * c.target_step[0] + depth.first) * c.filters;
@@ -73,11 +66,14 @@ enum Plans {
     /// One for each phase.
     Direct(Vec<direct::Plan>),
     Winograd(Vec<winograd::Plan>),
+    Planes(planes::Plan),
 }
 
 impl Plans {
     fn new(c: &Correlation, weights: &[f32]) -> Self {
-        if winograd::suited(c).is_some() {
+        if planes::suited(c).is_some() {
+            Plans::Planes(planes::Plan::new(c, weights))
+        } else if winograd::suited(c).is_some() {
             Plans::Winograd(c.phases.iter().map(|phase| winograd::Plan::new(c, phase, weights)).collect())
         } else {
             Plans::Direct(c.phases.iter().map(|phase| direct::Plan::new(c, phase, weights)).collect())
@@ -86,20 +82,36 @@ impl Plans {
 }
 
 /// Computes all of `target`.
-pub(super) fn run(c: &Correlation, source: &[f32], weights: &[f32], bias: Option<&[f32]>, target: &mut [f32]) {
+pub(super) fn run(c: &Correlation, source: &[f32], weights: &[f32], (bias, then): After<'_>, target: &mut [f32]) {
+    if target.is_empty() {
+        return;
+    }
     let plans: Vec<Plans> =
         (0..c.groups).into_par_iter().map(|group| Plans::new(c, c.group_weights(weights, group))).collect();
-    let rows = winograd::suited(c).map_or_else(|| direct::tile(c).0, |tiling| tiling.rows());
+    let rows = rows_at_once(c);
     let arch = Arch::new();
     split(c, rows, target).into_par_iter().for_each(|mut strip| {
         let volume = c.channels * c.source.iter().product::<usize>();
         let source = &source[(strip.sample * c.groups + strip.group) * volume..][..volume];
-        let bias = bias.map(|bias| &bias[strip.group * c.filters..][..c.filters]);
+        let bias = &bias[strip.group * c.filters..][..c.filters];
         match &plans[strip.group] {
             Plans::Direct(plans) => direct::run(arch, c, plans, source, bias, &mut strip),
             Plans::Winograd(plans) => winograd::run(arch, c, plans, source, bias, &mut strip),
+            Plans::Planes(plan) => planes::run(arch, c, plan, source, bias, &mut strip),
+        }
+        // while the strip is in the cache
+        for rows in &mut strip.target {
+            activation::cpu::forward_here(rows, then);
         }
     });
+}
+
+/// Rows of positions that are worked on at once.
+fn rows_at_once(c: &Correlation) -> usize {
+    if let Some(tiles) = planes::suited(c) {
+        return tiles * planes::OUTPUTS;
+    }
+    winograd::suited(c).map_or_else(|| direct::tile(c).0, |tiling| tiling.rows())
 }
 
 /// Cuts the target into strips of `rows` positions.

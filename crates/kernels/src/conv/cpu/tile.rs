@@ -108,7 +108,7 @@ impl WithSimd for Pack<'_> {
 }
 
 /// The value that stands at `position`, which tiles may take beyond the padding: nothing is read from there that counts.
-fn locate(mode: Pad, extent: usize, position: isize) -> Option<usize> {
+pub(super) fn locate(mode: Pad, extent: usize, position: isize) -> Option<usize> {
     let limit = mode.limit(extent).min(isize::MAX as usize / 2) as isize;
     (-limit..extent as isize + limit).contains(&position).then(|| mode.source(position, extent)).flatten()
 }
@@ -122,7 +122,7 @@ pub(super) struct Unpack<'a, 'b> {
     pub line: usize,
     /// Channels that the block has room for, a multiple of [`SIDE`].
     pub stride: usize,
-    pub bias: Option<&'a [f32]>,
+    pub bias: &'a [f32],
     /// One for each channel.
     pub strips: &'a mut [&'b mut [f32]],
     /// Length of a row of the strips.
@@ -146,9 +146,7 @@ impl WithSimd for Unpack<'_, '_> {
             for (group, strips) in self.strips.chunks_mut(SIDE).enumerate() {
                 let first = group * SIDE;
                 let mut shift = [0.0; SIDE];
-                if let Some(bias) = self.bias {
-                    shift[..strips.len()].copy_from_slice(&bias[first..][..strips.len()]);
-                }
+                shift[..strips.len()].copy_from_slice(&self.bias[first..][..strips.len()]);
                 let mut at = 0;
                 while whole && at < self.columns {
                     at = at.min(self.columns - SIDE); // the last square overlaps the one before it

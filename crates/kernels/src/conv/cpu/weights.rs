@@ -5,11 +5,12 @@
 
 use super::correlation::{Axis, Correlation};
 use super::direct::{self, Reach, Slices};
+use super::planes;
 use super::scratch::Scratch;
 use super::strips::{LEAST_DEPTH, padded};
 use super::tile::{Pack, Window};
 use super::winograd::{self, Scene, Tiling};
-use crate::micro::{Disperse, Outer, PANEL, POINTS};
+use crate::micro::{Disperse, DisperseRows, Dots, GRAIN, Outer, PANEL, POINTS, SIDE};
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -25,6 +26,9 @@ const TASKS: usize = 8;
 /// Values that the partial sums of one division of the filters may hold: 32 MiB.
 const MEMORY: usize = 8 << 20;
 
+/// Filters and channels from which vectors of filters are better than those along the width.
+const LEAST: usize = 8;
+
 /// How the positions are cut, and which blocks of `[panel][channel][PANEL]` are summed.
 #[derive(Clone, Copy)]
 enum Way {
@@ -32,10 +36,18 @@ enum Way {
     Plain { tile: [usize; 2] },
     /// One block for each point and depth tap.
     Transformed(Tiling),
+    /// One block for each point and width tap, of the volumes that [`planes`] can take.
+    Planes { tiles: usize, columns: usize },
 }
 
 impl Way {
     fn of(c: &Correlation) -> Self {
+        // With vectors along the width every sum ends in one across a vector: that pays where the filters or channels would leave vectors empty.
+        if c.filters.min(c.channels) < LEAST
+            && let Some(tiles) = planes::suited(c)
+        {
+            return Way::Planes { tiles, columns: c.counts()[2] };
+        }
         winograd::suited(c).map_or_else(|| Way::Plain { tile: direct::tile(c).into() }, Way::Transformed)
     }
 
@@ -43,6 +55,7 @@ impl Way {
         match self {
             Way::Plain { tile } => tile,
             Way::Transformed(tiling) => [tiling.rows(), tiling.columns()],
+            Way::Planes { tiles, columns } => [tiles * planes::OUTPUTS, columns],
         }
     }
 
@@ -51,6 +64,7 @@ impl Way {
         match self {
             Way::Plain { .. } => taps.product(),
             Way::Transformed(_) => POINTS * phase[0].taps.len(),
+            Way::Planes { .. } => POINTS * phase[2].taps.len(),
         }
     }
 }
@@ -85,11 +99,13 @@ pub(super) fn gradient(c: &Correlation, x: &[f32], dy: &[f32], dw: &mut [f32]) {
                 match way {
                     Way::Plain { .. } => plain(arch, c, region, source, gradient, sums),
                     Way::Transformed(tiling) => transformed(arch, c, tiling.outputs, region, source, gradient, sums),
+                    Way::Planes { .. } => across_planes(arch, c, region, source, gradient, sums),
                 }
             });
             match way {
                 Way::Plain { .. } => unpack(c, phase, &sums, dw),
-                Way::Transformed(_) => unpack_transformed(c, phase, &sums, dw),
+                Way::Transformed(_) => unpack_transformed(c, phase, [0, 1, 2], &sums, dw),
+                Way::Planes { .. } => unpack_transformed(c, phase, [2, 0, 1], &sums, dw),
             }
         });
     });
@@ -241,6 +257,62 @@ fn transformed(
     }
 }
 
+/// Adds a region to `[point][width tap]` blocks.
+fn across_planes(arch: Arch, c: &Correlation, region: &Region, source: &[f32], gradient: &[f32], sums: &mut [f32]) {
+    let taps = c.phases[0][2].taps.len();
+    let [extent, height, width] = c.target;
+    let mut scene = planes::Scene::new(c, region.first[0], region.extents[0]);
+    let (length, stride) = (scene.length, c.filters * scene.length + GRAIN);
+    let (mut rows, mut points) = (Scratch::new(), Scratch::new());
+    // What lies between rows and beyond the region stays zero.
+    let rows = rows.room(c.filters * 4 * length);
+    rows.fill(0.0);
+    let points = points.room(SIDE * stride);
+    let lefts: Vec<usize> =
+        (0..c.channels).flat_map(|channel| (0..taps).map(move |tap| channel * scene.pitch + tap)).collect();
+    for position in region.depth.clone().step_by(planes::OUTPUTS) {
+        scene.go(c, source, position);
+        for (filter, rows) in rows.chunks_exact_mut(4 * length).enumerate() {
+            for (slice, rows) in rows.chunks_exact_mut(2 * length).enumerate() {
+                if position + slice >= region.depth.end {
+                    rows.fill(0.0);
+                    continue;
+                }
+                let from = ((filter * extent + position + slice) * height + region.first[0]) * width;
+                let lines = gradient[from..][..region.extents[0] * width].chunks_exact(width);
+                for (row, line) in lines.enumerate() {
+                    rows[row % 2 * length + row / 2 * scene.line..][..width].copy_from_slice(line);
+                }
+            }
+        }
+        for (row, sums) in sums.chunks_exact_mut(SIDE * taps * block_len(c)).enumerate() {
+            scene.spread(arch, c, row);
+            for (filter, rows) in rows.chunks_exact(4 * length).enumerate() {
+                arch.dispatch(DisperseRows {
+                    point: row,
+                    rows,
+                    length,
+                    points: &mut points[filter * length..],
+                    stride,
+                });
+            }
+            for (column, sums) in sums.chunks_exact_mut(taps * block_len(c)).enumerate() {
+                arch.dispatch(Dots {
+                    left: scene.point(column),
+                    rows: &lefts,
+                    right: &points[column * stride..][..c.filters * length],
+                    pitch: length,
+                    filters: c.filters,
+                    length,
+                    add: |row: usize, filter: usize, value: f32| {
+                        sums[row % taps * block_len(c) + entry(c, filter, row / taps)] += value;
+                    },
+                });
+            }
+        }
+    }
+}
+
 /// From `[tap]` blocks to the layout of the weights.
 fn unpack(c: &Correlation, phase: &[Axis; 3], sums: &[f32], dw: &mut [f32]) {
     for (taps, sums) in direct::taps(phase).into_iter().zip(sums.chunks_exact(block_len(c))) {
@@ -252,23 +324,25 @@ fn unpack(c: &Correlation, phase: &[Axis; 3], sums: &[f32], dw: &mut [f32]) {
     }
 }
 
-/// From `[point][depth tap]` blocks to the layout of the weights.
-fn unpack_transformed(c: &Correlation, phase: &[Axis; 3], sums: &[f32], dw: &mut [f32]) {
-    let [depth, height, width] = phase;
+/// From `[point][tap]` blocks to the layout of the weights; `axes` are that of the taps and those of the tiles.
+fn unpack_transformed(c: &Correlation, phase: &[Axis; 3], axes: [usize; 3], sums: &[f32], dw: &mut [f32]) {
+    let [plain, down, across] = axes.map(|axis| &phase[axis].taps);
     let point_len = sums.len() / POINTS;
     // A forward correlation: the weights of a filter lie together.
     dw.par_chunks_mut(PANEL * c.filter_stride).enumerate().for_each(|(panel, dw)| {
-        for (tap, &d) in depth.taps.iter().enumerate() {
+        for (tap, &along) in plain.iter().enumerate() {
             for channel in 0..c.channels {
                 let at = tap * block_len(c) + entry(c, panel * PANEL, channel);
                 let mut points = [[[0.0; PANEL]; 4]; 4];
                 for (point, lanes) in points.iter_mut().flatten().enumerate() {
                     lanes.copy_from_slice(&sums[point * point_len + at..][..PANEL]);
                 }
-                for (row, &h) in winograd::gathered(&points, width.taps.len()).iter().zip(&height.taps) {
-                    for (lanes, &w) in row.iter().zip(&width.taps) {
+                for (row, &first) in winograd::gathered(&points, across.len()).iter().zip(down) {
+                    for (lanes, &second) in row.iter().zip(across) {
+                        let mut taps = [along; 3];
+                        (taps[axes[1]], taps[axes[2]]) = (first, second);
                         for (filter, &value) in lanes.iter().enumerate().take(dw.len() / c.filter_stride) {
-                            dw[c.weight_index(filter, channel, [d, h, w])] = value;
+                            dw[c.weight_index(filter, channel, taps)] = value;
                         }
                     }
                 }

@@ -104,14 +104,7 @@ impl Plan {
 }
 
 /// Computes a strip.
-pub(super) fn run(
-    arch: Arch,
-    c: &Correlation,
-    plans: &[Plan],
-    source: &[f32],
-    bias: Option<&[f32]>,
-    strip: &mut Strip<'_>,
-) {
+pub(super) fn run(arch: Arch, c: &Correlation, plans: &[Plan], source: &[f32], bias: &[f32], strip: &mut Strip<'_>) {
     let Some(tiling) = suited(c) else { return };
     let (stride, across) = (padded(c.filters), c.target_step[2]);
     let columns = c.counts()[2];
@@ -235,7 +228,7 @@ impl Scene {
 pub(super) type Lanes = [f32; PANEL];
 
 /// `G g G'` of a kernel of `taps` x `taps`; what lies beyond is zero.
-fn spread(kernel: &[[Lanes; 3]; 3], taps: usize) -> [[Lanes; 4]; 4] {
+pub(super) fn spread(kernel: &[[Lanes; 3]; 3], taps: usize) -> [[Lanes; 4]; 4] {
     // `G g` of one column: g0, the sum of all, the sum with alternating signs, both halved, and the last.
     let along = |g: [f32; 3]| {
         let even = g[0] + g[2];
