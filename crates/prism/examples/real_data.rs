@@ -92,7 +92,7 @@ fn blood(settings: &[(String, String)]) -> Result<(), Any> {
     println!(
         "{}",
         json!({"bar": "blood smear", "held_out_r": r_factor(&exposures, &held, &model)?, "train_r": r_factor(&exposures, &train, &model)?,
-               "seconds": seconds, "sweeps": config.sweeps, "pose": model.pose.map(Pose::parameters)})
+               "seconds": seconds, "sweeps": model.curve.len(), "pose": model.pose.map(Pose::parameters)})
     );
     Ok(())
 }
@@ -150,6 +150,8 @@ fn scan(settings: &[(String, String)]) -> Result<(), Any> {
     let train: Vec<usize> = (0..200).filter(|frame| !held.contains(frame)).collect();
     let mut calibration = CalibrationConfig {
         sweeps: 300,
+        decay: 0.0,
+        held_out: 0.0,
         window_step: 0.5,
         window_from: 3,
         position_step: 1.0,
@@ -259,6 +261,8 @@ fn lights(settings: &[(String, String)]) -> Result<(), Any> {
     let mut config = CalibrationConfig {
         sweeps: 40,
         step: 0.7,
+        decay: 0.0,
+        held_out: 0.0,
         window_step: 0.0,
         position_step: 0.7,
         position_from: 1,

@@ -6,6 +6,10 @@
 //! ```text
 //! S += step conj(P) d / max|P|^2,   P += window_step conj(S) d / max|S|^2,   d = F^-1(sqrt(I) z / |z|) - P S
 //! ```
+//! That is how a probe follows; a pupil is a smooth function instead, and follows all exposures of a sweep at once
+//! ([`smooth_pupil`](crate::smooth_pupil)). More sweeps explain the exposures ever better and, from some sweep on, others worse: where to end is
+//! found by exposures that are held out, and then all are gone through so many times.
+//!
 //! A probe between pixels is moved by the phase of its transform; its position follows the least squares of `d` on the derivatives of `P`
 //! (Dwivedi and others, Ultramicroscopy 192, 29 (2018)). Lights are few numbers in truth: each says in which neighbouring place it would
 //! explain its frame better, and the pose of the whole array follows all of them by least squares with the derivatives of the centres.
@@ -19,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Error, Exposures, Geometry, InMemory, LedArray, Plane, Pose, Result,
     host_fft::{SquareFft, Work, to_corner, to_middle},
+    smooth_pupil::SmoothPupil,
 };
 
 settings! {
@@ -26,15 +31,21 @@ settings! {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     pub struct CalibrationConfig in "calibration" {
         /// Times that all exposures are gone through
-        pub sweeps: usize = 10, in Range::at_least(1.0).at_most(1e6), "N";
+        pub sweeps: usize = 5, in Range::at_least(1.0).at_most(1e6), "N";
         /// Share of a correction of the object that is made at once
         pub step: f64 = 1.0, in Range::above(0.0).at_most(2.0), "SHARE";
         /// Share of a correction of the pupil or the probe that is made at once; 0 keeps it
-        pub window_step: f64 = 0.2, in Range::at_least(0.0).at_most(2.0), "SHARE";
+        pub window_step: f64 = 1.0, in Range::at_least(0.0).at_most(2.0), "SHARE";
         /// The first sweep in which the pupil or the probe is corrected
-        pub window_from: usize = 2, in Range::at_least(0.0).at_most(1e6), "SWEEP";
+        pub window_from: usize = 1, in Range::at_least(0.0).at_most(1e6), "SWEEP";
+        /// Highest order of the Zernike polynomials in the phase of a pupil
+        pub pupil_order: usize = 6, in Range::at_least(0.0).at_most(20.0), "ORDER";
+        /// Powers of the squared radius in the absorption of a pupil
+        pub pupil_powers: usize = 6, in Range::at_least(0.0).at_most(12.0), "N";
         /// How fast steps become smaller: in sweep t they are divided by 1 + decay t
-        pub decay: f64 = 0.0, in Range::at_least(0.0).at_most(100.0), "RATE";
+        pub decay: f64 = 0.3, in Range::at_least(0.0).at_most(100.0), "RATE";
+        /// Share of the exposures that is held out at first, to find after which sweep they are explained best; 0 makes all sweeps
+        pub held_out: f64 = 0.1, in Range::at_least(0.0).at_most(0.5), "SHARE";
         /// Share of a correction of each position that is made at once; 0 keeps them. Of lights the pose of the array is corrected
         pub position_step: f64 = 0.0, in Range::at_least(0.0).at_most(4.0), "SHARE";
         /// The first sweep in which positions are corrected
@@ -98,17 +109,86 @@ pub fn calibrate(
 ) -> Result<Calibrated> {
     config.check()?;
     exposures.check()?;
+    let held = held_out(exposures, which, config.held_out);
+    if held.is_empty() {
+        let (engine, pose, curve) = swept(exposures, which, config, config.sweeps, array, |_, _| Ok(true))?;
+        return found(engine, pose, curve);
+    }
+    let fitted: Vec<usize> = which.iter().copied().filter(|frame| !held.contains(frame)).collect();
+    let mut judge = Engine::new(exposures, &held)?;
+    let (mut best, mut least) = (0, f64::INFINITY);
+    swept(exposures, &fitted, config, config.sweeps, array, |sweep, engine| {
+        let left = judge.judged(engine);
+        if left < least {
+            (best, least) = (sweep, left);
+        }
+        Ok(sweep < best + PATIENCE)
+    })?;
+    let (engine, pose, curve) = swept(exposures, which, config, best + 1, array, |_, _| Ok(true))?;
+    found(engine, pose, curve)
+}
+
+/// Sweeps without progress on exposures held out after which none is expected.
+const PATIENCE: usize = 10;
+/// Fewer exposures decide nothing.
+const FEWEST_HELD_OUT: usize = 4;
+
+/// Of the pupil's radius: lights so near to its rim are not held out.
+const RIM: std::ops::Range<f64> = 0.85..1.15;
+
+/// A share of the exposures, evenly from the middle outwards, never the one in the middle.
+///
+/// What a light sees whose unscattered wave just passes the rim of the pupil is said by no other light, so that it cannot judge.
+fn held_out(exposures: &Exposures, which: &[usize], share: f64) -> Vec<usize> {
+    let mut order = middle_out(exposures, which);
+    if exposures.optics.geometry == Geometry::Spectrum
+        && let [pupil] = exposures.optics.pupils.as_slice()
+    {
+        let open = pupil.values().iter().filter(|value| value.norm_sqr() > 0.0).count() as f64;
+        let radius = (open / std::f64::consts::PI).sqrt();
+        order.retain(|k| {
+            let [y, x] = exposures.centres[which[*k]];
+            !RIM.contains(&(y.hypot(x) / radius))
+        });
+    }
+    let count = ((share * which.len() as f64).round() as usize).min(order.len() / 2);
+    if count < FEWEST_HELD_OUT {
+        return Vec::new();
+    }
+    (0..count).map(|k| which[order[(2 * k + 1) * order.len() / (2 * count)]]).collect()
+}
+
+/// Places in `which` by the distance from the middle.
+fn middle_out(exposures: &Exposures, which: &[usize]) -> Vec<usize> {
+    let far = |k: &usize| exposures.centres[which[*k]].iter().map(|c| c * c).sum::<f64>();
+    let mut order: Vec<usize> = (0..which.len()).collect();
+    order.sort_by(|a, b| far(a).total_cmp(&far(b)).then(a.cmp(b)));
+    order
+}
+
+fn found(engine: Engine, pose: Option<Pose>, curve: Vec<f64>) -> Result<Calibrated> {
+    Ok(Calibrated { plane: engine.plane()?, window: engine.window_plane()?, centres: engine.centres, pose, curve })
+}
+
+/// Sweeps over some exposures; `after` each it is asked whether to go on.
+fn swept(
+    exposures: &Exposures,
+    which: &[usize],
+    config: &CalibrationConfig,
+    sweeps: usize,
+    array: Option<(&LedArray, Pose)>,
+    mut after: impl FnMut(usize, &Engine) -> Result<bool>,
+) -> Result<(Engine, Option<Pose>, Vec<f64>)> {
     let mut engine = Engine::new(exposures, which)?;
+    if engine.geometry == Geometry::Spectrum && config.window_step > 0.0 {
+        let pupil = &exposures.optics.pupils[0];
+        engine.smooth = Some(SmoothPupil::new(pupil, config.pupil_order, config.pupil_powers));
+    }
     let mut pose = array.map(|(_, pose)| pose);
     let mut order: Vec<usize> = (0..which.len()).collect();
-    let middle_out = {
-        let far = |k: &usize| exposures.centres[which[*k]].iter().map(|c| c * c).sum::<f64>();
-        let mut sorted = order.clone();
-        sorted.sort_by(|a, b| far(a).total_cmp(&far(b)).then(a.cmp(b)));
-        sorted
-    };
-    let mut curve = Vec::with_capacity(config.sweeps);
-    for sweep in 0..config.sweeps {
+    let middle_out = middle_out(exposures, which);
+    let mut curve = Vec::with_capacity(sweeps);
+    for sweep in 0..sweeps {
         if config.growth > 0 {
             const FIRST: usize = 9;
             let share = ((sweep + 1) as f64 / config.growth as f64).min(1.0);
@@ -117,10 +197,14 @@ pub fn calibrate(
             order.sort_unstable();
         }
         let fall = (1.0 + config.decay * sweep as f64) as f32;
-        let window_step = if sweep >= config.window_from { config.window_step as f32 / fall } else { 0.0 };
+        let correcting = sweep >= config.window_from;
+        let window_step = if correcting { config.window_step as f32 / fall } else { 0.0 };
         let moving = config.position_step > 0.0 && sweep >= config.position_from;
         let position_step = if moving && engine.geometry == Geometry::Object { config.position_step } else { 0.0 };
         curve.push(engine.sweep(&order, config.step as f32 / fall, window_step, position_step));
+        if let Some(smooth) = engine.smooth.as_mut().filter(|_| correcting) {
+            smooth.correct(&mut engine.window, config.window_step);
+        }
         if let (Some((array, _)), Some(own)) = (array, &mut pose)
             && moving
         {
@@ -129,9 +213,11 @@ pub fn calibrate(
             let centres = array.centres(*own);
             engine.move_to(&centres);
         }
+        if !after(sweep, &engine)? {
+            break;
+        }
     }
-    engine.fill_bright_places();
-    Ok(Calibrated { plane: engine.plane()?, window: engine.window_plane()?, centres: engine.centres, pose, curve })
+    Ok((engine, pose, curve))
 }
 
 /// How much of the amplitudes of some exposures a model leaves: the sum of differences over the sum of amplitudes.
@@ -141,14 +227,7 @@ pub fn calibrate(
 pub fn r_factor(exposures: &Exposures, which: &[usize], model: &Calibrated) -> Result<f64> {
     let mut engine = Engine::new(exposures, which)?;
     engine.load(model)?;
-    let (mut left, mut all) = (0.0, 0.0);
-    for k in 0..which.len() {
-        engine.forward(k);
-        let (own, sum) = engine.misfit(k);
-        left += own;
-        all += sum;
-    }
-    Ok(if all > 0.0 { left / all } else { f64::NAN })
+    Ok(engine.r_factor())
 }
 
 /// The intensities that a model gives, for simulations.
@@ -266,6 +345,8 @@ struct Engine {
     side: usize,
     detector: usize,
     window: Vec<Value>,
+    /// Of a pupil that is corrected.
+    smooth: Option<SmoothPupil>,
     /// Window of the current exposure, moved.
     moved: Vec<Value>,
     which: Vec<usize>,
@@ -334,6 +415,7 @@ impl Engine {
             detector,
             moved: window.clone(),
             window,
+            smooth: None,
             which: which.to_vec(),
             centres: exposures.centres.clone(),
             amplitudes,
@@ -466,6 +548,25 @@ impl Engine {
         (left, all)
     }
 
+    fn r_factor(&mut self) -> f64 {
+        let (mut left, mut all) = (0.0, 0.0);
+        for k in 0..self.which.len() {
+            self.forward(k);
+            let (own, sum) = self.misfit(k);
+            left += own;
+            all += sum;
+        }
+        if all > 0.0 { left / all } else { f64::NAN }
+    }
+
+    /// What the state of another engine leaves of the own exposures; their positions are those that were said or that the lights' pose gives.
+    fn judged(&mut self, other: &Self) -> f64 {
+        self.values.copy_from_slice(&other.values);
+        self.window.copy_from_slice(&other.window);
+        self.centres.copy_from_slice(&other.centres);
+        self.r_factor()
+    }
+
     /// Goes through exposures; gives the misfit on the way.
     fn sweep(&mut self, order: &[usize], step: f32, window_step: f32, position_step: f64) -> f64 {
         let (side, detector) = (self.side, self.detector);
@@ -530,13 +631,8 @@ impl Engine {
     }
 
     fn correct_window(&mut self, cut: &[Value], change: &[Value], step: f32, by: [f64; 2]) {
-        if self.geometry == Geometry::Spectrum {
-            for ((window, cut), change) in self.window.iter_mut().zip(cut).zip(change) {
-                // Nothing passes where nothing passed: the rim of the pupil stays.
-                if *window != ZERO {
-                    *window += cut.conj() * change * step;
-                }
-            }
+        if let Some(smooth) = &mut self.smooth {
+            smooth.add(cut, change);
             return;
         }
         let mut correction: Vec<Value> =
@@ -626,44 +722,6 @@ impl Engine {
             wanted.push((frame, by, 1.0));
         }
         wanted
-    }
-
-    /// Gives the pupil its mean of the places through which the unscattered light of the used lights passed, at those of the other lights.
-    ///
-    /// The frequency nought is so bright that it alone tells the pupil where it passes, and it passes at one place for each light. Only the
-    /// product of the two is known: while they are corrected, it may wander from one to the other, and places through which it
-    /// did not pass do not follow.
-    fn fill_bright_places(&mut self) {
-        const INNER: f64 = 0.9; // of the radius: at the rim the pupil falls
-        if self.geometry != Geometry::Spectrum {
-            return;
-        }
-        let lit = self.window.iter().filter(|value| **value != ZERO).count() as f64;
-        let radius = (lit / std::f64::consts::PI).sqrt();
-        let inside = |centre: &[f64; 2]| centre[0].hypot(centre[1]) < INNER * radius;
-        let middle = (self.side / 2) as f64;
-        let place = |centre: &[f64; 2]| {
-            (middle - centre[0].round()) as usize * self.side + (middle - centre[1].round()) as usize
-        };
-        let mut used = vec![false; self.centres.len()];
-        self.which.iter().for_each(|&frame| used[frame] = true);
-        let bright: Vec<(usize, bool)> = self
-            .centres
-            .iter()
-            .zip(&used)
-            .filter(|(centre, _)| inside(centre))
-            .map(|(centre, used)| (place(centre), *used))
-            .collect();
-        let known: Vec<Value> = bright.iter().filter(|(_, used)| *used).map(|(place, _)| self.window[*place]).collect();
-        if known.is_empty() {
-            return;
-        }
-        let mean = known.iter().sum::<Value>() / known.len() as f32;
-        for (place, used) in bright {
-            if !used {
-                self.window[place] = mean;
-            }
-        }
     }
 
     fn move_to(&mut self, centres: &[[f64; 2]]) {

@@ -43,6 +43,7 @@ pub mod sampling;
 mod saved;
 mod search;
 mod simulate;
+mod smooth_pupil;
 mod solvers;
 mod spectrum_law;
 mod start;

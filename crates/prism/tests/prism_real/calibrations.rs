@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use cupel_prism::{
     Calibrated, CalibrationConfig, Exposures, Geometry, InMemory, Knowledge, LedArray, Noise, Optics, Plane, Pose,
-    PtychographyConfig, calibrate, predicted, r_factor, simulate_ptychography, spectrum_of, spiral,
+    PtychographyConfig, calibrate, predicted, r_factor, simulate_ptychography, spectrum_of, spiral, zernike,
 };
+use num_complex::Complex;
 
 #[test]
 fn the_truth_of_a_scan_explains_it_and_calibration_brings_positions_nearer() {
@@ -30,6 +31,8 @@ fn the_truth_of_a_scan_explains_it_and_calibration_brings_positions_nearer() {
     assert!(r_factor(&scene.exposures, &all, &truth).unwrap() < 1e-4);
     let settings = CalibrationConfig {
         sweeps: 200,
+        decay: 0.0,
+        held_out: 0.0,
         window_step: 0.0,
         position_step: 4.0,
         position_from: 5,
@@ -96,6 +99,8 @@ fn a_turned_and_moved_array_of_lights_is_found() {
     exposures.frames = Arc::new(predicted(&exposures, &truth).unwrap());
     let settings = CalibrationConfig {
         sweeps: 30,
+        decay: 0.0,
+        held_out: 0.0,
         step: 0.7,
         window_step: 0.0,
         position_step: 0.7,
@@ -109,4 +114,54 @@ fn a_turned_and_moved_array_of_lights_is_found() {
     for axis in 0..2 {
         assert!((found.shift[axis] / hidden.shift[axis] - 1.0).abs() < 0.1, "{found:?}");
     }
+}
+
+#[test]
+fn an_aberrated_pupil_is_found_and_more_sweeps_do_no_harm() {
+    let scene =
+        simulate_ptychography(&PtychographyConfig { positions: 1000, ..PtychographyConfig::default() }, 5).unwrap();
+    let object = scene.object.middle(128, 128).unwrap();
+    let radius = 11.5;
+    let pupil = |defocus: f64, absorption: f64| {
+        Plane::from_fn(25, 25, |row, column| {
+            let [y, x] = [row, column].map(|at| (at as f64 - 12.0) / radius);
+            let far = y * y + x * x;
+            let phase = defocus * zernike(4, y, x) + 0.3 * zernike(6, y, x);
+            if far <= 1.0 { Complex::from_polar(1.0 - absorption * far, phase * (defocus / 0.6)) } else { 0.0.into() }
+        })
+    };
+    let centres: Vec<[f64; 2]> =
+        spiral(81).into_iter().map(|[x, y]| [4.0 * f64::from(y), 4.0 * f64::from(x)]).collect();
+    let mut exposures = Exposures {
+        optics: Optics {
+            geometry: Geometry::Spectrum,
+            size: [128, 128],
+            pupils: vec![pupil(0.0, 0.0)],
+            detector: 32,
+            pixel_size: Some(0.5e-6),
+            wavelength: Some(532e-9),
+        },
+        centres: centres.clone(),
+        frames: Arc::new(InMemory { pixels: 1024, values: vec![] }),
+        noise: Noise::Unknown,
+        good: None,
+        known: Knowledge::default(),
+    };
+    let truth = Calibrated {
+        plane: spectrum_of(&object).unwrap(),
+        window: pupil(0.6, 0.2),
+        centres,
+        pose: None,
+        curve: vec![],
+    };
+    exposures.frames = Arc::new(predicted(&exposures, &truth).unwrap());
+    let held: Vec<usize> = vec![2, 7, 17, 30, 44, 58, 70];
+    let train: Vec<usize> = (0..81).filter(|frame| !held.contains(frame)).collect();
+    let found = |settings: CalibrationConfig| calibrate(&exposures, &train, &settings, None).unwrap();
+    let left = |found: &Calibrated| r_factor(&exposures, &held, found).unwrap();
+    let stated = left(&found(CalibrationConfig { window_step: 0.0, sweeps: 20, ..CalibrationConfig::default() }));
+    let calibrated = left(&found(CalibrationConfig { sweeps: 20, ..CalibrationConfig::default() }));
+    let longer = left(&found(CalibrationConfig { sweeps: 80, ..CalibrationConfig::default() }));
+    assert!(calibrated < 0.6 * stated, "{calibrated} {stated}");
+    assert!(longer < 1.05 * calibrated, "{longer} {calibrated}");
 }
