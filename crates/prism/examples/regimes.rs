@@ -1,6 +1,8 @@
 //! The default solver where the truth is known: regimes A (48 exposures without noise), B (14 of them) and C (A with photons and read-out noise).
 //!
-//!     cargo run --release --example regimes -- IMAGE.npy [SEEDS]      an intensity image, or generated objects where IMAGE is `objects`
+//!     cargo run --release --example regimes -- IMAGE.npy [SEEDS [REGIME [KIND]]]
+//!
+//! IMAGE is an intensity image, or `objects` for generated ones; SEEDS a number of seeds or a range as `4..8`
 //!
 //! One JSON line each. The image is resized to 64 x 64 as the peer does it, scaled to 0..1, and its root is the amplitude.
 
@@ -26,12 +28,14 @@ type Anyhow<T> = Result<T, Box<dyn std::error::Error>>;
 fn main() -> Anyhow<()> {
     let mut arguments = std::env::args().skip(1);
     let image = arguments.next().ok_or("say an image, or `objects`")?;
-    let seeds: u64 = arguments.next().map_or(Ok(3), |text| text.parse())?;
-    let only = arguments.next();
+    let seeds = arguments.next().unwrap_or_else(|| "3".to_owned());
+    let (first, end) = seeds.split_once("..").unwrap_or(("0", seeds.as_str()));
+    let seeds = first.parse::<u64>()?..end.parse()?;
+    let [only, kind] = [arguments.next(), arguments.next()];
+    let kinds = objects::KINDS.into_iter().filter(|own| kind.as_deref().is_none_or(|kind| kind == *own));
     let named: Vec<(String, Vec<f64>)> = if image == "objects" {
-        (0..seeds)
-            .flat_map(|seed| objects::KINDS.map(|kind| (format!("{kind} {seed}"), objects::object(kind, seed, M))))
-            .collect()
+        let all = seeds.clone().flat_map(|seed| kinds.clone().map(move |kind| (kind, seed)));
+        all.map(|(kind, seed)| (format!("{kind} {seed}"), objects::object(kind, seed, M))).collect()
     } else {
         vec![(image.clone(), objects::of_image(Path::new(&image), M)?)]
     };
@@ -40,8 +44,8 @@ fn main() -> Anyhow<()> {
         for (regime, count, roi, noisy) in
             regimes.into_iter().filter(|r| only.as_deref().is_none_or(|only| only == r.0))
         {
-            let repeats = if noisy && image != "objects" { seeds } else { 1 };
-            for seed in 0..repeats {
+            let repeats = if noisy && image != "objects" { seeds.clone() } else { 0..1 };
+            for seed in repeats {
                 let exposures = observe(amplitude, &fermat(count, roi), noisy.then_some(1e5), seed);
                 report(name, regime, seed, amplitude, &exposures)?;
             }
@@ -80,7 +84,7 @@ fn report(name: &str, regime: &str, seed: u64, truth: &[f64], exposures: &Exposu
             "object": name, "regime": regime, "seed": seed, "ssim": ssim, "psnr_db": -10.0 * square.log10(), "seconds": seconds,
             "held_out_r": certificate.held_out_r, "r": certificate.r, "chi2_per_dof": certificate.chi2_per_dof, "interval_holds": held.map(|held| held[0]), "interval_factor": held.map(|held| held[1]),
             "frc_px": certificate.correlation.as_ref().map(|c| c.resolution_px), "coverage": certificate.coverage,
-            "prior_weight": found.prior_weight, "steps": found.curve.len(), "tried": found.tried,
+            "prior_weight": found.prior_weight, "steps": found.curve.len(), "starts": found.starts, "tried": found.tried,
         })
     );
     Ok(())

@@ -8,7 +8,11 @@ pub use halves::Correlation;
 
 use burn::tensor::{DType, Device};
 
-use crate::{Exposures, Geometry, Misfit, Model, Result, Search, search::Found};
+use crate::{Exposures, Geometry, Misfit, Model, Result, Search, restarts::DOUBTFUL, search::Found};
+use refit::Anew;
+
+/// Most starts of a refit that does not explain its frames.
+const STARTS: u64 = 8;
 
 /// What is known of a reconstruction without a truth.
 #[derive(Clone, Debug)]
@@ -43,19 +47,23 @@ pub(crate) fn of(search: &Search, found: &Found, refits: bool, seed: u64, on: (&
         _ => None,
     };
     let degrees_of_freedom = (pixels - free_values(search, found)).max(1.0);
-    let correlation = if refits { halves::correlation(exposures, found, on)? } else { None };
-    let interval = if refits { interval::interval(search, found, seed, on)? } else { None };
+    let chi2_per_dof = search.all.noise().1.map(|_| squares / degrees_of_freedom);
+    // where the object does not explain the frames its parts will not either
+    let starts = if chi2_per_dof.is_some_and(|chi2| chi2 > DOUBTFUL) { 1 } else { STARTS };
+    let anew = Anew { found, starts, seed, on };
+    let correlation = if refits { halves::correlation(exposures, &anew)? } else { None };
+    let interval = if refits { interval::interval(search, &anew)? } else { None };
     let (measured, coverage) = windows(exposures);
-    Ok(Certificate {
-        held_out_r,
-        r,
-        chi2_per_dof: search.all.noise().1.map(|_| squares / degrees_of_freedom),
-        degrees_of_freedom,
-        correlation,
-        interval,
-        measured,
-        coverage,
-    })
+    Ok(Certificate { held_out_r, r, chi2_per_dof, degrees_of_freedom, correlation, interval, measured, coverage })
+}
+
+/// [`Certificate::chi2_per_dof`] alone.
+pub(crate) fn chi2(search: &Search, found: &Found) -> Result<Option<f64>> {
+    if search.all.noise().1.is_none() {
+        return Ok(None);
+    }
+    let (_, squares, pixels) = agreement(&search.all, &found.model)?;
+    Ok(Some(squares / (pixels - free_values(search, found)).max(1.0)))
 }
 
 impl Misfit {

@@ -2,12 +2,12 @@
 
 use burn::tensor::{DType, Device};
 use cupel_settings::{Range, Settings, choices, settings};
-use cupel_train::{Casting, Policy, Run};
+use cupel_train::{Casting, Run};
 use serde::{Deserialize, Serialize};
 
 use crate::{
     Certificate, DecoderConfig, Exposures, Model, Result, Search, certificate,
-    preview::Preview,
+    restarts::{Searched, searched},
     search::Tried,
     solvers::{by_decoder, by_sweeps},
 };
@@ -43,6 +43,8 @@ settings! {
         pub held_out: f64 = 0.1, in Range::at_least(0.0).at_most(0.5), "SHARE";
         /// Weight of the total variation; chosen by the exposures held out unless given
         pub prior_weight: Option<f64> = None, in Range::at_least(0.0).at_most(1e6), "WEIGHT";
+        /// Most searches anew from other starts, where squared errors are more than the noise explains
+        pub restarts: u64 = 10, in Range::at_least(0.0).at_most(1e4), "N";
         /// Whether to state how far it can be trusted: resolution and intervals, which take as long as the object
         pub certificate: bool = true;
     }
@@ -51,8 +53,8 @@ settings! {
         pub decoder: DecoderConfig = DecoderConfig::default();
     }
     needs {
-        ["prior-weight", "certificate"] |own| matches!(own.solver, Solver::Auto | Solver::Lbfgs)
-            => "only the solver lbfgs has a prior and refits";
+        ["prior-weight", "certificate", "restarts"] |own| matches!(own.solver, Solver::Auto | Solver::Lbfgs)
+            => "only the solver lbfgs has a prior, refits and starts anew";
         ["iterations"] |own| own.solver != Solver::Decoder => "a decoder counts steps: give steps";
     }
 }
@@ -68,6 +70,8 @@ pub struct Reconstruction {
     pub model: Model,
     /// Weight of the total variation.
     pub prior_weight: Option<f64>,
+    /// Searches that were made: more than one where the first did not explain the frames.
+    pub starts: u64,
     /// Weights that were tried, with what the exposures held out said of each.
     pub tried: Vec<Tried>,
     /// The misfit after each step.
@@ -98,26 +102,31 @@ pub fn reconstruct(
     exposures.check()?;
     let began = std::time::Instant::now();
     let on = (device, DType::F32);
-    let mut search = Search::new(exposures, config, seed, on)?;
-    let (solver, found, before, certified) = match config.solver {
+    let (solver, search, found, starts, driven, certified) = match config.solver {
         Solver::Auto | Solver::Lbfgs => {
-            let mut shown = Preview::new(&mut search, exposures, run);
-            let driven = run.drive(&mut shown, &Policy::default())?;
-            let before = (driven.seconds - began.elapsed().as_secs_f64()).max(0.0);
-            (Solver::Lbfgs, search.finish()?, before, config.certificate)
+            let Searched { search, found, starts, seconds } = searched(exposures, config, seed, on, run)?;
+            (Solver::Lbfgs, search, found, starts, seconds, config.certificate)
         }
         solver @ (Solver::Epie | Solver::Rpie | Solver::Raar) => {
+            let search = Search::new(exposures, config, seed, on)?;
             let (found, driven) = by_sweeps(exposures, config, seed, device, run)?;
-            (solver, found, (driven - began.elapsed().as_secs_f64()).max(0.0), false)
+            (solver, search, found, 1, driven, false)
         }
-        Solver::Decoder => (Solver::Decoder, by_decoder(exposures, config, seed, (device, casting), run)?, 0.0, false),
+        Solver::Decoder => {
+            let search = Search::new(exposures, config, seed, on)?;
+            let found = by_decoder(exposures, config, seed, (device, casting), run)?;
+            (Solver::Decoder, search, found, 1, 0.0, false)
+        }
     };
+    // what other processes took
+    let before = (driven - began.elapsed().as_secs_f64()).max(0.0);
     let certificate = certificate::of(&search, &found, certified, seed, on)?;
     Ok(Reconstruction {
         config: config.clone(),
         solver,
         model: found.model,
         prior_weight: (solver == Solver::Lbfgs).then_some(found.prior_weight),
+        starts,
         tried: found.tried,
         curve: found.curve,
         certificate,

@@ -9,10 +9,8 @@ use serde::Serialize;
 use crate::{
     Exposures, Plane, Reconstruction, Result, Solver,
     metrics::{Similarity, psnr, rmse, ssim},
+    restarts::DOUBTFUL,
 };
-
-/// Squared errors of so many times their variance say that something is wrong.
-const DOUBTFUL: f64 = 1.2;
 
 /// The numbers of a reconstruction: those of the certificate, and where the truth is known how near it is.
 #[derive(Clone, Debug, Serialize)]

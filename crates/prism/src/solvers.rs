@@ -1,57 +1,14 @@
 //! Solvers beside the default one, made to hold out the same exposures and to end in the same kind of result.
 
 use burn::tensor::Device;
-use cupel_train::{Advance, Casting, Computing, Policy, Position, Progress, Run, SetReader, SetWriter};
+use cupel_train::{Advance, Casting, Policy, Run};
 
 use crate::{
     DecoderConfig, Exposures, Model, Pie, PieConfig, PieRule, Raar, RaarConfig, ReconstructionConfig, Result, Rule,
     Solver, decode,
+    named::Named,
     search::{Found, held_out},
 };
-
-/// Work under another name: a run keeps checkpoints by name, and fits without the exposures held out are work of their own.
-struct Named<'a, A> {
-    work: &'a mut A,
-    name: String,
-}
-
-impl<A: Advance> Advance for Named<'_, A> {
-    fn advance(&mut self, at: Position) -> cupel_train::Result<Progress> {
-        self.work.advance(at)
-    }
-
-    fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
-        self.work.save(set)
-    }
-
-    fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
-        self.work.load(set)
-    }
-
-    fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
-        self.work.fingerprint()
-    }
-
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn total(&self) -> Option<u64> {
-        self.work.total()
-    }
-
-    fn computing(&self) -> Option<Computing> {
-        self.work.computing()
-    }
-
-    fn has_more(&self) -> bool {
-        self.work.has_more()
-    }
-
-    fn next(&self, at: Position) -> Position {
-        self.work.next(at)
-    }
-}
 
 /// By sweeps: of the exposures that are not held out, where some are, and then of all. Seconds of the whole come with it.
 pub(crate) fn by_sweeps(

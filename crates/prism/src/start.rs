@@ -1,8 +1,12 @@
 //! Where a reconstruction starts.
 
+use cupel_data::Stream;
 use num_complex::Complex;
 
 use crate::{Exposures, Geometry, Plane, Result, fourier::Plans};
+
+/// Standard deviation of scattered values, relative to their mean.
+const SCATTER: f64 = 1.0 / 3.0;
 
 /// The exposure nearest to the middle of the spectrum: the bright field. There is none among diffraction patterns.
 pub(crate) fn brightest(exposures: &Exposures) -> Option<usize> {
@@ -57,6 +61,30 @@ pub(crate) fn start(exposures: &Exposures, among: Option<&[usize]>) -> Result<Pl
             None => value,
         }
     }))
+}
+
+/// Values within the support that have nothing to do with the object but its brightness, that of `object`; of one with a phase both parts are scattered.
+pub(crate) fn scattered(exposures: &Exposures, object: &Plane, stream: Stream) -> Plane {
+    let [rows, columns] = exposures.optics.size;
+    let known = exposures.known;
+    let [high, wide] = known.support.unwrap_or([rows, columns]);
+    let (top, left) = (rows / 2 - high / 2, columns / 2 - wide / 2);
+    let square: f64 = object.values().iter().map(Complex::norm_sqr).sum();
+    let level = (square / (high * wide) as f64).sqrt();
+    let mut normal = vec![0.0; 2 * rows * columns];
+    stream.fill_normal_f64(&mut normal);
+    Plane::from_fn(rows, columns, |row, column| {
+        if !((top..top + high).contains(&row) && (left..left + wide).contains(&column)) {
+            return Complex::new(0.0, 0.0);
+        }
+        let place = 2 * (row * columns + column);
+        let [re, im] = [0, 1].map(|part| level * SCATTER * normal[place + part]);
+        match known.bounds.filter(|_| known.real) {
+            Some([low, high]) => Complex::new((level + re).clamp(low, high), 0.0),
+            None if known.real => Complex::new(level + re, 0.0),
+            None => Complex::new(level + re, im),
+        }
+    })
 }
 
 /// Values on a square of `from` places a side, through their spectrum, on `to` rows and columns; never below nought.

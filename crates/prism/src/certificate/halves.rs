@@ -4,10 +4,8 @@
 //! 127, 127 (1982)); where the median of three neighbouring rings falls below 1/7 for good (P. B. Rosenthal, R. Henderson, J. Mol. Biol. 333, 721
 //! (2003), doi:10.1016/j.jmb.2003.07.013) the resolution ends. The first crossing would be fragile, as single rings hold few frequencies.
 
-use burn::tensor::{DType, Device};
-
-use super::{refit, windows};
-use crate::{Exposures, Geometry, Plane, Result, fourier::Plans, search::Found};
+use super::{refit::Anew, windows};
+use crate::{Exposures, Geometry, Plane, Result, fourier::Plans};
 
 /// Least correlation of what counts as resolved.
 const RESOLVED: f64 = 1.0 / 7.0;
@@ -66,7 +64,7 @@ impl Correlation {
 }
 
 /// Two fits to every other exposure, in the order of their distance from the middle so that both halves reach as far.
-pub(super) fn correlation(exposures: &Exposures, found: &Found, on: (&Device, DType)) -> Result<Option<Correlation>> {
+pub(super) fn correlation(exposures: &Exposures, anew: &Anew<'_>) -> Result<Option<Correlation>> {
     let count = exposures.centres.len();
     if count < FEWEST {
         return Ok(None);
@@ -81,7 +79,7 @@ pub(super) fn correlation(exposures: &Exposures, found: &Found, on: (&Device, DT
         let of_half =
             Exposures { centres: which.iter().map(|index| exposures.centres[*index]).collect(), ..exposures.clone() };
         seen.push(windows(&of_half).0);
-        halves.push(refit::anew(exposures, which, found, on)?);
+        halves.push(anew.fit(exposures, &which)?);
     }
     // what neither half was shown tells of the prior, not of the exposures
     let known =

@@ -9,14 +9,16 @@
 //!
 //! The variance of an amplitude is the sum of both, and its interval a fixed number of standard deviations.
 
-use burn::tensor::{DType, Device};
 use cupel_data::Stream;
 use num_complex::Complex;
 use rand_distr::{Distribution, Poisson};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-use super::{refit, windows};
+use super::{
+    refit::{self, Anew},
+    windows,
+};
 use crate::{Exposures, Geometry, InMemory, Noise, Plane, Result, Search, fourier, search::Found};
 
 /// Sets of frames drawn anew.
@@ -41,7 +43,8 @@ const STEEPEST: f64 = 6.0;
 const MOST_BYTES: usize = 1 << 30;
 
 /// Half widths over the field; `None` for stacks that are too large to be drawn.
-pub(super) fn interval(search: &Search, found: &Found, seed: u64, on: (&Device, DType)) -> Result<Option<Vec<f64>>> {
+pub(super) fn interval(search: &Search, anew: &Anew<'_>) -> Result<Option<Vec<f64>>> {
+    let Anew { found, seed, on, .. } = *anew;
     let exposures = search.exposures();
     let detector = exposures.optics.detector;
     if exposures.centres.len().saturating_mul(4 * detector * detector) > MOST_BYTES {
@@ -62,7 +65,7 @@ pub(super) fn interval(search: &Search, found: &Found, seed: u64, on: (&Device, 
             of_noise.push(other);
         }
     }
-    if let Some(astray) = astray(exposures, found, &of_noise, on)? {
+    if let Some(astray) = astray(exposures, anew, &of_noise)? {
         variance.iter_mut().zip(astray).for_each(|(sum, part)| *sum += part);
     }
     Ok(Some(averaged(search, &variance, columns).into_iter().map(|variance| DEVIATIONS * variance.sqrt()).collect()))
@@ -107,10 +110,10 @@ fn drawn(search: &Search, found: &Found, stream: Stream) -> Result<Exposures> {
 }
 
 /// Variance of the amplitudes by frequencies that no exposure shows.
-fn astray(exposures: &Exposures, found: &Found, of_noise: &[Plane], on: (&Device, DType)) -> Result<Option<Vec<f64>>> {
+fn astray(exposures: &Exposures, anew: &Anew<'_>, of_noise: &[Plane]) -> Result<Option<Vec<f64>>> {
     let count = exposures.centres.len();
     let (measured, _) = windows(exposures);
-    let object = &found.model.object;
+    let object = &anew.found.model.object;
     if exposures.optics.geometry != Geometry::Spectrum || count < FEWEST || measured.iter().all(|light| *light > 0.0) {
         return Ok(None);
     }
@@ -123,7 +126,7 @@ fn astray(exposures: &Exposures, found: &Found, of_noise: &[Plane], on: (&Device
         Exposures { centres: inner.iter().map(|index| exposures.centres[*index]).collect(), ..exposures.clone() };
     let (seen_by_inner, _) = windows(&of_inner);
     let spectrum = |object: &Plane| fourier::spectrum(object).values().to_vec();
-    let without = spectrum(&refit::anew(exposures, inner, found, on)?);
+    let without = spectrum(&anew.fit(exposures, &inner)?);
     let whole = spectrum(object);
     let noise: Vec<Vec<Complex<f64>>> = of_noise.iter().map(spectrum).collect();
     let (rows, columns) = (object.rows(), object.columns());

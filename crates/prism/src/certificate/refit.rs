@@ -1,12 +1,15 @@
 //! Fits made anew, to some of the exposures or to others, as the last fit was made.
 
 use burn::tensor::{DType, Device};
+use cupel_data::Stream;
 use cupel_train::Descent;
 
+use super::agreement;
 use crate::{
     Exposures, Free, Misfit, Model, Plane, Result,
+    restarts::DOUBTFUL,
     search::{Found, units},
-    start::start,
+    start::{scattered, start},
 };
 
 /// Weight and steps of the first fit, on amplitudes.
@@ -18,20 +21,49 @@ const TOLERANCE: f64 = 1e-7;
 /// Pairs of steps that the curvature is known from.
 const MEMORY: usize = 10;
 
-/// The object that `which` of the exposures show by themselves, with instrument and prior as found; nothing of the object found is used.
-pub(super) fn anew(exposures: &Exposures, which: Vec<usize>, found: &Found, on: (&Device, DType)) -> Result<Plane> {
-    let object = start(exposures, Some(&which))?;
-    let units = units(exposures, &object);
-    let model = Model { object, ..found.model.clone() };
-    let mut misfit = Misfit::new(exposures, which, model, Free::OBJECT, units, 0.0, on)?;
-    // the weight is in units of the object
-    let weight = found.prior_weight * found.unit / units.object;
-    misfit.compare_amplitudes(true);
-    let start = Descent::new(misfit.start(), MEMORY);
-    let warm = descend(&mut misfit, start, WARM_UP.0.max(weight), WARM_UP.1)?;
-    misfit.compare_amplitudes(false);
-    let descent = descend(&mut misfit, warm, weight, STEPS)?;
-    Ok(misfit.model(descent.x()).object)
+/// How refits that know nothing of the object are made.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Anew<'a> {
+    pub(super) found: &'a Found,
+    /// Most starts, where a fit does not explain its frames.
+    pub(super) starts: u64,
+    pub(super) seed: u64,
+    pub(super) on: (&'a Device, DType),
+}
+
+impl Anew<'_> {
+    /// The object that `which` of the exposures show by themselves, with instrument and prior as found; nothing of the object found is used.
+    pub(super) fn fit(&self, exposures: &Exposures, which: &[usize]) -> Result<Plane> {
+        let Self { found, starts, seed, on } = *self;
+        let first = start(exposures, Some(which))?;
+        let units = units(exposures, &first);
+        // the weight is in units of the object
+        let weight = found.prior_weight * found.unit / units.object;
+        let mut best: Option<(f64, Plane)> = None;
+        for number in 0..starts.max(1) {
+            let object = match number {
+                0 => first.clone(),
+                _ => scattered(exposures, &first, Stream::new(seed, "starts of refits").child(number)),
+            };
+            let model = Model { object, ..found.model.clone() };
+            let mut misfit = Misfit::new(exposures, which.to_vec(), model, Free::OBJECT, units, 0.0, on)?;
+            misfit.compare_amplitudes(true);
+            let begin = Descent::new(misfit.start(), MEMORY);
+            let warm = descend(&mut misfit, begin, WARM_UP.0.max(weight), WARM_UP.1)?;
+            misfit.compare_amplitudes(false);
+            let descent = descend(&mut misfit, warm, weight, STEPS)?;
+            let model = misfit.model(descent.x());
+            let (_, squares, pixels) = agreement(&misfit, &model)?;
+            let explains = misfit.noise().1.is_none() || squares <= DOUBTFUL * pixels;
+            if best.as_ref().is_none_or(|(least, _)| squares < *least) {
+                best = Some((squares, model.object));
+            }
+            if explains {
+                break;
+            }
+        }
+        Ok(best.map_or(first, |(_, object)| object))
+    }
 }
 
 /// The object that `exposures` show, from that found on.
