@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{Error, Optics, Result};
+use crate::{Error, Optics, Result, cache::CacheStats};
 
 /// Frames that are read as they are needed: a stack may be larger than memory.
 pub trait Frames: Send + Sync + fmt::Debug {
@@ -14,6 +14,16 @@ pub trait Frames: Send + Sync + fmt::Debug {
     /// # Errors
     /// What keeps it from being read.
     fn frame(&self, index: usize) -> Result<Vec<f32>>;
+
+    /// Whether all of them are in memory.
+    fn in_memory(&self) -> bool {
+        false
+    }
+
+    /// How often frames were known, where that is [counted](Exposures::cached).
+    fn cache(&self) -> Option<CacheStats> {
+        None
+    }
 }
 
 /// Frames in memory, one after the other.
@@ -32,6 +42,10 @@ impl Frames for InMemory {
 
     fn frame(&self, index: usize) -> Result<Vec<f32>> {
         Ok(self.values[index * self.pixels..(index + 1) * self.pixels].to_vec())
+    }
+
+    fn in_memory(&self) -> bool {
+        true
     }
 }
 

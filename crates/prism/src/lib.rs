@@ -5,12 +5,14 @@
 //! behind one window. [`Exposures`] are such measurements with the [`Optics`] that made them and what is known of the object.
 
 mod aperture;
+mod cache;
 mod calibration;
 mod certificate;
 mod decoder;
 mod error;
 mod exposures;
 mod fourier;
+mod frame_cache;
 mod grid;
 mod host_fft;
 mod incoherent;
@@ -54,6 +56,7 @@ mod variation;
 mod zernike;
 
 pub use aperture::Aperture;
+pub use cache::CacheStats;
 pub use calibration::{Calibrated, CalibrationConfig, calibrate, predicted, r_factor, spectrum_of};
 pub use certificate::{Certificate, Correlation};
 pub use decoder::{
@@ -70,7 +73,7 @@ pub use instrument::{
 };
 pub use led_array::{LedArray, Pose, PoseGradient, raster, spiral};
 pub use loss_agg::{LossAgg, LossType, LossWeights, Target};
-pub use measurement_system::{CACHE_BYTES, CacheStats, Image, Measurement, MeasurementSystem};
+pub use measurement_system::{CACHE_BYTES, Image, Measurement, MeasurementSystem};
 pub use microscope::{Microscope, MicroscopeConfig};
 pub use misfit::Misfit;
 pub use noise::NoiseConfig;

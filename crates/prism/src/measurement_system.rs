@@ -7,7 +7,6 @@
 //! Beside its measurements, images as small as the aperture's band allows, the system keeps the spectrum of the image it saw last: a
 //! measurement from it costs one short transform.
 
-mod cache;
 mod image;
 
 use std::sync::Arc;
@@ -18,16 +17,28 @@ use num_complex::Complex;
 use rayon::prelude::*;
 
 use crate::{
-    Error, Exposures, InMemory, Knowledge, NoiseConfig, Plane, Propagator, Result, Telescope, fourier, sampling,
-    simulate,
+    Error, Exposures, InMemory, Knowledge, NoiseConfig, Plane, Propagator, Result, Telescope,
+    cache::{Cache, CacheStats},
+    fourier, sampling, simulate,
 };
-use cache::{Cache, Key};
 
-pub use cache::CacheStats;
 pub use image::Image;
 
 /// Bytes of measurements that are kept unless told otherwise.
 pub const CACHE_BYTES: usize = 500 << 20;
+
+/// All that a measurement depends on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+struct Key {
+    /// Number and version of the image.
+    image: [u64; 2],
+    /// Number of the instrument's settings within the system.
+    instrument: u64,
+    /// Bits of row and column.
+    centre: [u64; 2],
+    /// Seed and number of the exposure.
+    noise: [u64; 2],
+}
 
 /// A telescope before objects of one size, with what it measured.
 #[derive(Debug)]
@@ -42,7 +53,7 @@ pub struct MeasurementSystem {
     /// What the apertures so far have seen, frequency nought at place `N / 2`.
     seen: Vec<bool>,
     centres: Vec<[f64; 2]>,
-    cache: Cache,
+    cache: Cache<Key>,
     spectrum: Option<Spectrum>,
 }
 

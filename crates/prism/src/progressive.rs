@@ -11,7 +11,7 @@ mod view;
 
 use burn::tensor::Device;
 use cupel_settings::{Range, Settings, choices, settings};
-use cupel_train::{Casting, Goal, Policy, Run, Trainer, TrainerConfig, Watch};
+use cupel_train::{Advance, Casting, Goal, Policy, Run, Trainer, TrainerConfig, Watch};
 use serde::{Deserialize, Serialize};
 
 pub use fill::filled;
@@ -20,7 +20,7 @@ use view::View;
 
 use crate::{
     Decoder, DecoderKind, DeepDecoderConfig, Exposures, LossAgg, LossType, LossWeights, Noise, OutputActivation, Plane,
-    Result,
+    Result, named::Named,
 };
 
 choices! {
@@ -143,7 +143,8 @@ pub fn decode(
     run: &mut Run,
 ) -> Result<Decoded> {
     let mut trainer = training(exposures, config, seed, casting, device)?;
-    let driven = run.drive(&mut trainer, &Policy::default())?;
+    let name = trainer.name().to_owned();
+    let driven = run.drive(&mut Named { work: &mut trainer, name, frames: &*exposures.frames }, &Policy::default())?;
     let by_held_out = !trainer.fit().held_out().is_empty();
     let model = if by_held_out { trainer.best() } else { trainer.model() };
     let object = trainer.fit().object(&model)?;

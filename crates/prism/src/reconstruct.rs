@@ -6,7 +6,7 @@ use cupel_train::{Casting, Run};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    Certificate, DecoderConfig, Exposures, Model, Result, Search, certificate,
+    CacheStats, Certificate, DecoderConfig, Exposures, Model, Result, Search, certificate,
     restarts::{Searched, searched},
     search::Tried,
     solvers::{by_decoder, by_sweeps},
@@ -78,6 +78,8 @@ pub struct Reconstruction {
     pub curve: Vec<f64>,
     /// How far it can be trusted.
     pub certificate: Certificate,
+    /// How often frames were known when they were asked for.
+    pub cache: CacheStats,
     /// Seconds taken, over all processes that had a part in it.
     pub seconds: f64,
 }
@@ -100,6 +102,7 @@ pub fn reconstruct(
 ) -> Result<Reconstruction> {
     config.check()?;
     exposures.check()?;
+    let exposures = &exposures.cached();
     let began = std::time::Instant::now();
     let on = (device, DType::F32);
     let (solver, search, found, starts, driven, certified) = match config.solver {
@@ -130,6 +133,7 @@ pub fn reconstruct(
         tried: found.tried,
         curve: found.curve,
         certificate,
+        cache: exposures.frames.cache().unwrap_or_default(),
         seconds: before + began.elapsed().as_secs_f64(),
     })
 }

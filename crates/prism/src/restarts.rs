@@ -50,7 +50,8 @@ pub(crate) fn searched(
         };
         let name = if number == 0 { search.name().to_owned() } else { format!("{}-{number}", search.name()) };
         let mut shown = Preview::new(&mut search, exposures, run);
-        seconds += run.drive(&mut Named { work: &mut shown, name }, &Policy::default())?.seconds;
+        seconds +=
+            run.drive(&mut Named { work: &mut shown, name, frames: &*exposures.frames }, &Policy::default())?.seconds;
         starts += 1;
         let found = search.finish()?;
         let doubtful = certificate::chi2(&search, &found)?.is_some_and(|chi2| chi2 > DOUBTFUL);

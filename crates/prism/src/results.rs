@@ -7,7 +7,7 @@ use cupel_data::{Array, Values, write_csv, write_npy, write_tiff};
 use serde::Serialize;
 
 use crate::{
-    Exposures, Plane, Reconstruction, Result, Solver,
+    CacheStats, Exposures, Plane, Reconstruction, Result, Solver,
     metrics::{Similarity, psnr, rmse, ssim},
     restarts::DOUBTFUL,
 };
@@ -37,6 +37,8 @@ pub struct Results {
     pub prior_weight: Option<f64>,
     /// Share of the true amplitudes within their interval of 90 %.
     pub interval_holds: Option<f64>,
+    /// How often frames were known when they were asked for, and what is kept of them.
+    pub cache: CacheStats,
     /// Number of exposures.
     pub exposures: usize,
     /// Why the object should not be believed, where the frames say so.
@@ -62,6 +64,7 @@ impl Results {
             coverage: certificate.coverage,
             prior_weight: found.prior_weight,
             interval_holds: None,
+            cache: found.cache,
             exposures: exposures.centres.len(),
             doubt: certificate.chi2_per_dof.filter(|chi2| *chi2 > DOUBTFUL).map(|chi2| {
                 format!(

@@ -45,7 +45,7 @@ fn swept(
         let own = RaarConfig { iterations: config.iterations.unwrap_or(usual.iterations), ..usual };
         let mut raar = Raar::new(exposures, which, own, seed, device)?;
         let name = format!("{}{ending}", raar.name());
-        let driven = run.drive(&mut Named { work: &mut raar, name }, &Policy::default())?;
+        let driven = run.drive(&mut Named { work: &mut raar, name, frames: &*exposures.frames }, &Policy::default())?;
         return Ok((Model::new(exposures, raar.object()?)?, raar.r_factors().to_vec(), driven.seconds));
     }
     let usual = PieConfig::default();
@@ -53,7 +53,7 @@ fn swept(
     let own = PieConfig { rule, sweeps: config.iterations.unwrap_or(usual.sweeps), ..usual };
     let mut pie = Pie::new(exposures, which, own, seed, device)?;
     let name = format!("{}{ending}", pie.name());
-    let driven = run.drive(&mut Named { work: &mut pie, name }, &Policy::default())?;
+    let driven = run.drive(&mut Named { work: &mut pie, name, frames: &*exposures.frames }, &Policy::default())?;
     let model = Model { pupils: pie.pupils()?, ..Model::new(exposures, pie.object()?)? };
     Ok((model, pie.r_factors().to_vec(), driven.seconds))
 }

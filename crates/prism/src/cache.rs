@@ -1,24 +1,12 @@
-//! [`Cache`]: measurements that were made, as many as bytes allow; the one not asked for longest goes first.
+//! [`Cache`]: measurements that were made or read, as many as bytes allow; the one not asked for longest goes first.
 
 use std::{
     collections::{BTreeMap, HashMap},
+    hash::Hash,
     sync::Arc,
 };
 
 use serde::Serialize;
-
-/// All that a measurement depends on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Key {
-    /// Number and version of the image.
-    pub(super) image: [u64; 2],
-    /// Number of the instrument's settings within the system.
-    pub(super) instrument: u64,
-    /// Bits of row and column.
-    pub(super) centre: [u64; 2],
-    /// Seed and number of the exposure.
-    pub(super) noise: [u64; 2],
-}
 
 /// How often measurements were known, and what is kept.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
@@ -37,8 +25,16 @@ pub struct CacheStats {
     pub evictions: u64,
 }
 
-/// Bytes of an entry beside its values: the key twice, two places in tables and the count of owners.
-const BESIDE: usize = 2 * size_of::<Key>() + 64;
+impl CacheStats {
+    /// With the rate that hits and misses say.
+    pub(crate) fn rated(self) -> Self {
+        let asked = self.hits + self.misses;
+        Self { hit_rate: if asked > 0 { self.hits as f64 / asked as f64 } else { 0.0 }, ..self }
+    }
+}
+
+/// Bytes of an entry beside its values and the key, which is there twice: two places in tables and the count of owners.
+const BESIDE: usize = 64;
 
 #[derive(Debug)]
 struct Entry {
@@ -46,8 +42,9 @@ struct Entry {
     used: u64,
 }
 
+/// Values by a key that says all they depend on.
 #[derive(Debug)]
-pub(super) struct Cache {
+pub(crate) struct Cache<Key> {
     most_bytes: usize,
     entries: HashMap<Key, Entry>,
     /// Keys by when they were last asked for.
@@ -56,12 +53,12 @@ pub(super) struct Cache {
     stats: CacheStats,
 }
 
-impl Cache {
-    pub(super) fn new(most_bytes: usize) -> Self {
+impl<Key: Copy + Eq + Hash> Cache<Key> {
+    pub(crate) fn new(most_bytes: usize) -> Self {
         Self { most_bytes, entries: HashMap::new(), order: BTreeMap::new(), clock: 0, stats: CacheStats::default() }
     }
 
-    pub(super) fn get(&mut self, key: &Key) -> Option<Arc<[f32]>> {
+    pub(crate) fn get(&mut self, key: &Key) -> Option<Arc<[f32]>> {
         let Some(entry) = self.entries.get_mut(key) else {
             self.stats.misses += 1;
             return None;
@@ -74,41 +71,36 @@ impl Cache {
         Some(entry.values.clone())
     }
 
-    pub(super) fn insert(&mut self, key: Key, values: Arc<[f32]>) {
-        let bytes = bytes(&values);
+    pub(crate) fn insert(&mut self, key: Key, values: Arc<[f32]>) {
+        let bytes = Self::bytes(&values);
         if bytes > self.most_bytes {
             return;
         }
         self.clock += 1;
         if let Some(old) = self.entries.insert(key, Entry { values, used: self.clock }) {
             self.order.remove(&old.used);
-            self.stats.bytes -= self::bytes(&old.values);
+            self.stats.bytes -= Self::bytes(&old.values);
         }
         self.order.insert(self.clock, key);
         self.stats.bytes += bytes;
         while self.stats.bytes > self.most_bytes {
             let Some((_, oldest)) = self.order.pop_first() else { break };
             if let Some(entry) = self.entries.remove(&oldest) {
-                self.stats.bytes -= self::bytes(&entry.values);
+                self.stats.bytes -= Self::bytes(&entry.values);
                 self.stats.evictions += 1;
             }
         }
     }
 
-    pub(super) fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         *self = Self::new(self.most_bytes);
     }
 
-    pub(super) fn stats(&self) -> CacheStats {
-        let asked = self.stats.hits + self.stats.misses;
-        CacheStats {
-            hit_rate: if asked > 0 { self.stats.hits as f64 / asked as f64 } else { 0.0 },
-            cache_size: self.entries.len(),
-            ..self.stats
-        }
+    pub(crate) fn stats(&self) -> CacheStats {
+        CacheStats { cache_size: self.entries.len(), ..self.stats }.rated()
     }
-}
 
-fn bytes(values: &[f32]) -> usize {
-    size_of_val(values) + BESIDE
+    fn bytes(values: &[f32]) -> usize {
+        size_of_val(values) + 2 * size_of::<Key>() + BESIDE
+    }
 }
