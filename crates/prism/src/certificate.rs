@@ -8,11 +8,15 @@ pub use halves::Correlation;
 
 use burn::tensor::{DType, Device};
 
-use crate::{Exposures, Geometry, Misfit, Model, Result, Search, restarts::DOUBTFUL, search::Found};
+use crate::{Exposures, Geometry, Misfit, Model, Noise, Result, Search, search::Found};
 use refit::Anew;
 
 /// Most starts of a refit that does not explain its frames.
 const STARTS: u64 = 8;
+/// Squared errors of so many times their variance say that something is wrong,
+pub(crate) const DOUBTFUL: f64 = 1.2;
+/// and so does this R-factor of frames without noise; what is right has a hundredth of it.
+const DOUBTFUL_R: f64 = 1e-2;
 
 /// What is known of a reconstruction without a truth.
 #[derive(Clone, Debug)]
@@ -49,7 +53,7 @@ pub(crate) fn of(search: &Search, found: &Found, refits: bool, seed: u64, on: (&
     let degrees_of_freedom = (pixels - free_values(search, found)).max(1.0);
     let chi2_per_dof = search.all.noise().1.map(|_| squares / degrees_of_freedom);
     // where the object does not explain the frames its parts will not either
-    let starts = if chi2_per_dof.is_some_and(|chi2| chi2 > DOUBTFUL) { 1 } else { STARTS };
+    let starts = if unexplained(exposures.noise, r, squares / degrees_of_freedom) { 1 } else { STARTS };
     let anew = Anew { found, starts, seed, on };
     let correlation = if refits { halves::correlation(exposures, &anew)? } else { None };
     let interval = if refits { interval::interval(search, &anew)? } else { None };
@@ -57,13 +61,21 @@ pub(crate) fn of(search: &Search, found: &Found, refits: bool, seed: u64, on: (&
     Ok(Certificate { held_out_r, r, chi2_per_dof, degrees_of_freedom, correlation, interval, measured, coverage })
 }
 
-/// [`Certificate::chi2_per_dof`] alone.
-pub(crate) fn chi2(search: &Search, found: &Found) -> Result<Option<f64>> {
-    if search.all.noise().1.is_none() {
-        return Ok(None);
+/// Whether the frames say that what was found cannot be all: more squared errors than the noise explains, or any to speak of where there is none.
+/// Where the noise is not known nothing tells.
+pub(crate) fn doubtful(search: &Search, found: &Found) -> Result<bool> {
+    let (r, squares, pixels) = agreement(&search.all, &found.model)?;
+    let degrees_of_freedom = (pixels - free_values(search, found)).max(1.0);
+    Ok(unexplained(search.exposures().noise, r, squares / degrees_of_freedom))
+}
+
+/// The same of an R-factor and squared errors in units of their variance.
+fn unexplained(noise: Noise, r: f64, chi2: f64) -> bool {
+    match noise {
+        Noise::Counts { .. } => chi2 > DOUBTFUL,
+        Noise::None => r > DOUBTFUL_R,
+        Noise::Unknown => false,
     }
-    let (_, squares, pixels) = agreement(&search.all, &found.model)?;
-    Ok(Some(squares / (pixels - free_values(search, found)).max(1.0)))
 }
 
 impl Misfit {

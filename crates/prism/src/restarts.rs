@@ -16,8 +16,6 @@ use crate::{
     start::{scattered, start},
 };
 
-/// Squared errors of so many times their variance say that something is wrong.
-pub(crate) const DOUBTFUL: f64 = 1.2;
 /// Errors of exposures held out that differ by less are those of one minimum,
 const SAME: f64 = 2e-3;
 /// and one that was found so often is the deepest: the frames are not as they were said to be, and no start will change that.
@@ -54,7 +52,7 @@ pub(crate) fn searched(
             run.drive(&mut Named { work: &mut shown, name, frames: &*exposures.frames }, &Policy::default())?.seconds;
         starts += 1;
         let found = search.finish()?;
-        let doubtful = certificate::chi2(&search, &found)?.is_some_and(|chi2| chi2 > DOUBTFUL);
+        let doubtful = certificate::doubtful(&search, &found)?;
         // without exposures held out the fit itself has to tell
         let error = found.tried.iter().map(|tried| tried.held_out).fold(f64::INFINITY, f64::min);
         errors.push(error);

@@ -8,8 +8,8 @@ use serde::Serialize;
 
 use crate::{
     CacheStats, Exposures, Plane, Reconstruction, Result, Solver,
+    certificate::DOUBTFUL,
     metrics::{Similarity, psnr, rmse, ssim},
-    restarts::DOUBTFUL,
 };
 
 /// The numbers of a reconstruction: those of the certificate, and where the truth is known how near it is.

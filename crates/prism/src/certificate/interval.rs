@@ -4,10 +4,11 @@
 //! from the truth (B. Efron, R. J. Tibshirani, "An Introduction to the Bootstrap", 1993, chapter 6.5).
 //!
 //! **Frequencies that no exposure shows** are the prior's alone, and no noise tells of its errors. How far it goes astray is measured where it can be: it
-//! has to foretell the outermost exposures from the others, and its errors at frequencies that the others do not show, less what noise explains, are taken
-//! for those at frequencies that none shows: as dense, but for a power law by which the object's own power falls there, and at the same places.
+//! has to foretell the outermost exposures from the others, and its errors at frequencies that the others do not show are taken for those at frequencies
+//! that none shows: as dense, and at the same places. That the power of an object falls with the frequency is no reason for fewer errors there: what a
+//! prior of edges cannot foretell is fine grain, whose power does not fall.
 //!
-//! The variance of an amplitude is the sum of both, and its interval a fixed number of standard deviations.
+//! The variance of an amplitude is the sum of both, and its interval the standard deviations of a normal distribution. No constant of it was fitted.
 
 use cupel_data::Stream;
 use num_complex::Complex;
@@ -31,14 +32,8 @@ const OUTER: f64 = 0.25;
 const FEWEST: usize = 8;
 /// Places on each side over which variances are averaged: a handful of draws says little of one place.
 const REACH: usize = 3;
-/// Standard deviations of an interval that holds 90 %: of a normal distribution they would be 1.645, but errors are heavier and fine grain that a prior
-/// flattens is not in the variance. Chosen on ten generated objects (`examples/regimes.rs`, seeds 0 and 1) for a mean coverage of 90 %.
-const DEVIATIONS: f64 = 1.97;
-/// Rings over which the fall is measured, and where the first of them begins, relative to the last frequency.
-const RINGS: usize = 6;
-const INNER: f64 = 2.0 / 3.0;
-/// Steepest fall of power with the frequency that is believed; of edges it is 3.
-const STEEPEST: f64 = 6.0;
+/// Standard deviations that hold 90 % of a normal distribution.
+const DEVIATIONS: f64 = 1.645;
 /// Most bytes of frames that are drawn.
 const MOST_BYTES: usize = 1 << 30;
 
@@ -54,7 +49,6 @@ pub(super) fn interval(search: &Search, anew: &Anew<'_>) -> Result<Option<Vec<f6
     let (rows, columns) = (object.rows(), object.columns());
     let here = object.amplitude();
     let mut variance = vec![0.0; rows * columns];
-    let mut of_noise = Vec::new();
     if exposures.noise != Noise::None {
         for draw in 0..DRAWS {
             let drawn = drawn(search, found, Stream::new(seed, "frames drawn anew").child(draw))?;
@@ -62,10 +56,9 @@ pub(super) fn interval(search: &Search, anew: &Anew<'_>) -> Result<Option<Vec<f6
             for ((sum, other), here) in variance.iter_mut().zip(other.amplitude()).zip(&here) {
                 *sum += (other - here).powi(2) / DRAWS as f64;
             }
-            of_noise.push(other);
         }
     }
-    if let Some(astray) = astray(exposures, anew, &of_noise)? {
+    if let Some(astray) = astray(exposures, anew)? {
         variance.iter_mut().zip(astray).for_each(|(sum, part)| *sum += part);
     }
     Ok(Some(averaged(search, &variance, columns).into_iter().map(|variance| DEVIATIONS * variance.sqrt()).collect()))
@@ -110,11 +103,12 @@ fn drawn(search: &Search, found: &Found, stream: Stream) -> Result<Exposures> {
 }
 
 /// Variance of the amplitudes by frequencies that no exposure shows.
-fn astray(exposures: &Exposures, anew: &Anew<'_>, of_noise: &[Plane]) -> Result<Option<Vec<f64>>> {
+fn astray(exposures: &Exposures, anew: &Anew<'_>) -> Result<Option<Vec<f64>>> {
     let count = exposures.centres.len();
     let (measured, _) = windows(exposures);
     let object = &anew.found.model.object;
-    if exposures.optics.geometry != Geometry::Spectrum || count < FEWEST || measured.iter().all(|light| *light > 0.0) {
+    let unseen = measured.iter().filter(|light| **light == 0.0).count();
+    if exposures.optics.geometry != Geometry::Spectrum || count < FEWEST || unseen == 0 {
         return Ok(None);
     }
     let mut order: Vec<usize> = (0..count).collect();
@@ -125,67 +119,23 @@ fn astray(exposures: &Exposures, anew: &Anew<'_>, of_noise: &[Plane]) -> Result<
     let of_inner =
         Exposures { centres: inner.iter().map(|index| exposures.centres[*index]).collect(), ..exposures.clone() };
     let (seen_by_inner, _) = windows(&of_inner);
-    let spectrum = |object: &Plane| fourier::spectrum(object).values().to_vec();
-    let without = spectrum(&anew.fit(exposures, &inner)?);
-    let whole = spectrum(object);
-    let noise: Vec<Vec<Complex<f64>>> = of_noise.iter().map(spectrum).collect();
-    let (rows, columns) = (object.rows(), object.columns());
-    let radius = |place: usize| {
-        let [y, x] = [(place / columns) as f64 - (rows / 2) as f64, (place % columns) as f64 - (columns / 2) as f64];
-        (y / rows as f64).hypot(x / columns as f64)
-    };
+    let without = fourier::spectrum(&anew.fit(exposures, &inner)?);
+    let whole = fourier::spectrum(object);
     // how it went astray where that can be seen
-    let foretold: Vec<usize> =
-        (0..whole.len()).filter(|place| measured[*place] > 0.0 && seen_by_inner[*place] == 0.0).collect();
-    let (mut missed, mut by_noise, mut middle) = (0.0, 0.0, 0.0);
-    let mut part = vec![Complex::new(0.0, 0.0); rows * columns];
-    for place in foretold.iter().copied() {
-        let error = without[place] - whole[place];
-        by_noise +=
-            noise.iter().map(|draw| (draw[place] - whole[place]).norm_sqr()).sum::<f64>() / noise.len().max(1) as f64;
-        missed += error.norm_sqr();
-        middle += radius(place) / foretold.len() as f64;
-        part[place] = error;
+    let mut foretold = 0;
+    let mut part = vec![Complex::new(0.0, 0.0); measured.len()];
+    for place in (0..measured.len()).filter(|place| measured[*place] > 0.0 && seen_by_inner[*place] == 0.0) {
+        part[place] = without.values()[place] - whole.values()[place];
+        foretold += 1;
     }
-    if missed == 0.0 {
+    if foretold == 0 {
         return Ok(None);
     }
-    // and how much more or less there is where it cannot
-    let fall = fall(&whole, &measured, radius);
-    let unseen: f64 = (0..whole.len())
-        .filter(|place| measured[*place] == 0.0)
-        .map(|place| (radius(place) / middle).powf(-fall))
-        .sum();
-    let factor = (1.0 - by_noise / missed).max(0.0) * unseen / foretold.len() as f64;
-    let part = fourier::object(&Plane::new(rows, columns, part)?);
+    let part = fourier::object(&Plane::new(object.rows(), object.columns(), part)?);
     // half of a complex error lies along the amplitude
     let along = if exposures.known.real { 1.0 } else { 0.5 };
-    Ok(Some(part.values().iter().map(|value| along * factor * value.norm_sqr()).collect()))
-}
-
-/// The power by which the object's power falls with the frequency, over the outer third of what was measured.
-fn fall(whole: &[Complex<f64>], measured: &[f64], radius: impl Fn(usize) -> f64) -> f64 {
-    let seen: Vec<(f64, f64)> = (0..whole.len())
-        .filter(|place| measured[*place] > 0.0)
-        .map(|place| (radius(place), whole[place].norm_sqr()))
-        .collect();
-    let last = seen.iter().map(|seen| seen.0).fold(0.0, f64::max);
-    // mean powers of rings, whose logarithms are nearly normal; single ones are not
-    let mut rings = [(0.0, 0.0, 0.0); RINGS];
-    for (radius, power) in seen.into_iter().filter(|seen| seen.0 > INNER * last) {
-        let ring = (((radius / last - INNER) / (1.0 - INNER) * RINGS as f64) as usize).min(RINGS - 1);
-        rings[ring] = (rings[ring].0 + radius, rings[ring].1 + power, rings[ring].2 + 1.0);
-    }
-    let points = rings
-        .into_iter()
-        .filter(|ring| ring.1 > 0.0)
-        .map(|(radius, power, count)| ((radius / count).ln(), (power / count).ln()));
-    let points: Vec<(f64, f64)> = points.collect();
-    let mean = |f: fn(&(f64, f64)) -> f64| points.iter().map(f).sum::<f64>() / points.len().max(1) as f64;
-    let (x, y) = (mean(|point| point.0), mean(|point| point.1));
-    let along: f64 = points.iter().map(|point| (point.0 - x) * (point.1 - y)).sum();
-    let across: f64 = points.iter().map(|point| (point.0 - x).powi(2)).sum();
-    if across > 0.0 { (-along / across).clamp(0.0, STEEPEST) } else { 0.0 }
+    let factor = along * unseen as f64 / f64::from(foretold);
+    Ok(Some(part.values().iter().map(|value| factor * value.norm_sqr()).collect()))
 }
 
 /// Means over the neighbourhood of each place of the support; nought outside.

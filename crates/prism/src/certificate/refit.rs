@@ -4,10 +4,9 @@ use burn::tensor::{DType, Device};
 use cupel_data::Stream;
 use cupel_train::Descent;
 
-use super::agreement;
+use super::{agreement, unexplained};
 use crate::{
     Exposures, Free, Misfit, Model, Plane, Result,
-    restarts::DOUBTFUL,
     search::{Found, units},
     start::{scattered, start},
 };
@@ -53,8 +52,8 @@ impl Anew<'_> {
             misfit.compare_amplitudes(false);
             let descent = descend(&mut misfit, warm, weight, STEPS)?;
             let model = misfit.model(descent.x());
-            let (_, squares, pixels) = agreement(&misfit, &model)?;
-            let explains = misfit.noise().1.is_none() || squares <= DOUBTFUL * pixels;
+            let (r, squares, pixels) = agreement(&misfit, &model)?;
+            let explains = !unexplained(exposures.noise, r, squares / pixels);
             if best.as_ref().is_none_or(|(least, _)| squares < *least) {
                 best = Some((squares, model.object));
             }
