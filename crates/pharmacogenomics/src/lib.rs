@@ -94,7 +94,8 @@ pub use network::{Network, NetworkConfig};
 pub use normalise::normalise;
 pub use outputs::{model_card, save_report};
 pub use patient::{
-    Assembly, DrugAnswer, GeneCall, Patient, PatientAnswers, PatientConfig, Phenotype, Recommendation, Source, Tables,
+    Assembly, DefinitionSource, DrugAnswer, GeneCall, MissingGene, NotDetermined, Patient, PatientAnswers,
+    PatientConfig, Phenotype, PossibleRecommendation, Recommendation, Sex, SilentRule, Source, Tables,
 };
 pub use planted::{PLANTED_FIELDS, PLANTED_PAIRS, Planted, demo, planted};
 pub use predictions::Predictions;

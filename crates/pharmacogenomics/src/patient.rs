@@ -1,47 +1,60 @@
 //! [`Patient`]: from the genotypes of a VCF file to alleles, phenotypes and what guidelines and the model say of drugs.
 //!
-//! Rules come first: where a guideline of CPIC or DPWG has a recommendation for what was found, it is the answer. The model
-//! fills the gap, for genes whose alleles are determined and of which it has seen evidence with the drug. Where neither
-//! can say anything the answer is that nothing is known. Every answer says which of these it is. Nothing here replaces the
-//! judgement of a clinician, and a file of small variants shows no copies of genes.
+//! The lines of a file become readings of the places that define alleles ([`reading`], [`call_set`]); readings the pairs of alleles that are possible
+//! ([`matching`], [`lowest_activity`], [`calls`]); pairs phenotypes ([`phenotypes`]); and phenotypes the rules that apply ([`guidelines`]).
+//!
+//! A recommendation is given only when everything that its guideline asks for was determined from places that were read; else the answer says
+//! which gene and which places are missing. The model fills the gap where no guideline has a word, for genes whose alleles are determined and of which
+//! it has seen evidence with the drug. Where neither can say anything the answer is that nothing is known. Every answer says which
+//! of these it is. Nothing here replaces the judgement of a clinician, and a file of small variants shows no copies of genes.
 
-mod alleles;
 mod answers;
+mod assembly;
+mod atlas;
+mod call_set;
 mod calls;
+mod core_alleles;
+mod definition;
 mod guidelines;
+mod lowest_activity;
+mod matching;
+mod outside_calls;
+mod pharmcat;
 mod phenotypes;
-mod variants;
+mod reading;
+mod sequence;
+mod tables;
 mod vcf;
 
-pub use alleles::Assembly;
 pub use answers::PatientAnswers;
+pub use assembly::Assembly;
 pub use calls::GeneCall;
-pub use guidelines::Recommendation;
+pub use definition::DefinitionSource;
+pub use guidelines::{MissingGene, NotDetermined, PossibleRecommendation, Recommendation};
 pub use phenotypes::Phenotype;
+pub use tables::{SilentRule, Tables};
 
 use crate::{
     answer::{Answer, question},
-    error::Result,
+    error::{Error, Result},
     model_folder::Model,
 };
-use alleles::Gene;
-use cupel_settings::{Problem, settings};
-use guidelines::Guidelines;
-use phenotypes::Phenotypes;
+use calls::Given;
+use cupel_data::nearest_name;
+use cupel_settings::{Problem, Range, choices, settings};
 use serde::Serialize;
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
-use variants::Genotypes;
+use std::{collections::BTreeMap, io::BufRead, path::Path};
+use vcf::Vcf;
 
-/// The tables that turn variants into recommendations, in one assembly.
-#[derive(Clone, Debug)]
-pub struct Tables {
-    genes: BTreeMap<String, Gene>,
-    phenotypes: Phenotypes,
-    guidelines: Guidelines,
-    assembly: Assembly,
+choices! {
+    /// Whose X chromosomes they are.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Sex {
+        /// One X chromosome
+        Male = "male",
+        /// Two
+        Female = "female",
+    }
 }
 
 settings! {
@@ -54,6 +67,12 @@ settings! {
         pub assembly: Option<Assembly> = None;
         /// Take places that the VCF file does not mention for reference, as in a file that lists variants only
         pub absent_is_reference: bool = false;
+        /// A call of a lower genotype quality (GQ) is not read
+        pub min_genotype_quality: f64 = 20.0, in Range::at_least(0.0), "QUALITY";
+        /// Whose X chromosomes they are [default: as the genotypes show it]
+        pub sex: Option<Sex> = None;
+        /// Results of genes from elsewhere, in PharmCAT's format of outside calls
+        pub calls: Option<String> = None, "FILE";
     }
 }
 
@@ -66,6 +85,9 @@ pub struct Patient {
     pub assembly: Assembly,
     /// Gene by gene.
     pub genes: Vec<GeneCall>,
+    /// What should be known before the answers are used.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
 }
 
 /// Who answers.
@@ -76,6 +98,9 @@ pub enum Source {
     Guideline,
     /// The model.
     Model,
+    /// There are guidelines, but a gene that they ask for is not determined.
+    #[serde(rename = "not determined")]
+    NotDetermined,
     /// Neither: nothing is known.
     Nobody,
 }
@@ -90,49 +115,59 @@ pub struct DrugAnswer {
     /// The recommendations that apply, where a guideline answers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub recommendations: Vec<Recommendation>,
-    /// What the model says gene by gene, where it answers.
+    /// Guidelines that do not answer, with the genes and places that they lack.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_determined: Vec<NotDetermined>,
+    /// What the model says gene by gene: where no guideline has a word, or of other genes than those that guidelines ask for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub model: BTreeMap<String, Answer>,
+    /// A drug of the guidelines that was probably meant.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub did_you_mean: Option<String>,
 }
 
 impl Tables {
-    /// Reads the tables of a folder: `raw/pypgx_allele-table.csv`, `diplotype_phenotype.tsv`, `guideline_recommendations.tsv` and,
-    /// where it is there, `raw/pypgx_diplotype-table.csv`.
-    ///
-    /// # Errors
-    /// [`Error::Data`](crate::Error::Data) for a table that cannot be read or lacks a column, [`Error::Model`](crate::Error::Model) for one that is damaged.
-    pub fn open(dir: &Path, assembly: Assembly) -> Result<Self> {
-        let raw = |name: &str| -> PathBuf {
-            let inside = dir.join("raw").join(name);
-            if inside.is_file() { inside } else { dir.join(name) }
-        };
-        let more = raw("pypgx_diplotype-table.csv");
-        Ok(Self {
-            genes: alleles::read(&raw("pypgx_allele-table.csv"), assembly)?,
-            phenotypes: Phenotypes::read(&dir.join("diplotype_phenotype.tsv"), &more)?,
-            guidelines: Guidelines::read(&dir.join("guideline_recommendations.tsv"))?,
-            assembly,
-        })
-    }
-
-    /// The drugs that a guideline mentions for a gene of the patient whose phenotype is known.
+    /// The drugs that a guideline mentions for a gene of the patient of which something was read.
     pub fn drugs(&self, patient: &Patient) -> Vec<String> {
         self.guidelines.drugs(&patient.genes)
     }
 
-    /// What is known of a drug for a patient: the guidelines' word, else the model's, else nothing.
+    /// What the guidelines say of a drug for a patient.
+    pub fn guideline(&self, drug: &str, patient: &Patient) -> DrugAnswer {
+        let said = self.guidelines.answer(drug, &patient.genes);
+        // a gene that nobody looked at leaves the other guidelines their word; one that was not read does not
+        let unread = said.not_determined.iter().any(|guideline| guideline.genes.iter().any(|gene| !gene.not_tested));
+        let answered_by = match (said.recommendations.is_empty(), said.not_determined.is_empty()) {
+            (false, _) if !unread => Source::Guideline,
+            (_, false) => Source::NotDetermined,
+            _ => Source::Nobody,
+        };
+        let near = || nearest_name(drug, self.guidelines.all_drugs()).map(str::to_string);
+        DrugAnswer {
+            drug: drug.to_string(),
+            answered_by,
+            recommendations: said.recommendations,
+            not_determined: said.not_determined,
+            model: BTreeMap::new(),
+            did_you_mean: if said.genes.is_empty() { near() } else { None },
+        }
+    }
+
+    /// What is known of a drug for a patient: the guidelines' word, else the model's, else nothing. Where guidelines ask for a gene that is not
+    /// determined the model is asked of other genes only, and what it says stands apart.
     ///
     /// # Errors
     /// [`Error::Data`](crate::Error::Data) when the model's evidence cannot be asked.
     pub fn answer(&self, drug: &str, patient: &Patient, model: &Model) -> Result<DrugAnswer> {
-        let recommendations = self.guidelines.answer(drug, &patient.genes);
-        let drug = drug.to_string();
-        if !recommendations.is_empty() {
-            return Ok(DrugAnswer { drug, answered_by: Source::Guideline, recommendations, model: BTreeMap::new() });
+        let mut answer = self.guideline(drug, patient);
+        if answer.answered_by == Source::Guideline {
+            return Ok(answer);
         }
+        let asked: Vec<&str> =
+            answer.not_determined.iter().flat_map(|own| own.genes.iter().map(|gene| gene.gene.as_str())).collect();
         let mut of_genes = BTreeMap::new();
-        for call in &patient.genes {
-            let Some(asked) = ask(&drug, call, model) else { continue };
+        for call in patient.genes.iter().filter(|call| !asked.contains(&call.gene.as_str())) {
+            let Some(asked) = ask(drug, call, model) else { continue };
             let questions = question(model.predictor.schema(), &asked)?;
             let mut answers = model.answer(&questions, &[0])?;
             // without a row of this drug with this gene the model would only guess
@@ -144,30 +179,113 @@ impl Tables {
                 of_genes.insert(call.gene.clone(), answer);
             }
         }
-        let answered_by = if of_genes.is_empty() { Source::Nobody } else { Source::Model };
-        Ok(DrugAnswer { drug, answered_by, recommendations, model: of_genes })
+        if !of_genes.is_empty() && answer.answered_by == Source::Nobody {
+            answer.answered_by = Source::Model;
+        }
+        answer.model = of_genes;
+        Ok(answer)
     }
 }
 
 impl Patient {
-    /// Reads a patient's genes from a VCF file, bare or compressed.
+    /// Reads a patient's genes from a VCF file, bare or compressed: of the sample that is named, or the only one.
     ///
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) when the file says no assembly and none is given, or another than the tables';
-    /// [`Error::Data`](crate::Error::Data) and [`Error::Model`](crate::Error::Model) when it cannot be read.
+    /// [`Error::Data`](crate::Error::Data) and [`Error::Model`](crate::Error::Model) when it cannot be read, contradicts the reference or itself,
+    /// or has no genotype at a place of any gene.
     pub fn read(path: &Path, tables: &Tables, config: &PatientConfig) -> Result<Self> {
-        let assembly = Self::assembly(path, config)?;
+        let vcf = Vcf::open(path)?;
+        if config.sample.is_none() && vcf.samples.len() > 1 {
+            let problem = format!("which sample is meant is not said; it has {}", vcf.samples.join(", "));
+            return Err(Error::Model { path: path.to_path_buf(), problem, fix: "name one of them with --sample" });
+        }
+        let mut patients = Self::of_vcf(vcf, path, tables, config)?;
+        patients.pop().ok_or_else(|| nothing(path))
+    }
+
+    /// Reads all samples of a VCF file, or the one that is named.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_all(path: &Path, tables: &Tables, config: &PatientConfig) -> Result<Vec<Self>> {
+        Self::of_vcf(Vcf::open(path)?, path, tables, config)
+    }
+
+    /// Reads all samples of a VCF file from a stream, or the one that is named; `name` is what errors call it.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn from_stream(
+        stream: Box<dyn BufRead>,
+        name: &Path,
+        tables: &Tables,
+        config: &PatientConfig,
+    ) -> Result<Vec<Self>> {
+        Self::of_vcf(Vcf::new(stream, name)?, name, tables, config)
+    }
+
+    fn of_vcf(vcf: Vcf, path: &Path, tables: &Tables, config: &PatientConfig) -> Result<Vec<Self>> {
+        let assembly = assembly(&vcf, config)?;
         if assembly != tables.assembly {
             let expected = format!("{}, as the tables were opened", tables.assembly);
             return Err(Problem::value("assembly", assembly, expected).into());
         }
-        let wanted: Vec<_> = tables.genes.values().flat_map(Gene::variants).collect();
-        let genotypes = Genotypes::read(path, config.sample.as_deref(), &wanted)?;
-        let call = |(name, gene): (&String, &Gene)| {
-            GeneCall::of(name, gene, &genotypes, &tables.phenotypes, config.absent_is_reference)
+        let fault = |problem: String, fix| Error::Model { path: path.to_path_buf(), problem, fix };
+        if vcf.samples.is_empty() {
+            return Err(fault(
+                "it lists places and has no sample, so that nothing was read".into(),
+                "give a file with genotypes",
+            ));
+        }
+        let columns: Vec<usize> = match &config.sample {
+            Some(name) => match vcf.samples.iter().position(|known| known == name) {
+                Some(column) => vec![column],
+                None => {
+                    let problem = format!("it has no sample {name:?}; it has {}", vcf.samples.join(", "));
+                    return Err(fault(problem, "name one of them with --sample"));
+                }
+            },
+            None => (0..vcf.samples.len()).collect(),
         };
-        let genes = tables.genes.iter().map(call).collect();
-        Ok(Self { sample: genotypes.sample, assembly, genes })
+        let outside = match &config.calls {
+            Some(file) => outside_calls::read(Path::new(file), &tables.gene_names())?,
+            None => Vec::new(),
+        };
+        let sets = call_set::read(vcf, path, &columns, (&tables.genes, &tables.atlas, assembly), config)?;
+        if sets.iter().all(|set| set.readings.is_empty() && set.copies.is_empty()) {
+            return Err(nothing(path));
+        }
+        let sex_of = |set: &call_set::CallSet| {
+            let on_x = |gene: usize| tables.genes.get(gene).is_some_and(definition::Gene::on_x);
+            let single = |reading: &reading::Reading| reading.says_something() && reading.haplotypes.len() == 1;
+            let one = set.readings.iter().any(|((gene, _), reading)| on_x(*gene) && single(reading));
+            config.sex.or_else(|| one.then_some(Sex::Male))
+        };
+        let patient = |set: call_set::CallSet| {
+            let sex = sex_of(&set);
+            let call = |(number, gene): (usize, &definition::Gene)| {
+                GeneCall::of(&Given {
+                    number,
+                    gene,
+                    set: &set,
+                    phenotypes: &tables.phenotypes,
+                    reference: config.absent_is_reference,
+                    sex,
+                })
+            };
+            let mut genes: Vec<GeneCall> = tables.genes.iter().enumerate().map(call).collect();
+            for given in &outside {
+                let own = GeneCall::given(given, &tables.phenotypes);
+                match genes.iter_mut().find(|call| call.gene == own.gene) {
+                    Some(known) => *known = own,
+                    None => genes.push(own),
+                }
+            }
+            genes.sort_by(|a, b| a.gene.cmp(&b.gene));
+            Self { sample: set.sample, assembly, genes, warnings: set.warnings }
+        };
+        Ok(sets.into_iter().map(patient).collect())
     }
 
     /// The assembly of a file: as it says itself, else as the settings say.
@@ -175,15 +293,24 @@ impl Patient {
     /// # Errors
     /// [`Error::Setting`](crate::Error::Setting) when neither says, or when they differ.
     pub fn assembly(path: &Path, config: &PatientConfig) -> Result<Assembly> {
-        let refused =
-            |got: &dyn ToString, expected: String| Err(Problem::value("assembly", got.to_string(), expected).into());
-        match (variants::assembly(path)?, config.assembly) {
-            (Some(own), Some(said)) if own != said => {
-                refused(&said, format!("{own}, as the lengths of the chromosomes in the file say"))
-            }
-            (Some(own), _) | (None, Some(own)) => Ok(own),
-            (None, None) => refused(&"none", "GRCh37 or GRCh38, which the file does not say".into()),
+        assembly(&Vcf::open(path)?, config)
+    }
+}
+
+fn nothing(path: &Path) -> Error {
+    let problem = "it has no genotype at a place that defines an allele of any gene, so that nothing was read".into();
+    Error::Model { path: path.to_path_buf(), problem, fix: "give the file that holds the patient's genotypes" }
+}
+
+fn assembly(vcf: &Vcf, config: &PatientConfig) -> Result<Assembly> {
+    let refused =
+        |got: &dyn ToString, expected: String| Err(Problem::value("assembly", got.to_string(), expected).into());
+    match (call_set::assembly_of(vcf), config.assembly) {
+        (Some(own), Some(said)) if own != said => {
+            refused(&said, format!("{own}, as the lengths of the chromosomes in the file say"))
         }
+        (Some(own), _) | (None, Some(own)) => Ok(own),
+        (None, None) => refused(&"none", "GRCh37 or GRCh38, which the file does not say".into()),
     }
 }
 

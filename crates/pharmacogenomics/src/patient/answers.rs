@@ -1,6 +1,6 @@
 //! [`PatientAnswers`]: what is known of a patient's genes and what follows for drugs, in words and as JSON.
 
-use super::{DrugAnswer, Patient, Source, Tables};
+use super::{DefinitionSource, DrugAnswer, NotDetermined, Patient, Source, Tables};
 use crate::{error::Result, model_folder::Model};
 use serde::Serialize;
 use std::fmt;
@@ -13,9 +13,14 @@ pub struct PatientAnswers {
     pub patient: Patient,
     /// Drug by drug.
     pub answers: Vec<DrugAnswer>,
+    /// The tables of rules and phenotypes that were asked.
+    pub sources: Vec<DefinitionSource>,
     /// What it is not.
     pub notice: &'static str,
 }
+
+/// Missing places that are named in words; JSON has all.
+const NAMED: usize = 6;
 
 impl Tables {
     /// What is known of `drugs` for a patient; without any, of those that guidelines mention for his genes.
@@ -25,28 +30,66 @@ impl Tables {
     pub fn answers(&self, drugs: &[String], patient: Patient, model: &Model) -> Result<PatientAnswers> {
         let drugs = if drugs.is_empty() { self.drugs(&patient) } else { drugs.to_vec() };
         let answers = drugs.iter().map(|drug| self.answer(drug, &patient, model)).collect::<Result<_>>()?;
-        Ok(PatientAnswers { patient, answers, notice: "not a medical device" })
+        Ok(PatientAnswers { patient, answers, sources: self.sources.clone(), notice: "not a medical device" })
+    }
+}
+
+fn some_of(names: &[String]) -> String {
+    match names.len() {
+        count if count > NAMED => format!("{} and {} more", names[..NAMED].join(", "), count - NAMED),
+        _ => names.join(", "),
     }
 }
 
 impl fmt::Display for PatientAnswers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "sample {}, {}; {}", self.patient.sample, self.patient.assembly, self.notice)?;
+        self.sources.iter().try_for_each(|source| {
+            let version = source.version.as_deref().unwrap_or("no version");
+            writeln!(f, "{}: {version}, {}", source.file, source.hash)
+        })?;
+        self.patient.warnings.iter().try_for_each(|warning| writeln!(f, "warning: {warning}"))?;
         for call in &self.patient.genes {
+            // most genes of the tables are of no concern to most files
+            if !call.tested() && !call.outside {
+                continue;
+            }
             match (&call.phenotype, &call.unknown_because) {
                 (Some(phenotype), _) => {
                     write!(f, "{} {}: {}", call.gene, call.diplotypes.join(" or "), phenotype.name)?;
+                    if let Some(score) = phenotype.activity_score {
+                        write!(f, ", activity score {score}")?;
+                    }
                     match call.not_looked_for.len() {
                         0 => writeln!(f)?,
                         _ => writeln!(f, " (not looked for: {})", call.not_looked_for.join(", "))?,
                     }
                 }
-                // most genes of the tables are of no concern to most files
-                (None, Some(because)) if call.not_read < call.places => {
-                    writeln!(f, "{}: not known, {because}", call.gene)?;
-                }
-                _ => {}
+                (None, Some(because)) => writeln!(f, "{}: not determined, {because}", call.gene)?,
+                (None, None) => writeln!(f, "{}: {}", call.gene, call.diplotypes.join(" or "))?,
             }
+            if call.outside {
+                writeln!(f, "  given from outside")?;
+            } else {
+                write!(f, "  {} of {} places read", call.places - call.not_read, call.places)?;
+                if !call.missing.is_empty() {
+                    write!(f, "; not read: {}", some_of(&call.missing))?;
+                }
+                if !call.not_told_apart.is_empty() {
+                    write!(f, "; not told apart because of it: {}", some_of(&call.not_told_apart))?;
+                }
+                if let Some(source) = &call.definition {
+                    write!(
+                        f,
+                        "; {} {} {}",
+                        source.file,
+                        source.version.as_deref().unwrap_or("no version"),
+                        source.hash
+                    )?;
+                }
+                writeln!(f)?;
+            }
+            call.warnings.iter().try_for_each(|warning| writeln!(f, "  warning: {warning}"))?;
         }
         self.answers.iter().try_for_each(|answer| write!(f, "\n{answer}"))
     }
@@ -54,18 +97,47 @@ impl fmt::Display for PatientAnswers {
 
 impl fmt::Display for DrugAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.answered_by {
-            Source::Guideline => self.recommendations.iter().try_for_each(|one| {
-                write!(f, "{} ({} guideline", self.drug, one.source)?;
-                one.strength.iter().try_for_each(|strength| write!(f, ", {strength}"))?;
-                one.population.iter().try_for_each(|population| write!(f, ", {population}"))?;
-                writeln!(f, "; {}): {}", one.because.join(", "), one.recommendation)
-            }),
-            Source::Model => self.model.iter().try_for_each(|(gene, said)| {
-                writeln!(f, "{} and {gene} (model):", self.drug)?;
-                said.write_targets(f)
-            }),
-            Source::Nobody => writeln!(f, "{}: nothing is known for this genotype", self.drug),
+        for one in &self.recommendations {
+            write!(f, "{} ({} guideline", self.drug, one.source)?;
+            one.strength.iter().try_for_each(|strength| write!(f, ", {strength}"))?;
+            one.population.iter().try_for_each(|population| write!(f, ", {population}"))?;
+            writeln!(f, "; {}): {}", one.because.join(", "), one.recommendation)?;
+        }
+        self.not_determined.iter().try_for_each(|own| write_open(f, &self.drug, own))?;
+        if self.answered_by == Source::Nobody {
+            writeln!(f, "{}: nothing is known for this genotype", self.drug)?;
+        }
+        if let Some(name) = &self.did_you_mean {
+            writeln!(f, "no guideline knows {}, did you mean {name}?", self.drug)?;
+        }
+        if self.model.is_empty() {
+            return Ok(());
+        }
+        if self.answered_by != Source::Model {
+            writeln!(f, "what the model says of other genes, which is no guideline's word:")?;
+        }
+        self.model.iter().try_for_each(|(gene, said)| {
+            writeln!(f, "{} and {gene} (model):", self.drug)?;
+            said.write_targets(f)
+        })
+    }
+}
+
+fn write_open(f: &mut fmt::Formatter<'_>, drug: &str, own: &NotDetermined) -> fmt::Result {
+    write!(f, "{drug} ({} guideline", own.source)?;
+    own.population.iter().try_for_each(|population| write!(f, ", {population}"))?;
+    write!(f, "): not determined")?;
+    for gene in &own.genes {
+        write!(f, "; {}: {}", gene.gene, gene.because)?;
+        if !gene.missing.is_empty() {
+            write!(f, " (not read: {})", some_of(&gene.missing))?;
         }
     }
+    writeln!(f)?;
+    for possible in &own.possible {
+        let text =
+            if possible.recommendations.is_empty() { "no rule".into() } else { possible.recommendations.join(" / ") };
+        writeln!(f, "  if {}: {text}", possible.of.join(", "))?;
+    }
+    Ok(())
 }

@@ -1,10 +1,22 @@
 //! [`Guidelines`]: what CPIC and DPWG recommend for a drug and the phenotypes of its genes.
+//!
+//! A guideline is a set of rules of one source for one drug and one kind of patient. It answers when all that its genes can be leads to the same
+//! rules; else it says which gene is not determined, and what the possible pairs of alleles would lead to. A rule by genotype goes before one
+//! by phenotype. "No Result" is a gene that was not tested; one that was, with an open result, is never that.
 
-use super::{alleles::is_nothing, calls::GeneCall};
+use super::{
+    calls::{GeneCall, Knowledge, Outcome},
+    core_alleles::is_nothing,
+    definition::DefinitionSource,
+    phenotypes::without_gene,
+};
 use crate::{error::Result, normalise::normalise};
 use cupel_data::TextRows;
 use serde::Serialize;
-use std::{collections::BTreeSet, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::Path,
+};
 
 /// One recommendation that applies.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,22 +41,100 @@ pub struct Recommendation {
     pub recommendation: String,
 }
 
+/// A guideline that does not answer, because a gene is not determined.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct NotDetermined {
+    /// CPIC or DPWG.
+    pub source: String,
+    /// The identifier of the guideline.
+    pub guideline: String,
+    /// Patients whom it is for, where it is not for all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub population: Option<String>,
+    /// The genes that are not determined, each with the reason.
+    pub genes: Vec<MissingGene>,
+    /// What the pairs of alleles that remain possible would lead to.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub possible: Vec<PossibleRecommendation>,
+}
+
+/// A gene that a guideline asks for and that is not determined.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct MissingGene {
+    /// The gene.
+    pub gene: String,
+    /// Why it is not.
+    pub because: String,
+    /// The places that were not read.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
+    /// Whether nothing was said of it at all.
+    pub not_tested: bool,
+}
+
+/// A recommendation that would apply to some of the pairs that are possible.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PossibleRecommendation {
+    /// Of each gene the pairs of alleles, or the phenotype where there are many.
+    pub of: Vec<String>,
+    /// What would apply; nothing where no rule does.
+    pub recommendations: Vec<String>,
+}
+
+/// What a rule asks of a gene.
+#[derive(Clone, Debug, PartialEq)]
+enum Value {
+    /// That it was not tested.
+    NoResult,
+    /// These alleles, as often.
+    Genotype(BTreeMap<String, usize>),
+    /// A score with a word: "1.0 (Phenotyping)".
+    Scored(f64, String),
+    /// At least this score.
+    AtLeast(f64),
+    /// A word: a phenotype, a score, a result.
+    Word(String),
+}
+
+/// How well a value says what was found; smaller is better.
+type Rank = (u8, u64);
+
 /// A rule: which values of which genes it is for.
 #[derive(Clone, Debug)]
 struct Rule {
-    drugs: Vec<String>,
-    lookup: Vec<(String, String)>,
+    lookup: Vec<(String, String, Value)>,
     recommendation: Recommendation,
+}
+
+/// The rules of one source for one drug and one kind of patient.
+#[derive(Clone, Debug)]
+struct Guideline {
+    drug: String,
+    rules: Vec<usize>,
+    genes: BTreeSet<String>,
 }
 
 /// The rules of a table.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Guidelines {
     rules: Vec<Rule>,
+    guidelines: Vec<Guideline>,
+    pub(crate) source: Option<DefinitionSource>,
 }
 
-/// What a rule says of a gene that was not determined.
-const NOT_DETERMINED: &str = "No Result";
+/// What a drug's guidelines say.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Said {
+    pub(crate) recommendations: Vec<Recommendation>,
+    pub(crate) not_determined: Vec<NotDetermined>,
+    /// The genes that its guidelines ask for.
+    pub(crate) genes: BTreeSet<String>,
+}
+
+/// More combinations than this are not looked through.
+const MOST_COMBINATIONS: usize = 100_000;
+/// Pairs that are named for one possible recommendation.
+const NAMED: usize = 4;
 
 fn normal(name: &str) -> String {
     let mut out = String::new();
@@ -52,10 +142,91 @@ fn normal(name: &str) -> String {
     out
 }
 
+impl Value {
+    fn parse(gene: &str, text: &str) -> Self {
+        if text.eq_ignore_ascii_case("No Result") {
+            return Self::NoResult;
+        }
+        if let Some(inside) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
+            let pair = |entry: &str| {
+                let (name, count) = entry.rsplit_once(':')?;
+                Some((name.trim().trim_matches('\'').to_string(), count.trim().parse::<f64>().ok()? as usize))
+            };
+            if let Some(alleles) = inside.split(',').map(pair).collect() {
+                return Self::Genotype(alleles);
+            }
+        }
+        if let Some(least) = text.strip_prefix('≥').and_then(|text| text.parse().ok()) {
+            return Self::AtLeast(least);
+        }
+        match text.split_once(" (") {
+            Some((number, word)) if number.parse::<f64>().is_ok() => {
+                Self::Scored(number.parse().unwrap_or(f64::NAN), word.trim_end_matches(')').to_string())
+            }
+            _ => Self::Word(without_gene(gene, text).to_string()),
+        }
+    }
+
+    /// How well it says an outcome; `None` where it does not.
+    fn rank(&self, text: &str, outcome: &Outcome) -> Option<Rank> {
+        let score = outcome.phenotype.as_ref().and_then(|phenotype| phenotype.activity_score);
+        let name = outcome.phenotype.as_ref().map(|phenotype| phenotype.name.as_str());
+        let named = |word: &str| name.is_some_and(|name| name.eq_ignore_ascii_case(word));
+        let said = |word: &str| outcome.words.iter().any(|own| own.eq_ignore_ascii_case(word));
+        match self {
+            Self::NoResult => None,
+            Self::Genotype(alleles) => {
+                let mut own: BTreeMap<String, usize> = BTreeMap::new();
+                outcome.alleles.iter().for_each(|allele| *own.entry(allele.clone()).or_default() += 1);
+                (own == *alleles && !own.is_empty()).then_some((0, 0))
+            }
+            // DPWG's word for two alleles that both lower the activity without taking it away
+            Self::Scored(number, word) if word.eq_ignore_ascii_case("Phenotyping") => {
+                let both = outcome.activities.len() == 2 && outcome.activities.iter().all(|activity| *activity < 1.0);
+                (score == Some(*number) && *number > 0.0 && both).then_some((1, 0))
+            }
+            Self::Scored(number, word) => (score == Some(*number) && named(word)).then_some((2, 0)),
+            Self::AtLeast(least) => {
+                if said(text) {
+                    return Some((2, 0));
+                }
+                // of several the highest says most
+                let open = !outcome.words.iter().any(|word| word.starts_with('≥'));
+                (open && score.is_some_and(|score| score >= *least)).then(|| (3, u64::MAX - least.to_bits()))
+            }
+            Self::Word(word) => {
+                let number = word.parse::<f64>().ok();
+                let scored =
+                    number.is_some() && number == score && !outcome.words.iter().any(|word| word.starts_with('≥'));
+                let without = word.eq_ignore_ascii_case("n/a") && score.is_none() && named("Indeterminate");
+                (named(word) || said(word) || scored || without || typed(word, &outcome.alleles)).then_some((2, 0))
+            }
+        }
+    }
+}
+
+/// Whether a result such as "*57:01 positive" is what two HLA types say.
+fn typed(word: &str, alleles: &[String]) -> bool {
+    let Some((name, result)) = word.rsplit_once(' ') else { return false };
+    if alleles.len() != 2 || !name.contains(':') {
+        return false;
+    }
+    let own = |allele: &String| {
+        let rest = allele.strip_prefix(name);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
+    };
+    match result {
+        "positive" => alleles.iter().any(own),
+        "negative" => alleles.iter().all(|allele| allele.contains(':') && !own(allele)),
+        _ => false,
+    }
+}
+
 impl Guidelines {
     /// Reads a table with the columns `source`, `guideline_id`, `recommendation_id`, `drugs`, `lookup`, `population`,
     /// `classification`, `implications` and `recommendation`; CPIC's rules come first.
     pub(crate) fn read(path: &Path) -> Result<Self> {
+        let bytes = std::fs::read(path).map_err(cupel_data::Error::io("read", path))?;
         let mut rows = TextRows::open(path)?;
         let names = [
             "source",
@@ -70,19 +241,22 @@ impl Guidelines {
         ];
         let columns: Vec<usize> =
             names.iter().map(|name| rows.position(name)).collect::<std::result::Result<_, _>>()?;
-        let mut rules = Vec::new();
+        let version_column = rows.position("version").ok();
+        let mut version = None;
+        let mut rules: Vec<(Vec<String>, Rule)> = Vec::new();
         while let Some(row) = rows.next()? {
             let cells: Vec<&str> = row.cells().collect();
             let cell = |which: usize| cells[columns[which]].to_string();
             let some = |which: usize| Some(cell(which)).filter(|text| !is_nothing(text));
+            version = version.max(version_column.map(|column| cells[column].to_string()));
             let pairs = cell(4);
             let pairs = pairs.split('|').filter_map(|pair| pair.split_once('='));
-            let lookup: Vec<(String, String)> = pairs.map(|(gene, value)| (gene.into(), value.into())).collect();
+            let lookup: Vec<(String, String, Value)> =
+                pairs.map(|(gene, value)| (gene.into(), value.into(), Value::parse(gene, value))).collect();
             if lookup.is_empty() {
                 continue;
             }
-            rules.push(Rule {
-                drugs: cell(3).split('|').map(normal).collect(),
+            let rule = Rule {
                 lookup,
                 recommendation: Recommendation {
                     source: cell(0),
@@ -94,57 +268,282 @@ impl Guidelines {
                     implications: cell(7),
                     recommendation: cell(8),
                 },
-            });
+            };
+            rules.push((cell(3).split('|').map(normal).collect(), rule));
         }
-        rules.sort_by(|a, b| a.recommendation.source.cmp(&b.recommendation.source)); // CPIC before DPWG; stable
-        Ok(Self { rules })
+        rules.sort_by(|a, b| a.1.recommendation.source.cmp(&b.1.recommendation.source)); // CPIC before DPWG; stable
+        let mut index: BTreeMap<(String, String, String, Option<String>), usize> = BTreeMap::new();
+        let mut guidelines: Vec<Guideline> = Vec::new();
+        for (number, (drugs, rule)) in rules.iter().enumerate() {
+            let own = &rule.recommendation;
+            for drug in drugs {
+                let key = (own.source.clone(), own.guideline.clone(), drug.clone(), own.population.clone());
+                let at = *index.entry(key).or_insert_with(|| {
+                    guidelines.push(Guideline { drug: drug.clone(), rules: Vec::new(), genes: BTreeSet::new() });
+                    guidelines.len() - 1
+                });
+                guidelines[at].rules.push(number);
+                guidelines[at].genes.extend(rule.lookup.iter().map(|(gene, ..)| gene.clone()));
+            }
+        }
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let source = Some(DefinitionSource::new(&name, version, &bytes));
+        Ok(Self { rules: rules.into_iter().map(|(_, rule)| rule).collect(), guidelines, source })
     }
 
-    /// The drugs that have a rule for one of these genes, sorted.
+    /// The drugs that have a rule for a gene of which something was said, sorted.
     pub(crate) fn drugs(&self, genes: &[GeneCall]) -> Vec<String> {
-        let known = |gene: &str| genes.iter().any(|call| call.gene == gene && call.phenotype.is_some());
-        let rules = self.rules.iter().filter(|rule| rule.lookup.iter().any(|(gene, _)| known(gene)));
-        let drugs: BTreeSet<&String> = rules.flat_map(|rule| &rule.drugs).collect();
+        let said = |gene: &String| genes.iter().any(|call| call.gene == *gene && call.tested());
+        let asked = self.guidelines.iter().filter(|guideline| guideline.genes.iter().any(said));
+        let drugs: BTreeSet<&String> = asked.map(|guideline| &guideline.drug).collect();
         drugs.into_iter().cloned().collect()
     }
 
-    /// The recommendations for a drug that apply to these genes.
-    pub(crate) fn answer(&self, drug: &str, genes: &[GeneCall]) -> Vec<Recommendation> {
+    /// All drugs.
+    pub(crate) fn all_drugs(&self) -> BTreeSet<&str> {
+        self.guidelines.iter().map(|guideline| guideline.drug.as_str()).collect()
+    }
+
+    /// All genes that rules ask for.
+    pub(crate) fn genes(&self) -> BTreeSet<&str> {
+        self.rules.iter().flat_map(|rule| rule.lookup.iter().map(|(gene, ..)| gene.as_str())).collect()
+    }
+
+    /// What the guidelines of a drug say of these genes.
+    pub(crate) fn answer(&self, drug: &str, genes: &[GeneCall]) -> Said {
         let drug = normal(drug);
-        let mut found = Vec::new();
-        for rule in self.rules.iter().filter(|rule| rule.drugs.contains(&drug)) {
-            let mut because = Vec::new();
-            let applies = rule.lookup.iter().all(|(gene, value)| {
-                match genes.iter().find(|call| call.gene == *gene && call.phenotype.is_some()) {
-                    Some(call) => {
-                        because.push(format!("{gene} {} ({})", call.diplotypes.join(" or "), value));
-                        matches(call, value)
+        let mut said = Said::default();
+        for guideline in self.guidelines.iter().filter(|guideline| guideline.drug == drug) {
+            said.genes.extend(guideline.genes.iter().cloned());
+            self.ask(guideline, genes, &mut said);
+        }
+        said
+    }
+
+    fn ask(&self, guideline: &Guideline, genes: &[GeneCall], said: &mut Said) {
+        let call = |gene: &str| genes.iter().find(|call| call.gene == gene);
+        let mut open: Vec<MissingGene> = Vec::new();
+        let mut choices: Vec<(&str, Vec<Choice>)> = Vec::new();
+        for gene in &guideline.genes {
+            let values: Vec<(&str, &Value)> = guideline
+                .rules
+                .iter()
+                .filter_map(|number| self.rules.get(*number))
+                .flat_map(|rule| {
+                    rule.lookup.iter().filter(|(own, ..)| own == gene).map(|(_, text, value)| (text.as_str(), value))
+                })
+                .collect();
+            let missing = |because: String| {
+                let missing = call(gene).map(|call| call.missing.clone()).unwrap_or_default();
+                let not_tested = call(gene).is_none_or(|call| !call.tested());
+                MissingGene { gene: gene.clone(), because, missing, not_tested }
+            };
+            match call(gene).map(|call| (&call.knowledge, call)) {
+                None | Some((Knowledge::NotTested, _)) => {
+                    if values.iter().any(|(_, value)| **value == Value::NoResult) {
+                        choices.push((gene, vec![Choice::not_tested(&values)]));
+                    } else {
+                        let because = call(gene).and_then(|call| call.unknown_because.clone());
+                        open.push(missing(because.unwrap_or_else(|| "it was not tested".into())));
                     }
-                    None => value == NOT_DETERMINED,
                 }
-            });
-            if applies && !because.is_empty() {
-                found.push(Recommendation { because, ..rule.recommendation.clone() });
+                Some((Knowledge::Open, call)) => {
+                    let because = call.unknown_because.clone();
+                    open.push(missing(because.unwrap_or_else(|| "its alleles are not known".into())));
+                }
+                Some((Knowledge::Possible(outcomes), _)) => choices.push((gene, Choice::of(outcomes, &values))),
             }
         }
-        found
+        // genes that were all not tested ask for nothing
+        let tested = |gene: &str| call(gene).is_some_and(GeneCall::tested);
+        if !guideline.genes.iter().any(|gene| tested(gene)) {
+            let untested = |gene: &String| MissingGene {
+                gene: gene.clone(),
+                because: call(gene)
+                    .and_then(|call| call.unknown_because.clone())
+                    .unwrap_or_else(|| "it was not tested".into()),
+                missing: Vec::new(),
+                not_tested: true,
+            };
+            let genes = guideline.genes.iter().map(untested).collect();
+            said.not_determined.push(self.not_determined(guideline, genes, Vec::new()));
+            return;
+        }
+        let combinations: usize = choices.iter().map(|(_, choices)| choices.len()).product();
+        if combinations > MOST_COMBINATIONS {
+            choices.clear();
+        }
+        let mut fired: Vec<(Vec<usize>, Vec<&Choice>)> = Vec::new();
+        let mut chosen = vec![0; choices.len()];
+        loop {
+            let now: Vec<&Choice> =
+                choices.iter().zip(&chosen).filter_map(|((_, own), index)| own.get(*index)).collect();
+            let holds = |(gene, text, _): &(String, String, Value)| {
+                let at = choices.iter().position(|(own, _)| own == gene);
+                at.and_then(|at| now.get(at)).is_some_and(|choice| choice.values.contains(text))
+            };
+            let rules = guideline
+                .rules
+                .iter()
+                .filter(|number| self.rules.get(**number).is_some_and(|rule| rule.lookup.iter().all(holds)));
+            fired.push((rules.copied().collect(), now));
+            let Some(next) = (0..chosen.len()).rev().find(|at| chosen[*at] + 1 < choices[*at].1.len()) else { break };
+            chosen[next] += 1;
+            chosen[next + 1..].fill(0);
+        }
+        let first = fired.first().map(|(rules, _)| rules.clone()).unwrap_or_default();
+        let agree = fired.iter().all(|(rules, _)| *rules == first);
+        if open.is_empty() && agree {
+            for rule in first.iter().filter_map(|number| self.rules.get(*number)) {
+                let because = rule.lookup.iter().map(|(gene, value, _)| because(gene, value, call(gene))).collect();
+                said.recommendations.push(Recommendation { because, ..rule.recommendation.clone() });
+            }
+            return;
+        }
+        let mut possible: Vec<(Vec<usize>, Vec<PossibleRecommendation>)> = Vec::new();
+        if open.is_empty() {
+            for (gene, own) in &choices {
+                if own.len() > 1 {
+                    let call = call(gene);
+                    let because = call.and_then(|call| call.unknown_because.clone());
+                    let because = because.unwrap_or_else(|| {
+                        let pairs = call.map_or(0, |call| call.diplotypes.len());
+                        format!("{pairs} pairs of alleles explain its genotypes, and the guideline tells them apart")
+                    });
+                    let missing = call.map(|call| call.missing.clone()).unwrap_or_default();
+                    open.push(MissingGene { gene: (*gene).to_string(), because, missing, not_tested: false });
+                }
+            }
+        }
+        if combinations <= MOST_COMBINATIONS && !choices.is_empty() {
+            for (rules, now) in fired {
+                let of =
+                    now.iter().zip(&choices).map(|(choice, (gene, _))| format!("{gene} {}", choice.shown())).collect();
+                let text =
+                    |number: &usize| self.rules.get(*number).map(|rule| rule.recommendation.recommendation.clone());
+                let recommendations = rules.iter().filter_map(text).collect();
+                let entry = PossibleRecommendation { of, recommendations };
+                match possible.iter_mut().find(|(known, _)| *known == rules) {
+                    Some((_, entries)) => entries.push(entry),
+                    None => possible.push((rules, vec![entry])),
+                }
+            }
+        }
+        let flat = if open.iter().any(|gene| choices.iter().all(|(own, _)| *own != gene.gene)) {
+            Vec::new() // a gene without any known pair leaves everything open
+        } else {
+            possible.into_iter().flat_map(|(_, entries)| entries).collect()
+        };
+        said.not_determined.push(self.not_determined(guideline, open, flat));
+    }
+
+    fn not_determined(
+        &self,
+        guideline: &Guideline,
+        genes: Vec<MissingGene>,
+        possible: Vec<PossibleRecommendation>,
+    ) -> NotDetermined {
+        let own = guideline.rules.first().and_then(|number| self.rules.get(*number)).map(|rule| &rule.recommendation);
+        NotDetermined {
+            source: own.map(|own| own.source.clone()).unwrap_or_default(),
+            guideline: own.map(|own| own.guideline.clone()).unwrap_or_default(),
+            population: own.and_then(|own| own.population.clone()),
+            genes,
+            possible,
+        }
+    }
+
+    /// The values of rules that none of these outcomes of a gene has: source, drugs' guideline, gene and value.
+    pub(crate) fn never(&self, of: &BTreeMap<String, Vec<Outcome>>) -> BTreeSet<(String, String, String)> {
+        let mut never = BTreeSet::new();
+        for guideline in &self.guidelines {
+            for gene in &guideline.genes {
+                let rules = guideline.rules.iter().filter_map(|number| self.rules.get(*number));
+                let own = |rule: &Rule| {
+                    rule.lookup
+                        .iter()
+                        .filter(|(own, ..)| own == gene)
+                        .map(|(_, text, value)| (text.clone(), value.clone()))
+                        .collect::<Vec<_>>()
+                };
+                let values: Vec<(String, Value)> = rules.clone().flat_map(own).collect();
+                let borrowed: Vec<(&str, &Value)> = values.iter().map(|(text, value)| (text.as_str(), value)).collect();
+                let mut reached: BTreeSet<String> = Choice::not_tested(&borrowed).values;
+                for choice in Choice::of(of.get(gene).map_or(&[][..], Vec::as_slice), &borrowed) {
+                    reached.extend(choice.values);
+                }
+                let source = rules.clone().next().map(|rule| rule.recommendation.source.clone()).unwrap_or_default();
+                for (text, _) in values.iter().filter(|(text, _)| !reached.contains(text)) {
+                    never.insert((source.clone(), gene.clone(), text.clone()));
+                }
+            }
+        }
+        never
+    }
+
+    /// How many rules there are.
+    pub(crate) fn len(&self) -> usize {
+        self.rules.len()
     }
 }
 
-/// Whether the value of a rule is what was found: a phenotype, an activity score, a least score, or score and phenotype.
-fn matches(call: &GeneCall, value: &str) -> bool {
-    let Some(phenotype) = &call.phenotype else { return false };
-    if value.eq_ignore_ascii_case(&phenotype.name) {
-        return true;
+/// The values of a guideline that say one thing a gene can be.
+#[derive(Clone, Debug)]
+struct Choice {
+    values: BTreeSet<String>,
+    pairs: Vec<String>,
+    phenotypes: BTreeSet<String>,
+}
+
+impl Choice {
+    fn not_tested(values: &[(&str, &Value)]) -> Self {
+        let own = values.iter().filter(|(_, value)| **value == Value::NoResult).map(|(text, _)| (*text).to_string());
+        Self { values: own.collect(), pairs: vec!["not tested".into()], phenotypes: BTreeSet::new() }
     }
-    let Some(score) = phenotype.activity_score else { return false };
-    let (number, name) = match value.split_once(" (") {
-        Some((number, name)) => (number, Some(name.trim_end_matches(')'))),
-        None => (value, None),
-    };
-    let fits = match number.strip_prefix('≥') {
-        Some(least) => least.parse::<f64>().is_ok_and(|least| score >= least),
-        None => number.parse::<f64>().is_ok_and(|number| number == score),
-    };
-    fits && name.is_none_or(|name| name.eq_ignore_ascii_case(&phenotype.name))
+
+    fn of(outcomes: &[Outcome], values: &[(&str, &Value)]) -> Vec<Self> {
+        let mut choices: Vec<Self> = Vec::new();
+        for outcome in outcomes {
+            let ranked: Vec<(Rank, &str)> =
+                values.iter().filter_map(|(text, value)| Some((value.rank(text, outcome)?, *text))).collect();
+            let best = ranked.iter().map(|(rank, _)| *rank).min();
+            let own: BTreeSet<String> =
+                ranked.iter().filter(|(rank, _)| Some(*rank) == best).map(|(_, text)| (*text).to_string()).collect();
+            let at = match choices.iter().position(|choice| choice.values == own) {
+                Some(at) => at,
+                None => {
+                    choices.push(Self { values: own, pairs: Vec::new(), phenotypes: BTreeSet::new() });
+                    choices.len() - 1
+                }
+            };
+            let Some(choice) = choices.get_mut(at) else { continue };
+            choice.pairs.push(outcome.diplotype.clone());
+            choice.phenotypes.extend(outcome.phenotype.iter().map(|phenotype| phenotype.name.clone()));
+        }
+        choices
+    }
+
+    fn shown(&self) -> String {
+        let names: Vec<&str> = self.phenotypes.iter().map(String::as_str).collect();
+        let pairs = match self.pairs.len() {
+            count if count > NAMED => format!("{} and {} more", self.pairs[..NAMED].join(", "), count - NAMED),
+            _ => self.pairs.join(", "),
+        };
+        if names.is_empty() { pairs } else { format!("{pairs} ({})", names.join(", ")) }
+    }
+}
+
+fn because(gene: &str, value: &str, call: Option<&GeneCall>) -> String {
+    match call.filter(|call| call.tested()) {
+        Some(call) => {
+            let many = call.diplotypes.len() > NAMED;
+            let pairs = if many {
+                format!("{} or others", call.diplotypes[..NAMED].join(" or "))
+            } else {
+                call.diplotypes.join(" or ")
+            };
+            format!("{gene} {pairs} ({value})")
+        }
+        None => format!("{gene} not tested ({value})"),
+    }
 }

@@ -1,10 +1,14 @@
-//! [`Phenotypes`]: what two alleles of a gene do together.
+//! [`Phenotypes`]: what two alleles of a gene do together, and the words for it that definitions and rules share.
 
-use super::alleles::is_nothing;
-use crate::error::Result;
+use super::{core_alleles::is_nothing, definition::DefinitionSource};
+use crate::error::{Error, Result};
 use cupel_data::TextRows;
-use serde::Serialize;
-use std::{collections::HashMap, path::Path};
+use serde::{Deserialize, Serialize};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashMap},
+    fs,
+    path::Path,
+};
 
 /// What a pair of alleles does.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -19,48 +23,153 @@ pub struct Phenotype {
 /// Phenotypes by gene and alleles.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Phenotypes {
-    of: HashMap<(String, String, String), Phenotype>,
+    of: HashMap<String, HashMap<(String, String), Phenotype>>,
+    activities: HashMap<String, HashMap<String, f64>>,
+    pub(crate) source: Option<DefinitionSource>,
 }
 
-fn key(gene: &str, a: &str, b: &str) -> (String, String, String) {
+/// What stands for the second allele of a man's X chromosome.
+const HEMIZYGOUS: &str = "MALE";
+
+fn key(a: &str, b: &str) -> (String, String) {
     let (a, b) = if a <= b { (a, b) } else { (b, a) };
-    (gene.to_string(), a.to_string(), b.to_string())
+    (a.to_string(), b.to_string())
+}
+
+/// A phenotype without the name of its gene before it: "G6PD Deficient" is "Deficient".
+pub(crate) fn without_gene<'a>(gene: &str, name: &'a str) -> &'a str {
+    let rest =
+        name.get(..gene.len()).filter(|start| start.eq_ignore_ascii_case(gene)).and_then(|_| name.get(gene.len()..));
+    match rest.and_then(|rest| rest.strip_prefix(' ')) {
+        Some(rest) if !rest.trim().is_empty() => rest.trim(),
+        _ => name.trim(),
+    }
+}
+
+/// A file of `PharmCAT`'s phenotypes of a gene.
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct File {
+    gene: String,
+    #[serde(default)]
+    activity_values: BTreeMap<String, String>,
+    diplotypes: Vec<FileDiplotype>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FileDiplotype {
+    diplotypekey: BTreeMap<String, u32>,
+    #[serde(default)]
+    activity_score: Option<String>,
+    phenotype: Option<String>,
 }
 
 impl Phenotypes {
-    /// Reads a table with the columns `gene`, `hap1`, `hap2`, `phenotype` and `activity_score`; where `more` is there, pairs that
-    /// the first does not have come from its `Gene`, `Diplotype` and `Phenotype`.
-    pub(crate) fn read(path: &Path, more: &Path) -> Result<Self> {
-        let mut of = HashMap::new();
+    /// Reads a table with the columns `gene`, `hap1`, `hap2`, `phenotype` and `activity_score`, and `act1` and `act2` where they are there.
+    ///
+    /// # Errors
+    /// [`Error::Data`] for a table that cannot be read or lacks a column.
+    pub(crate) fn read(path: &Path) -> Result<Self> {
+        let mut own = Self::default();
         let mut rows = TextRows::open(path)?;
         let columns = ["gene", "hap1", "hap2", "phenotype", "activity_score"].map(|name| rows.position(name));
         let [gene, one, two, name, score] = columns;
         let (gene, one, two, name, score) = (gene?, one?, two?, name?, score?);
+        let activities = [rows.position("act1").ok(), rows.position("act2").ok()];
+        let version_column = rows.position("version").ok();
+        let mut version: Option<String> = None;
         while let Some(row) = rows.next()? {
             let cells: Vec<&str> = row.cells().collect();
-            let phenotype = Phenotype { name: cells[name].to_string(), activity_score: cells[score].parse().ok() };
-            if !is_nothing(&phenotype.name) {
-                of.insert(key(cells[gene], cells[one], cells[two]), phenotype);
-            }
-        }
-        if more.is_file() {
-            let mut rows = TextRows::open(more)?;
-            let [gene, pair, name] = ["Gene", "Diplotype", "Phenotype"].map(|name| rows.position(name));
-            let (gene, pair, name) = (gene?, pair?, name?);
-            while let Some(row) = rows.next()? {
-                let cells: Vec<&str> = row.cells().collect();
-                let (a, b) = cells[pair].split_once('/').unwrap_or((cells[pair], ""));
-                if !is_nothing(cells[name]) {
-                    let phenotype = Phenotype { name: cells[name].to_string(), activity_score: None };
-                    of.entry(key(cells[gene], a, b)).or_insert(phenotype);
+            version = version.max(version_column.map(|column| cells[column].to_string()));
+            for (allele, activity) in [one, two].into_iter().zip(activities) {
+                if let Some(activity) = activity.and_then(|column| cells[column].parse().ok()) {
+                    own.activities.entry(cells[gene].into()).or_default().insert(cells[allele].into(), activity);
                 }
             }
+            own.add(cells[gene], (cells[one], cells[two]), cells[name], cells[score].parse().ok());
         }
-        Ok(Self { of })
+        let bytes = fs::read(path).map_err(cupel_data::Error::io("read", path))?;
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        own.source = Some(DefinitionSource::new(&name, version, &bytes));
+        Ok(own)
+    }
+
+    /// Adds the genes that are not there yet from a table with the columns `Gene`, `Diplotype` and `Phenotype`.
+    pub(crate) fn add_table(&mut self, path: &Path) -> Result<()> {
+        let have: BTreeSet<String> = self.of.keys().cloned().collect();
+        let mut rows = TextRows::open(path)?;
+        let [gene, pair, name] = ["Gene", "Diplotype", "Phenotype"].map(|name| rows.position(name));
+        let (gene, pair, name) = (gene?, pair?, name?);
+        while let Some(row) = rows.next()? {
+            let cells: Vec<&str> = row.cells().collect();
+            if let Some((a, b)) = cells[pair].split_once('/').filter(|_| !have.contains(cells[gene])) {
+                self.add(cells[gene], (a, b), cells[name], None);
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a gene that is not there yet from `PharmCAT`'s JSON.
+    pub(crate) fn add_file(&mut self, path: &Path) -> Result<()> {
+        let bytes = fs::read(path).map_err(cupel_data::Error::io("read", path))?;
+        let file: File = serde_json::from_slice(&bytes).map_err(|error| Error::Model {
+            path: path.to_path_buf(),
+            problem: format!("it has no phenotypes: {error}"),
+            fix: "give PharmCAT's phenotypes of a gene (GENE.json), or a file in their form",
+        })?;
+        if self.of.contains_key(&file.gene) {
+            return Ok(());
+        }
+        for (allele, activity) in &file.activity_values {
+            if let Ok(activity) = activity.parse() {
+                self.activities.entry(file.gene.clone()).or_default().insert(allele.clone(), activity);
+            }
+        }
+        for diplotype in &file.diplotypes {
+            let alleles: Vec<&str> = diplotype
+                .diplotypekey
+                .iter()
+                .flat_map(|(allele, count)| std::iter::repeat_n(allele.as_str(), (*count).min(2) as usize))
+                .collect();
+            let score = diplotype.activity_score.as_deref().and_then(|score| score.parse().ok());
+            match (&alleles[..], diplotype.phenotype.as_deref()) {
+                ([a], Some(name)) => self.add(&file.gene, (a, ""), name, score),
+                ([a, b], Some(name)) => self.add(&file.gene, (a, b), name, score),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, gene: &str, (a, b): (&str, &str), name: &str, activity_score: Option<f64>) {
+        if !is_nothing(name) {
+            let phenotype = Phenotype { name: without_gene(gene, name).to_string(), activity_score };
+            self.of.entry(gene.to_string()).or_default().entry(key(a, b)).or_insert(phenotype);
+        }
     }
 
     /// The phenotype of two alleles, or of one where there is one haplotype.
     pub(crate) fn of(&self, gene: &str, a: &str, b: Option<&str>) -> Option<&Phenotype> {
-        self.of.get(&key(gene, a, b.unwrap_or(""))).or_else(|| self.of.get(&key(gene, a, b.unwrap_or(a))))
+        let of = self.of.get(gene)?;
+        match b {
+            Some(b) => of.get(&key(a, b)),
+            None => [HEMIZYGOUS, "", a].iter().find_map(|b| of.get(&key(a, b))),
+        }
+    }
+
+    /// The activity of an allele.
+    pub(crate) fn activity(&self, gene: &str, allele: &str) -> Option<f64> {
+        self.activities.get(gene)?.get(allele).copied()
+    }
+
+    /// All phenotypes of a gene.
+    pub(crate) fn all(&self, gene: &str) -> impl Iterator<Item = (&(String, String), &Phenotype)> {
+        self.of.get(gene).into_iter().flatten()
+    }
+
+    /// The phenotype that has a score, where there is one.
+    pub(crate) fn of_score(&self, gene: &str, score: f64) -> Option<&Phenotype> {
+        self.all(gene).map(|(_, phenotype)| phenotype).find(|phenotype| phenotype.activity_score == Some(score))
     }
 }

@@ -1,7 +1,7 @@
 //! [`Vcf`]: the lines of a VCF file (4.0 to 4.5), bare or compressed by gzip or bgzip.
 //!
-//! Only what genotypes need is read: chromosome, position, alleles, `END`, and `GT` and `PS` of one sample. Lines are streamed and
-//! of bounded length, numbers are checked, and every error names its line.
+//! Only what genotypes need is read: chromosome, position, identifiers, alleles, filter, `END`, and of samples `GT`, `PS`, `DP`, `GQ`, `FT` and `CN`.
+//! Lines are streamed and of bounded length, numbers are checked, and every error names its line.
 
 use crate::error::{Error, Result};
 use flate2::read::MultiGzDecoder;
@@ -30,29 +30,51 @@ pub(crate) struct Vcf {
     pub(crate) samples: Vec<String>,
 }
 
-/// One record with the genotype of one sample.
+/// One line; what samples say is read when it is asked for.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Record<'a> {
+    /// Of the line in its file, counted from 1.
+    pub(crate) line: u64,
     pub(crate) chromosome: &'a str,
     /// Counted from 1.
     pub(crate) start: u64,
     /// The last place that the record speaks of.
     pub(crate) end: u64,
+    pub(crate) ids: &'a str,
     pub(crate) reference: &'a str,
     pub(crate) alternates: Vec<&'a str>,
-    /// The number of the allele of each haplotype, 0 for the reference; `None` where one is not known.
-    pub(crate) genotype: Option<Vec<usize>>,
+    pub(crate) filter: &'a str,
+    pub(crate) info: &'a str,
+    format: &'a str,
+    samples: &'a str,
+}
+
+/// What a line says of a sample.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Genotype {
+    /// Of each haplotype the number of its allele, 0 for the reference; `None` where it was not called.
+    pub(crate) alleles: Vec<Option<usize>>,
     pub(crate) phased: bool,
-    pub(crate) phase_set: Option<&'a str>,
+    pub(crate) phase_set: Option<String>,
+    pub(crate) depth: Option<f64>,
+    pub(crate) quality: Option<f64>,
+    pub(crate) filter: Option<String>,
+    /// Copies of what the line speaks of.
+    pub(crate) copies: Option<u32>,
 }
 
 impl Vcf {
     pub(crate) fn open(path: &Path) -> Result<Self> {
+        let file = BufReader::new(File::open(path).map_err(cupel_data::Error::io("open", path))?);
+        Self::new(Box::new(file), path)
+    }
+
+    /// Reads the header of a stream; `path` is what errors call it.
+    pub(crate) fn new(mut stream: Box<dyn BufRead>, path: &Path) -> Result<Self> {
         let io = |error| Error::from(cupel_data::Error::io("read", path)(error));
-        let mut file = BufReader::new(File::open(path).map_err(cupel_data::Error::io("open", path))?);
-        let compressed = file.fill_buf().map_err(io)?.starts_with(&COMPRESSED);
+        let compressed = stream.fill_buf().map_err(io)?.starts_with(&COMPRESSED);
         let lines: Box<dyn BufRead> =
-            if compressed { Box::new(BufReader::new(MultiGzDecoder::new(file))) } else { Box::new(file) };
+            if compressed { Box::new(BufReader::new(MultiGzDecoder::new(stream))) } else { stream };
         let (meta, samples) = (Vec::new(), Vec::new());
         let mut vcf = Self { lines, path: path.to_path_buf(), number: 0, line: String::new(), meta, samples };
         loop {
@@ -73,8 +95,8 @@ impl Vcf {
         }
     }
 
-    /// The next record, with the genotype in the column of `sample`; `None` after the last.
-    pub(crate) fn next(&mut self, sample: usize) -> Result<Option<Record<'_>>> {
+    /// The next record; `None` after the last.
+    pub(crate) fn next(&mut self) -> Result<Option<Record<'_>>> {
         loop {
             if !self.advance()? {
                 return Ok(None);
@@ -83,7 +105,7 @@ impl Vcf {
                 break;
             }
         }
-        match record(&self.line, sample) {
+        match Record::parse(&self.line, self.number) {
             Ok(record) => Ok(Some(record)),
             Err(problem) => Err(fault(&self.path, self.number, problem)),
         }
@@ -107,74 +129,99 @@ impl Vcf {
     }
 }
 
-fn fault(path: &Path, line: u64, problem: String) -> Error {
+/// The error of a line that is none of a VCF file.
+pub(crate) fn fault(path: &Path, line: u64, problem: String) -> Error {
     let problem = format!("line {line}: {problem}");
     Error::Model { path: path.to_path_buf(), problem, fix: "it is damaged or no VCF file" }
 }
 
-fn record(line: &str, sample: usize) -> std::result::Result<Record<'_>, String> {
-    let mut columns = line.split('\t');
-    let mut next = |name: &str| columns.next().ok_or_else(|| format!("there is no column {name}"));
-    let (chromosome, position, _) = (next("CHROM")?, next("POS")?, next("ID")?);
-    let (reference, alternates, _) = (next("REF")?, next("ALT")?, next("QUAL")?);
-    let (_, info, format) = (next("FILTER")?, next("INFO")?, next("FORMAT")?);
-    let own = columns.nth(sample).ok_or_else(|| format!("there is no column of sample {}", sample + 1))?;
-    let start: u64 = position.parse().map_err(|_| format!("{position:?} is no position"))?;
-    if reference.is_empty() || !reference.bytes().all(|base| base.is_ascii_alphabetic()) {
-        return Err(format!("{reference:?} is no reference"));
+impl<'a> Record<'a> {
+    fn parse(text: &'a str, line: u64) -> std::result::Result<Self, String> {
+        let mut columns = text.splitn(FIXED + 1, '\t');
+        let mut next = |name: &str| columns.next().ok_or_else(|| format!("there is no column {name}"));
+        let (chromosome, position, ids) = (next("CHROM")?, next("POS")?, next("ID")?);
+        let (reference, alternates, _) = (next("REF")?, next("ALT")?, next("QUAL")?);
+        let (filter, info, format) = (next("FILTER")?, next("INFO")?, next("FORMAT")?);
+        let samples = columns.next().ok_or("there is no column of sample 1")?;
+        let start: u64 = position.parse().map_err(|_| format!("{position:?} is no position"))?;
+        if reference.is_empty() || !reference.bytes().all(|base| base.is_ascii_alphabetic()) {
+            return Err(format!("{reference:?} is no reference"));
+        }
+        let alternates: Vec<&str> = if alternates == "." { Vec::new() } else { alternates.split(',').collect() };
+        let mut end = start.saturating_add(reference.len() as u64 - 1);
+        if let Some(block) = info.split(';').find_map(|entry| entry.strip_prefix("END=")) {
+            end = end.max(block.parse().map_err(|_| format!("END={block} is no position"))?);
+        }
+        Ok(Self { line, chromosome, start, end, ids, reference, alternates, filter, info, format, samples })
     }
-    let alternates: Vec<&str> = if alternates == "." { Vec::new() } else { alternates.split(',').collect() };
-    let mut end = start.saturating_add(reference.len() as u64 - 1);
-    if let Some(block) = info.split(';').find_map(|entry| entry.strip_prefix("END=")) {
-        end = end.max(block.parse().map_err(|_| format!("END={block} is no position"))?);
+
+    /// What it says of the sample in a column, counted from 0.
+    pub(crate) fn genotype(&self, sample: usize) -> std::result::Result<Genotype, String> {
+        let missing = || format!("there is no column of sample {}", sample + 1);
+        let own = self.samples.split('\t').nth(sample).ok_or_else(missing)?;
+        let mut genotype = Genotype::default();
+        for (key, value) in self.format.split(':').zip(own.split(':')) {
+            let given = Some(value).filter(|value| *value != ".");
+            let number = || given.and_then(|value| value.parse::<f64>().ok());
+            match key {
+                "GT" => {
+                    genotype.alleles = numbers(value, self.alternates.len())?;
+                    genotype.phased = value.contains('|');
+                }
+                "PS" => genotype.phase_set = given.map(str::to_string),
+                "DP" | "MIN_DP" => genotype.depth = number().or(genotype.depth),
+                "GQ" | "RGQ" => genotype.quality = number().or(genotype.quality),
+                "FT" => genotype.filter = given.map(str::to_string),
+                "CN" => genotype.copies = given.and_then(|value| value.parse().ok()),
+                _ => {}
+            }
+        }
+        Ok(genotype)
     }
-    let field = |name: &str| {
-        let place = format.split(':').position(|key| key == name)?;
-        own.split(':').nth(place).filter(|value| *value != ".")
-    };
-    let genotype = match field("GT") {
-        None => None,
-        Some(text) => numbers(text, alternates.len())?,
-    };
-    let phased = field("GT").is_some_and(|text| text.contains('|'));
-    Ok(Record { chromosome, start, end, reference, alternates, genotype, phased, phase_set: field("PS") })
 }
 
-/// The numbers of alleles; `None` where one is not known.
-fn numbers(text: &str, alternates: usize) -> std::result::Result<Option<Vec<usize>>, String> {
+/// The numbers of alleles, `None` where one was not called.
+fn numbers(text: &str, alternates: usize) -> std::result::Result<Vec<Option<usize>>, String> {
     // since 4.4 a separator may stand before the first number too
-    let mut numbers = Vec::new();
-    for number in text.trim_start_matches(['/', '|']).split(['/', '|']) {
-        if number == "." {
-            return Ok(None);
-        }
-        match number.parse::<usize>() {
-            Ok(number) if number <= alternates => numbers.push(number),
-            _ => return Err(format!("GT {text:?} names an allele that is not there")),
-        }
-    }
-    Ok(Some(numbers))
+    let numbers = text.trim_start_matches(['/', '|']).split(['/', '|']);
+    let number = |number: &str| match number.parse::<usize>() {
+        _ if number == "." => Ok(None),
+        Ok(number) if number <= alternates => Ok(Some(number)),
+        _ => Err(format!("GT {text:?} names an allele that is not there")),
+    };
+    numbers.map(number).collect()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn record(text: &str) -> std::result::Result<Record<'_>, String> {
+        Record::parse(text, 1)
+    }
+
     #[test]
     fn records_say_what_they_hold() {
-        let line = "chr1\t10\trs1\tCA\tC,CAA\t.\tPASS\tAC=1;END=30\tDP:GT:PS\t3:0/1:.\t9:2|1:7";
-        let second = record(line, 1).unwrap();
-        assert_eq!((second.start, second.end, &second.alternates[..]), (10, 30, &["C", "CAA"][..]));
-        assert_eq!((second.genotype, second.phased, second.phase_set), (Some(vec![2, 1]), true, Some("7")));
-        let first = record(line, 0).unwrap();
-        assert_eq!((first.genotype, first.phased, first.phase_set), (Some(vec![0, 1]), false, None));
-        assert_eq!(numbers("./1", 1), Ok(None));
-        assert_eq!(numbers("|0|1", 1), Ok(Some(vec![0, 1])));
+        let line = "chr1\t10\trs1\tCA\tC,CAA\t.\tPASS\tAC=1;END=30\tDP:GT:PS:GQ\t3:0/1:.:9\t0:2|.:7";
+        let record = record(line).unwrap();
+        assert_eq!((record.start, record.end, &record.alternates[..]), (10, 30, &["C", "CAA"][..]));
+        assert_eq!((record.ids, record.filter), ("rs1", "PASS"));
+        let second = record.genotype(1).unwrap();
+        assert_eq!((second.alleles, second.phased, second.depth), (vec![Some(2), None], true, Some(0.0)));
+        assert_eq!((second.phase_set.as_deref(), second.quality), (Some("7"), None));
+        let first = record.genotype(0).unwrap();
+        assert_eq!((first.alleles, first.phased, first.phase_set), (vec![Some(0), Some(1)], false, None));
+        assert_eq!(first.quality, Some(9.0));
+        assert_eq!(numbers("|0|1", 1), Ok(vec![Some(0), Some(1)]));
+        assert_eq!(numbers("./1", 1), Ok(vec![None, Some(1)]));
     }
 
     #[test]
     fn what_is_no_record_is_named() {
-        let problem = |line: &str| record(line, 0).unwrap_err();
+        let problem = |line: &str| match record(line) {
+            Err(problem) => problem,
+            Ok(record) => record.genotype(0).unwrap_err(),
+        };
         assert!(problem("chr1\t10\t.").contains("no column REF"));
         assert!(problem("chr1\tx\t.\tA\tC\t.\t.\t.\tGT\t0/1").contains("no position"));
         assert!(problem("chr1\t1\t.\tA\tC\t.\t.\t.\tGT\t0/2").contains("not there"));
@@ -187,8 +234,6 @@ mod tests {
     fn damaged_files_are_refused_and_never_a_fault() {
         let text = "##fileformat=VCFv4.3\n##contig=<ID=1,length=249250621>\n#CHROM\tPOS\tID\tREF\tALT\tQUAL\tFILTER\tINFO\tFORMAT\tS\n\
                     1\t5\t.\tA\tC\t.\tPASS\tEND=9\tGT:PS\t0|1:3\n";
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("damaged.vcf");
         for i in 0..text.len() * 4 {
             let mut bytes = text.as_bytes().to_vec();
             let at = i / 4;
@@ -198,10 +243,11 @@ mod tests {
                 2 => bytes[at] = b'\t',
                 _ => bytes[at] = b'9',
             }
-            std::fs::write(&path, bytes).unwrap();
             // either it reads as some file, or the error says what is wrong
-            if let Ok(mut vcf) = Vcf::open(&path) {
-                while let Ok(Some(_)) = vcf.next(0) {}
+            if let Ok(mut vcf) = Vcf::new(Box::new(std::io::Cursor::new(bytes)), Path::new("damaged.vcf")) {
+                while let Ok(Some(record)) = vcf.next() {
+                    let _ = record.genotype(0);
+                }
             }
         }
     }

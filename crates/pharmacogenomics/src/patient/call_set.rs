@@ -1,0 +1,508 @@
+//! [`CallSet`]: what a VCF file says of a sample at the places of all genes.
+//!
+//! Every line near a place is checked: its REF against the reference that the definitions give, its rs numbers against their places. A place that the
+//! file does not mention, that has no call, that a filter refuses, that no read covers or whose quality is low is not read.
+
+use super::{
+    PatientConfig,
+    assembly::{Assembly, chromosome_of},
+    atlas::{Atlas, PlaceId, REACH, place_of},
+    definition::{Gene, Place},
+    reading::{Line, Reading, Said, Seen, join},
+    sequence::Edit,
+    vcf::{Genotype, Record, Vcf, fault},
+};
+use crate::error::{Error, Result};
+use cupel_settings::Problem;
+use std::{
+    collections::{BTreeMap, HashMap},
+    path::Path,
+};
+
+/// A stretch that is not there once on every haplotype.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct CopyChange {
+    pub(crate) chromosome: String,
+    pub(crate) start: u64,
+    pub(crate) end: u64,
+    /// Copies on each haplotype; `None` where that is not known.
+    pub(crate) haplotypes: Vec<Option<u32>>,
+}
+
+/// What was read of one sample.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct CallSet {
+    pub(crate) sample: String,
+    pub(crate) readings: HashMap<PlaceId, Reading>,
+    pub(crate) copies: Vec<CopyChange>,
+    pub(crate) warnings: Vec<String>,
+}
+
+/// Longest REF that is held against the reference.
+const LONGEST_CHECKED: usize = 10_000;
+
+/// The assembly that a file says it is in, by the lengths and accessions of its chromosomes or by name.
+pub(crate) fn assembly_of(vcf: &Vcf) -> Option<Assembly> {
+    for line in vcf.meta.iter().filter_map(|line| line.strip_prefix("##contig=<")) {
+        let entry = |key: &str| line.trim_end_matches('>').split(',').find_map(|entry| entry.trim().strip_prefix(key));
+        let Some((name, own)) = entry("ID=").map(chromosome_of) else { continue };
+        let length = entry("length=").and_then(|text| text.parse().ok());
+        let by_length = length.and_then(|length| Assembly::of_length(&name, length));
+        if let Some(assembly) = by_length.or(own) {
+            return Some(assembly);
+        }
+    }
+    let says = |names: &[&str]| vcf.meta.iter().any(|line| names.iter().any(|name| line.contains(name)));
+    match (says(&["GRCh37", "hg19", "b37"]), says(&["GRCh38", "hg38"])) {
+        (true, false) => Some(Assembly::GRCh37),
+        (false, true) => Some(Assembly::GRCh38),
+        _ => None,
+    }
+}
+
+/// Reads what a file says of the samples in `columns`.
+///
+/// # Errors
+/// [`Error::Model`] for a line that is damaged, whose REF or rs number contradicts the definitions, or that contradicts another line.
+pub(crate) fn read(
+    mut vcf: Vcf,
+    path: &Path,
+    columns: &[usize],
+    (genes, atlas, assembly): (&[Gene], &Atlas, Assembly),
+    config: &PatientConfig,
+) -> Result<Vec<CallSet>> {
+    let names: Vec<String> = columns.iter().filter_map(|column| vcf.samples.get(*column).cloned()).collect();
+    let mut lines: Vec<BTreeMap<PlaceId, Vec<Line>>> = vec![BTreeMap::new(); columns.len()];
+    let mut sets: Vec<CallSet> = names.into_iter().map(|sample| CallSet { sample, ..CallSet::default() }).collect();
+    let mut chromosomes: HashMap<String, String> = HashMap::new();
+    while let Some(record) = vcf.next()? {
+        let chromosome = match chromosomes.get(record.chromosome) {
+            Some(known) => known,
+            None => {
+                let (name, own) = chromosome_of(record.chromosome);
+                if let Some(own) = own.filter(|own| *own != assembly) {
+                    let expected = format!("{own}, as the accession {} says", record.chromosome);
+                    return Err(Problem::value("assembly", assembly, expected).into());
+                }
+                chromosomes.entry(record.chromosome.to_string()).or_insert(name)
+            }
+        };
+        if record.end < record.start || !atlas.near(chromosome, record.start, structural_end(&record)) {
+            check_ids(&record, chromosome, atlas, assembly, path)?;
+            continue;
+        }
+        check_ids(&record, chromosome, atlas, assembly, path)?;
+        check_reference(&record, chromosome, atlas, assembly, path)?;
+        check_texts(&record, chromosome, genes, atlas, path)?;
+        let spoken = spoken_of(&record, chromosome, genes, atlas);
+        let structural = structural(&record).map_err(|problem| fault(path, record.line, problem))?;
+        if spoken.is_empty() && structural.is_empty() {
+            continue;
+        }
+        for (index, column) in columns.iter().enumerate() {
+            let genotype = record.genotype(*column).map_err(|problem| fault(path, record.line, problem))?;
+            let unread = unread(&record, &genotype, config);
+            let warns = unread.as_ref().filter(|why| *why != NO_CALL && *why != HALF_CALL);
+            for (id, alternatives) in &spoken {
+                let Some((gene, place)) = place_of(genes, *id) else { continue };
+                let line = line_of(&record, &genotype, unread.as_ref(), alternatives, chromosome);
+                if let Some(why) = warns {
+                    sets[index].warnings.push(format!("{}: not read, {why}", place.name(&gene.chromosome)));
+                }
+                lines[index].entry(*id).or_default().push(line);
+            }
+            if let Some(change) = copy_change(&record, &genotype, unread.is_some(), &structural, chromosome) {
+                sets[index].copies.push(change);
+            }
+        }
+    }
+    for (set, lines) in sets.iter_mut().zip(lines) {
+        for (id, lines) in lines {
+            let Some((gene, place)) = place_of(genes, id) else { continue };
+            let reading = join(&lines, place.assembly_allele).map_err(|(first, second, how)| {
+                let problem = format!("lines {first} and {second} speak of {} and {how}", place.name(&gene.chromosome));
+                Error::Model { path: path.to_path_buf(), problem, fix: "keep one call of each place" }
+            })?;
+            if let Some(reading) = reading {
+                set.readings.insert(id, reading);
+            }
+        }
+    }
+    Ok(sets)
+}
+
+/// Why a place was not read, where the file says no call.
+const NO_CALL: &str = "no call";
+/// The same for one of two haplotypes.
+const HALF_CALL: &str = "half a call";
+
+/// Why a call does not count, if it does not.
+fn unread(record: &Record<'_>, genotype: &Genotype, config: &PatientConfig) -> Option<String> {
+    let is_reference = !genotype.alleles.is_empty() && genotype.alleles.iter().all(|allele| *allele == Some(0));
+    // DeepVariant's word for a place that it calls reference
+    let passes = |filter: &str| matches!(filter, "PASS" | "." | "" | "0") || filter == "RefCall" && is_reference;
+    if genotype.alleles.iter().all(Option::is_none) {
+        return Some(NO_CALL.into());
+    }
+    if !passes(record.filter) {
+        return Some(format!("FILTER is {}", record.filter));
+    }
+    if let Some(filter) = genotype.filter.as_deref().filter(|filter| !passes(filter)) {
+        return Some(format!("FT is {filter}"));
+    }
+    if genotype.depth.is_some_and(|depth| depth <= 0.0) {
+        return Some("no read covers it (DP 0)".into());
+    }
+    if let Some(quality) = genotype.quality.filter(|quality| *quality < config.min_genotype_quality) {
+        return Some(format!("its genotype quality is {quality}, below {}", config.min_genotype_quality));
+    }
+    None
+}
+
+/// What a line says of a place, whose alternatives it tells by the numbers of its alleles.
+fn line_of(
+    record: &Record<'_>,
+    genotype: &Genotype,
+    unread: Option<&String>,
+    alternatives: &Alternatives,
+    chromosome: &str,
+) -> Line {
+    let say = |allele: &Option<usize>| match allele {
+        _ if unread.is_some() => Said::Nothing,
+        None => Said::Nothing,
+        Some(0) if alternatives.others_only => Said::Nothing,
+        Some(0) => Said::NoneOfThese,
+        Some(number) => match alternatives.by_number.get(number - 1) {
+            Some(Alternative::Here(seen)) => Said::Has(seen.clone()),
+            Some(Alternative::Elsewhere) => Said::NoneOfThese,
+            Some(Alternative::Open) | None => Said::Nothing,
+        },
+    };
+    let said: Vec<Said> = genotype.alleles.iter().map(say).collect();
+    let half = said.contains(&Said::Nothing).then(|| HALF_CALL.to_string());
+    let phase = genotype.phased.then(|| {
+        genotype.phase_set.clone().map_or_else(|| format!("all of {chromosome}"), |set| format!("{chromosome} {set}"))
+    });
+    let here = |alternative: &Alternative| match alternative {
+        Alternative::Here(seen) => Some(seen.clone()),
+        _ => None,
+    };
+    let told = alternatives.by_number.iter().filter_map(here).collect();
+    let block = record.end > record.start;
+    Line { number: record.line, alternatives: told, said, phase, unread: unread.cloned().or(half), block }
+}
+
+/// What an alternative of a line is at a place.
+#[derive(Clone, Debug)]
+enum Alternative {
+    /// It is this.
+    Here(Seen),
+    /// It changes something else and leaves the place as it is.
+    Elsewhere,
+    /// It does not say.
+    Open,
+}
+
+#[derive(Clone, Debug)]
+struct Alternatives {
+    by_number: Vec<Alternative>,
+    /// The line knows changes of length here, and none that a definition has: that they are not there says nothing of those that are defined.
+    others_only: bool,
+}
+
+/// Whether an alternative is any that is not listed.
+fn is_any(alternate: &str) -> bool {
+    matches!(alternate, "<NON_REF>" | "<*>" | "<X>")
+}
+
+fn is_bases(alternate: &str) -> bool {
+    !alternate.is_empty() && alternate.bytes().all(|base| base.is_ascii_alphabetic())
+}
+
+/// The places that a line speaks of, with what its alternatives are there.
+fn spoken_of(record: &Record<'_>, chromosome: &str, genes: &[Gene], atlas: &Atlas) -> Vec<(PlaceId, Alternatives)> {
+    let alternates = &record.alternates;
+    let edits: Vec<Option<Edit>> = alternates
+        .iter()
+        .map(|alternate| is_bases(alternate).then(|| Edit::new(record.start, record.reference, alternate)))
+        .collect();
+    let sequences = edits.iter().any(Option::is_some);
+    let any = alternates.iter().any(|alternate| is_any(alternate));
+    let structural =
+        alternates.iter().any(|alternate| copies_of(alternate).is_some() || alternate.contains(['[', ']']));
+    let mut spoken = Vec::new();
+    if structural && !sequences {
+        return spoken;
+    }
+    let last = record.start.saturating_add(record.reference.len() as u64 - 1);
+    let reach = if sequences { last } else { record.end };
+    for id in atlas.singles(chromosome, record.start, reach) {
+        let Some((gene, place)) = place_of(genes, id) else { continue };
+        let by_number: Vec<Alternative> = alternates
+            .iter()
+            .zip(&edits)
+            .map(|(alternate, edit)| at_single(record, alternate, edit.as_ref(), (gene, place), atlas))
+            .collect();
+        // a line of an insertion or deletion says nothing of the bases beside it
+        let speaks = !sequences
+            || any && place.position == record.start
+            || by_number.iter().any(|alternative| matches!(alternative, Alternative::Here(_)))
+            || edits.iter().flatten().any(|edit| !edit.is_length_change() && covers(edit, place.position));
+        if speaks {
+            spoken.push((id, Alternatives { by_number, others_only: false }));
+        }
+    }
+    let from = record.start.saturating_sub(REACH);
+    for id in atlas.lengths(chromosome, from, reach.saturating_add(REACH)) {
+        let Some((_, place)) = place_of(genes, id) else { continue };
+        let by_number: Vec<Alternative> = alternates
+            .iter()
+            .zip(&edits)
+            .map(|(alternate, edit)| at_length(record, alternate, edit.as_ref(), place, chromosome, atlas))
+            .collect();
+        let speaks = match sequences {
+            true => {
+                by_number.iter().any(|alternative| matches!(alternative, Alternative::Here(_)))
+                    || edits
+                        .iter()
+                        .zip(&by_number)
+                        .any(|(edit, own)| edit.is_some() && matches!(own, Alternative::Open))
+                    || any && place.position == record.start
+            }
+            false => record.start <= place.position && place.position <= record.end,
+        };
+        if speaks {
+            let known = |one: &Alternative| matches!(one, Alternative::Here(Seen::Text(_)));
+            let others_only = sequences && !any && !by_number.iter().any(known);
+            spoken.push((id, Alternatives { by_number, others_only }));
+        }
+    }
+    spoken
+}
+
+fn covers(edit: &Edit, position: u64) -> bool {
+    (edit.position..edit.position + edit.deleted.len() as u64).contains(&position)
+}
+
+/// What an alternative is at a place of single bases.
+fn at_single(
+    record: &Record<'_>,
+    alternate: &str,
+    edit: Option<&Edit>,
+    (gene, place): (&Gene, &Place),
+    atlas: &Atlas,
+) -> Alternative {
+    let Some(edit) = edit else {
+        return if copies_of(alternate).is_some() { Alternative::Elsewhere } else { Alternative::Open };
+    };
+    if !covers(edit, place.position) {
+        return Alternative::Elsewhere;
+    }
+    if edit.deleted.len() != edit.inserted.len() {
+        // a deletion that defines an allele covers other places too, and its alleles have the reference there
+        let base = base_of(record, &gene.chromosome, atlas);
+        let own = edit.left_aligned(&base);
+        let mut named = gene.places.iter().flat_map(|place| place.edits.iter().flatten());
+        return match named.any(|known| known.left_aligned(&base) == own) {
+            true => Alternative::Elsewhere,
+            false => Alternative::Here(Seen::Other(alternate.into())),
+        };
+    }
+    let offset = (place.position - record.start) as usize;
+    let base = alternate.get(offset..=offset).unwrap_or_default().to_ascii_uppercase();
+    match place.alleles.iter().position(|text| *text == base) {
+        Some(number) if number == place.assembly_allele => Alternative::Elsewhere,
+        Some(number) => Alternative::Here(Seen::Text(number)),
+        None => Alternative::Here(Seen::Other(base)),
+    }
+}
+
+/// The bases of the reference, as the line and the definitions say.
+fn base_of<'a>(record: &'a Record<'_>, chromosome: &'a str, atlas: &'a Atlas) -> impl Fn(u64) -> Option<u8> + 'a {
+    let bases = record.reference.as_bytes();
+    move |position: u64| {
+        let own = position.checked_sub(record.start).and_then(|offset| bases.get(offset as usize));
+        own.map(u8::to_ascii_uppercase).or_else(|| atlas.known.base(chromosome, position))
+    }
+}
+
+/// What an alternative is at a place of changes of length.
+fn at_length(
+    record: &Record<'_>,
+    alternate: &str,
+    edit: Option<&Edit>,
+    place: &Place,
+    chromosome: &str,
+    atlas: &Atlas,
+) -> Alternative {
+    let Some(edit) = edit else {
+        return if copies_of(alternate).is_some() { Alternative::Elsewhere } else { Alternative::Open };
+    };
+    if edit.deleted.len() == edit.inserted.len() {
+        return Alternative::Elsewhere;
+    }
+    let base = base_of(record, chromosome, atlas);
+    let own = edit.left_aligned(&base);
+    let mut beside = false;
+    for (number, known) in place.edits.iter().enumerate() {
+        let Some(known) = known else { continue };
+        let aligned = known.left_aligned(&base);
+        if aligned == own {
+            return Alternative::Here(Seen::Text(number));
+        }
+        // one change that could be written at both places, if the bases between them were known
+        if own.may_be(known) && own.position != aligned.position {
+            return Alternative::Open;
+        }
+        beside |= own.position == aligned.position && own.is_length_change();
+    }
+    if beside { Alternative::Here(Seen::Other(alternate.into())) } else { Alternative::Elsewhere }
+}
+
+/// Copies that a symbolic allele stands for: `Some(None)` where it does not say.
+fn copies_of(alternate: &str) -> Option<Option<u32>> {
+    let name = alternate.strip_prefix('<')?.strip_suffix('>')?;
+    let kind = name.split(':').next().unwrap_or(name);
+    match kind {
+        "DEL" => Some(Some(0)),
+        "DUP" => Some(Some(2)),
+        "CNV" | "INV" => Some(None),
+        _ => kind.strip_prefix("CN")?.parse().ok().map(Some),
+    }
+}
+
+/// The copies of each symbolic allele of a line, by its number; empty where it has none.
+fn structural(record: &Record<'_>) -> std::result::Result<Vec<(usize, Option<u32>)>, String> {
+    let found: Vec<(usize, Option<u32>)> =
+        record.alternates.iter().enumerate().filter_map(|(i, text)| Some((i + 1, copies_of(text)?))).collect();
+    if !found.is_empty() && structural_end(record) <= record.start {
+        return Err(format!(
+            "{} has neither END nor SVLEN, so that it is not known where it ends",
+            record.alternates.join(",")
+        ));
+    }
+    Ok(found)
+}
+
+/// The last place of a line, also where its length says it.
+fn structural_end(record: &Record<'_>) -> u64 {
+    let length = record.info.split(';').find_map(|entry| entry.strip_prefix("SVLEN="));
+    let length = length.and_then(|text| text.split(',').next()?.parse::<i64>().ok()).map_or(0, i64::unsigned_abs);
+    let symbolic = record.alternates.iter().any(|alternate| copies_of(alternate).is_some());
+    if symbolic { record.end.max(record.start.saturating_add(length)) } else { record.end }
+}
+
+/// The change of copies that a line says of a sample, if any.
+fn copy_change(
+    record: &Record<'_>,
+    genotype: &Genotype,
+    unread: bool,
+    structural: &[(usize, Option<u32>)],
+    chromosome: &str,
+) -> Option<CopyChange> {
+    if structural.is_empty() {
+        return None;
+    }
+    let copies = |allele: &Option<usize>| match allele {
+        _ if unread => None,
+        None => None,
+        Some(number) => structural.iter().find(|known| known.0 == *number).map_or(Some(1), |known| known.1),
+    };
+    let mut haplotypes: Vec<Option<u32>> = genotype.alleles.iter().map(copies).collect();
+    if let (Some(total), true) = (genotype.copies, haplotypes.contains(&None)) {
+        // the count of both haplotypes together, where their alleles do not say
+        haplotypes = match total {
+            0 => vec![Some(0); 2],
+            2 => vec![Some(1); 2],
+            1 => vec![Some(0), Some(1)],
+            _ => vec![None, None],
+        };
+    }
+    let changed = haplotypes.iter().any(|copies| *copies != Some(1)) || haplotypes.is_empty();
+    let (start, end) = (record.start.saturating_add(1), structural_end(record));
+    changed.then(|| CopyChange { chromosome: chromosome.to_string(), start, end, haplotypes })
+}
+
+fn check_ids(record: &Record<'_>, chromosome: &str, atlas: &Atlas, assembly: Assembly, path: &Path) -> Result<()> {
+    if record.ids == "." {
+        return Ok(());
+    }
+    let (start, end) = (record.start, record.end);
+    let misplaced = record.ids.split(';').find_map(|id| atlas.misplaced(id, chromosome, start, end, assembly));
+    match misplaced {
+        None => Ok(()),
+        Some(problem) => Err(Error::Model {
+            path: path.to_path_buf(),
+            problem: format!("line {}: {problem}", record.line),
+            fix: "give the assembly that the file is in with --assembly",
+        }),
+    }
+}
+
+fn check_reference(
+    record: &Record<'_>,
+    chromosome: &str,
+    atlas: &Atlas,
+    assembly: Assembly,
+    path: &Path,
+) -> Result<()> {
+    let Some(known) = atlas.known.chromosome(chromosome) else { return Ok(()) };
+    for (position, got) in (record.start..).zip(record.reference.bytes().take(LONGEST_CHECKED)) {
+        let (Some(expected), got) = (known.get(&position), got.to_ascii_uppercase()) else { continue };
+        if *expected == got || got == b'N' {
+            continue;
+        }
+        let offset = (position - record.start) as usize;
+        let bases: Vec<u8> = record
+            .alternates
+            .iter()
+            .filter(|alternate| is_bases(alternate) && alternate.len() == record.reference.len())
+            .filter_map(|alternate| alternate.as_bytes().get(offset).map(u8::to_ascii_uppercase))
+            .collect();
+        let complement = |base: u8| match base {
+            b'A' => b'T',
+            b'T' => b'A',
+            b'C' => b'G',
+            b'G' => b'C',
+            other => other,
+        };
+        let why = match (bases.contains(expected), complement(got) == *expected) {
+            (true, true) => "REF and ALT are exchanged, or the bases are those of the other strand",
+            (true, false) => "REF and ALT are exchanged",
+            (false, true) => "the bases are those of the other strand, or the file is in another assembly",
+            (false, false) => "the file is in another assembly, or damaged",
+        };
+        let (got, expected, line) = (char::from(got), char::from(*expected), record.line);
+        return Err(Error::Model {
+            path: path.to_path_buf(),
+            problem: format!(
+                "line {line}: REF at {chromosome}:{position} is {got}, {assembly} has {expected} there: {why}"
+            ),
+            fix: "give a file whose REF is the assembly's (bcftools norm --check-ref finds the lines)",
+        });
+    }
+    Ok(())
+}
+
+/// Refuses a line with all texts of a place of changes of length, but another one as REF: the bases after the first do not show that.
+fn check_texts(record: &Record<'_>, chromosome: &str, genes: &[Gene], atlas: &Atlas, path: &Path) -> Result<()> {
+    for id in atlas.lengths(chromosome, record.start, record.start) {
+        let Some((_, place)) = place_of(genes, id) else { continue };
+        let own = place.alleles.get(place.assembly_allele).map_or("", String::as_str);
+        let texts = || std::iter::once(&record.reference).chain(&record.alternates);
+        let all = texts().count() == place.alleles.len();
+        if all && record.reference != own && texts().all(|text| place.alleles.iter().any(|known| known == text)) {
+            return Err(Error::Model {
+                path: path.to_path_buf(),
+                problem: format!(
+                    "line {}: REF at {} is {}, it should be {own}: REF and ALT are exchanged",
+                    record.line,
+                    place.name(chromosome),
+                    record.reference
+                ),
+                fix: "give a file whose REF is the assembly's (bcftools norm --check-ref finds the lines)",
+            });
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,11 @@
+//! Patients, from a VCF file to the guidelines' word.
+//!
+//! Definitions, phenotypes and rules are looked for in the folder `CUPEL_DATA`, or in `../shared/data` beside the workspace, and files with known
+//! answers in the folder `cases` beside it; tests that need them say so and pass where they are not there.
+
+#[path = "patients/cases.rs"]
+mod cases;
+#[path = "patients/generated.rs"]
+mod generated;
+#[path = "patients/tables.rs"]
+mod tables;
