@@ -10,12 +10,12 @@ use std::{path::PathBuf, time::Instant};
 use burn::tensor::DType;
 use cupel_data::Stream;
 use cupel_prism::{
-    Calibrated, CalibrationConfig, Exposures, Free, Instrument, LedArray, Misfit, Model, Plane, Pose,
+    Calibrated, CalibrationConfig, Exposures, Free, InMemory, Instrument, LedArray, Misfit, Model, Plane, Pose,
     PtychographyConfig, ReconstructionConfig, Search, Units, calibrate, predicted, r_factor, read_exposures,
-    simulate_ptychography, spectrum_of, spiral,
+    reconstruct, simulate_ptychography, spectrum_of, spiral,
 };
 use cupel_settings::Settings;
-use cupel_train::{Descent, device::select};
+use cupel_train::{Casting, Descent, Run, device::select};
 use num_complex::Complex;
 use serde_json::json;
 
@@ -44,7 +44,7 @@ fn main() -> Result<(), Any> {
 
 fn apply(config: &mut CalibrationConfig, settings: &[(String, String)]) -> Result<(), Any> {
     for (name, value) in settings {
-        if !["hold", "seed", "pose", "dx"].contains(&name.as_str()) {
+        if !["hold", "seed", "pose", "dx", "defocus", "defocus-error", "quasi-newton"].contains(&name.as_str()) {
             config.set(name, value)?;
         }
     }
@@ -140,7 +140,8 @@ fn scan(settings: &[(String, String)]) -> Result<(), Any> {
     let config = PtychographyConfig {
         photons: Some(1e5),
         position_error: 2.0,
-        defocus_error_um: 100.0,
+        defocus_um: value(settings, "defocus").unwrap_or(600.0),
+        defocus_error_um: value(settings, "defocus-error").unwrap_or(100.0),
         ..PtychographyConfig::default()
     };
     let scene = simulate_ptychography(&config, seed)?;
@@ -149,13 +150,13 @@ fn scan(settings: &[(String, String)]) -> Result<(), Any> {
     held.sort_unstable();
     let train: Vec<usize> = (0..200).filter(|frame| !held.contains(frame)).collect();
     let mut calibration = CalibrationConfig {
-        sweeps: 300,
-        decay: 0.0,
+        sweeps: 100,
+        decay: 0.05,
         held_out: 0.0,
-        window_step: 0.5,
+        window_step: 1.0,
         window_from: 3,
         position_step: 1.0,
-        position_from: 10,
+        position_from: 5,
         ..CalibrationConfig::default()
     };
     apply(&mut calibration, settings)?;
@@ -175,6 +176,22 @@ fn scan(settings: &[(String, String)]) -> Result<(), Any> {
             .sum();
         (sum / 400.0).sqrt()
     };
+    // How much of the errors is that all positions lie on a larger or smaller scale.
+    let scale = |centres: &[[f64; 2]]| {
+        let mean = |of: &dyn Fn(usize) -> f64| (0..200).map(of).sum::<f64>() / 200.0;
+        let each = [0, 1].map(|axis| {
+            let (own, truth) = (mean(&|k| centres[k][axis]), mean(&|k| scene.centres[k][axis]));
+            mean(&|k| (centres[k][axis] - own) * (scene.centres[k][axis] - truth))
+                / mean(&|k| (scene.centres[k][axis] - truth).powi(2))
+        });
+        let mut far: Vec<f64> = centres
+            .iter()
+            .zip(&scene.centres)
+            .map(|(a, b)| (a[0] - b[0] * each[0]).hypot(a[1] - b[1] * each[1]))
+            .collect();
+        far.sort_by(f64::total_cmp);
+        json!({"scale": each, "quantiles": [far[20], far[100], far[150], far[180], far[199]]})
+    };
     // Held out: positions are those found with all frames, object and probe come from the others.
     let known = Exposures { centres: model.centres.clone(), ..scene.exposures.clone() };
     let mut fixed = CalibrationConfig { position_step: 0.0, ..calibration.clone() };
@@ -182,6 +199,35 @@ fn scan(settings: &[(String, String)]) -> Result<(), Any> {
     let mut known_probe = known.clone();
     known_probe.optics.pupils = vec![model.window.clone()];
     let without = calibrate(&known_probe, &train, &fixed, None)?;
+    // The object by the usual solver, with positions and probe as they were found, from the exposures that are not held out.
+    let quasi_newton = |exposures: &Exposures, centres: &[[f64; 2]], window: &Plane| -> Result<f64, Any> {
+        if value(settings, "quasi-newton").is_none() {
+            return Ok(f64::NAN);
+        }
+        let pixels = exposures.optics.detector.pow(2);
+        let mut values = Vec::with_capacity(pixels * train.len());
+        for frame in &train {
+            values.extend_from_slice(&exposures.frames.frame(*frame)?);
+        }
+        let mut part = Exposures {
+            centres: train.iter().map(|frame| centres[*frame]).collect(),
+            frames: std::sync::Arc::new(InMemory { pixels, values }),
+            ..exposures.clone()
+        };
+        part.optics.pupils = vec![window.clone()];
+        let config = ReconstructionConfig { certificate: false, ..ReconstructionConfig::default() };
+        let device = select("cpu")?.device;
+        let found = reconstruct(&part, &config, seed, (&device, &Casting::f32()), &mut Run::in_memory())?;
+        let model = Calibrated {
+            plane: found.model.object,
+            window: window.clone(),
+            centres: centres.to_vec(),
+            pose: None,
+            curve: vec![],
+        };
+        Ok(r_factor(&Exposures { centres: centres.to_vec(), ..exposures.clone() }, &held, &model)?)
+    };
+    let by_search = quasi_newton(&scene.exposures, &model.centres, &model.window)?;
     let truth = Calibrated {
         plane: scene.object.clone(),
         window: scene.probe.clone(),
@@ -192,8 +238,8 @@ fn scan(settings: &[(String, String)]) -> Result<(), Any> {
     println!(
         "{}",
         json!({"bar": "ptychography", "held_out_r": r_factor(&known, &held, &without)?, "truth_r": r_factor(&scene.exposures, &held, &truth)?,
-               "positions_px": errors(&model.centres), "before_px": errors(&scene.exposures.centres), "seconds": seconds,
-               "train_r": model.curve.last()})
+               "positions_px": errors(&model.centres), "positions": scale(&model.centres), "before_px": errors(&scene.exposures.centres), "seconds": seconds,
+               "train_r": model.curve.last(), "quasi_newton_r": by_search})
     );
     Ok(())
 }
@@ -232,7 +278,7 @@ fn lights(settings: &[(String, String)]) -> Result<(), Any> {
     let said = Exposures {
         optics,
         centres: array.centres(Pose::default()),
-        frames: std::sync::Arc::new(cupel_prism::InMemory { pixels: 4096, values: vec![] }),
+        frames: std::sync::Arc::new(InMemory { pixels: 4096, values: vec![] }),
         noise: cupel_prism::Noise::Unknown,
         good: None,
         known: cupel_prism::Knowledge::default(),

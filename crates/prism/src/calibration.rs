@@ -50,6 +50,8 @@ settings! {
         pub position_step: f64 = 0.0, in Range::at_least(0.0).at_most(4.0), "SHARE";
         /// The first sweep in which positions are corrected
         pub position_from: usize = 5, in Range::at_least(0.0).at_most(1e6), "SWEEP";
+        /// Pixels around each position of a probe that are searched, now and then, for one that explains its frame better
+        pub position_search: usize = 4, in Range::at_least(0.0).at_most(100.0), "PIXELS";
         /// Sweeps in which ever more lights are used, from those in the middle on
         pub growth: usize = 0, in Range::at_least(0.0).at_most(1e6), "SWEEPS";
     }
@@ -89,6 +91,10 @@ impl Calibrated {
 
 /// Most pixels that a position moves in one sweep.
 const LONGEST_STEP: f64 = 0.5;
+/// Share of the brightest frequency of a probe, squared, above which a lens lets it pass.
+const OPEN: f32 = 1e-6;
+/// A probe with more of its frequencies open is not bounded by a lens.
+const LENS: f64 = 0.5;
 /// Keeps dark fields from being divided by nought.
 const EPSILON: f32 = 1e-12;
 
@@ -180,9 +186,8 @@ fn swept(
     mut after: impl FnMut(usize, &Engine) -> Result<bool>,
 ) -> Result<(Engine, Option<Pose>, Vec<f64>)> {
     let mut engine = Engine::new(exposures, which)?;
-    if engine.geometry == Geometry::Spectrum && config.window_step > 0.0 {
-        let pupil = &exposures.optics.pupils[0];
-        engine.smooth = Some(SmoothPupil::new(pupil, config.pupil_order, config.pupil_powers));
+    if config.window_step > 0.0 {
+        engine.smooth = engine.smooth_pupil(&exposures.optics.pupils[0], config.pupil_order, config.pupil_powers)?;
     }
     let mut pose = array.map(|(_, pose)| pose);
     let mut order: Vec<usize> = (0..which.len()).collect();
@@ -202,8 +207,11 @@ fn swept(
         let moving = config.position_step > 0.0 && sweep >= config.position_from;
         let position_step = if moving && engine.geometry == Geometry::Object { config.position_step } else { 0.0 };
         curve.push(engine.sweep(&order, config.step as f32 / fall, window_step, position_step));
-        if let Some(smooth) = engine.smooth.as_mut().filter(|_| correcting) {
-            smooth.correct(&mut engine.window, config.window_step);
+        if correcting {
+            engine.correct_smoothly(config.window_step);
+        }
+        if position_step > 0.0 && config.position_search > 0 && (sweep + 1 - config.position_from).is_power_of_two() {
+            engine.search_positions(&order, config.position_search as isize);
         }
         if let (Some((array, _)), Some(own)) = (array, &mut pose)
             && moving
@@ -347,6 +355,9 @@ struct Engine {
     window: Vec<Value>,
     /// Of a pupil that is corrected.
     smooth: Option<SmoothPupil>,
+    /// `sum conj(S_i) d_i` and `sum |S_i|^2` of a smooth probe, moved back to where it was said to be.
+    wanted: Vec<Value>,
+    lit: Vec<f32>,
     /// Window of the current exposure, moved.
     moved: Vec<Value>,
     which: Vec<usize>,
@@ -416,6 +427,8 @@ impl Engine {
             moved: window.clone(),
             window,
             smooth: None,
+            wanted: vec![ZERO; side * side],
+            lit: vec![0.0; side * side],
             which: which.to_vec(),
             centres: exposures.centres.clone(),
             amplitudes,
@@ -631,18 +644,114 @@ impl Engine {
     }
 
     fn correct_window(&mut self, cut: &[Value], change: &[Value], step: f32, by: [f64; 2]) {
-        if let Some(smooth) = &mut self.smooth {
-            smooth.add(cut, change);
+        if self.geometry == Geometry::Spectrum {
+            if let Some(smooth) = &mut self.smooth {
+                smooth.add(cut, change);
+            }
+            return;
+        }
+        if self.smooth.is_some() {
+            let mut wants: Vec<Value> = cut.iter().zip(change).map(|(cut, change)| cut.conj() * change).collect();
+            self.move_back(&mut wants, by);
+            self.wanted.iter_mut().zip(&wants).for_each(|(sum, wants)| *sum += wants);
+            self.lit.iter_mut().zip(cut).for_each(|(sum, cut)| *sum += cut.norm_sqr());
             return;
         }
         let mut correction: Vec<Value> =
             cut.iter().zip(change).map(|(cut, change)| cut.conj() * change * step).collect();
-        if by != [0.0; 2] {
-            self.small.forward(&mut correction, &mut self.small_work);
-            ramp(&mut correction, [-by[0], -by[1]], self.side);
-            self.small.inverse(&mut correction, &mut self.small_work);
-        }
+        self.move_back(&mut correction, by);
         self.window.iter_mut().zip(&correction).for_each(|(window, correction)| *window += correction);
+    }
+
+    fn move_back(&mut self, values: &mut [Value], by: [f64; 2]) {
+        if by != [0.0; 2] {
+            self.small.forward(values, &mut self.small_work);
+            ramp(values, [-by[0], -by[1]], self.side);
+            self.small.inverse(values, &mut self.small_work);
+        }
+    }
+
+    /// The law of a smooth pupil, or of the transform of a probe where a lens bounds it; none of other probes.
+    fn smooth_pupil(&mut self, window: &Plane, order: usize, powers: usize) -> Result<Option<SmoothPupil>> {
+        if self.geometry == Geometry::Spectrum {
+            return Ok(Some(SmoothPupil::new(window, 1, order, powers)));
+        }
+        let mut spectrum = self.window.clone();
+        self.small.forward(&mut spectrum, &mut self.small_work);
+        let spectrum = to_middle(&spectrum, self.side);
+        let most = spectrum.iter().map(Complex::norm_sqr).fold(0.0, f32::max);
+        let open = |value: &Value| value.norm_sqr() > OPEN * most;
+        let count = spectrum.iter().filter(|value| open(value)).count();
+        if count < 2 || count as f64 > LENS * (self.side * self.side) as f64 {
+            return Ok(None);
+        }
+        let passed = spectrum.iter().map(|value| if open(value) { 1.0 } else { 0.0 }.into()).collect();
+        // a probe that is moved, or turned as a whole, is the same with the positions moved or the object turned
+        Ok(Some(SmoothPupil::new(&Plane::new(self.side, self.side, passed)?, 4, order, powers)))
+    }
+
+    /// Corrects a smooth window by what the exposures of the sweep wanted of it.
+    fn correct_smoothly(&mut self, share: f64) {
+        let Some(smooth) = &mut self.smooth else { return };
+        if self.geometry == Geometry::Spectrum {
+            smooth.correct(&mut self.window, share);
+            return;
+        }
+        let most = self.lit.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
+        let mut change: Vec<Value> =
+            self.wanted.iter().zip(&self.lit).map(|(wanted, lit)| wanted / (lit + 0.01 * most)).collect();
+        let mut spectrum = self.window.clone();
+        for values in [&mut change, &mut spectrum] {
+            self.small.forward(values, &mut self.small_work);
+            *values = to_middle(values, self.side);
+        }
+        smooth.add(&vec![Complex::new(1.0, 0.0); change.len()], &change);
+        smooth.correct(&mut spectrum, share);
+        self.window = to_corner(&spectrum, self.side);
+        self.small.inverse(&mut self.window, &mut self.small_work);
+        self.wanted.fill(ZERO);
+        self.lit.fill(0.0);
+    }
+
+    /// Moves each position to the one that explains its frame best, of those whole pixels away.
+    fn search_positions(&mut self, order: &[usize], radius: isize) {
+        for &k in order {
+            let frame = self.which[k];
+            let centre = self.centres[frame];
+            self.forward(k);
+            let (mut best, mut least) = (centre, self.squares(k));
+            for place in 0..(2 * radius + 1).pow(2) {
+                let by = [place / (2 * radius + 1) - radius, place % (2 * radius + 1) - radius];
+                let trial = self.within([centre[0] + by[0] as f64, centre[1] + by[1] as f64]);
+                if trial == centre
+                    || [0, 1].iter().any(|&axis| (trial[axis] - centre[axis] - by[axis] as f64).abs() > 1e-9)
+                {
+                    continue; // over the edge of the field
+                }
+                self.project(self.first(trial));
+                let squares = self.squares(k);
+                if squares < least {
+                    (best, least) = (trial, squares);
+                }
+            }
+            self.centres[frame] = best;
+        }
+    }
+
+    /// The position itself, or the nearest whose window lies in the field.
+    fn within(&self, centre: [f64; 2]) -> [f64; 2] {
+        [(0, self.rows), (1, self.columns)].map(|(axis, len)| {
+            let most = ((len - self.side) as f64 / 2.0 - 1.0).max(0.0);
+            centre[axis].clamp(-most, most)
+        })
+    }
+
+    /// Squared differences of amplitudes, summed.
+    fn squares(&self, k: usize) -> f64 {
+        let each = |(value, wanted): (&Value, &f32)| {
+            if *wanted >= 0.0 { f64::from((value.norm() - wanted).powi(2)) } else { 0.0 }
+        };
+        self.field.iter().zip(&self.amplitudes[k]).map(each).sum()
     }
 
     /// Moves one position by least squares of the change on the derivatives of the moved probe.
@@ -677,12 +786,9 @@ impl Engine {
         normal[1][1] += ridge;
         let by = solve(normal, right);
         let frame = self.which[k];
-        let len = [self.rows, self.columns];
-        for axis in 0..2 {
-            let most = ((len[axis] - side) as f64 / 2.0 - 1.0).max(0.0);
-            let moved = self.centres[frame][axis] + (share * by[axis]).clamp(-LONGEST_STEP, LONGEST_STEP);
-            self.centres[frame][axis] = moved.clamp(-most, most);
-        }
+        let step = by.map(|by| (share * by).clamp(-LONGEST_STEP, LONGEST_STEP));
+        let [row, column] = self.centres[frame];
+        self.centres[frame] = self.within([row + step[0], column + step[1]]);
     }
 
     /// For each light the place beside it, or its own, that explains its frame best, by a parabola through the misfits; with its weight.
