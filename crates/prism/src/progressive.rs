@@ -143,8 +143,9 @@ pub fn decode(
     run: &mut Run,
 ) -> Result<Decoded> {
     let mut trainer = training(exposures, config, seed, casting, device)?;
-    let name = trainer.name().to_owned();
-    let driven = run.drive(&mut Named { work: &mut trainer, name, frames: &*exposures.frames }, &Policy::default())?;
+    let mut named = Named { name: trainer.name().to_owned(), work: &mut trainer, frames: &*exposures.frames };
+    // within the pool: a step is many small operations, each of which would else wake it
+    let driven = rayon::scope(|_| run.drive(&mut named, &Policy::default()))?;
     let by_held_out = !trainer.fit().held_out().is_empty();
     let model = if by_held_out { trainer.best() } else { trainer.model() };
     let object = trainer.fit().object(&model)?;

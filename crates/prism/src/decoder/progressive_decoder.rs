@@ -10,10 +10,10 @@
 
 use burn::{
     module::{Initializer, Module, Param},
-    tensor::{Device, Tensor},
+    tensor::{DType, Device, FloatDType, Tensor},
 };
 use cupel_kernels::{
-    Activation, ConvSpec, ConvTransposeSpec, Normalization, Pad, Share, activate, conv_transpose2d, conv2d,
+    Activation, ConvSpec, ConvTransposeSpec, Normalization, Pad, Share, activate, conv_transpose2d, conv2d, linear,
     nn::{
         Conv2d, Conv2dConfig, ConvBlock2d, ConvBlock2dConfig, ConvTranspose2dConfig, ConvTransposeBlock2d,
         ConvTransposeBlock2dConfig, Norm, NormConfig,
@@ -164,9 +164,28 @@ impl ProgressiveDecoder {
 
     /// The images of the object alone, `[1, image, obj_size, obj_size]`, in f32.
     pub fn image(&self) -> Tensor<4> {
-        let h = self.up.iter().fold(self.latent.val(), |h, block| block.forward(h));
+        let h = self.up.iter().skip(1).fold(self.first(), |h, block| block.forward(h));
         let h = self.refine.iter().fold(h, |h, block| block.forward(h));
         finish(self.head.forward(h), self.output, self.obj_size)
+    }
+
+    /// The map behind the first block: of a point, a transposed convolution is a product with its weight as it lies.
+    fn first(&self) -> Tensor<4> {
+        let (latent, block) = (self.latent.val(), &self.up[0]);
+        let (weight, dtype) = (block.conv.weight.val(), latent.dtype());
+        let [inputs, outputs, rows, columns] = weight.dims();
+        let wide = |x: Tensor<4>| if dtype == DType::F64 { x } else { x.cast(FloatDType::F32) };
+        let product =
+            linear(wide(latent).reshape([1, inputs]), wide(weight).reshape([inputs, outputs * rows * columns]), None);
+        let map = product.reshape([1, outputs, rows, columns]).cast(dtype);
+        let map = match &block.conv.bias {
+            Some(bias) => map + bias.val().reshape([1, outputs, 1, 1]),
+            None => map,
+        };
+        match &block.norm {
+            Some(norm) => norm.forward(map, Activation::Relu),
+            None => activate(map, Activation::Relu),
+        }
     }
 
     /// As [`forward`](Self::forward), but computed in f32 with the weights in f32, whatever the precision of the training.

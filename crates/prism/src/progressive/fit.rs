@@ -2,13 +2,16 @@
 
 use burn::tensor::{Device, Tensor, TensorData};
 use cupel_train::{
-    Context, EarlyStopping, Fit, History, Loss, Metrics, Next, Optimizer, Schedule, SetReader, SetWriter, StageConfig,
-    fingerprint,
+    Context, EarlyStopping, Fit, History, Loss, Metrics, Next, Optimizer, Position, Schedule, SetReader, SetWriter,
+    StageConfig, fingerprint,
 };
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
-use super::{DecoderConfig, HELD_OUT_R, Rule, View};
+use super::{
+    DecoderConfig, HELD_OUT_R, Rule,
+    view::{Union, View},
+};
 use crate::{Decoder, Exposures, Frames, LossAgg, LossType, Plane, Result, loss_agg::Target};
 
 /// Share of the steps in which exposures come one by one.
@@ -60,7 +63,7 @@ pub struct Progressive {
     /// The exposures of the last batch, and they themselves on the device that trains.
     ready: Option<(Vec<usize>, Target)>,
     /// What holds the image to the windows before under the original rule, on the device that trains.
-    past: Option<(Tensor<2>, Target)>,
+    past: Option<(Union, Target)>,
     /// Hash of what the frames cannot be told by.
     is: [u8; 32],
 }
@@ -78,7 +81,7 @@ pub struct Seen {
     chosen: Vec<usize>,
     measured: Target,
     /// The union of the windows before, and what the last output was through it.
-    past: Option<(Tensor<2>, Target)>,
+    past: Option<(Union, Target)>,
 }
 
 impl Progressive {
@@ -206,6 +209,13 @@ impl Progressive {
         stage == 0 && self.config.init_steps > 0
     }
 
+    /// Whether an exposure of the original rule may end with this epoch.
+    fn may_end(&self, at: Position) -> bool {
+        let stage =
+            if self.begins_with_image(at.stage) { self.first_stage() } else { self.exposures_stage(self.state.tier) };
+        self.config.loss_threshold.is_some() || at.epoch + 1 >= stage.epochs
+    }
+
     /// Places in the order of the exposures of a step.
     fn chosen(&self, ctx: &Context<'_>) -> Vec<usize> {
         let count = self.order.len();
@@ -235,7 +245,7 @@ impl Progressive {
     }
 
     /// The union of the windows before this one, and the last output through it, on `device`.
-    fn past(&self, device: &Device) -> Option<(Tensor<2>, Target)> {
+    fn past(&self, device: &Device) -> Option<(Union, Target)> {
         let (exposure, last) = (self.state.exposure.filter(|index| *index > 0)?, self.state.past.as_ref()?);
         let union = self.view.union(&self.order[..exposure], device);
         let [rows, columns] = self.view.support();
@@ -389,6 +399,9 @@ impl Fit for Progressive {
 
     fn evaluate(&mut self, model: &Decoder, ctx: &Context<'_>) -> cupel_train::Result<Metrics> {
         if self.config.rule == Rule::Original {
+            if !self.may_end(ctx.at) {
+                return Ok(Metrics::new());
+            }
             // the end of an exposure may be here: its output holds the image from now on
             let image = crate::decoder::middle(model.image(), self.view.support());
             self.state.images = image.dims()[1];

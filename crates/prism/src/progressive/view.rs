@@ -21,6 +21,18 @@ const WHOLE: f64 = 1e-6;
 /// The plane that windows are cut from, real and imaginary part.
 pub(super) type Spectrum = (Tensor<2>, Tensor<2>);
 
+/// Fields up to this many rows are seen through a union in one pass by one thread, larger ones in passes that all threads share.
+const AT_ONCE: usize = 256;
+
+/// All windows of some exposures together.
+#[derive(Clone, Debug)]
+pub(super) struct Union {
+    /// 1 where light passes, 0 elsewhere, `[1, row, column]`.
+    light: Tensor<3>,
+    /// Whether it is a pupil as large as the field, with the zero frequency in the middle, and not first.
+    at_once: bool,
+}
+
 /// The optics of a fit, in units in which the object is about 1.
 #[derive(Clone, Debug)]
 pub(super) struct View {
@@ -214,14 +226,15 @@ impl View {
         predicted * Tensor::<3>::from_data(good, &device)
     }
 
-    /// 1 where a window of these exposures lets light of the spectrum pass, 0 elsewhere, the zero frequency first.
-    pub(super) fn union(&self, exposures: &[usize], device: &Device) -> Tensor<2> {
+    /// The places of the spectrum where a window of these exposures lets light pass.
+    pub(super) fn union(&self, exposures: &[usize], device: &Device) -> Union {
         let [height, width] = self.size;
+        // as a pupil: the zero frequency in the middle
         let mut union = vec![0.0f32; height * width];
         for index in exposures {
             let place = |row: usize, axis: usize| {
-                let first =
-                    (self.size[axis] / 2) as isize + self.centres[*index][axis] - (self.window[axis] / 2) as isize;
+                let first = 2 * (self.size[axis] / 2) as isize + self.centres[*index][axis];
+                let first = first - (self.window[axis] / 2) as isize;
                 (first + row as isize).rem_euclid(self.size[axis] as isize) as usize
             };
             for (at, _) in self
@@ -232,13 +245,30 @@ impl View {
                 union[place(at / self.window[1], 0) * width + place(at % self.window[1], 1)] = 1.0;
             }
         }
-        Tensor::from_data(TensorData::new(union, self.size), device)
+        let light = Tensor::<3>::from_data(TensorData::new(union, [1, height, width]), device);
+        if height == width && height <= AT_ONCE {
+            return Union { light, at_once: true };
+        }
+        let [rows, columns] = self.size.map(|size| -((size / 2) as i64));
+        Union { light: light.roll(&[rows, columns], &[1, 2]), at_once: false }
     }
 
     /// The amplitudes that all windows of `union` would give together, if light of all of them were recorded at once.
-    pub(super) fn through(&self, spectrum: &Spectrum, union: &Tensor<2>) -> Tensor<3> {
-        let (re, im) = ifft2(spectrum.0.clone() * union.clone(), spectrum.1.clone() * union.clone());
-        (re.clone() * re + im.clone() * im).add_scalar(EPSILON).sqrt().unsqueeze()
+    pub(super) fn through(&self, (re, im): &Spectrum, union: &Union) -> Tensor<3> {
+        let (re, im, light) = (re.clone(), im.clone(), union.light.clone());
+        if !union.at_once {
+            let light: Tensor<2> = light.reshape(self.size);
+            let (re, im) = ifft2(re * light.clone(), im * light);
+            return (re.clone() * re + im.clone() * im).add_scalar(EPSILON).sqrt().unsqueeze();
+        }
+        let apertures = SubApertures {
+            centres: vec![self.size.map(|size| -((size / 2) as isize))],
+            detector: self.size[0],
+            scale: 1.0,
+            transform: Direction::Inverse,
+        };
+        let dark = light.zeros_like();
+        sub_aperture_amplitudes((re, im), (light, dark), &apertures, EPSILON)
     }
 
     /// What the first image should be: the amplitudes of this exposure on the pixels of the object, in units of the decoder's image.
