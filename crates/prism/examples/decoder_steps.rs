@@ -5,13 +5,14 @@
 //! | `what` | `time`: a step under the original rule, and a forward pass before and after `prepare_for_inference`; `half`: trainings in each precision |
 //! | `field` | rows of the field, several as `512,1024`; the object has half as many |
 //! | `detector` | rows of a frame; as the field where it is 0 |
+//! | `samples` | exposures; 2 |
 //! | `steps` | of a measurement, of a training; 10, 100 |
 //! | `rates` | learning rates of the trainings |
 //! | `precisions` | `bf16,fp16` |
 
 use std::{collections::BTreeMap, error::Error, time::Instant};
 
-use burn::tensor::{Device, Tensor};
+use burn::tensor::{Device, Tensor, TensorData};
 use cupel_kernels::ssim;
 use cupel_prism::{Decoder, DecoderConfig, DecoderKind, Exposures, LossType, Progressive, Rule, training};
 use cupel_train::{Advance, Casting, LossScaler, Position, Precision, Trainer, Work, checks, device};
@@ -31,6 +32,7 @@ fn main() -> Outcome<()> {
         ("what", "time"),
         ("field", "1024"),
         ("detector", "0"),
+        ("samples", "2"),
         ("steps", "0"),
         ("rates", "1e-4,1e-3,1e-2"),
         ("precisions", "bf16,fp16"),
@@ -47,13 +49,16 @@ fn main() -> Outcome<()> {
             0 => field,
             rows => rows,
         };
-        let scene = Scene { field, radius: 16.0, samples: 2, roi: 20.0, detector, ..Scene::full() };
-        let exposures = scene.of(&landscape(field / 2, 0));
+        let samples = asked["samples"].parse()?;
+        let scene = Scene { field, radius: 16.0, samples, roi: 20.0, detector, ..Scene::full() };
+        let truth = landscape(field / 2, 0);
+        let exposures = scene.of(&truth);
         let steps: u64 = asked["steps"].parse()?;
         if asked["what"] == "time" {
             time(&exposures, if steps == 0 { 10 } else { steps }, &device)?;
         } else {
-            half(&exposures, if steps == 0 { 100 } else { steps }, (&asked["rates"], &asked["precisions"]), &device)?;
+            let steps = if steps == 0 { 100 } else { steps };
+            half(&exposures, &truth, steps, (&asked["rates"], &asked["precisions"]), &device)?;
         }
     }
     Ok(())
@@ -106,59 +111,96 @@ fn median(mut values: Vec<f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn half(exposures: &Exposures, steps: u64, (rates, precisions): (&str, &str), device: &Device) -> Outcome<()> {
-    let side = exposures.optics.size[0] / 2;
+/// Trainings in f32 and in each precision. Of two that differ by a rounding the images part, so that each is compared with the truth.
+fn half(
+    exposures: &Exposures,
+    truth: &[f64],
+    steps: u64,
+    (rates, precisions): (&str, &str),
+    device: &Device,
+) -> Outcome<()> {
+    let side = truth.len().isqrt();
+    let passes = exposures.centres.len() as u64;
     for rate in rates.split(',') {
         let config = DecoderConfig {
             decoder: Some(DecoderKind::Progressive),
             rule: Rule::Joint,
             loss: Some(LossType::Composite),
             learning_rate: Some(rate.parse()?),
-            steps: steps.div_ceil(2),
+            steps: steps.div_ceil(passes),
             init_steps: 0,
             held_out: 0.0,
             ..DecoderConfig::default()
         };
-        let trained =
-            |casting: Casting, scaler: Option<LossScaler>| -> Outcome<(Trainer<Progressive>, f64, Vec<f64>)> {
-                let mut trainer = training(exposures, &config, 0, &casting, device)?;
-                if let Some(scaler) = scaler {
-                    trainer = trainer.with_scaler(scaler);
-                }
-                let (mut at, mut loss, mut scales) = (Position::default(), f64::NAN, Vec::new());
-                loop {
-                    let progress = trainer.advance(at)?;
-                    loss = progress.metrics.get("loss").unwrap_or(loss);
-                    scales.extend(trainer.scaler().map(LossScaler::factor));
-                    if progress.done.is_some() {
-                        break;
-                    }
-                    at = trainer.next(at);
-                }
-                Ok((trainer, loss, scales))
-            };
-        let (reference, f32_loss, _) = trained(Casting::f32(), None)?;
-        let image = |trainer: &Trainer<Progressive>| trainer.model().image();
-        let start = training(exposures, &config, 0, &Casting::f32(), device)?.model();
+        let fresh = || training(exposures, &config, 0, &Casting::f32(), device);
+        let start = fresh()?.model();
+        let reference = trained(fresh()?, truth, device)?;
         for precision in precisions.split(',') {
             let casting = precision
                 .parse::<Precision>()?
                 .resolve(device, Work { elements: 0, reduced_precision_pays_from: 0 })?;
-            // a scale that is too large at first and grows soon after
-            let scaler = casting.needs_scaling().then(|| LossScaler::new(16_777_216.0, 20));
-            let (trainer, loss, scales) = trained(casting, scaler)?;
-            let grew = scales.windows(2).any(|pair| pair[1] > pair[0]);
-            let backed_off = scales.windows(2).any(|pair| pair[1] < pair[0]);
-            let moved = checks::weights(&start).iter().zip(checks::weights(&trainer.model())).all(|(a, b)| a.1 != b.1);
-            let similar = ssim(image(&reference), image(&trainer), 1.0).into_scalar::<f64>();
+            let mut trainer = training(exposures, &config, 0, &casting, device)?;
+            if casting.needs_scaling() {
+                // a scale that is too large at first, or is soon, and grows again
+                trainer = trainer.with_scaler(LossScaler::new(262_144.0, 20));
+            }
+            let low = trained(trainer, truth, device)?;
+            let grew = low.scales.windows(2).any(|pair| pair[1] > pair[0]);
+            let backed_off = low.scales.windows(2).any(|pair| pair[1] < pair[0]);
+            let moved = checks::weights(&start).iter().zip(&low.weights).all(|(a, b)| a.1 != b.1);
             println!(
-                r#"{{"field":{},"object":{side},"rate":{rate},"precision":"{precision}","loss_f32":{f32_loss:.5},"loss":{loss:.5},"ratio":{:.3},"ssim_to_f32":{similar:.4},"all_moved":{moved},"scaler_grew":{grew},"scaler_backed_off":{backed_off}}}"#,
-                2 * side,
-                loss / f32_loss,
+                r#"{{"field":{},"object":{side},"rate":{rate},"precision":"{precision}","loss_f32":{:.5},"loss":{:.5},"ratio":{:.3},"ssim_f32":{:.4},"ssim":{:.4},"all_moved":{moved},"scaler_grew":{grew},"scaler_backed_off":{backed_off},"skipped":{},"seconds_f32":{:.1},"seconds":{:.1}}}"#,
+                exposures.optics.size[0],
+                reference.loss,
+                low.loss,
+                low.loss / reference.loss,
+                reference.similarity,
+                low.similarity,
+                low.skipped,
+                reference.seconds,
+                low.seconds,
             );
         }
     }
     Ok(())
+}
+
+/// What a training ended with.
+struct Ended {
+    /// Mean of the last pass.
+    loss: f64,
+    /// To the truth.
+    similarity: f64,
+    weights: Vec<(String, TensorData)>,
+    /// Scale of the loss at each step.
+    scales: Vec<f64>,
+    /// Updates left out because a gradient was not finite.
+    skipped: u64,
+    seconds: f64,
+}
+
+fn trained(mut trainer: Trainer<Progressive>, truth: &[f64], device: &Device) -> Outcome<Ended> {
+    let (mut at, mut loss, mut scales, began) = (Position::default(), f64::NAN, Vec::new(), Instant::now());
+    loop {
+        let progress = trainer.advance(at)?;
+        if trainer.next(at).epoch != at.epoch || progress.done.is_some() {
+            loss = progress.metrics.get("loss").unwrap_or(loss);
+        }
+        scales.extend(trainer.scaler().map(LossScaler::factor));
+        if progress.done.is_some() {
+            break;
+        }
+        at = trainer.next(at);
+    }
+    let seconds = began.elapsed().as_secs_f64();
+    let skipped = trainer.scaler().map_or(0, LossScaler::skipped);
+    let side = truth.len().isqrt();
+    let object = trainer.fit().object(&trainer.model())?.middle(side, side)?;
+    let image = |values: Vec<f32>| Tensor::<4>::from_data(TensorData::new(values, [1, 1, side, side]), device);
+    let found = image(object.values().iter().map(|value| value.re as f32).collect());
+    let truth = image(truth.iter().map(|value| *value as f32).collect());
+    let similarity = ssim(found, truth, 1.0).into_scalar::<f64>();
+    Ok(Ended { loss, similarity, weights: checks::weights(&trainer.model()), scales, skipped, seconds })
 }
 
 /// The peak of this process's resident memory.

@@ -28,6 +28,15 @@ choices! {
         Lbfgs = "lbfgs",
         /// An untrained network
         Decoder = "decoder",
+        /// Of lbfgs and decoder the one that foretells the exposures held out better
+        Best = "best",
+    }
+}
+
+impl Solver {
+    /// Whether it fits a network.
+    pub fn decodes(self) -> bool {
+        matches!(self, Self::Decoder | Self::Best)
     }
 }
 
@@ -49,12 +58,13 @@ settings! {
         pub certificate: bool = true;
     }
     beside {
-        /// The network of the solver `decoder`.
+        /// The network of the solvers `decoder` and `best`.
         pub decoder: DecoderConfig = DecoderConfig::default();
     }
     needs {
-        ["prior-weight", "certificate", "restarts"] |own| matches!(own.solver, Solver::Auto | Solver::Lbfgs)
-            => "only the solver lbfgs has a prior, refits and starts anew";
+        ["prior-weight", "certificate", "restarts"] |own| {
+            matches!(own.solver, Solver::Auto | Solver::Lbfgs | Solver::Best)
+        } => "only the solver lbfgs has a prior, refits and starts anew";
         ["iterations"] |own| own.solver != Solver::Decoder => "a decoder counts steps: give steps";
     }
 }
@@ -74,6 +84,8 @@ pub struct Reconstruction {
     pub starts: u64,
     /// Weights that were tried, with what the exposures held out said of each.
     pub tried: Vec<Tried>,
+    /// `sum |sqrt n - sqrt I| / sum sqrt n` of the exposures held out, of each solver that [`Solver::Best`] compared.
+    pub compared: Vec<(Solver, f64)>,
     /// The misfit after each step.
     pub curve: Vec<f64>,
     /// How far it can be trusted.
@@ -91,6 +103,9 @@ pub struct Reconstruction {
 /// ones, each from where the one before ended. The last fit is to all exposures. Where there is no noise nothing needs to be chosen: the weight falls
 /// to 1e-6, which only decides about frequencies that no exposure shows.
 ///
+/// [`Solver::Best`] also fits the decoder, without the same exposures, and takes what foretells them better; where none can be held out, or the
+/// decoder's rule holds none out, the quasi-Newton steps.
+///
 /// # Errors
 /// Exposures that contradict themselves, settings out of their ranges, a run folder that cannot be written, a signal to stop.
 pub fn reconstruct(
@@ -105,10 +120,27 @@ pub fn reconstruct(
     let exposures = &exposures.cached();
     let began = std::time::Instant::now();
     let on = (device, DType::F32);
+    let mut compared = Vec::new();
     let (solver, search, found, starts, driven, certified) = match config.solver {
-        Solver::Auto | Solver::Lbfgs => {
-            let Searched { search, found, starts, seconds } = searched(exposures, config, seed, on, run)?;
-            (Solver::Lbfgs, search, found, starts, seconds, config.certificate)
+        Solver::Auto | Solver::Lbfgs | Solver::Best => {
+            let Searched { search, found: fitted, starts, seconds } = searched(exposures, config, seed, on, run)?;
+            let decoded = match config.solver {
+                Solver::Best => Some(by_decoder(exposures, config, seed, (device, casting), run)?),
+                _ => None,
+            };
+            let candidates = [(Solver::Lbfgs, Some(&fitted)), (Solver::Decoder, decoded.as_ref())];
+            for (solver, found) in candidates.into_iter().filter(|_| decoded.is_some()) {
+                let without = found.and_then(|found| found.without.as_ref());
+                if let (Some(held_out), Some(without)) = (&search.held_out, without) {
+                    compared.push((solver, held_out.r_factor(without)?));
+                }
+            }
+            match (decoded, compared.as_slice()) {
+                (Some(decoded), [(_, fitted), (_, better)]) if better < fitted => {
+                    (Solver::Decoder, search, decoded, 1, seconds, false)
+                }
+                _ => (Solver::Lbfgs, search, fitted, starts, seconds, config.certificate),
+            }
         }
         solver @ (Solver::Epie | Solver::Rpie | Solver::Raar) => {
             let search = Search::new(exposures, config, seed, on)?;
@@ -131,6 +163,7 @@ pub fn reconstruct(
         prior_weight: (solver == Solver::Lbfgs).then_some(found.prior_weight),
         starts,
         tried: found.tried,
+        compared,
         curve: found.curve,
         certificate,
         cache: exposures.frames.cache().unwrap_or_default(),

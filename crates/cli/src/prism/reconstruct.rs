@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use cupel::{
     prism::{
-        DecoderConfig, Exposures, Instrument, Plane, ReconstructionConfig, Results, Solver, holds_exposures,
-        open_exposures, open_object, page, read_exposures, reconstruct,
+        DecoderConfig, Exposures, Instrument, Plane, ReconstructionConfig, Results, holds_exposures, open_exposures,
+        open_object, page, read_exposures, reconstruct,
     },
     settings::Settings,
     train::{Casting, Work},
@@ -103,11 +103,13 @@ impl Command for Arguments {
     fn unused(&self) -> Vec<(String, String)> {
         let mut unused = self.simulation.unused();
         unused.extend(self.reconstruction.settings.unused());
-        if self.reconstruction.settings.solver == Solver::Decoder {
+        if self.reconstruction.settings.solver.decodes() {
             unused.extend(self.decoder.settings.unused());
         } else {
             let all = self.decoder.settings.list().into_iter();
-            unused.extend(all.map(|setting| (setting.name.to_owned(), "only the solver decoder has it".to_owned())));
+            unused.extend(
+                all.map(|setting| (setting.name.to_owned(), "only the solvers decoder and best have it".to_owned())),
+            );
         }
         unused
     }
@@ -147,7 +149,7 @@ impl Command for Arguments {
     fn work(self, task: Task, session: &mut Session) -> Result<Found> {
         let decoder = self.decoder.settings;
         let (config, seed) = (ReconstructionConfig { decoder, ..self.reconstruction.settings }, session.seed());
-        let decodes = config.solver == Solver::Decoder;
+        let decodes = config.solver.decodes();
         let elements = if decodes { task.field[0] * task.field[1] } else { 0 };
         let casting = session.casting(Work { elements, reduced_precision_pays_from: FEWER_BITS_FROM })?;
         anyhow::ensure!(
