@@ -15,10 +15,14 @@ use cupel_kernels::ssim;
 use cupel_prism::{
     Decoded, Decoder, DecoderConfig, DecoderKind, DeepDecoderConfig, Exposures, Geometry, Image, InMemory, LossAgg,
     LossType, LossWeights, Measurement, MeasurementSystem, OutputActivation, Progressive, ProgressiveDecoder,
-    ProgressiveDecoderConfig, Rule, Target, Telescope, TelescopeConfig, decode, filled, training,
+    ProgressiveDecoderConfig, ReconstructionConfig, Rule, Solver, Target, Telescope, TelescopeConfig, decode, filled,
+    reconstruct, training,
 };
 use cupel_settings::Settings;
-use cupel_train::{Casting, Run, StageConfig, TrainerConfig, checks, device, parameters};
+use cupel_train::{
+    Advance, Casting, LossScaler, Position, Precision, Run, StageConfig, TrainerConfig, Work, checks, device,
+    parameters,
+};
 use num_complex::Complex;
 use rustfft::FftDirection;
 use scene::{Scene, landscape, transform};
@@ -394,28 +398,96 @@ fn the_original_rule_resumes_within_an_exposure() {
     checks::resumes_exactly(&subject, &cpu(), scratch.path());
 }
 
-#[test]
-fn decoders_find_more_than_one_exposure_shows() {
-    let (truth, exposures) = small();
+/// How similar the first exposure is to the truth, 32 x 32 in 64 x 64.
+fn one_exposure(exposures: &Exposures, truth: &[f64]) -> f64 {
     let frame = exposures.frames.frame(0).unwrap();
     let seen: Vec<f64> =
         (0..32 * 32).map(|at| f64::from(frame[(16 + at / 32) / 2 * 32 + (16 + at % 32) / 2]).sqrt()).collect();
-    let seen = similarity(&seen, &truth);
-    for rule in [Rule::Measured, Rule::Joint, Rule::Original] {
-        let config = DecoderConfig { rule, steps: 24, ..DecoderConfig::default() };
-        let decoded = fitted(&exposures, &config, 1);
-        let found = similarity(&object(&decoded, 32), &truth);
-        // so few steps are too few for the original rule: it only has to get away from noise
-        let enough = if rule == Rule::Original { 0.3 } else { seen + 0.15 };
-        assert!(found > enough, "{rule}: {found}, one exposure {seen}");
-        assert!(object(&decoded, 32).iter().all(|v| (0.0..=1.0).contains(v)));
-        if rule == Rule::Original {
-            assert!(decoded.held_out.is_empty() && decoded.updates == 100 + 24 * 20, "{}", decoded.updates);
-        } else {
-            let best = decoded.curve.iter().filter_map(|point| point.held_out_r).fold(f64::INFINITY, f64::min);
-            assert!(decoded.held_out.len() == 2 && best < 0.6, "{rule}: {best}");
+    similarity(&seen, truth)
+}
+
+/// Of one object a decoder may fail, as any of its weights is a start of chaos. Over three objects and three starts each the gain was .20
+/// by data as they come, .12 by some of all, .15 by the original's rule with twice the steps; its standard error over three objects is .03.
+#[test]
+fn decoders_find_more_than_one_exposure_shows() {
+    const OBJECTS: [u64; 3] = [10, 11, 12];
+    let scene = Scene { field: 64, radius: 7.0, samples: 20, detector: 32, ..Scene::full() };
+    for (rule, steps) in [(Rule::Measured, 24), (Rule::Joint, 24), (Rule::Original, 48)] {
+        let config = DecoderConfig { rule, steps, ..DecoderConfig::default() };
+        let mut gains = Vec::new();
+        for object_seed in OBJECTS {
+            let truth = landscape(32, object_seed);
+            let exposures = scene.of(&truth);
+            let decoded = fitted(&exposures, &config, 1);
+            let found = object(&decoded, 32);
+            assert!(found.iter().all(|v| (0.0..=1.0).contains(v)));
+            gains.push(similarity(&found, &truth) - one_exposure(&exposures, &truth));
+            if rule == Rule::Original {
+                assert!(decoded.held_out.is_empty() && decoded.updates == 100 + 48 * 20, "{}", decoded.updates);
+            } else {
+                let best = decoded.curve.iter().filter_map(|point| point.held_out_r).fold(f64::INFINITY, f64::min);
+                assert!(decoded.held_out.len() == 2 && best < 0.6, "{rule}: {best}");
+            }
+            if object_seed == OBJECTS[0] {
+                assert!(decoded.object == fitted(&exposures, &config, 1).object, "{rule}: not the same twice");
+            }
         }
-        assert!(decoded.object == fitted(&exposures, &config, 1).object, "{rule}: not the same twice");
+        let gain = gains.iter().sum::<f64>() / OBJECTS.len() as f64;
+        assert!(gain > 0.05, "{rule}: {gains:?}");
+    }
+}
+
+/// Half precision in the decoder alone: the losses stay near those of f32, the image as near to the truth, every weight moves, and a scale
+/// that is too large falls and grows again. (Images of two trainings that differ by a rounding part; see `--example decoder_steps`.)
+#[test]
+fn a_decoder_of_half_the_bits_learns_as_well() {
+    let _one = checks::exclusive();
+    let scene = Scene { field: 64, radius: 7.0, samples: 10, detector: 32, ..Scene::full() };
+    let truth = landscape(32, 10);
+    let exposures = scene.of(&truth);
+    let device = cpu();
+    let config = DecoderConfig {
+        decoder: Some(DecoderKind::Progressive),
+        rule: Rule::Joint,
+        loss: Some(LossType::Composite),
+        learning_rate: Some(1e-3),
+        steps: 10,
+        init_steps: 0,
+        held_out: 0.0,
+        ..DecoderConfig::default()
+    };
+    let start = checks::weights(&training(&exposures, &config, 0, &Casting::f32(), &device).unwrap().model());
+    let trained = |precision: Precision| {
+        let casting = precision.resolve(&device, Work { elements: 0, reduced_precision_pays_from: 0 }).unwrap();
+        let mut trainer = training(&exposures, &config, 0, &casting, &device).unwrap();
+        if casting.needs_scaling() {
+            trainer = trainer.with_scaler(LossScaler::new(1_048_576.0, 20));
+        }
+        let (mut at, mut loss, mut scales) = (Position::default(), f64::NAN, Vec::new());
+        loop {
+            let progress = trainer.advance(at).unwrap();
+            if trainer.next(at).epoch != at.epoch || progress.done.is_some() {
+                loss = progress.metrics.get("loss").unwrap_or(loss);
+            }
+            scales.extend(trainer.scaler().map(LossScaler::factor));
+            if progress.done.is_some() {
+                break;
+            }
+            at = trainer.next(at);
+        }
+        let object = trainer.fit().object(&trainer.model()).unwrap().middle(32, 32).unwrap();
+        let found: Vec<f64> = object.values().iter().map(|value| value.re).collect();
+        (loss, similarity(&found, &truth), scales, checks::weights(&trainer.model()))
+    };
+    let (loss, similar, ..) = trained(Precision::F32);
+    for precision in [Precision::Bf16, Precision::Fp16] {
+        let (low_loss, low_similar, scales, weights) = trained(precision);
+        assert!((low_loss / loss - 1.0).abs() < 0.15, "{precision}: loss {low_loss}, of f32 {loss}");
+        assert!(low_similar > similar - 0.05, "{precision}: similarity {low_similar}, of f32 {similar}");
+        assert!(start.iter().zip(&weights).all(|(a, b)| a.1 != b.1), "{precision}: a weight did not move");
+        let changes = |way: fn(f64, f64) -> bool| scales.windows(2).any(|pair| way(pair[0], pair[1]));
+        let (fell, grew) = (changes(|a, b| b < a), changes(|a, b| b > a));
+        assert!((fell && grew) == (precision == Precision::Fp16), "{precision}: {scales:?}");
     }
 }
 
@@ -543,6 +615,30 @@ fn what_was_measured_stays_and_the_rest_is_the_priors() {
     assert!(counts.iter().all(|count| *count > 100), "{counts:?}");
 }
 
+/// A network that is fitted to almost nothing loses, and so does a likelihood that is drowned by its prior.
+#[test]
+fn the_best_solver_is_the_one_that_foretells_the_exposures_held_out() {
+    let _one = checks::exclusive();
+    let (_, exposures) = small();
+    for (steps, prior_weight, best) in [(1, None, Solver::Lbfgs), (24, Some(1e6), Solver::Decoder)] {
+        let config = ReconstructionConfig {
+            solver: Solver::Best,
+            prior_weight,
+            certificate: false,
+            decoder: DecoderConfig { steps, ..DecoderConfig::default() },
+            ..ReconstructionConfig::default()
+        };
+        let mut run = Run::in_memory();
+        run.set_quiet(true);
+        let found = reconstruct(&exposures, &config, 0, (&cpu(), &Casting::f32()), &mut run).unwrap();
+        let [(Solver::Lbfgs, fitted), (Solver::Decoder, decoded)] = found.compared[..] else {
+            panic!("{:?}", found.compared)
+        };
+        assert!(found.solver == best && (decoded < fitted) == (best == Solver::Decoder), "{:?}", found.compared);
+        assert_eq!(found.certificate.held_out_r, Some(fitted.min(decoded)));
+    }
+}
+
 #[test]
 fn kinds_have_their_names() {
     for kind in [DecoderKind::Progressive, DecoderKind::Deep] {
@@ -551,10 +647,21 @@ fn kinds_have_their_names() {
     assert_eq!("prism".parse::<Rule>().unwrap(), Rule::Original);
 }
 
+/// Of fields that are seen through all windows at once in one pass, and in several.
 #[test]
 fn a_loss_knows_the_instrument_of_a_measurement() {
-    let telescope =
-        TelescopeConfig { n_pixels: 64, aperture_radius_pixels: 7.0, detector: Some(64), ..TelescopeConfig::default() };
+    [64, 320].into_iter().for_each(a_loss_knows_the_instrument);
+}
+
+fn a_loss_knows_the_instrument(n_pixels: usize) {
+    let scale = (n_pixels / 64) as f64;
+    let at = |row: f64, column: f64| [scale * row, scale * column];
+    let telescope = TelescopeConfig {
+        n_pixels,
+        aperture_radius_pixels: 7.0 * scale,
+        detector: Some(n_pixels),
+        ..TelescopeConfig::default()
+    };
     let mut system = MeasurementSystem::new(Telescope::new(telescope).unwrap(), 32).unwrap();
     let device = Device::flex();
     let scene = |tilt: f32| -> Tensor<2> {
@@ -567,15 +674,17 @@ fn a_loss_knows_the_instrument_of_a_measurement() {
     let loss = |output: Tensor<2>, measurement: &Measurement| -> f32 {
         criterion.forward(output, measurement).unwrap().into_scalar::<f32>()
     };
-    let first = system.measure(&truth, None, &[[0.0, 0.0], [9.0, -4.0]]).unwrap();
+    let first = system.measure(&truth, None, &[at(0.0, 0.0), at(9.0, -4.0)]).unwrap();
     assert!(loss(scene(0.5), &first) < 1e-4, "{}", loss(scene(0.5), &first));
     assert!(loss(scene(0.2), &first) > 0.05, "{}", loss(scene(0.2), &first));
     // the next one also remembers what an earlier reconstruction looked like through the apertures before
-    system.add_mask(&[[0.0, 0.0], [9.0, -4.0]]).unwrap();
+    system.add_mask(&[at(0.0, 0.0), at(9.0, -4.0)]).unwrap();
     let earlier = Image::from_tensor(scene(0.2)).unwrap();
-    let next = system.measure(&truth, Some(&earlier), &[[-6.0, 8.0]]).unwrap();
+    let next = system.measure(&truth, Some(&earlier), &[at(-6.0, 8.0)]).unwrap();
     let (of_truth, of_earlier) = (loss(scene(0.5), &next), loss(scene(0.2), &next));
     assert!(of_truth > 0.02 && of_earlier > 0.02, "{of_truth} {of_earlier}: each agrees with one half");
+    let remembered = system.measure(&truth, Some(&truth), &[at(-6.0, 8.0)]).unwrap();
+    assert!(loss(scene(0.5), &remembered) < 1e-4, "{}", loss(scene(0.5), &remembered));
     // weights that do not sum to 1 are refused
     let wrong =
         LossAgg { loss_weights: LossWeights { l1: 0.7, ssim: 0.7, ..LossWeights::default() }, ..criterion.clone() };
