@@ -162,9 +162,39 @@ fn a_reconstruction_that_is_killed_ends_with_the_same_bits() {
     let disc = |row: usize, column: usize| row.abs_diff(23).pow(2) + column.abs_diff(37).pow(2) < 270;
     let values = (0..64 * 64).map(|place| place as f32 / 8000.0 + f32::from(u8::from(disc(place / 64, place % 64))));
     write_npy(&folder.join("object.npy"), &Array::new(vec![64, 64], Values::F32(values.collect())).unwrap()).unwrap();
-    let run = "prism reconstruct --object object.npy --n-pixels 128 --detector 64 --aperture-radius 10 --samples 24 --photons 1e5 --seed 4 --threads 1 \
-               --checkpoint-every 1 --quiet --out";
-    killed_again_and_again(folder, run, "search", &["object.npy", "interval.npy"], kills().div_ceil(3));
+    let common = "--object object.npy --n-pixels 128 --detector 64 --aperture-radius 10 --samples 24 --photons 1e5 --seed 4 --threads 1 \
+                  --checkpoint-every 1 --quiet --out";
+    let run = format!("prism reconstruct {common}");
+    killed_again_and_again(folder, &run, "search", &["object.npy", "interval.npy"], kills().div_ceil(3));
+}
+
+/// Each solver beside the default one: few kills here, `CUPEL_KILLS_EACH=25` for more.
+#[test]
+fn every_solver_that_is_killed_ends_with_the_same_bits() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let disc = |row: usize, column: usize| row.abs_diff(13).pow(2) + column.abs_diff(17).pow(2) < 70;
+    let values = (0..32 * 32).map(|place| place as f32 / 2000.0 + f32::from(u8::from(disc(place / 32, place % 32))));
+    write_npy(&folder.join("object.npy"), &Array::new(vec![32, 32], Values::F32(values.collect())).unwrap()).unwrap();
+    let kills = std::env::var("CUPEL_KILLS_EACH").ok().map_or(3, |text| text.parse().unwrap());
+    for (solver, work) in [
+        ("lbfgs", "search"),
+        ("epie --iterations 60 --certificate false", "epie"),
+        ("rpie --iterations 60 --certificate false", "rpie"),
+        ("raar --iterations 40 --certificate false", "raar"),
+        ("decoder --width 8 --steps 3 --init-steps 20", "decoder"),
+        ("decoder --rule original --steps 3 --init-steps 20", "decoder"),
+    ] {
+        let run = format!(
+            "prism reconstruct --solver {solver} --object object.npy --n-pixels 64 --aperture-radius 7 --samples 16 --photons 1e5 --seed 4 \
+             --threads 1 --checkpoint-every 1 --quiet --out"
+        );
+        let here = folder.join(solver.replace(' ', ""));
+        fs::create_dir(&here).unwrap();
+        fs::copy(folder.join("object.npy"), here.join("object.npy")).unwrap();
+        println!("{solver}:");
+        killed_again_and_again(&here, &run, work, &["object.npy", "amplitude.npy"], kills);
+    }
 }
 
 #[test]

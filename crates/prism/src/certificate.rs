@@ -7,9 +7,10 @@ mod refit;
 pub use halves::Correlation;
 
 use burn::tensor::{DType, Device};
+use cupel_train::Casting;
 
-use crate::{Exposures, Geometry, Misfit, Model, Noise, Result, Search, search::Found};
-use refit::Anew;
+use crate::{Exposures, Geometry, Misfit, Model, Noise, ReconstructionConfig, Result, Search, search::Found};
+use refit::Refits;
 
 /// Most starts of a refit that does not explain its frames.
 const STARTS: u64 = 8;
@@ -42,8 +43,14 @@ pub struct Certificate {
     pub coverage: f64,
 }
 
-/// The certificate of what was found, with `refits` those parts of it too that take some.
-pub(crate) fn of(search: &Search, found: &Found, refits: bool, seed: u64, on: (&Device, DType)) -> Result<Certificate> {
+/// The certificate of what was found as `config` says, whose refits are made where it asks for them.
+pub(crate) fn of(
+    search: &Search,
+    found: &Found,
+    config: &ReconstructionConfig,
+    seed: u64,
+    (on, casting): ((&Device, DType), &Casting),
+) -> Result<Certificate> {
     let exposures = search.exposures();
     let (r, squares, pixels) = agreement(&search.all, &found.model)?;
     let held_out_r = match (&search.held_out, &found.without) {
@@ -54,9 +61,9 @@ pub(crate) fn of(search: &Search, found: &Found, refits: bool, seed: u64, on: (&
     let chi2_per_dof = search.all.noise().1.map(|_| squares / degrees_of_freedom);
     // where the object does not explain the frames its parts will not either
     let starts = if unexplained(exposures.noise, r, squares / degrees_of_freedom) { 1 } else { STARTS };
-    let anew = Anew { found, starts, seed, on };
-    let correlation = if refits { halves::correlation(exposures, &anew)? } else { None };
-    let interval = if refits { interval::interval(search, &anew)? } else { None };
+    let refits = Refits { config, casting, found, starts, seed, on };
+    let correlation = if config.certifies() { halves::correlation(exposures, &refits)? } else { None };
+    let interval = if config.certifies() { interval::interval(search, &refits)? } else { None };
     let (measured, coverage) = windows(exposures);
     Ok(Certificate { held_out_r, r, chi2_per_dof, degrees_of_freedom, correlation, interval, measured, coverage })
 }

@@ -94,7 +94,41 @@ pub struct Exposures {
     pub known: Knowledge,
 }
 
+/// Some of the frames of others.
+#[derive(Debug)]
+struct Chosen {
+    which: Vec<usize>,
+    frames: Arc<dyn Frames>,
+}
+
+impl Frames for Chosen {
+    fn count(&self) -> usize {
+        self.which.len()
+    }
+
+    fn frame(&self, index: usize) -> Result<Vec<f32>> {
+        self.frames.frame(self.which[index])
+    }
+
+    fn in_memory(&self) -> bool {
+        self.frames.in_memory()
+    }
+
+    fn cache(&self) -> Option<CacheStats> {
+        self.frames.cache()
+    }
+}
+
 impl Exposures {
+    /// The exposures `which` alone.
+    pub(crate) fn only(&self, which: &[usize]) -> Self {
+        Self {
+            centres: which.iter().map(|index| self.centres[*index]).collect(),
+            frames: Arc::new(Chosen { which: which.to_vec(), frames: self.frames.clone() }),
+            ..self.clone()
+        }
+    }
+
     /// # Errors
     /// As [`Optics::check`]; [`Error::Measurement`] where numbers do not belong together, the first that does not is named.
     pub fn check(&self) -> Result<()> {

@@ -54,18 +54,29 @@ settings! {
         pub prior_weight: Option<f64> = None, in Range::at_least(0.0).at_most(1e6), "WEIGHT";
         /// Most searches anew from other starts, where squared errors are more than the noise explains
         pub restarts: u64 = 10, in Range::at_least(0.0).at_most(1e4), "N";
-        /// Whether to state how far it can be trusted: resolution and intervals, which take as long as the object
+        /// Whether to state how far it can be trusted: resolution and intervals, by refits that take as long as the object, of other solvers than lbfgs several times as long
         pub certificate: bool = true;
+        /// The same of the solver decoder, which takes five times as long as the object
+        pub decoder_certificate: bool = false;
     }
     beside {
         /// The network of the solvers `decoder` and `best`.
         pub decoder: DecoderConfig = DecoderConfig::default();
     }
     needs {
-        ["prior-weight", "certificate", "restarts"] |own| {
-            matches!(own.solver, Solver::Auto | Solver::Lbfgs | Solver::Best)
-        } => "only the solver lbfgs has a prior, refits and starts anew";
+        ["prior-weight", "restarts"] |own| matches!(own.solver, Solver::Auto | Solver::Lbfgs | Solver::Best)
+            => "only the solver lbfgs has a prior and starts anew";
+        ["certificate"] |own| own.solver != Solver::Decoder => "a decoder takes long: ask for decoder-certificate";
+        ["decoder-certificate"] |own| matches!(own.solver, Solver::Decoder | Solver::Best)
+            => "only the solver decoder has it";
         ["iterations"] |own| own.solver != Solver::Decoder => "a decoder counts steps: give steps";
+    }
+}
+
+impl ReconstructionConfig {
+    /// Whether refits are made that say how far the object can be trusted.
+    pub(crate) fn certifies(&self) -> bool {
+        if self.solver == Solver::Decoder { self.decoder_certificate } else { self.certificate }
     }
 }
 
@@ -121,7 +132,7 @@ pub fn reconstruct(
     let began = std::time::Instant::now();
     let on = (device, DType::F32);
     let mut compared = Vec::new();
-    let (solver, search, found, starts, driven, certified) = match config.solver {
+    let (solver, search, found, starts, driven) = match config.solver {
         Solver::Auto | Solver::Lbfgs | Solver::Best => {
             let Searched { search, found: fitted, starts, seconds } = searched(exposures, config, seed, on, run)?;
             let decoded = match config.solver {
@@ -137,25 +148,26 @@ pub fn reconstruct(
             }
             match (decoded, compared.as_slice()) {
                 (Some(decoded), [(_, fitted), (_, better)]) if better < fitted => {
-                    (Solver::Decoder, search, decoded, 1, seconds, false)
+                    (Solver::Decoder, search, decoded, 1, seconds)
                 }
-                _ => (Solver::Lbfgs, search, fitted, starts, seconds, config.certificate),
+                _ => (Solver::Lbfgs, search, fitted, starts, seconds),
             }
         }
         solver @ (Solver::Epie | Solver::Rpie | Solver::Raar) => {
             let search = Search::new(exposures, config, seed, on)?;
             let (found, driven) = by_sweeps(exposures, config, seed, device, run)?;
-            (solver, search, found, 1, driven, false)
+            (solver, search, found, 1, driven)
         }
         Solver::Decoder => {
             let search = Search::new(exposures, config, seed, on)?;
             let found = by_decoder(exposures, config, seed, (device, casting), run)?;
-            (Solver::Decoder, search, found, 1, 0.0, false)
+            (Solver::Decoder, search, found, 1, 0.0)
         }
     };
     // what other processes took
     let before = (driven - began.elapsed().as_secs_f64()).max(0.0);
-    let certificate = certificate::of(&search, &found, certified, seed, on)?;
+    let taken = ReconstructionConfig { solver, ..config.clone() };
+    let certificate = certificate::of(&search, &found, &taken, seed, (on, casting))?;
     Ok(Reconstruction {
         config: config.clone(),
         solver,

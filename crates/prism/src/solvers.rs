@@ -31,7 +31,8 @@ pub(crate) fn by_sweeps(
     Ok((Found { model, without, prior_weight: 0.0, unit: 1.0, tried: Vec::new(), curve }, seconds + spent))
 }
 
-fn swept(
+/// By sweeps over the exposures `which`: the model, its curve and the seconds.
+pub(crate) fn swept(
     exposures: &Exposures,
     which: &[usize],
     ending: &str,

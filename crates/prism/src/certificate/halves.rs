@@ -4,7 +4,7 @@
 //! 127, 127 (1982)); where the median of three neighbouring rings falls below 1/7 for good (P. B. Rosenthal, R. Henderson, J. Mol. Biol. 333, 721
 //! (2003), doi:10.1016/j.jmb.2003.07.013) the resolution ends. The first crossing would be fragile, as single rings hold few frequencies.
 
-use super::{refit::Anew, windows};
+use super::{refit::Refits, windows};
 use crate::{Exposures, Geometry, Plane, Result, fourier::Plans};
 
 /// Least correlation of what counts as resolved.
@@ -64,7 +64,7 @@ impl Correlation {
 }
 
 /// Two fits to every other exposure, in the order of their distance from the middle so that both halves reach as far.
-pub(super) fn correlation(exposures: &Exposures, anew: &Anew<'_>) -> Result<Option<Correlation>> {
+pub(super) fn correlation(exposures: &Exposures, refits: &Refits<'_>) -> Result<Option<Correlation>> {
     let count = exposures.centres.len();
     if count < FEWEST {
         return Ok(None);
@@ -79,7 +79,7 @@ pub(super) fn correlation(exposures: &Exposures, anew: &Anew<'_>) -> Result<Opti
         let of_half =
             Exposures { centres: which.iter().map(|index| exposures.centres[*index]).collect(), ..exposures.clone() };
         seen.push(windows(&of_half).0);
-        halves.push(anew.fit(exposures, &which)?);
+        halves.push(refits.anew(exposures, &which)?);
     }
     // what neither half was shown tells of the prior, not of the exposures
     let known =

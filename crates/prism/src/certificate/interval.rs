@@ -16,16 +16,9 @@ use rand_distr::{Distribution, Poisson};
 use rayon::prelude::*;
 use std::sync::Arc;
 
-use super::{
-    refit::{self, Anew},
-    windows,
-};
+use super::{refit::Refits, windows};
 use crate::{Exposures, Geometry, InMemory, Noise, Plane, Result, Search, fourier, search::Found};
 
-/// Sets of frames drawn anew.
-const DRAWS: u64 = 4;
-/// Steps of each refit.
-const STEPS: usize = 15;
 /// Share of the exposures that the others have to foretell.
 const OUTER: f64 = 0.25;
 /// Fewer exposures foretell none.
@@ -38,8 +31,8 @@ const DEVIATIONS: f64 = 1.645;
 const MOST_BYTES: usize = 1 << 30;
 
 /// Half widths over the field; `None` for stacks that are too large to be drawn.
-pub(super) fn interval(search: &Search, anew: &Anew<'_>) -> Result<Option<Vec<f64>>> {
-    let Anew { found, seed, on, .. } = *anew;
+pub(super) fn interval(search: &Search, refits: &Refits<'_>) -> Result<Option<Vec<f64>>> {
+    let Refits { found, seed, .. } = *refits;
     let exposures = search.exposures();
     let detector = exposures.optics.detector;
     if exposures.centres.len().saturating_mul(4 * detector * detector) > MOST_BYTES {
@@ -50,15 +43,16 @@ pub(super) fn interval(search: &Search, anew: &Anew<'_>) -> Result<Option<Vec<f6
     let here = object.amplitude();
     let mut variance = vec![0.0; rows * columns];
     if exposures.noise != Noise::None {
-        for draw in 0..DRAWS {
+        let draws = refits.draws();
+        for draw in 0..draws {
             let drawn = drawn(search, found, Stream::new(seed, "frames drawn anew").child(draw))?;
-            let other = refit::from_found(&drawn, found, STEPS, on)?;
+            let other = refits.again(&drawn)?;
             for ((sum, other), here) in variance.iter_mut().zip(other.amplitude()).zip(&here) {
-                *sum += (other - here).powi(2) / DRAWS as f64;
+                *sum += (other - here).powi(2) / draws as f64;
             }
         }
     }
-    if let Some(astray) = astray(exposures, anew)? {
+    if let Some(astray) = astray(exposures, refits)? {
         variance.iter_mut().zip(astray).for_each(|(sum, part)| *sum += part);
     }
     Ok(Some(averaged(search, &variance, columns).into_iter().map(|variance| DEVIATIONS * variance.sqrt()).collect()))
@@ -103,10 +97,10 @@ fn drawn(search: &Search, found: &Found, stream: Stream) -> Result<Exposures> {
 }
 
 /// Variance of the amplitudes by frequencies that no exposure shows.
-fn astray(exposures: &Exposures, anew: &Anew<'_>) -> Result<Option<Vec<f64>>> {
+fn astray(exposures: &Exposures, refits: &Refits<'_>) -> Result<Option<Vec<f64>>> {
     let count = exposures.centres.len();
     let (measured, _) = windows(exposures);
-    let object = &anew.found.model.object;
+    let object = &refits.found.model.object;
     let unseen = measured.iter().filter(|light| **light == 0.0).count();
     if exposures.optics.geometry != Geometry::Spectrum || count < FEWEST || unseen == 0 {
         return Ok(None);
@@ -119,7 +113,7 @@ fn astray(exposures: &Exposures, anew: &Anew<'_>) -> Result<Option<Vec<f64>>> {
     let of_inner =
         Exposures { centres: inner.iter().map(|index| exposures.centres[*index]).collect(), ..exposures.clone() };
     let (seen_by_inner, _) = windows(&of_inner);
-    let without = fourier::spectrum(&anew.fit(exposures, &inner)?);
+    let without = fourier::spectrum(&refits.anew(exposures, &inner)?);
     let whole = fourier::spectrum(object);
     // how it went astray where that can be seen
     let mut foretold = 0;

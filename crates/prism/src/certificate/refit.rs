@@ -2,12 +2,13 @@
 
 use burn::tensor::{DType, Device};
 use cupel_data::Stream;
-use cupel_train::Descent;
+use cupel_train::{Casting, Descent, Run};
 
 use super::{agreement, unexplained};
 use crate::{
-    Exposures, Free, Misfit, Model, Plane, Result,
+    Exposures, Free, Misfit, Model, Plane, ReconstructionConfig, Result, Solver,
     search::{Found, units},
+    solvers::{by_decoder, swept},
     start::{scattered, start},
 };
 
@@ -15,14 +16,18 @@ use crate::{
 const WARM_UP: (f64, usize) = (1e-4, 30);
 /// Steps with the prior that was found.
 const STEPS: usize = 40;
+/// Steps from the object that was found.
+const FROM_FOUND: usize = 15;
 /// A refit ends where the misfit falls by less, relative to itself.
 const TOLERANCE: f64 = 1e-7;
 /// Pairs of steps that the curvature is known from.
 const MEMORY: usize = 10;
 
-/// How refits that know nothing of the object are made.
+/// How refits are made: as the object was found.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Anew<'a> {
+pub(super) struct Refits<'a> {
+    pub(super) config: &'a ReconstructionConfig,
+    pub(super) casting: &'a Casting,
     pub(super) found: &'a Found,
     /// Most starts, where a fit does not explain its frames.
     pub(super) starts: u64,
@@ -30,10 +35,38 @@ pub(super) struct Anew<'a> {
     pub(super) on: (&'a Device, DType),
 }
 
-impl Anew<'_> {
+impl Refits<'_> {
     /// The object that `which` of the exposures show by themselves, with instrument and prior as found; nothing of the object found is used.
-    pub(super) fn fit(&self, exposures: &Exposures, which: &[usize]) -> Result<Plane> {
-        let Self { found, starts, seed, on } = *self;
+    pub(super) fn anew(&self, exposures: &Exposures, which: &[usize]) -> Result<Plane> {
+        let (device, seed) = (self.on.0, self.seed);
+        match self.config.solver {
+            Solver::Auto | Solver::Lbfgs | Solver::Best => self.descended(exposures, which),
+            Solver::Epie | Solver::Rpie | Solver::Raar => {
+                let found = swept(exposures, which, "", self.config, seed, device, &mut Run::in_memory())?;
+                Ok(found.0.object)
+            }
+            Solver::Decoder => {
+                let (of, run) = ((device, self.casting), &mut Run::in_memory());
+                Ok(by_decoder(&exposures.only(which), self.config, seed, of, run)?.model.object)
+            }
+        }
+    }
+
+    /// The object that `exposures` show, from that found on where the solver can.
+    pub(super) fn again(&self, exposures: &Exposures) -> Result<Plane> {
+        match self.config.solver {
+            Solver::Auto | Solver::Lbfgs | Solver::Best => from_found(exposures, self.found, FROM_FOUND, self.on),
+            _ => self.anew(exposures, &(0..exposures.centres.len()).collect::<Vec<_>>()),
+        }
+    }
+
+    /// How many sets of frames are drawn: fewer for solvers that take long.
+    pub(super) fn draws(&self) -> u64 {
+        if matches!(self.config.solver, Solver::Raar | Solver::Decoder) { 2 } else { 4 }
+    }
+
+    fn descended(&self, exposures: &Exposures, which: &[usize]) -> Result<Plane> {
+        let Self { found, starts, seed, on, .. } = *self;
         let first = start(exposures, Some(which))?;
         let units = units(exposures, &first);
         // the weight is in units of the object
@@ -66,7 +99,7 @@ impl Anew<'_> {
 }
 
 /// The object that `exposures` show, from that found on.
-pub(super) fn from_found(exposures: &Exposures, found: &Found, steps: usize, on: (&Device, DType)) -> Result<Plane> {
+fn from_found(exposures: &Exposures, found: &Found, steps: usize, on: (&Device, DType)) -> Result<Plane> {
     let units = crate::Units { object: found.unit, ..units(exposures, &found.model.object) };
     let which = (0..exposures.centres.len()).collect();
     let mut misfit = Misfit::new(exposures, which, found.model.clone(), Free::OBJECT, units, 0.0, on)?;
