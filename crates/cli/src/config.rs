@@ -27,11 +27,19 @@ pub type Alias = (&'static str, Option<&'static str>);
 /// The key that names the command a settings file belongs to.
 pub const COMMAND: &str = "command";
 
+/// A flag that, given by the key of an older file, means something only where another flag has a value: `("steps", "solver", "decoder")`.
+pub type Condition = (&'static str, &'static str, &'static str);
+
 /// The arguments with the settings of the file that they name, if they name one.
 ///
 /// # Errors
 /// When the file cannot be read or some setting is not one of the command; all such settings are named at once.
-pub fn layer(root: &mut Command, mut arguments: Vec<OsString>, aliases: &[Alias]) -> Result<Vec<OsString>> {
+pub fn layer(
+    root: &mut Command,
+    mut arguments: Vec<OsString>,
+    aliases: &[Alias],
+    conditions: &[Condition],
+) -> Result<Vec<OsString>> {
     root.build();
     let Leaf { name, command, start } = leaf(root, &arguments);
     // What the user gave, whatever else is wrong or missing; a call for help ends here and is answered by the parser itself.
@@ -39,9 +47,28 @@ pub fn layer(root: &mut Command, mut arguments: Vec<OsString>, aliases: &[Alias]
     let Ok(given) = relaxed.try_get_matches_from(&arguments[start..]) else { return Ok(arguments) };
     let Some(path) = given.try_get_one::<PathBuf>("config").ok().flatten().cloned() else { return Ok(arguments) };
     let file = Reader { command, alone: optional(command), name: &name, path: &path, aliases };
-    let (mut settings, mut elsewhere, mut nothing) = (Vec::new(), Vec::new(), Vec::new());
-    for setting in config_file::read(&path)? {
-        match file.older(&setting.key) {
+    let (mut settings, mut elsewhere, mut nothing, mut unmet) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let read = config_file::read(&path)?;
+    // what the user says wins over the file
+    let value_of = |name: &str| {
+        let by_user = given.try_contains_id(name).is_ok() && given.value_source(name) == Some(ValueSource::CommandLine);
+        let own = given.try_get_raw(name).ok().flatten().filter(|_| by_user).and_then(|mut values| values.next());
+        own.map(|value| value.to_string_lossy().into_owned()).or_else(|| {
+            read.iter()
+                .find(|setting| setting.key.rsplit('.').next() == Some(name))
+                .and_then(|setting| if let Value::Text(text) = &setting.value { Some(text.clone()) } else { None })
+        })
+    };
+    for setting in read.clone() {
+        let older = file.older(&setting.key);
+        let condition = conditions.iter().find(|(flag, ..)| older == Some(Some(*flag)) && file.takes(flag));
+        if let Some((flag, other, value)) =
+            condition.filter(|(_, other, value)| value_of(other).as_deref() != Some(*value))
+        {
+            unmet.push(format!("{} (--{flag} of --{other} {value})", setting.key));
+            continue;
+        }
+        match older {
             Some(None) => nothing.push(setting.key),
             Some(Some(flag)) if !file.takes(flag) => elsewhere.push(setting.key),
             Some(Some(_)) if setting.value == Value::Nothing => {}
@@ -50,7 +77,11 @@ pub fn layer(root: &mut Command, mut arguments: Vec<OsString>, aliases: &[Alias]
     }
     let (flags, positionals) = file.arguments(settings, &given)?;
     if !given.try_get_one::<bool>("quiet").is_ok_and(|quiet| quiet == Some(&true)) {
-        for (keys, words) in [(elsewhere, "are not of this command"), (nothing, "have no counterpart here")] {
+        for (keys, words) in [
+            (elsewhere, "are not of this command"),
+            (nothing, "have no counterpart here"),
+            (unmet, "have no effect here"),
+        ] {
             if !keys.is_empty() {
                 eprintln!("{}: these settings {words}: {}", path.display(), keys.join(", "));
             }
@@ -310,7 +341,7 @@ mod tests {
         fs::write(&path, settings)?;
         let mut arguments: Vec<OsString> = line.iter().map(OsString::from).collect();
         arguments.extend(["--config".into(), path.into_os_string()]);
-        let arguments = layer(&mut Example::command(), arguments, OLDER)?;
+        let arguments = layer(&mut Example::command(), arguments, OLDER, &[])?;
         Ok(Example::try_parse_from(arguments)?.command)
     }
 
@@ -373,7 +404,7 @@ mod tests {
             let config = format!("--config={}", path.display());
             line.insert(2, &config);
             let arguments = line.iter().map(OsString::from).collect();
-            let arguments = layer(&mut Example::command(), arguments, &[]).unwrap();
+            let arguments = layer(&mut Example::command(), arguments, &[], &[]).unwrap();
             let Commands::Go { file, target, .. } = Example::try_parse_from(arguments).unwrap().command;
             assert_eq!([file, target.unwrap()].map(|path| path.display().to_string()), expected, "{line:?}");
         }

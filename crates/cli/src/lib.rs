@@ -25,7 +25,7 @@ pub mod shared;
 mod unmix;
 
 pub use command::{Call, Command};
-pub use config::Alias;
+pub use config::{Alias, Condition};
 pub use flags::{Flags, choice, number};
 pub use program::{Commands, start};
 pub use session::Session;
@@ -77,6 +77,10 @@ impl Commands for Cupel {
     fn aliases() -> Vec<Alias> {
         let own = [("network.use_amp", Some("use-amp")), ("use_mixed_precision", Some("use-amp"))];
         own.into_iter().chain(cosmology::aliases()).chain(prism::aliases()).collect()
+    }
+
+    fn conditions() -> Vec<Condition> {
+        prism::conditions().collect()
     }
 
     fn run(self, call: Call<'_>) -> Result<()> {

@@ -9,15 +9,15 @@ mod simulation;
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::{Alias, Call};
+use crate::{Alias, Call, Condition};
 
 /// Keys of settings files of the original, and the flags of today; those without one have no effect here.
 const KEYS: [(&str, Option<&str>); 44] = [
     ("image.input", Some("object")),
     ("image.image_size", Some("n-pixels")),
     ("image.obj_size", Some("object-size")),
-    ("image.crop", None),
-    ("image.invert", None),
+    ("image.crop", Some("crop")),
+    ("image.invert", Some("invert")),
     ("telescope.n_samples", Some("samples")),
     ("telescope.sample_diameter", Some("sample-diameter")),
     ("telescope.sample_shape", Some("aperture-type")),
@@ -34,17 +34,17 @@ const KEYS: [(&str, Option<&str>); 44] = [
     ("telescope.line_angle", None),
     ("telescope.radius", Some("aperture-radius")),
     ("model.use_bn", None),
-    ("model.output_activation", None),
+    ("model.output_activation", Some("output-activation")),
     ("model.use_leaky", None),
     ("model.middle_activation", None),
     ("model.complex_data", None),
-    ("training.n_epochs", None),
+    ("training.n_epochs", Some("steps")),
     ("training.max_epochs", None),
-    ("training.n_epochs_init", None),
+    ("training.n_epochs_init", Some("init-steps")),
     ("training.max_epochs_init", None),
     ("training.initialization_target", None),
-    ("training.loss_type", None),
-    ("training.lr", None),
+    ("training.loss_type", Some("loss")),
+    ("training.lr", Some("learning-rate")),
     ("training.loss_threshold", None),
     ("training.new_weight", None),
     ("training.f_weight", None),
@@ -62,6 +62,13 @@ const KEYS: [(&str, Option<&str>); 44] = [
 /// Names that older settings files use.
 pub fn aliases() -> impl Iterator<Item = Alias> {
     KEYS.iter().copied()
+}
+
+/// Settings of the original's training, which has only its decoder: here they are the solver's of that name.
+pub fn conditions() -> impl Iterator<Item = Condition> {
+    ["steps", "init-steps", "loss", "learning-rate", "output-activation"]
+        .map(|flag| (flag, "solver", "decoder"))
+        .into_iter()
 }
 
 /// Rebuild sharp images from a few small apertures, with what they can be trusted for

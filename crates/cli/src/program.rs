@@ -16,7 +16,7 @@ use cupel::{settings::Problem, train};
 
 use crate::{
     command::Call,
-    config::{self, Alias, key},
+    config::{self, Alias, Condition, key},
     output,
 };
 
@@ -29,6 +29,12 @@ const STOPPED: i32 = 128;
 pub trait Commands: Subcommand {
     /// Keys of older settings files of these sciences, `network.use_amp`, and the flags that they stand for.
     fn aliases() -> Vec<Alias> {
+        Vec::new()
+    }
+
+    /// Flags that settings files of others have whatever else they say, and that mean something only where another flag has a value: flag, other flag,
+    /// value. Elsewhere they are passed over with a word.
+    fn conditions() -> Vec<Condition> {
         Vec::new()
     }
 
@@ -61,7 +67,7 @@ pub fn start<C: Commands>(program: Command) -> ExitCode {
 
 fn run<C: Commands>(program: Command) -> ExitCode {
     let mut program = program.mut_subcommands(numbers_may_be_negative);
-    let ended = config::layer(&mut program, env::args_os().collect(), &C::aliases())
+    let ended = config::layer(&mut program, env::args_os().collect(), &C::aliases(), &C::conditions())
         .and_then(|words| parse::<C>(program.clone(), words));
     match ended {
         Ok(()) => ExitCode::SUCCESS,
@@ -153,7 +159,11 @@ fn flags(command: &Command) -> Vec<String> {
 fn sentence(error: &anyhow::Error) -> String {
     let mut parts: Vec<String> = Vec::new();
     for cause in error.chain() {
-        parts.push(cause.to_string().trim_end().to_owned());
+        let part = cause.to_string().trim_end().to_owned();
+        // an error that only passes another one on says the same
+        if parts.last() != Some(&part) {
+            parts.push(part);
+        }
         if is_whole(cause) {
             break;
         }

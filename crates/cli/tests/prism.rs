@@ -37,6 +37,12 @@ fn an_object_comes_back_from_its_exposures_with_all_that_is_known_of_it() {
     assert!((0.9..1.1).contains(&number("chi2_per_dof")), "{found}");
     assert!(number("held_out_r") < 0.15 && number("prior_weight") > 0.0 && number("coverage") > 0.3, "{found}");
     assert_eq!((found["solver"].as_str(), found["run_dir"].as_str()), (Some("lbfgs"), Some("run")));
+    for name in ["hits", "misses", "hit_rate", "cache_size", "bytes", "evictions"] {
+        assert!(found["cache"][name].is_number(), "{name}: {found}");
+    }
+    assert!(found["cache"]["misses"] == 32 && found["cache"]["hit_rate"].as_f64().unwrap() > 0.5, "{found}");
+    let log = fs::read_to_string(folder.join("run/metrics.csv")).unwrap();
+    assert!(log.contains(",Cache/HitRate,") && log.contains(",Cache/Size,32"), "no cache in the log");
     for file in [
         "report.html",
         "metrics.json",
@@ -114,6 +120,8 @@ fn what_cannot_be_is_refused_with_one_message_and_nothing_is_written() {
         ("prism reconstruct --object object.png --n-pixels 64 --aperture-radius 40", "aperture-radius"),
         ("prism reconstruct --object object.png --n-pixels 64 --detector 9", "detector"),
         ("prism reconstruct --object object.png --n-pixels 64 --roi-radius 90", "roi"),
+        ("prism reconstruct --object object.png --crop 40 --n-pixels 64", "crop = 40"),
+        ("prism reconstruct --object object.png --n-pixels 64 --solver decoder --loss ms-ssim", "176"),
         ("prism reconstruct fewer.npz", "scan"),
         ("prism reconstruct nan.npz", "frame 0"),
         ("prism reconstruct nowhere.npz", "no such file"),

@@ -77,7 +77,7 @@ pub use measurement_system::{CACHE_BYTES, Image, Measurement, MeasurementSystem}
 pub use microscope::{Microscope, MicroscopeConfig};
 pub use misfit::Misfit;
 pub use noise::NoiseConfig;
-pub use object::{open_field, open_object};
+pub use object::{ObjectConfig, open_field, open_object};
 pub use optics::{Geometry, Optics};
 pub use parameters::{Free, Model, Units};
 pub use pie::{Pie, PieConfig, PieRule};

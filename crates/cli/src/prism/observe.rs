@@ -4,12 +4,12 @@ use std::{fmt, path::PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use cupel::prism::{Exposures, Plane, open_object, write_exposures};
+use cupel::prism::{Exposures, ObjectConfig, Plane, write_exposures};
 use serde::Serialize;
 
 use super::simulation::Simulation;
 use crate::{
-    Command, Session,
+    Command, Flags, Session,
     shared::{Out, Output, Seed, Shared, Threads},
 };
 
@@ -19,6 +19,8 @@ pub struct Arguments {
     /// The object: an image of intensities, scaled to 0..1, or complex values [rows, columns]
     #[arg(value_name = "IMAGE")]
     object: PathBuf,
+    #[command(flatten)]
+    made: Flags<ObjectConfig>,
 
     #[command(flatten)]
     simulation: Simulation,
@@ -72,7 +74,7 @@ impl Command for Arguments {
             out.display()
         );
         session.may_write(out)?;
-        let object = open_object(&self.object)?;
+        let object = self.made.settings.open(&self.object)?;
         let measured = self.simulation.observe(&object, session.seed())?;
         Ok(Observed {
             exposures: measured.centres.len(),

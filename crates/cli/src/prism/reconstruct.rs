@@ -9,8 +9,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use cupel::{
     prism::{
-        DecoderConfig, Exposures, Instrument, Plane, ReconstructionConfig, Results, holds_exposures, open_exposures,
-        open_object, page, read_exposures, reconstruct,
+        DecoderConfig, Exposures, Instrument, LossAgg, ObjectConfig, Plane, ReconstructionConfig, Results,
+        holds_exposures, open_exposures, page, read_exposures, reconstruct,
     },
     settings::Settings,
     train::{Casting, Work},
@@ -37,6 +37,9 @@ pub struct Arguments {
     /// In place of exposures: an image of intensities, whose exposures are simulated
     #[arg(long, value_name = "IMAGE", help_heading = "Object")]
     object: Option<PathBuf>,
+
+    #[command(flatten)]
+    made: Flags<ObjectConfig>,
 
     /// What the instrument was, as TOML: wavelength, objective or probe, array of lights, detector
     #[arg(long, value_name = "FILE.toml", requires = "file", help_heading = "Object")]
@@ -103,6 +106,10 @@ impl Command for Arguments {
     fn unused(&self) -> Vec<(String, String)> {
         let mut unused = self.simulation.unused();
         unused.extend(self.reconstruction.settings.unused());
+        if self.object.is_none() {
+            let all = self.made.settings.list().into_iter();
+            unused.extend(all.map(|setting| (setting.name.to_owned(), "only --object has it".to_owned())));
+        }
         if self.reconstruction.settings.solver.decodes() {
             unused.extend(self.decoder.settings.unused());
         } else {
@@ -131,11 +138,16 @@ impl Command for Arguments {
                 (recording.exposures, None)
             }
             (None, Some(object)) => {
-                let truth = open_object(object)?;
+                let truth = self.made.settings.open(object)?;
                 (self.simulation.observe(&truth, session.seed())?, Some(truth))
             }
             (None, None) => bail!("name a file of exposures, or an image by --object"),
         };
+        if self.reconstruction.settings.solver == Solver::Decoder {
+            let DecoderConfig { loss_weights, .. } = self.decoder.settings;
+            let loss = LossAgg { loss_weights, ..LossAgg::new(self.decoder.settings.loss_type()) };
+            loss.check(measured.optics.detector).map_err(cupel::prism::Error::from)?;
+        }
         Ok(Task {
             exposures: measured.centres.len(),
             detector: measured.optics.detector,
