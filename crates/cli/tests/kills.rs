@@ -176,12 +176,12 @@ fn every_solver_that_is_killed_ends_with_the_same_bits() {
     let disc = |row: usize, column: usize| row.abs_diff(13).pow(2) + column.abs_diff(17).pow(2) < 70;
     let values = (0..32 * 32).map(|place| place as f32 / 2000.0 + f32::from(u8::from(disc(place / 32, place % 32))));
     write_npy(&folder.join("object.npy"), &Array::new(vec![32, 32], Values::F32(values.collect())).unwrap()).unwrap();
-    let kills = std::env::var("CUPEL_KILLS_EACH").ok().map_or(3, |text| text.parse().unwrap());
+    let kills = std::env::var("CUPEL_KILLS_EACH").ok().map_or(2, |text| text.parse().unwrap());
     for (solver, work) in [
         ("lbfgs", "search"),
-        ("epie --iterations 60 --certificate false", "epie"),
-        ("rpie --iterations 60 --certificate false", "rpie"),
-        ("raar --iterations 40 --certificate false", "raar"),
+        ("epie --iterations 30 --certificate false", "epie"),
+        ("rpie --iterations 30 --certificate false", "rpie"),
+        ("raar --iterations 15 --certificate false", "raar"),
         ("decoder --width 8 --steps 3 --init-steps 20", "decoder"),
         ("decoder --rule original --steps 3 --init-steps 20", "decoder"),
     ] {
