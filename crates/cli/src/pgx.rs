@@ -4,6 +4,7 @@ mod audit;
 mod encode;
 mod evaluate;
 mod predict;
+mod report;
 mod table;
 mod train;
 mod tune;
@@ -21,6 +22,7 @@ pub enum Commands {
     Tune(Box<tune::Arguments>),
     Evaluate(evaluate::Arguments),
     Predict(predict::Arguments),
+    Report(report::Arguments),
     Encode(encode::Arguments),
 }
 
@@ -32,6 +34,7 @@ impl Commands {
             Self::Tune(command) => call.run(*command),
             Self::Evaluate(command) => call.run(command),
             Self::Predict(command) => call.run(command),
+            Self::Report(command) => call.run(command),
             Self::Encode(command) => call.run(command),
         }
     }

@@ -506,3 +506,38 @@ fn a_patient_is_answered_by_guidelines_first_then_by_the_model_and_else_by_nobod
     fs::write(folder.join("damaged.vcf"), "##fileformat=VCFv4.3\nchr1 x\n").unwrap();
     refused("--vcf damaged.vcf", "damaged.vcf");
 }
+
+#[test]
+fn reports_are_a_page_and_a_file_for_each_sample_of_each_file() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    tables(folder);
+    vcf(folder, "poor.vcf", &["chr1 200 . C T . PASS . GT 0|1", "chr1 210 . A G . PASS . GT 1|0"]);
+    let two = "##fileformat=VCFv4.3\n##contig=<ID=chr1,length=248956422>\n#CHROM POS ID REF ALT QUAL FILTER INFO FORMAT S1 <b>\n\
+               chr1 200 . C T . PASS . GT 0/1 0/0\nchr1 210 . A G . PASS . GT ./. 0/0\n";
+    fs::write(folder.join("two.vcf"), two.replace(' ', "\t")).unwrap();
+    let line = "pgx report --vcf poor.vcf --vcf two.vcf --tables tables --out reports --json --quiet";
+    let said = json(folder, line);
+    assert_eq!(said["samples"].as_array().unwrap().len(), 3, "{said}");
+    let page = |name: &str| fs::read_to_string(folder.join("reports").join(name)).unwrap();
+    assert!(page("s1.html").contains("Change needed") && page("s1.html").contains("Not a medical device"));
+    // where a place was not read nothing is recommended, and what would be is said
+    let open = page("s1-2.html");
+    assert!(open.contains("Not determined") && !open.contains("Change needed") && open.contains("if gene01"), "{open}");
+    let pages: Vec<_> = fs::read_dir(folder.join("reports")).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert_eq!(pages.len(), 6);
+    for path in &pages {
+        assert!(!fs::read_to_string(path).unwrap().contains("of <b>"), "{}", path.display());
+    }
+    let answers: Value = serde_json::from_str(&page("s1.json")).unwrap();
+    assert_eq!(answers["notice"], "not a medical device");
+    // one file that cannot be read is one line, and a failure
+    fs::write(folder.join("damaged.vcf"), "##fileformat=VCFv4.3\nchr1 x\n").unwrap();
+    let (code, stdout, stderr) =
+        cupel(folder, "pgx report --vcf poor.vcf --vcf damaged.vcf --tables tables --out more");
+    assert_eq!(code, Some(1));
+    assert!(
+        stdout.contains("damaged.vcf") && stdout.contains("1 genes determined") && stderr.contains("1 of 2"),
+        "{stdout} {stderr}"
+    );
+}

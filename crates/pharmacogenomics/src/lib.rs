@@ -94,7 +94,7 @@ pub use network::{Network, NetworkConfig};
 pub use normalise::normalise;
 pub use outputs::{model_card, save_report};
 pub use patient::{
-    Assembly, DefinitionSource, DrugAnswer, GeneCall, MissingGene, NotDetermined, Patient, PatientAnswers,
+    Assembly, DefinitionSource, DrugAnswer, GeneCall, Group, MissingGene, NotDetermined, Patient, PatientAnswers,
     PatientConfig, Phenotype, PossibleRecommendation, Recommendation, Sex, SilentRule, Source, Tables,
 };
 pub use planted::{PLANTED_FIELDS, PLANTED_PAIRS, Planted, demo, planted};

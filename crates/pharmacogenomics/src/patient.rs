@@ -19,6 +19,7 @@ mod guidelines;
 mod lowest_activity;
 mod matching;
 mod outside_calls;
+mod page;
 mod pharmcat;
 mod phenotypes;
 mod reading;
@@ -26,7 +27,7 @@ mod sequence;
 mod tables;
 mod vcf;
 
-pub use answers::PatientAnswers;
+pub use answers::{Group, PatientAnswers};
 pub use assembly::Assembly;
 pub use calls::GeneCall;
 pub use definition::DefinitionSource;

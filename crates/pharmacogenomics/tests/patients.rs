@@ -7,5 +7,7 @@
 mod cases;
 #[path = "patients/generated.rs"]
 mod generated;
+#[path = "patients/rules.rs"]
+mod rules;
 #[path = "patients/tables.rs"]
 mod tables;

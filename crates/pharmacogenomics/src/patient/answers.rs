@@ -30,7 +30,66 @@ impl Tables {
     pub fn answers(&self, drugs: &[String], patient: Patient, model: &Model) -> Result<PatientAnswers> {
         let drugs = if drugs.is_empty() { self.drugs(&patient) } else { drugs.to_vec() };
         let answers = drugs.iter().map(|drug| self.answer(drug, &patient, model)).collect::<Result<_>>()?;
-        Ok(PatientAnswers { patient, answers, sources: self.sources.clone(), notice: "not a medical device" })
+        Ok(self.together(patient, answers))
+    }
+
+    /// The same from the guidelines alone.
+    pub fn guideline_answers(&self, drugs: &[String], patient: Patient) -> PatientAnswers {
+        let drugs = if drugs.is_empty() { self.drugs(&patient) } else { drugs.to_vec() };
+        let answers = drugs.iter().map(|drug| self.guideline(drug, &patient)).collect();
+        self.together(patient, answers)
+    }
+
+    fn together(&self, patient: Patient, answers: Vec<DrugAnswer>) -> PatientAnswers {
+        PatientAnswers { patient, answers, sources: self.sources.clone(), notice: NOTICE }
+    }
+}
+
+/// What stands on every answer.
+const NOTICE: &str = "not a medical device";
+
+/// What rules say that recommend nothing.
+const SILENT: &str = "No recommendation";
+
+/// How a drug's answer is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Group {
+    /// A guideline changes the dose or the drug, or asks for other care.
+    Change,
+    /// Guidelines answer, and none asks for a change.
+    NoChange,
+    /// There are guidelines, and a gene is not determined.
+    NotDetermined,
+    /// No guideline has a word, or none but that it has none.
+    NoGuideline,
+}
+
+impl DrugAnswer {
+    /// How it is read.
+    pub fn group(&self) -> Group {
+        match self.answered_by {
+            // a recommendation of which the table says nothing is taken for a change
+            Source::Guideline if self.recommendations.iter().any(|one| one.change != Some(false)) => Group::Change,
+            Source::Guideline if self.recommendations.iter().all(|one| one.recommendation.starts_with(SILENT)) => {
+                Group::NoGuideline
+            }
+            Source::Guideline => Group::NoChange,
+            Source::NotDetermined => Group::NotDetermined,
+            Source::Model | Source::Nobody => Group::NoGuideline,
+        }
+    }
+}
+
+impl PatientAnswers {
+    /// One line: who it is and how many drugs are in each group.
+    pub fn line(&self) -> String {
+        let count = |group: Group| self.answers.iter().filter(|answer| answer.group() == group).count();
+        let [change, same, open] = [Group::Change, Group::NoChange, Group::NotDetermined].map(count);
+        let known = self.patient.genes.iter().filter(|call| call.phenotype.is_some()).count();
+        format!(
+            "{}: {known} genes determined; {change} drugs with a change, {same} without, {open} not determined",
+            self.patient.sample
+        )
     }
 }
 

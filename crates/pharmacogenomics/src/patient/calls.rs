@@ -267,17 +267,17 @@ impl<'a> Read<'a> {
         }
         let single = readings().any(|reading| reading.haplotypes.len() == 1);
         let several = readings().any(|reading| reading.haplotypes.len() > 2);
-        let male = gene.on_x() && (given.sex == Some(Sex::Male) || single);
+        let one_copy = gene.on_mitochondrion() || gene.on_x() && (given.sex == Some(Sex::Male) || single);
         if several {
             return Err("its genotypes have more than two haplotypes".into());
         }
-        if single && !gene.on_x() && readings().any(|reading| reading.haplotypes.len() == 2) {
+        if single && !one_copy && readings().any(|reading| reading.haplotypes.len() == 2) {
             return Err("its genotypes have one haplotype here and two there".into());
         }
         if gene.on_x() && single && given.sex == Some(Sex::Female) {
             return Err("its genotypes have one haplotype, which a woman's have not".into());
         }
-        read.haploid = male || single;
+        read.haploid = one_copy || single;
         let one = |reading: &Reading, place: &Place| -> std::result::Result<Texts, String> {
             match &reading.haplotypes[..] {
                 [a, b] if a != b && *a != Seen::Unknown && *b != Seen::Unknown => {

@@ -117,6 +117,11 @@ impl Gene {
         self.chromosome == "X"
     }
 
+    /// Whether it is on the mitochondrion, which has one haplotype.
+    pub(crate) fn on_mitochondrion(&self) -> bool {
+        self.chromosome == "MT"
+    }
+
     /// Adds the bases of the reference at its places.
     pub(crate) fn add_bases(&self, known: &mut KnownBases) {
         for place in &self.places {

@@ -39,6 +39,14 @@ pub struct Recommendation {
     pub implications: String,
     /// What it says to do.
     pub recommendation: String,
+    /// Whether it changes the dose or the drug, or asks for other care; `None` where the table does not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub change: Option<bool>,
+    /// The version of the guideline's text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub version: Option<String>,
+    /// Where it stands.
+    pub link: String,
 }
 
 /// A guideline that does not answer, because a gene is not determined.
@@ -131,6 +139,8 @@ pub(crate) struct Said {
     pub(crate) genes: BTreeSet<String>,
 }
 
+/// Where guidelines stand, by their identifiers.
+const LINK: &str = "https://www.clinpgx.org/guidelineAnnotation/";
 /// More combinations than this are not looked through.
 const MOST_COMBINATIONS: usize = 100_000;
 /// Pairs that are named for one possible recommendation.
@@ -242,6 +252,7 @@ impl Guidelines {
         let columns: Vec<usize> =
             names.iter().map(|name| rows.position(name)).collect::<std::result::Result<_, _>>()?;
         let version_column = rows.position("version").ok();
+        let changes = ["dosing_information", "alternate_drug", "other_guidance"].map(|name| rows.position(name).ok());
         let mut version = None;
         let mut rules: Vec<(Vec<String>, Rule)> = Vec::new();
         while let Some(row) = rows.next()? {
@@ -267,6 +278,9 @@ impl Guidelines {
                     strength: some(6),
                     implications: cell(7),
                     recommendation: cell(8),
+                    change: changes.iter().flatten().map(|column| cells[*column] == "1").reduce(|a, b| a || b),
+                    version: version_column.map(|column| cells[column].to_string()),
+                    link: format!("{LINK}{}", cell(1)),
                 },
             };
             rules.push((cell(3).split('|').map(normal).collect(), rule));

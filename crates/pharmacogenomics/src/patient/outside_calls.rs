@@ -22,7 +22,7 @@ pub(crate) struct OutsideCall {
 }
 
 /// What stands for "not tested".
-const NOT_TESTED: [&str; 4] = ["no result", "not tested", "no call", "n/a"];
+const NOT_TESTED: [&str; 3] = ["no result", "not tested", "no call"];
 
 /// Reads a file of outside calls; `genes` are those that rules or definitions know.
 ///

@@ -77,7 +77,9 @@ impl Tables {
                 genes.insert(gene.name.clone(), gene);
             }
         }
-        for gene in core.genes(assembly) {
+        // files in GRCh37 have one of two mitochondria, whose places differ and whose name does not say which it is
+        let placed = |gene: &Gene| assembly == Assembly::GRCh38 || !gene.on_mitochondrion();
+        for gene in core.genes(assembly).into_iter().filter(placed) {
             genes.entry(gene.name.clone()).or_insert(gene);
         }
         let mut genes: Vec<Gene> = genes.into_values().collect();
@@ -142,7 +144,7 @@ impl Tables {
                     Some(b.phenotype_name()),
                 ));
             }
-            if gene.on_x() {
+            if gene.on_x() || gene.on_mitochondrion() {
                 outcomes.push(super::calls::outcome(gene, &self.phenotypes, a.phenotype_name(), None));
             }
         }

@@ -80,9 +80,13 @@ struct Place {
 struct Gene {
     chromosome: String,
     places: Vec<Place>,
-    /// Of each allele the text at each place.
-    alleles: BTreeMap<String, Vec<String>>,
+    names: Vec<String>,
+    /// Of each allele the number of the text at each place, 0 for REF.
+    numbers: Vec<Vec<usize>>,
 }
+
+/// Two alleles by their numbers.
+type Pair = [usize; 2];
 
 impl Gene {
     fn read(name: &str) -> Option<Self> {
@@ -97,71 +101,68 @@ impl Gene {
         let places: Vec<Place> = file["variants"].as_array().unwrap().iter().map(place).collect();
         let named = file["namedAlleles"].as_array().unwrap();
         let reference = named.iter().find(|allele| allele["reference"] == true).unwrap();
-        let texts = |allele: &Value| -> Vec<String> {
-            let all = allele["alleles"].as_array().unwrap().iter().zip(reference["alleles"].as_array().unwrap());
-            all.zip(&places)
-                .map(|((text, reference), place)| {
-                    let text = text.as_str().or(reference.as_str()).unwrap();
-                    // a letter for several bases: the first that can be
-                    let known = place.reference == text || place.alternates.iter().any(|other| other == text);
-                    if known { text.to_string() } else { place.reference.clone() }
-                })
-                .collect()
+        let number = |place: &Place, text: &str| match text == place.reference {
+            true => Some(0),
+            false => place.alternates.iter().position(|other| other == text).map(|at| at + 1),
         };
-        let alleles = named.iter().map(|allele| (own(&allele["name"]), texts(allele))).collect();
-        Some(Self { chromosome: own(&file["chromosome"]), places, alleles })
+        let numbers = |allele: &Value| -> Vec<usize> {
+            let all = allele["alleles"].as_array().unwrap().iter().zip(reference["alleles"].as_array().unwrap());
+            // a letter for several bases: the reference is one of them
+            let own = |((text, other), place): ((&Value, &Value), &Place)| {
+                number(place, text.as_str().or(other.as_str()).unwrap()).unwrap_or(0)
+            };
+            all.zip(&places).map(own).collect()
+        };
+        let (names, numbers) = named.iter().map(|allele| (own(&allele["name"]), numbers(allele))).unzip();
+        Some(Self { chromosome: own(&file["chromosome"]), places, names, numbers })
     }
 
-    /// The number of a text at a place.
-    fn number(&self, place: usize, text: &str) -> usize {
-        let place = &self.places[place];
-        if text == place.reference { 0 } else { 1 + place.alternates.iter().position(|other| other == text).unwrap() }
+    fn index(&self, name: &str) -> usize {
+        self.names.iter().position(|own| own == name).unwrap()
+    }
+
+    /// The pairs of these alleles.
+    fn pairs(&self, alleles: &[&str]) -> Vec<Pair> {
+        pairs(&alleles.iter().map(|name| self.index(name)).collect::<Vec<_>>())
+    }
+
+    fn name(&self, pair: Pair) -> [&str; 2] {
+        pair.map(|allele| self.names[allele].as_str())
     }
 
     /// The lines of a file with two alleles.
-    fn lines(&self, pair: [&str; 2], phased: bool) -> Vec<Vec<String>> {
-        let alleles = pair.map(|name| &self.alleles[name]);
+    fn lines(&self, pair: Pair, phased: bool) -> Vec<Vec<String>> {
         let line = |(index, place): (usize, &Place)| {
-            let number = |text: &String| {
-                if *text == place.reference {
-                    0
-                } else {
-                    1 + place.alternates.iter().position(|other| other == text).unwrap()
-                }
-            };
-            let mut numbers = alleles.map(|texts| number(&texts[index]));
+            let mut numbers = pair.map(|allele| self.numbers[allele][index]);
             if !phased {
                 numbers.sort_unstable();
             }
             let genotype = format!("{}{}{}", numbers[0], if phased { '|' } else { '/' }, numbers[1]);
             let position = place.position.to_string();
-            let own = [
-                &self.chromosome,
-                &position,
-                ".",
-                &place.reference,
-                &place.alternates.join(","),
-                ".",
-                "PASS",
-                ".",
-                "GT",
-                &genotype,
-            ];
+            let alternates = place.alternates.join(",");
+            let own =
+                [&self.chromosome, &position, ".", &place.reference, &alternates, ".", "PASS", ".", "GT", &genotype];
             own.map(String::from).to_vec()
         };
         self.places.iter().enumerate().map(line).collect()
     }
 
-    /// Whether two pairs give the same texts at every place of `places`, in any order of the haplotypes at each place or over all.
-    fn same(&self, one: [&str; 2], other: [&str; 2], skip: Option<usize>, phased: bool) -> bool {
-        let texts = |pair: [&str; 2], index: usize| pair.map(|name| self.alleles[name][index].as_str());
-        let at = |swap: bool| {
-            (0..self.places.len()).filter(|index| Some(*index) != skip).all(|index| {
-                let (a, [x, y]) = (texts(one, index), texts(other, index));
-                a == if swap { [y, x] } else { [x, y] } || !phased && a == [y, x]
-            })
+    /// The pairs of alleles whose files look like a pair's file, but for one place that is left out.
+    fn alike(&self, pair: Pair, skip: Option<usize>, phased: bool) -> Vec<Pair> {
+        let places = || (0..self.places.len()).filter(|index| Some(*index) != skip);
+        let own = |index: usize| pair.map(|allele| self.numbers[allele][index]);
+        let fits = |allele: &usize| places().all(|index| own(index).contains(&self.numbers[*allele][index]));
+        let candidates: Vec<usize> = (0..self.names.len()).filter(fits).collect();
+        let same = |other: &Pair| {
+            let at = |swap: bool| {
+                places().all(|index| {
+                    let (a, [x, y]) = (own(index), other.map(|allele| self.numbers[allele][index]));
+                    a == if swap { [y, x] } else { [x, y] } || !phased && a == [y, x]
+                })
+            };
+            at(false) || at(true)
         };
-        at(false) || at(true)
+        pairs(&candidates).into_iter().filter(same).collect()
     }
 }
 
@@ -174,7 +175,7 @@ fn patient(tables: &Tables, lines: &[Vec<String>]) -> Result<Patient, String> {
     patients.map(|mut patients| patients.remove(0)).map_err(|error| error.to_string())
 }
 
-fn pairs<'a>(alleles: &[&'a str]) -> Vec<[&'a str; 2]> {
+fn pairs(alleles: &[usize]) -> Vec<Pair> {
     alleles.iter().enumerate().flat_map(|(i, a)| alleles[i..].iter().map(|b| [*a, *b])).collect()
 }
 
@@ -212,41 +213,40 @@ impl Truth {
 #[test]
 fn pairs_of_common_alleles_are_called_right_or_rightly_left_open() {
     let (Some(tables), Some(truth)) = (grch38(), Truth::read()) else { return };
-    let all: usize = COMMON.iter().map(|(_, alleles)| pairs(alleles).len()).sum();
-    assert!(all >= 253, "{all} pairs");
-    let mut open = Vec::new();
+    let (mut all, mut open) = (0, Vec::new());
     for (name, alleles) in COMMON {
         let gene = Gene::read(name).unwrap();
-        let every: Vec<&str> = gene.alleles.keys().map(String::as_str).collect();
-        for pair in pairs(alleles) {
+        for pair in gene.pairs(alleles) {
+            all += 1;
             for phased in [true, false] {
+                let names = gene.name(pair);
                 let patient = patient(tables, &gene.lines(pair, phased)).unwrap();
                 let call = patient.genes.iter().find(|call| call.gene == name).unwrap();
-                assert_eq!(call.not_read, 0, "{name} {pair:?}: {:?}", call.missing);
-                let right = truth.of(name, pair).unwrap_or_else(|| panic!("{name} {pair:?} has no phenotype"));
+                assert_eq!(call.not_read, 0, "{name} {names:?}: {:?}", call.missing);
+                let right = truth.of(name, names).unwrap_or_else(|| panic!("{name} {names:?} has no phenotype"));
                 let own = call.phenotype.as_ref().map(|own| (own.name.clone(), own.activity_score));
                 if let Some(own) = own {
-                    assert_eq!(own, *right, "{name} {pair:?} phased {phased}: {:?}", call.diplotypes);
+                    assert_eq!(own, *right, "{name} {names:?} phased {phased}: {:?}", call.diplotypes);
                     continue;
                 }
                 // left open only where another pair looks the same and does something else
-                let same = pairs(&every).into_iter().filter(|other| gene.same(pair, *other, None, phased));
-                let phenotypes: BTreeSet<_> =
-                    same.map(|other| truth.of(name, other).map(|own| own.0.clone())).collect();
+                let same = gene.alike(pair, None, phased);
+                let phenotype = |other: Pair| truth.of(name, gene.name(other)).map(|own| own.0.clone());
+                let phenotypes: BTreeSet<_> = same.into_iter().map(phenotype).collect();
+                let because = &call.unknown_because;
+                assert!(phenotypes.len() > 1, "{name} {names:?} phased {phased}: {:?} {because:?}", call.diplotypes);
+                assert!(!phased, "{name} {names:?}: phase tells them apart");
+                let either = [names.join("/"), [names[1], names[0]].join("/")];
                 assert!(
-                    phenotypes.len() > 1,
-                    "{name} {pair:?} phased {phased}: {:?} {:?}",
-                    call.diplotypes,
-                    call.unknown_because
+                    call.diplotypes.iter().any(|own| either.contains(own)),
+                    "{name} {names:?}: {:?}",
+                    call.diplotypes
                 );
-                assert!(!phased, "{name} {pair:?}: phase tells them apart");
-                let named =
-                    call.diplotypes.iter().any(|own| *own == pair.join("/") || *own == [pair[1], pair[0]].join("/"));
-                assert!(named, "{name} {pair:?}: {:?}", call.diplotypes);
-                open.push(format!("{name} {}", pair.join("/")));
+                open.push(format!("{name} {}", names.join("/")));
             }
         }
     }
+    assert!(all >= 253, "{all} pairs");
     println!("{all} pairs, phased and unphased: {} unphased rightly ambiguous: {}", open.len(), open.join(", "));
 }
 
@@ -261,67 +261,52 @@ fn recommended(tables: &Tables, patient: &Patient, drugs: &[&str]) -> BTreeSet<S
     ids
 }
 
-/// The pairs of alleles whose files with every place read look like a pair's file but for one place.
-fn compatible(gene: &'static Gene, pair: [&str; 2], skip: usize) -> Vec<[&'static str; 2]> {
-    let texts = |name: &str, index: usize| gene.alleles[name][index].as_str();
-    let own = |index: usize| pair.map(|name| texts(name, index));
-    let others = (0..gene.places.len()).filter(|index| *index != skip);
-    let fits = |name: &&str| others.clone().all(|index| own(index).contains(&texts(name, index)));
-    let candidates: Vec<&str> = gene.alleles.keys().map(String::as_str).filter(fits).collect();
-    pairs(&candidates).into_iter().filter(|other| gene.same(pair, *other, Some(skip), false)).collect()
-}
-
 #[test]
 fn no_place_that_is_missing_lets_a_recommendation_stand_that_it_could_contradict() {
     let Some(tables) = grch38() else { return };
     let (files, silent) = (AtomicUsize::new(0), AtomicUsize::new(0));
     for ((name, alleles), (_, drugs)) in COMMON.iter().zip(DRUGS) {
-        let gene: &'static Gene = Box::leak(Box::new(Gene::read(name).unwrap()));
-        let known: Mutex<BTreeMap<[&str; 2], Arc<BTreeSet<String>>>> = Mutex::default();
-        let of_pair = |pair: [&'static str; 2]| -> Arc<BTreeSet<String>> {
+        let gene = Gene::read(name).unwrap();
+        let known: Mutex<BTreeMap<Pair, Arc<BTreeSet<String>>>> = Mutex::default();
+        let of_pair = |pair: Pair| -> Arc<BTreeSet<String>> {
             if let Some(known) = known.lock().unwrap().get(&pair) {
                 return known.clone();
             }
             let said = Arc::new(recommended(tables, &patient(tables, &gene.lines(pair, false)).unwrap(), drugs));
             known.lock().unwrap().entry(pair).or_insert(said).clone()
         };
-        let work: Vec<([&str; 2], usize)> = pairs(alleles)
-            .into_iter()
-            .flat_map(|pair| (0..gene.places.len()).map(move |place| (pair, place)))
-            .collect();
+        let places = 0..gene.places.len();
+        let own = gene.pairs(alleles);
+        let work: Vec<(Pair, usize)> =
+            own.into_iter().flat_map(|pair| places.clone().map(move |at| (pair, at))).collect();
         work.par_iter().for_each(|(pair, place)| {
-            let lines = gene.lines(*pair, false);
-            let could_be = compatible(gene, *pair, *place);
-            let second = gene
-                .number(*place, &gene.alleles[pair[1]][*place])
-                .max(gene.number(*place, &gene.alleles[pair[0]][*place]));
+            let mut lines = gene.lines(*pair, false);
+            let could_be = gene.alike(*pair, Some(*place), false);
+            let half = pair.map(|allele| gene.numbers[allele][*place]).into_iter().max().unwrap();
             // the line is not there, is not called, is half called
-            for how in 0..3 {
-                let mut lines = lines.clone();
-                match how {
-                    0 => drop(lines.remove(*place)),
-                    1 => lines[*place][9] = "./.".into(),
-                    _ => lines[*place][9] = format!("./{second}"),
-                }
-                if lines.is_empty() {
-                    continue;
-                }
-                let patient = patient(tables, &lines).unwrap();
-                files.fetch_add(1, Ordering::Relaxed);
-                let said = recommended(tables, &patient, drugs);
-                let has_half = |other: &&[&'static str; 2]| {
-                    how != 2 || other.iter().any(|name| gene.number(*place, &gene.alleles[*name][*place]) == second)
-                };
-                for other in could_be.iter().filter(has_half) {
-                    // a full genotype that leaves the gene open has no recommendation that could contradict
-                    let full = of_pair(*other);
-                    let wrong = said.iter().find(|one| !full.is_empty() && !full.contains(*one));
-                    let at = gene.places[*place].position;
-                    assert!(wrong.is_none(), "{name} {pair:?} without {at}, which {other:?} may be: {wrong:?}");
-                }
-                if said.is_empty() {
-                    silent.fetch_add(1, Ordering::Relaxed);
-                }
+            // one of them here, the next at the next place and with the next pair
+            let how = (pair[0] + pair[1] + place) % 3;
+            match how {
+                0 => drop(lines.remove(*place)),
+                1 => lines[*place][9] = "./.".into(),
+                _ => lines[*place][9] = format!("./{half}"),
+            }
+            if lines.is_empty() {
+                return;
+            }
+            let patient = patient(tables, &lines).unwrap();
+            files.fetch_add(1, Ordering::Relaxed);
+            let said = recommended(tables, &patient, drugs);
+            let has_half = |other: &&Pair| how != 2 || other.iter().any(|allele| gene.numbers[*allele][*place] == half);
+            for other in could_be.iter().filter(has_half) {
+                // a full genotype that leaves the gene open has no recommendation that could contradict
+                let full = of_pair(*other);
+                let wrong = said.iter().find(|one| !full.is_empty() && !full.contains(*one));
+                let (own, other, at) = (gene.name(*pair), gene.name(*other), gene.places[*place].position);
+                assert!(wrong.is_none(), "{name} {own:?} without {at}, which {other:?} may be: {wrong:?}");
+            }
+            if said.is_empty() {
+                silent.fetch_add(1, Ordering::Relaxed);
             }
         });
     }
@@ -336,10 +321,10 @@ fn every_exchanged_reference_is_refused() {
     let files = AtomicUsize::new(0);
     for (name, alleles) in COMMON {
         let gene = Gene::read(name).unwrap();
-        let work: Vec<([&str; 2], usize)> = pairs(alleles)
-            .into_iter()
-            .flat_map(|pair| (0..gene.places.len()).map(move |place| (pair, place)))
-            .collect();
+        let places = 0..gene.places.len();
+        let own = gene.pairs(alleles);
+        let work: Vec<(Pair, usize)> =
+            own.into_iter().flat_map(|pair| places.clone().map(move |at| (pair, at))).collect();
         work.par_iter().for_each(|(pair, place)| {
             let mut lines = gene.lines(*pair, false);
             let line = &mut lines[*place];
@@ -351,6 +336,7 @@ fn every_exchanged_reference_is_refused() {
             line[4] = reference + &others;
             files.fetch_add(1, Ordering::Relaxed);
             let said = patient(tables, &lines).err().unwrap_or_default();
+            let pair = gene.name(*pair);
             assert!(said.contains("exchanged"), "{name} {pair:?} at {}: {said:?}", gene.places[*place].position);
         });
     }

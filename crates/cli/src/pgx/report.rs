@@ -1,0 +1,194 @@
+//! `cupel pgx report`: what the genes of patients mean for drugs, a page and a JSON file for each of them.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use cupel::pharmacogenomics::{Assembly, Model, Patient, PatientAnswers, PatientConfig, Tables};
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::table::open;
+use crate::{
+    Command, Flags, Session,
+    shared::{Device, Out, Output, Shared, Threads},
+};
+
+/// Say what the genes of patients mean for drugs: a page (HTML) and a JSON file for each sample of each VCF file
+#[derive(Args)]
+pub struct Arguments {
+    /// Genotypes, bare or compressed; give several. Every sample is read, unless --sample names one
+    #[arg(long, value_name = "FILE", required = true)]
+    vcf: Vec<PathBuf>,
+
+    /// Folder with the tables of alleles, phenotypes and guidelines
+    #[arg(long, value_name = "DIR")]
+    tables: PathBuf,
+
+    /// Folder of a model, whose word stands apart from the guidelines'
+    #[arg(long, value_name = "DIR")]
+    model: Option<PathBuf>,
+
+    /// A drug to answer for; give several [default: those that guidelines mention for the patient's genes]
+    #[arg(long, value_name = "NAME")]
+    drug: Vec<String>,
+
+    #[command(flatten)]
+    patient: Flags<PatientConfig>,
+
+    #[command(flatten)]
+    device: Device,
+    #[command(flatten)]
+    threads: Threads,
+    #[command(flatten)]
+    out: Out,
+    #[command(flatten)]
+    output: Output,
+}
+
+/// The files that would be read.
+#[derive(Serialize)]
+pub struct Plan {
+    files: Vec<PathBuf>,
+    out: PathBuf,
+    #[serde(skip)]
+    model: Option<Box<Model>>,
+}
+
+/// What became of each sample.
+#[derive(Serialize)]
+pub struct Reported {
+    samples: Vec<Line>,
+    out: PathBuf,
+    notice: &'static str,
+}
+
+/// One sample, or a file that could not be read.
+#[derive(Serialize)]
+struct Line {
+    file: PathBuf,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    summary: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+impl Command for Arguments {
+    type Plan = Plan;
+    type Outcome = Reported;
+
+    fn shared(&self) -> Shared<'_> {
+        Shared::new(&self.output).device(&self.device).threads(&self.threads).out(&self.out)
+    }
+
+    fn plan(&self, session: &Session) -> Result<Plan> {
+        let out = session.out().context("report writes a folder: --out DIR")?.to_path_buf();
+        session.may_write(&out)?;
+        let model = self.model.as_deref().map(|folder| open(folder, None, session)).transpose()?.map(Box::new);
+        Ok(Plan { files: self.vcf.clone(), out, model })
+    }
+
+    fn work(self, Plan { files, out, model }: Plan, _: &mut Session) -> Result<Reported> {
+        let config = &self.patient.settings;
+        let assemblies: Vec<_> = files.iter().map(|file| Patient::assembly(file, config)).collect();
+        // tables are read once for each assembly that a file is in
+        let mut tables: Vec<(Assembly, Tables)> = Vec::new();
+        for assembly in assemblies.iter().flatten() {
+            if !tables.iter().any(|(known, _)| known == assembly) {
+                tables.push((*assembly, Tables::open(&self.tables, *assembly)?));
+            }
+        }
+        let of = |assembly: Assembly| tables.iter().find(|(known, _)| *known == assembly).map(|(_, tables)| tables);
+        let read = |(file, assembly): (&PathBuf, &_)| -> Vec<Result<PatientAnswers, String>> {
+            let tables = match assembly {
+                Ok(assembly) => of(*assembly),
+                Err(error) => return vec![Err(format!("{}: {error}", file.display()))],
+            };
+            let Some(tables) = tables else { return Vec::new() };
+            match Patient::read_all(file, tables, config) {
+                Err(error) => vec![Err(error.to_string())],
+                Ok(patients) => patients
+                    .into_par_iter()
+                    .map(|patient| match &model {
+                        Some(model) => tables.answers(&self.drug, patient, model).map_err(|error| error.to_string()),
+                        None => Ok(tables.guideline_answers(&self.drug, patient)),
+                    })
+                    .collect(),
+            }
+        };
+        std::fs::create_dir_all(&out).with_context(|| format!("could not make the folder {}", out.display()))?;
+        let mut samples = Vec::new();
+        let mut names = BTreeSet::new();
+        // a batch of files is in memory at a time
+        let work: Vec<_> = files.iter().zip(&assemblies).collect();
+        for batch in work.chunks(BATCH) {
+            let said: Vec<_> = batch.par_iter().map(|own| read(*own)).collect();
+            for ((file, _), said) in batch.iter().zip(said) {
+                for one in said {
+                    samples.push(match one {
+                        Ok(answers) => write(&out, file, &answers, &mut names)?,
+                        Err(error) => Line { file: (*file).clone(), page: None, summary: None, error: Some(error) },
+                    });
+                }
+            }
+        }
+        Ok(Reported { samples, out, notice: "not a medical device" })
+    }
+
+    fn verdict(outcome: &Reported) -> Result<()> {
+        let failed = outcome.samples.iter().filter(|line| line.error.is_some()).count();
+        if failed > 0 {
+            bail!("{failed} of {} files or samples have no report", outcome.samples.len());
+        }
+        Ok(())
+    }
+}
+
+/// Files whose patients are in memory at a time.
+const BATCH: usize = 64;
+
+/// Writes the page and the JSON of a sample; names that are taken get a number.
+fn write(out: &Path, file: &Path, answers: &PatientAnswers, names: &mut BTreeSet<String>) -> Result<Line> {
+    let own = cupel::report::file_name(&answers.patient.sample);
+    let first = if own.is_empty() { "sample".to_owned() } else { own };
+    let numbered = (2..).map(|number| format!("{first}-{number}"));
+    let Some(name) = std::iter::once(first.clone()).chain(numbered).find(|name| !names.contains(name)) else {
+        bail!("no name is left for {first}");
+    };
+    names.insert(name.clone());
+    let page = out.join(format!("{name}.html"));
+    for (path, text) in
+        [(&page, answers.to_html()), (&out.join(format!("{name}.json")), serde_json::to_string_pretty(answers)?)]
+    {
+        let write = |file: &mut dyn std::io::Write| {
+            file.write_all(text.as_bytes()).map_err(cupel::data::Error::io("write", path))
+        };
+        cupel::data::write_atomic(path, write)?;
+    }
+    Ok(Line { file: file.to_path_buf(), page: Some(page), summary: Some(answers.line()), error: None })
+}
+
+impl fmt::Display for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "reports of the samples of {} files would go to {}", self.files.len(), self.out.display())
+    }
+}
+
+impl fmt::Display for Reported {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for line in &self.samples {
+            match (&line.summary, &line.error) {
+                (Some(summary), _) => writeln!(f, "{}, {summary}", line.file.display())?,
+                (None, Some(error)) => writeln!(f, "{error}")?,
+                (None, None) => {}
+            }
+        }
+        write!(f, "reports in {}; {}", self.out.display(), self.notice)
+    }
+}
