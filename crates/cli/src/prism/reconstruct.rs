@@ -143,7 +143,7 @@ impl Command for Arguments {
             }
             (None, None) => bail!("name a file of exposures, or an image by --object"),
         };
-        if self.reconstruction.settings.solver == Solver::Decoder {
+        if self.reconstruction.settings.solver.decodes() {
             let DecoderConfig { loss_weights, .. } = self.decoder.settings;
             let loss = LossAgg { loss_weights, ..LossAgg::new(self.decoder.settings.loss_type()) };
             loss.check(measured.optics.detector).map_err(cupel::prism::Error::from)?;
