@@ -176,22 +176,6 @@ fn scan(settings: &[(String, String)]) -> Result<(), Any> {
             .sum();
         (sum / 400.0).sqrt()
     };
-    // How much of the errors is that all positions lie on a larger or smaller scale.
-    let scale = |centres: &[[f64; 2]]| {
-        let mean = |of: &dyn Fn(usize) -> f64| (0..200).map(of).sum::<f64>() / 200.0;
-        let each = [0, 1].map(|axis| {
-            let (own, truth) = (mean(&|k| centres[k][axis]), mean(&|k| scene.centres[k][axis]));
-            mean(&|k| (centres[k][axis] - own) * (scene.centres[k][axis] - truth))
-                / mean(&|k| (scene.centres[k][axis] - truth).powi(2))
-        });
-        let mut far: Vec<f64> = centres
-            .iter()
-            .zip(&scene.centres)
-            .map(|(a, b)| (a[0] - b[0] * each[0]).hypot(a[1] - b[1] * each[1]))
-            .collect();
-        far.sort_by(f64::total_cmp);
-        json!({"scale": each, "quantiles": [far[20], far[100], far[150], far[180], far[199]]})
-    };
     // Held out: positions are those found with all frames, object and probe come from the others.
     let known = Exposures { centres: model.centres.clone(), ..scene.exposures.clone() };
     let mut fixed = CalibrationConfig { position_step: 0.0, ..calibration.clone() };
@@ -238,7 +222,7 @@ fn scan(settings: &[(String, String)]) -> Result<(), Any> {
     println!(
         "{}",
         json!({"bar": "ptychography", "held_out_r": r_factor(&known, &held, &without)?, "truth_r": r_factor(&scene.exposures, &held, &truth)?,
-               "positions_px": errors(&model.centres), "positions": scale(&model.centres), "before_px": errors(&scene.exposures.centres), "seconds": seconds,
+               "positions_px": errors(&model.centres), "before_px": errors(&scene.exposures.centres), "seconds": seconds,
                "train_r": model.curve.last(), "quasi_newton_r": by_search})
     );
     Ok(())
