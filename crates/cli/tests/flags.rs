@@ -3,6 +3,8 @@
 //! Commands and their flags are read from `--help`, of `cupel` and of the program of `examples/toy.rs`, so that a command that is added
 //! without a line in [`CALLS`], or a flag without a proof, fails here.
 
+mod patients;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -39,6 +41,7 @@ const CALLS: &[(&str, &str)] = &[
     ("pgx encode", "--table rows.tsv --schema schema.toml --out {}"),
     ("pgx evaluate", "--model model --demo-data --bootstrap 20"),
     ("pgx predict", "--model model --query drug=drug01 --out {}.json"),
+    ("pgx report", "--vcf patient.vcf --tables tables --model model --out {}"),
     (
         "pgx train",
         "--demo-data --fractions 0.2,0.1,0.7 --models linear,network --epochs 2 --cross-fit 0 --hidden 16 --embedding 4 --out {}",
@@ -85,6 +88,12 @@ impl Place {
         let place = Self(tempfile::tempdir().unwrap());
         fs::write(place.path("schema.toml"), "[[field]]\nname = \"drug\"\n[[target]]\nname = \"effect\"\n").unwrap();
         fs::write(place.path("rows.tsv"), "drug\teffect\nwarfarin\ta\ncodeine\tb\n").unwrap();
+        patients::tables(place.0.path());
+        patients::vcf(
+            place.0.path(),
+            "patient.vcf",
+            &["chr1 200 . C T . PASS . GT 0|1", "chr1 210 . A G . PASS . GT 0|0"],
+        );
         for line in [
             "unmix simulate --pixels 144 --bands 30 --materials 3 --seed 3 --out scene.mat",
             "data convert scene.mat scene.npz --variable Y",
