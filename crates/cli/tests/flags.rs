@@ -221,7 +221,7 @@ fn numbers(value: &Value) -> Value {
             let left_out = |name: &str| {
                 name.contains("seconds")
                     || name == "speedup"
-                    || ["run_dir", "written", "study", "out", "report"].contains(&name)
+                    || ["run_dir", "written", "study", "out", "report", "page"].contains(&name)
             };
             fields
                 .iter()

@@ -16,7 +16,7 @@ settings! {
     /// What is made of the image of an object before it is one.
     #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(default, deny_unknown_fields)]
-    pub struct ObjectConfig in "object" {
+    pub struct ObjectConfig in "image" {
         /// Pixels along each side of the middle of the image that count; all of them unless given
         pub crop: Option<usize> = None, in Range::at_least(2.0).at_most(LARGEST), "N";
         /// Dark is bright, and bright is dark
