@@ -61,6 +61,9 @@ const CASES: &[Case] = &[
     // a mode without padding: nothing lies beyond the edge, in the gradients neither
     case(1, 1, [2, 3], [5, 6, 9], [3, 3, 2], [1; 3], [[0; 2]; 3], [C, R, E]),
     case(1, 1, [2, 3], [7, 6, 9], [3, 2, 2], [2; 3], [[0; 2]; 3], [E, C, C]),
+    // strides along circles, whose gradients are circular too, once round and more
+    case(1, 1, [2, 3], [3, 6, 6], [7, 12, 3], [3, 2, 1], [[2, 2], [5, 5], [1, 1]], [C; 3]),
+    case(2, 1, [3, 2], [6, 6, 12], [3, 4, 5], [2, 3, 2], [[1, 1], [1, 1], [2, 1]], [C; 3]),
     // planes: few and odd channels, short rows, half tiles, any length of the last axis of the kernel
     case(2, 1, [1, 2], [4, 7, 11], [3; 3], [1; 3], [[1; 2]; 3], [C, R, Z]),
     case(1, 2, [10, 14], [5, 4, 8], [3; 3], [1; 3], [[1, 0], [0, 1], [1, 1]], [Z, E, C]),

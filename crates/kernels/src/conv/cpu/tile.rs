@@ -107,9 +107,14 @@ impl WithSimd for Pack<'_> {
     }
 }
 
-/// The value that stands at `position`, which tiles may take beyond the padding: nothing is read from there that counts.
+/// The value that stands at `position`, which tiles may take beyond the padding: nothing is read from there that counts. A circle has no end: the
+/// gradient of one with a stride goes round it by more than its own few values.
 pub(super) fn locate(mode: Pad, extent: usize, position: isize) -> Option<usize> {
-    let limit = mode.limit(extent).min(isize::MAX as usize / 2) as isize;
+    let limit = match mode {
+        Pad::Circular => usize::MAX,
+        mode => mode.limit(extent),
+    };
+    let limit = limit.min(isize::MAX as usize / 2) as isize;
     (-limit..extent as isize + limit).contains(&position).then(|| mode.source(position, extent)).flatten()
 }
 
