@@ -56,9 +56,9 @@ const SILENT: &str = "No recommendation";
 pub enum Group {
     /// A guideline changes the dose or the drug, or asks for other care.
     Change,
-    /// Guidelines answer, and none asks for a change.
+    /// All guidelines answer, and none asks for a change.
     NoChange,
-    /// There are guidelines, and a gene is not determined.
+    /// There are guidelines, and of one a gene is not determined, while no other asks for a change.
     NotDetermined,
     /// No guideline has a word, or none but that it has none.
     NoGuideline,
@@ -70,6 +70,8 @@ impl DrugAnswer {
         match self.answered_by {
             // a recommendation of which the table says nothing is taken for a change
             Source::Guideline if self.recommendations.iter().any(|one| one.change != Some(false)) => Group::Change,
+            // "no change" would be said of a gene that was not read
+            Source::Guideline if !self.not_determined.is_empty() => Group::NotDetermined,
             Source::Guideline if self.recommendations.iter().all(|one| one.recommendation.starts_with(SILENT)) => {
                 Group::NoGuideline
             }
@@ -199,4 +201,55 @@ fn write_open(f: &mut fmt::Formatter<'_>, drug: &str, own: &NotDetermined) -> fm
         writeln!(f, "  if {}: {text}", possible.of.join(", "))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{MissingGene, Recommendation};
+
+    /// A guideline that asks for no change, or for one, beside one whose gene nobody looked at.
+    #[test]
+    fn no_change_is_said_only_where_every_guideline_answers() {
+        let recommendation = |change: bool| Recommendation {
+            source: "CPIC".into(),
+            guideline: "P1".into(),
+            id: "R1".into(),
+            because: Vec::new(),
+            population: None,
+            strength: None,
+            implications: String::new(),
+            recommendation: "usual dose".into(),
+            change: Some(change),
+            version: None,
+            link: String::new(),
+        };
+        let open = NotDetermined {
+            source: "DPWG".into(),
+            guideline: "P2".into(),
+            population: None,
+            genes: vec![MissingGene {
+                gene: "gene02".into(),
+                because: "not tested".into(),
+                missing: Vec::new(),
+                not_tested: true,
+            }],
+            possible: Vec::new(),
+        };
+        for (change, not_determined, group) in [
+            (false, vec![], Group::NoChange),
+            (false, vec![open.clone()], Group::NotDetermined),
+            (true, vec![open], Group::Change),
+        ] {
+            let answer = DrugAnswer {
+                drug: "drug01".into(),
+                answered_by: Source::Guideline,
+                recommendations: vec![recommendation(change)],
+                not_determined,
+                model: std::collections::BTreeMap::new(),
+                did_you_mean: None,
+            };
+            assert_eq!(answer.group(), group);
+        }
+    }
 }
