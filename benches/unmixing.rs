@@ -14,9 +14,9 @@ use cupel::{
     train::{Advance, Casting, Position, Trainer, device},
     unmixing::{
         AbundancePass, Abundances, Cnnaeu, Convention, Deeptrans, Endmembers, Extraction, ExtractionConfig, Image,
-        LargeScene, LinearAutoencoder, Method, Misicnet, Mixture, MixtureConfig, Network, Pixels, Scene, SparseConfig,
-        Start, Survey, Unmixing, UnmixingConfig, Variational, VariationalConfig, mix, patches, smooth_endmembers,
-        sparse_regression,
+        LargeScene, LinearAutoencoder, Method, Misicnet, Mixture, MixtureConfig, Network, Pixels, Scene, SceneFiles,
+        SparseConfig, Start, Survey, Unmixing, UnmixingConfig, Variational, VariationalConfig, mix, patches,
+        smooth_endmembers, sparse_regression,
     },
 };
 
@@ -44,7 +44,7 @@ fn samson() -> Option<Pixels> {
         eprintln!("SKIPPED: {} is not there; set CUPEL_DATA to the folder that holds unmixing/", file.display());
         return None;
     }
-    let scene = Scene::open(&file, None, None).and_then(|scene| Pixels::of(&scene.cube));
+    let scene = Scene::open(&SceneFiles::of(&file)).and_then(|scene| Pixels::of(&scene.cube));
     Some(scene.expect("a scene that can be read"))
 }
 
@@ -124,7 +124,10 @@ fn tile_passes(criterion: &mut Criterion) {
         Ok(())
     });
     written.expect("room for the scene");
-    let scene = LargeScene::open_from(&path, 0).expect("a readable file").expect("an ENVI image").with_tile_rows(SIDE);
+    let scene = LargeScene::open_from(&SceneFiles::of(&path), 0)
+        .expect("a readable file")
+        .expect("an ENVI image")
+        .with_tile_rows(SIDE);
     let advance = |work: &mut dyn Advance| work.advance(Position::default()).expect("a tile");
     let mut group = criterion.benchmark_group("tile_pass");
     group.sample_size(20).throughput(Throughput::Elements(pixels.count() as u64));

@@ -109,13 +109,8 @@ fn simulate(seed: u64) -> Result<Scene> {
         Axis::new(AxisKind::Wavelength, BANDS).with_coordinates(centres, "nm")?,
     ])?;
     let names = MATERIALS.map(str::to_owned).to_vec();
-    Ok(Scene {
-        name: "a simulated scene".into(),
-        cube: Cube::new(lit.collect(), axes)?,
-        scale: 1.0,
-        truth: Some(Truth { endmembers, abundances: Some(abundances), names }),
-        nominal_wavelengths: false,
-    })
+    let truth = Truth { endmembers, abundances: Some(abundances), names };
+    Ok(Scene::new("a simulated scene", Cube::new(lit.collect(), axes)?, Some(truth))?)
 }
 
 /// Mean spectral angle and abundance error of the usual pair, VCA and FCLS.

@@ -9,29 +9,38 @@ use crate::{Endmembers, Posterior, Result, Scene, Unmixed};
 /// Writes `endmembers.npy` (endmembers x bands, in the units of the file), `abundances.npy` (rows x columns x endmembers),
 /// `brightness.npy` and `reconstruction_error.npy` (rows x columns), those of a posterior, and all of them in `result.mat`.
 pub(crate) fn save(dir: &Path, unmixed: &Unmixed, scene: &Scene) -> Result<()> {
-    let (rows, columns) = scene.image_size()?;
+    let (rows, columns) = scene.image_size();
     let (count, bands) = (unmixed.endmembers.count(), unmixed.endmembers.bands());
     let array = |shape: &[usize], values: &[f64]| Array::new(shape.to_vec(), Values::F64(values.to_vec()));
+    // NaN where a pixel was left out
+    let of_pixels = |shape: &[usize], values: &[f64]| {
+        let width = shape.get(2).copied().unwrap_or(1);
+        Array::new(shape.to_vec(), Values::F64(scene.usable.scattered(values, width, f64::NAN)))
+    };
     let (image, maps, spectra) = ([rows, columns], [rows, columns, count], [count, bands]);
     let in_units = |values: &[f64]| values.iter().map(|value| value * scene.scale).collect::<Vec<f64>>();
     let mut named = vec![
         ("endmembers", array(&spectra, &in_units(unmixed.endmembers.values()))?),
-        ("abundances", array(&maps, unmixed.own_abundances().values())?),
-        ("brightness", array(&image, &unmixed.brightness)?),
-        ("reconstruction_error", array(&image, &unmixed.errors)?),
+        ("abundances", of_pixels(&maps, unmixed.own_abundances().values())?),
+        ("brightness", of_pixels(&image, &unmixed.brightness)?),
+        ("reconstruction_error", of_pixels(&image, &unmixed.errors)?),
     ];
     if let Some(Posterior { abundances, deviations, lower, upper, endmember_errors, .. }) = &unmixed.posterior {
         named.extend([
-            ("posterior_mean", array(&maps, abundances.values())?),
-            ("posterior_deviation", array(&maps, deviations)?),
-            ("interval_lower", array(&maps, lower)?),
-            ("interval_upper", array(&maps, upper)?),
+            ("posterior_mean", of_pixels(&maps, abundances.values())?),
+            ("posterior_deviation", of_pixels(&maps, deviations)?),
+            ("interval_lower", of_pixels(&maps, lower)?),
+            ("interval_upper", of_pixels(&maps, upper)?),
             ("endmember_errors", array(&spectra, &in_units(endmember_errors))?),
         ]);
     }
     if let Some(samples) = &unmixed.samples {
-        let shape = vec![samples.len() / (rows * columns * count), rows, columns, count];
-        named.push(("abundance_samples", Array::new(shape, Values::F32(samples.clone()))?));
+        let draws: Vec<f32> = samples
+            .chunks_exact(scene.usable.count() * count)
+            .flat_map(|draw| scene.usable.scattered(draw, count, f32::NAN))
+            .collect();
+        let shape = vec![draws.len() / (rows * columns * count), rows, columns, count];
+        named.push(("abundance_samples", Array::new(shape, Values::F32(draws))?));
     }
     for (name, array) in &named {
         write_npy(&dir.join(format!("{name}.npy")), array)?;

@@ -81,7 +81,7 @@ impl Unmixing {
         let Source::Whole(scene) = source else {
             return Err(Error::setting("scene", source.name(), "one that memory can hold"));
         };
-        let (image, truth) = (Image::of(&scene.cube)?, scene.truth.as_ref());
+        let (image, truth) = (Image::of_scene(scene)?, scene.truth.as_ref());
         let common = self.with_config(config.unmixing);
         let (count, suggestion) = common.count_for(&image, truth, run)?;
         let mut rows = Vec::new();

@@ -41,6 +41,30 @@ pub enum Error {
         /// How many values are concerned.
         count: usize,
     },
+    /// A scene of which nothing is left.
+    #[error(
+        "none of the {pixels} pixels has data in every band that is used; see what is left out, or name bands to drop (--drop-bands)"
+    )]
+    NoData {
+        /// All pixels.
+        pixels: usize,
+    },
+    /// A mask that does not belong to the scene.
+    #[error("{}: the mask does not fit the scene: {problem}", path.display())]
+    Mask {
+        /// The file.
+        path: PathBuf,
+        /// What does not fit.
+        problem: String,
+    },
+    /// A file that holds no wavelengths.
+    #[error("{}: no wavelengths: {problem}", path.display())]
+    Wavelengths {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with them.
+        problem: String,
+    },
     /// Spectra that are zero in every band.
     #[error(
         "pixel {first} is zero in every band ({count} such pixels in all), so that no abundances exist there; crop or mask them first"

@@ -1,15 +1,16 @@
 //! Pixels with their places in an image, for methods that look at neighbours.
 
-use cupel_data::{AxisKind, Cube};
+use cupel_data::{Axis, AxisKind, Cube};
 
-use crate::{Error, Pixels, Result};
+use crate::{Error, Pixels, Result, Scene, Usable};
 
-/// Checked spectra of an image: pixel `row * columns + column` is at that place.
+/// Checked spectra of an image, row by row, of which some pixels may be left out.
 #[derive(Clone, Debug)]
 pub struct Image {
     pixels: Pixels,
-    rows: usize,
-    columns: usize,
+    /// The pixels of the whole image: those that are left out are as the nearest that is not.
+    grid: Pixels,
+    usable: Usable,
     wavelengths: Option<Vec<f64>>,
 }
 
@@ -26,7 +27,7 @@ impl Image {
                 got: pixels.count().to_string(),
             });
         }
-        Ok(Self { pixels, rows, columns, wavelengths: None })
+        Ok(Self { grid: pixels.clone(), pixels, usable: Usable::all(rows, columns), wavelengths: None })
     }
 
     /// The image of a cube with a wavelength axis and two others, rows and columns in their order; where the others are not two,
@@ -42,18 +43,47 @@ impl Image {
             [rows, columns] => Self::new(pixels, rows, columns)?,
             _ => Self::row(&pixels),
         };
-        let wavelengths = cube.axes().axis(wavelength)?.coordinates().map(<[f64]>::to_vec);
-        Ok(Self { wavelengths, ..image })
+        Ok(image.with_wavelengths(cube.axis(wavelength)?))
+    }
+
+    /// The usable pixels of a scene in the smallest image that holds them.
+    ///
+    /// # Errors
+    /// As [`Pixels::new`].
+    pub fn of_scene(scene: &Scene) -> Result<Self> {
+        if scene.usable.left_out() == 0 {
+            return Self::of(&scene.cube);
+        }
+        let axis = scene.cube.axis(AxisKind::Wavelength)?;
+        let pixels = Pixels::new(scene.usable.gathered(scene.cube.values(), axis.len()).into(), axis.len())?;
+        let (_, _, usable) = scene.usable.cropped();
+        let grid = if usable.left_out() == 0 { pixels.clone() } else { pixels.select(&usable.nearest()) };
+        Ok(Self { pixels, grid, usable, wavelengths: None }.with_wavelengths(axis))
     }
 
     /// Pixels without places, as a single row.
     pub fn row(pixels: &Pixels) -> Self {
-        Self { rows: 1, columns: pixels.count(), pixels: pixels.clone(), wavelengths: None }
+        let usable = Usable::all(1, pixels.count());
+        Self { usable, grid: pixels.clone(), pixels: pixels.clone(), wavelengths: None }
     }
 
-    /// The spectra.
+    fn with_wavelengths(self, axis: &Axis) -> Self {
+        Self { wavelengths: axis.coordinates().map(<[f64]>::to_vec), ..self }
+    }
+
+    /// The spectra of the usable pixels.
     pub fn pixels(&self) -> &Pixels {
         &self.pixels
+    }
+
+    /// The spectra of all pixels of the image, for methods that look at neighbours: one that is left out is as the nearest that is not.
+    pub fn grid(&self) -> &Pixels {
+        &self.grid
+    }
+
+    /// Which pixels of the image are usable.
+    pub fn usable(&self) -> &Usable {
+        &self.usable
     }
 
     /// Centre of each band, where the cube had them.
@@ -63,11 +93,11 @@ impl Image {
 
     /// Number of rows.
     pub fn rows(&self) -> usize {
-        self.rows
+        self.usable.rows()
     }
 
     /// Number of columns.
     pub fn columns(&self) -> usize {
-        self.columns
+        self.usable.columns()
     }
 }

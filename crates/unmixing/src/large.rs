@@ -24,7 +24,10 @@ use std::{
 
 use cupel_data::{Axis, AxisKind, Dataset, Format, Tiles};
 
-use crate::{Error, Result, Truth};
+use crate::{
+    Error, Result, SceneFiles, Truth, Usable,
+    scene::{Bands, LeftOut, named_bands, wanted_bands},
+};
 
 /// Scenes of fewer values are read whole: 128 MiB as f32.
 const VALUES_IN_MEMORY: usize = 1 << 25;
@@ -45,6 +48,10 @@ pub struct LargeScene {
     band_axis: Axis,
     tile_rows: usize,
     truth: Option<Truth>,
+    left_out: LeftOut,
+    /// Whether numbers are taken as they are stored.
+    raw: bool,
+    notes: Vec<String>,
 }
 
 /// The spectra of a tile that can be unmixed.
@@ -61,31 +68,61 @@ impl LargeScene {
     /// Opens an image that should not be read whole; nothing for files that can be, or that cannot be read in tiles.
     ///
     /// # Errors
-    /// What the reader reports.
-    pub fn open(path: &Path) -> Result<Option<Self>> {
+    /// What the reader reports, a mask or a truth that does not fit.
+    pub fn open(files: &SceneFiles) -> Result<Option<Self>> {
         // Other formats are read whole, and opening a compressed one takes time that their readers would need again.
-        if may_be_large(path) { Self::open_from(path, VALUES_IN_MEMORY) } else { Ok(None) }
+        if may_be_large(&files.file) { Self::open_from(files, VALUES_IN_MEMORY) } else { Ok(None) }
     }
 
     /// The same for images of at least so many values.
     ///
     /// # Errors
     /// As [`LargeScene::open`].
-    pub fn open_from(path: &Path, values: usize) -> Result<Option<Self>> {
-        let dataset = cupel_data::open(path)?;
+    pub fn open_from(files: &SceneFiles, values: usize) -> Result<Option<Self>> {
+        let dataset = cupel_data::open(&files.file)?.with_missing(&files.ignore_values);
         let Some(header) = dataset.envi_header().filter(|_| dataset.format() == Format::Envi) else { return Ok(None) };
         let (rows, columns, bands) = (header.rows, header.columns, header.bands);
         if header.spectra_names.is_some() || rows.saturating_mul(columns).saturating_mul(bands) < values {
             return Ok(None);
         }
-        let is_good = |band: usize| header.good_bands.get(band).copied().unwrap_or(true);
-        let good: Vec<usize> = (0..bands).filter(|&band| is_good(band)).collect();
-        if good.is_empty() {
-            return Err(Error::NoPixels { values: 0, bands: 0 });
-        }
-        let band_axis = dataset.axes(None)?.axis(AxisKind::Wavelength)?.select(&good)?;
+        let bad: Vec<bool> = header.good_bands.iter().map(|good| !good).collect();
+        let all = dataset.axes(None)?.axis(AxisKind::Wavelength)?.clone();
+        let mut notes = vec![format!("read as {rows} rows, {columns} columns, {bands} bands (by its header)")];
+        let mut good = wanted_bands(&all, &bad, &files.drop_bands, &mut notes)?;
+        let left_out = LeftOut::new(files, rows, columns)?;
         let tile_rows = (TILE_VALUES / (columns * bands)).clamp(1, rows);
-        Ok(Some(Self { path: path.to_path_buf(), rows, columns, good, band_axis, tile_rows, dataset, truth: None }))
+        let empty = empty_bands(&dataset, rows, &good)?;
+        if !empty.is_empty() {
+            notes.push(format!("left out {}, which have no data", named_bands(&all, &empty)));
+            good.retain(|band| !empty.contains(band));
+        }
+        if good.is_empty() {
+            return Err(Error::NoData { pixels: rows * columns });
+        }
+        let band_axis = all.select(&good)?;
+        let truth = match files.truth.as_slice() {
+            [] => None,
+            paths => {
+                let bands = Bands { axis: band_axis.clone(), kept: good.clone(), all: bands };
+                Some(Truth::of_bands(paths, Usable::all(rows, columns), bands)?)
+            }
+        };
+        // True abundances are as large as the scene.
+        let truth = truth.map(|truth| Truth { abundances: None, ..truth });
+        let path = files.file.clone();
+        Ok(Some(Self {
+            path,
+            rows,
+            columns,
+            good,
+            band_axis,
+            tile_rows,
+            dataset,
+            truth,
+            left_out,
+            raw: files.raw,
+            notes,
+        }))
     }
 
     /// The same scene, read so many rows at a time; at least one.
@@ -94,18 +131,14 @@ impl LargeScene {
         Self { tile_rows: rows.clamp(1, self.rows), ..self }
     }
 
-    /// The same with true endmembers and names; true abundances are as large as the scene, and left out.
-    ///
-    /// # Errors
-    /// Files that hold no truth, or one of another size than the scene.
-    pub fn with_truth(self, paths: &[PathBuf]) -> Result<Self> {
-        let truth = Truth::open(paths, self.rows, self.columns, self.bands())?;
-        Ok(Self { truth: Some(Truth { abundances: None, ..truth }), ..self })
-    }
-
     /// What is really there, where that is known.
     pub fn truth(&self) -> Option<&Truth> {
         self.truth.as_ref()
+    }
+
+    /// How it was read and what was left out, a line each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 
     /// The file that was opened.
@@ -138,19 +171,26 @@ impl LargeScene {
     }
 
     fn reader(&self) -> Result<Tiles<f32>> {
-        Ok(self.dataset.tiles(None, AxisKind::Row, self.tile_rows)?)
+        let (dataset, rows) = (&self.dataset, self.tile_rows);
+        Ok(if self.raw {
+            dataset.stored_tiles(None, AxisKind::Row, rows)?
+        } else {
+            dataset.tiles(None, AxisKind::Row, rows)?
+        })
     }
 
     /// The usable spectra of one tile: those that are finite and not zero in every band.
     pub(crate) fn tile(&self, number: usize) -> Result<TilePixels> {
         let mut tiles = self.reader()?;
         tiles.seek(number);
+        let first = number * self.tile_rows * self.columns;
         let Some(tile) = tiles.next() else {
             return Err(Error::NoPixels { values: 0, bands: self.bands() });
         };
         let values = tile?.into_values();
         let bands = tiles.axes().axis(AxisKind::Wavelength)?.len();
         let all = self.good.len() == bands;
+        let wants_all = self.left_out.is_nothing();
         let mut usable = TilePixels { values: Vec::new(), places: Vec::new(), pixels: values.len() / bands };
         let mut spectrum = vec![0.0f32; self.good.len()];
         let mut kept = Vec::with_capacity(values.len() / bands * self.good.len());
@@ -161,7 +201,8 @@ impl LargeScene {
                 spectrum.iter_mut().zip(&self.good).for_each(|(to, &band)| *to = given[band]);
                 &spectrum
             };
-            if chosen.iter().all(|v| v.is_finite()) && chosen.iter().any(|&v| v != 0.0) {
+            let has_data = chosen.iter().all(|v| v.is_finite()) && chosen.iter().any(|&v| v != 0.0);
+            if has_data && (wants_all || self.left_out.wants(first + place)) {
                 kept.extend_from_slice(chosen);
                 usable.places.push(place);
             }
@@ -190,6 +231,29 @@ impl LargeScene {
     }
 }
 
+/// Rows in which it is looked for bands without data.
+const ROWS_LOOKED_AT: usize = 64;
+
+/// Bands that most pixels with any data lack, by some rows from the first to the last.
+fn empty_bands(dataset: &Dataset, rows: usize, good: &[usize]) -> Result<Vec<usize>> {
+    let mut tiles = dataset.tiles::<f32>(None, AxisKind::Row, 1)?;
+    let bands = tiles.axes().axis(AxisKind::Wavelength)?.len();
+    let (mut lacking, mut with_data) = (vec![0_usize; bands], 0);
+    let looked_at = ROWS_LOOKED_AT.min(rows);
+    for part in 0..looked_at {
+        tiles.seek(part * (rows - 1) / (looked_at - 1).max(1));
+        let Some(row) = tiles.next() else { break };
+        for spectrum in row?.values().chunks_exact(bands) {
+            let lacks = |band: usize| !spectrum[band].is_finite();
+            if good.iter().any(|&band| !lacks(band)) {
+                with_data += 1;
+                good.iter().filter(|&&band| lacks(band)).for_each(|&band| lacking[band] += 1);
+            }
+        }
+    }
+    Ok(good.iter().copied().filter(|&band| 2 * lacking[band] > with_data).collect())
+}
+
 /// Whether a file is a header of ENVI, or has a byte for each value of a large scene.
 fn may_be_large(path: &Path) -> bool {
     let Ok(mut file) = path.metadata().and_then(|metadata| match metadata.is_file() {
@@ -198,7 +262,8 @@ fn may_be_large(path: &Path) -> bool {
     }) else {
         return false;
     };
-    let mut start = [0; 4];
-    let is_header = file.read_exact(&mut start).is_ok() && &start == b"ENVI";
+    let mut start = [0; 7];
+    // Behind a byte order mark, too.
+    let is_header = file.read_exact(&mut start).is_ok() && (start.starts_with(b"ENVI") || start.ends_with(b"ENVI"));
     is_header || file.metadata().is_ok_and(|metadata| metadata.len() >= VALUES_IN_MEMORY as u64)
 }

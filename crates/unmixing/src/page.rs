@@ -7,7 +7,7 @@ use cupel_statistics::Spread;
 
 use crate::{
     Abundances, Convention, Evidence, Method, Posterior, Regime, Result, Results, Row, Source, Summary, Truth, Unmixed,
-    UnmixingConfig, comparison::with_measures, summary::spread,
+    UnmixingConfig, Usable, comparison::with_measures, summary::spread,
 };
 
 /// Candidates that the table of evidence shows.
@@ -25,11 +25,14 @@ pub(crate) struct Picture {
 }
 
 impl Picture {
-    pub(crate) fn of(unmixed: &Unmixed, (rows, columns): (usize, usize)) -> Self {
-        let single = |values: &[f64]| values.iter().map(|v| *v as f32).collect();
-        let abundances = maps(unmixed.own_abundances());
+    pub(crate) fn of(unmixed: &Unmixed, usable: &Usable) -> Self {
+        let single = |values: &[f64]| {
+            let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
+            usable.scattered(&values, 1, f32::NAN)
+        };
+        let abundances = maps(unmixed.own_abundances(), Some(usable));
         let (brightness, errors) = (single(&unmixed.brightness), single(&unmixed.errors));
-        Self { rows, columns, step: 1, abundances, brightness, errors }
+        Self { rows: usable.rows(), columns: usable.columns(), step: 1, abundances, brightness, errors }
     }
 }
 
@@ -88,6 +91,7 @@ impl<'a> Page<'a> {
     fn words(&self, report: &mut Report<'_>) -> Result<()> {
         let summary = &self.results.summary;
         report.summary(describe(self.source)?);
+        self.source.notes().iter().for_each(|note| report.summary(sentence(note)));
         let tiled = matches!(self.source, Source::Tiled(_));
         if tiled {
             report.summary(format!(
@@ -137,14 +141,15 @@ impl<'a> Page<'a> {
         });
         if let Some(truth) = self.truth.and_then(|truth| truth.abundances.as_ref()) {
             report.figure("true_abundances", "True share of each endmember.", || {
-                let maps = maps(truth);
+                let maps = maps(truth, self.source.usable());
                 self.panel("True abundances".into(), &maps).range(0.0, 1.0).figure()
             });
             report.figure("abundance_errors", "True share of each endmember minus the one found.", || {
                 let found = &self.picture.abundances;
                 let minus =
                     |(truth, found): (Vec<f32>, &Vec<f32>)| truth.iter().zip(found).map(|(t, f)| t - f).collect();
-                let differences: Vec<Vec<f32>> = maps(truth).into_iter().zip(found).map(minus).collect();
+                let differences: Vec<Vec<f32>> =
+                    maps(truth, self.source.usable()).into_iter().zip(found).map(minus).collect();
                 let panel = self.panel("True minus found abundances".into(), &differences);
                 panel.color_map(ColorMap::Diverging).range_of(Range::Symmetric).label("difference").figure()
             });
@@ -153,7 +158,7 @@ impl<'a> Page<'a> {
             let caption = "Width of the interval that holds each abundance in 90 of 100 cases.";
             report.figure("intervals", caption, || {
                 let widths = posterior.upper.iter().zip(&posterior.lower).map(|(upper, lower)| upper - lower).collect();
-                let maps = maps(&Abundances::new(widths, self.names().len())?);
+                let maps = maps(&Abundances::new(widths, self.names().len())?, self.source.usable());
                 Ok::<_, crate::Error>(self.panel("Width of the 90 % intervals".into(), &maps).figure()?)
             });
         }
@@ -258,10 +263,20 @@ impl<'a> Page<'a> {
     }
 }
 
-/// The map of each endmember.
-fn maps(abundances: &Abundances) -> Vec<Vec<f32>> {
-    let map = |k| abundances.map(k).into_iter().map(|v| v as f32).collect();
+/// The map of each endmember over all pixels, with NaN where one was left out.
+fn maps(abundances: &Abundances, usable: Option<&Usable>) -> Vec<Vec<f32>> {
+    let map = |k| -> Vec<f32> {
+        let values: Vec<f32> = abundances.map(k).into_iter().map(|v| v as f32).collect();
+        usable.map_or_else(|| values.clone(), |usable| usable.scattered(&values, 1, f32::NAN))
+    };
     (0..abundances.endmembers()).map(map).collect()
+}
+
+/// A note as a sentence.
+fn sentence(note: &str) -> String {
+    let mut letters = note.chars();
+    let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
+    format!("{first}{}.", letters.as_str())
 }
 
 /// A name of a setting as words.
@@ -270,7 +285,7 @@ fn words(name: &str) -> String {
 }
 
 pub(crate) fn describe(source: &Source) -> Result<String> {
-    let (rows, columns) = source.image_size()?;
+    let (rows, columns) = source.image_size();
     let bands = source.band_axis()?.len();
     Ok(format!("{} has {rows} x {columns} pixels and {bands} bands.", source.name()))
 }

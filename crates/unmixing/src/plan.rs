@@ -56,7 +56,7 @@ impl Unmixing {
     }
 
     fn plan_of(&self, each: &[UnmixingConfig], source: &Source) -> Result<Plan> {
-        let (rows, columns) = source.image_size()?;
+        let (rows, columns) = source.image_size();
         let bands = source.band_axis()?.len();
         for &config in each {
             self.with_config(config).check_method(rows, columns)?;
@@ -77,7 +77,7 @@ impl Unmixing {
         }
         let tiles = match source {
             Source::Whole(scene) => {
-                Image::of(&scene.cube)?; // its spectra are checked
+                Image::of_scene(scene)?; // its spectra are checked
                 None
             }
             Source::Tiled(scene) => {

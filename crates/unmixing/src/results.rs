@@ -56,7 +56,7 @@ impl Unmixing {
     }
 
     fn run_whole(&self, source: &Source, scene: &Scene, run: &mut Run) -> Result<Results> {
-        let (image, truth) = (Image::of(&scene.cube)?, scene.truth.as_ref());
+        let (image, truth) = (Image::of_scene(scene)?, scene.truth.as_ref());
         let (count, suggestion) = self.count_for(&image, truth, run)?;
         let mut first: Option<Unmixed> = None;
         let mut runs = Vec::new();
@@ -77,7 +77,7 @@ impl Unmixing {
         };
         if let Some(dir) = run.dir().map(Path::to_path_buf) {
             run.monitor().phase("figures and tables", || {
-                let picture = Picture::of(&first, scene.image_size()?);
+                let picture = Picture::of(&first, &scene.usable);
                 let page = Page::new(source, &self.config, &results, picture, Some(&first))?;
                 let (arrays, page) = rayon::join(|| arrays::save(&dir, &first, scene), || page.save(&dir));
                 arrays.and(page)

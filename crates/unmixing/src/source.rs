@@ -1,26 +1,13 @@
 //! [`Source`]: the scene to unmix, in memory or larger than that.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use cupel_data::{Axis, AxisKind};
 
-use crate::{Error, LargeScene, Result, Scene, Truth};
+use crate::{Error, LargeScene, Result, Scene, SceneFiles, Truth, Usable, scene::stem};
 
 /// Copies of a scene that extraction holds at once, in all its spaces.
 const COPIES_HELD: u64 = 8;
-
-/// Files of a scene.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct SceneFiles {
-    /// The scene itself.
-    pub file: PathBuf,
-    /// The truth, where it is not in the scene's file: one file, or one with endmembers and one with abundances.
-    pub truth: Vec<PathBuf>,
-    /// The variable that holds the spectra, where the layout is not a known one.
-    pub variable: Option<String>,
-    /// Number of image rows, where the file does not tell and the image is not square.
-    pub rows: Option<usize>,
-}
 
 /// A scene to unmix, with the truth where it is known.
 #[derive(Debug)]
@@ -37,37 +24,26 @@ impl Source {
     /// # Errors
     /// Files without a scene or with a truth that does not fit, scenes that memory cannot hold.
     pub fn open(files: &SceneFiles, tiles: bool) -> Result<Self> {
-        let large = if tiles { LargeScene::open(&files.file)? } else { None };
-        if let Some(large) = large {
-            return Ok(Self::Tiled(Box::new(if files.truth.is_empty() {
-                large
-            } else {
-                large.with_truth(&files.truth)?
-            })));
+        if let Some(large) = if tiles { LargeScene::open(files)? } else { None } {
+            return Ok(Self::Tiled(Box::new(large)));
         }
         check_memory(&files.file)?;
-        let scene = Scene::open(&files.file, files.variable.as_deref(), files.rows)?;
-        Ok(Self::Whole(Box::new(if files.truth.is_empty() { scene } else { scene.with_truth(&files.truth)? })))
+        Ok(Self::Whole(Box::new(Scene::open(files)?)))
     }
 
     /// What to call the scene.
     pub fn name(&self) -> String {
         match self {
             Self::Whole(scene) => scene.name.clone(),
-            Self::Tiled(scene) => {
-                scene.path().file_stem().map_or("scene".into(), |stem| stem.to_string_lossy().into_owned())
-            }
+            Self::Tiled(scene) => stem(scene.path()),
         }
     }
 
     /// Rows and columns of the image.
-    ///
-    /// # Errors
-    /// A cube without these axes.
-    pub fn image_size(&self) -> Result<(usize, usize)> {
+    pub fn image_size(&self) -> (usize, usize) {
         match self {
             Self::Whole(scene) => scene.image_size(),
-            Self::Tiled(scene) => Ok(scene.image_size()),
+            Self::Tiled(scene) => scene.image_size(),
         }
     }
 
@@ -85,9 +61,9 @@ impl Source {
     /// Values of the scene, over pixels and bands.
     ///
     /// # Errors
-    /// As [`Source::image_size`] and [`Source::band_axis`].
+    /// As [`Source::band_axis`].
     pub fn values(&self) -> Result<usize> {
-        let (rows, columns) = self.image_size()?;
+        let (rows, columns) = self.image_size();
         Ok(rows * columns * self.band_axis()?.len())
     }
 
@@ -96,6 +72,22 @@ impl Source {
         match self {
             Self::Whole(scene) => scene.truth.as_ref(),
             Self::Tiled(scene) => scene.truth(),
+        }
+    }
+
+    /// How it was read and what was left out, a line each.
+    pub fn notes(&self) -> &[String] {
+        match self {
+            Self::Whole(scene) => &scene.notes,
+            Self::Tiled(scene) => scene.notes(),
+        }
+    }
+
+    /// The pixels that have data, of a scene in memory.
+    pub(crate) fn usable(&self) -> Option<&Usable> {
+        match self {
+            Self::Whole(scene) => Some(&scene.usable),
+            Self::Tiled(_) => None,
         }
     }
 

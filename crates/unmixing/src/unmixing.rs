@@ -137,7 +137,16 @@ impl Unmixing {
                 let (endmembers, abundances) = sunsal.finish()?;
                 Found { abundances: Some(abundances), ..Found::new(endmembers, sunsal.made()) }
             }
-            method if method.is_network() => self.train(image, count, &mut driver)?,
+            method if method.is_network() => {
+                let found = self.train(image, count, &mut driver)?;
+                let of_pixels = |all: Abundances| -> Result<Abundances> {
+                    if all.count() == pixels.count() {
+                        return Ok(all);
+                    }
+                    Abundances::new(image.usable().gathered(all.values(), count), count)
+                };
+                Found { abundances: found.abundances.map(of_pixels).transpose()?, ..found }
+            }
             _ => {
                 let (Extracted { endmembers, evidence, .. }, made) = self.extract(pixels, count, &mut driver)?;
                 Found { evidence, ..Found::new(endmembers, made) }

@@ -5,9 +5,11 @@ use std::{fmt, path::PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use cupel::{
-    settings::Range,
+    settings::{Range, Value},
     train::{Casting, Precision, Work},
-    unmixing::{Method, Plan, SceneFiles, Source, Unmixing, UnmixingConfig, open_library},
+    unmixing::{
+        AxisOrder, BandRange, Method, PixelOrder, Plan, Roi, SceneFiles, Source, Unmixing, UnmixingConfig, open_library,
+    },
 };
 use serde::Serialize;
 
@@ -32,9 +34,45 @@ pub struct SceneArguments {
     #[arg(long, value_name = "NAME")]
     variable: Option<String>,
 
+    /// Leave the truth in the scene's file aside
+    #[arg(long, conflicts_with = "truth")]
+    no_truth: bool,
+
     /// Number of image rows, where the file does not tell and the image is not square
     #[arg(long, value_name = "N", value_parser = number::<usize>(Range::at_least(1.0).at_most(1e9)))]
     rows: Option<usize>,
+
+    /// Axes of a cube in the order of the file, as in bands,rows,columns, where the file does not tell
+    #[arg(long, value_name = "ORDER")]
+    axes: Option<AxisOrder>,
+
+    /// How the pixels of a matrix of spectra lie, row or column [default: column in MATLAB's files, else row]
+    #[arg(long, value_name = "ORDER", value_parser = |text: &str| PixelOrder::parse(text))]
+    pixel_order: Option<PixelOrder>,
+
+    /// Band centres, where the scene has none: a file of numbers in nanometres or micrometres
+    #[arg(long, value_name = "FILE")]
+    wavelengths: Option<PathBuf>,
+
+    /// Take numbers as they are stored, without the scale and offset that the file gives
+    #[arg(long)]
+    raw: bool,
+
+    /// Bands to leave out, as in 104-113,148 or 1350-1420nm,1800-1950nm
+    #[arg(long, value_name = "RANGES", value_delimiter = ',')]
+    drop_bands: Vec<BandRange>,
+
+    /// A stored number that stands for missing values, beside those that the file names; may be given several times
+    #[arg(long, value_name = "V", allow_negative_numbers = true)]
+    ignore_value: Vec<f64>,
+
+    /// A map of rows and columns: pixels where it is 0 are left out
+    #[arg(long, value_name = "FILE")]
+    mask: Option<PathBuf>,
+
+    /// The part of the image to use, as in 10-50,20-80: rows and columns counted from 1
+    #[arg(long, value_name = "ROWS,COLUMNS")]
+    roi: Option<Roi>,
 
     /// Spectra that sunsal chooses from [default: near-pure spectra of the scene]
     #[arg(long, value_name = "FILE")]
@@ -58,6 +96,27 @@ impl SceneArguments {
         self.file.file_stem().map_or_else(|| "scene".into(), |stem| stem.to_string_lossy().into_owned())
     }
 
+    fn files(&self) -> SceneFiles {
+        let Self { file, truth, no_truth, variable, rows, axes, pixel_order, wavelengths, raw, drop_bands, .. } =
+            self.clone();
+        let Self { ignore_value: ignore_values, mask, roi, .. } = self.clone();
+        SceneFiles {
+            file,
+            truth,
+            no_truth,
+            variable,
+            rows,
+            axes,
+            pixel_order,
+            wavelengths,
+            raw,
+            drop_bands,
+            ignore_values,
+            mask,
+            roi,
+        }
+    }
+
     /// Reads the scene and checks what `plan` checks; in tiles, where it is larger than memory and `tiles` says that this will do.
     ///
     /// # Errors
@@ -69,12 +128,12 @@ impl SceneArguments {
         tiles: bool,
         plan: impl FnOnce(&Unmixing, &Source) -> cupel::unmixing::Result<Plan>,
     ) -> Result<Task> {
-        let Self { file, truth, variable, rows, library } = self.clone();
-        let source = Source::open(&SceneFiles { file, truth, variable, rows }, tiles)?;
+        let source = Source::open(&self.files(), tiles)?;
+        source.notes().iter().for_each(|note| session.note(format_args!("{note}")));
         let casting = casting(session, methods, config.mixture.is_variational(), source.values()?)?;
         let mut unmixing = Unmixing::new(config).on(&session.device()?.device, casting);
-        if let Some(path) = &library {
-            unmixing = unmixing.with_library(open_library(path, source.band_axis()?.len())?);
+        if let Some(path) = &self.library {
+            unmixing = unmixing.with_library(open_library(path, source.band_axis()?)?);
         }
         let plan = plan(&unmixing, &source).with_context(|| self.file.display().to_string())?;
         Ok(Task { plan, unmixing, source })

@@ -205,10 +205,11 @@ impl Arguments {
         let maps = Array::new(vec![rows, columns, count], Values::F64(abundances.values().to_vec()))?;
         match format {
             Format::Mat | Format::Npz => {
-                // spectra as columns, pixels down the columns of the image, as the published scenes have them
+                // spectra as columns, and the pixels as each kind of file has them: down the columns of the image in MATLAB's
+                let down = format == Format::Mat;
                 let mut values = vec![0.0f32; pixels.values().len()];
                 for (n, spectrum) in pixels.spectra().enumerate() {
-                    let place = n % columns * rows + n / columns;
+                    let place = if down { n % columns * rows + n / columns } else { n };
                     spectrum.iter().enumerate().for_each(|(b, v)| values[b * rows * columns + place] = *v);
                 }
                 let matrix = Array::new(vec![bands, rows * columns], Values::F32(values))?;

@@ -13,7 +13,9 @@ use crate::{
         guard::guarded,
         hdf5, jpeg,
         limits::Limits,
-        mat, npy, npz,
+        mat,
+        meaning::Meaning,
+        npy, npz,
         origin::Origin,
         png,
         raw::Raw,
@@ -172,6 +174,8 @@ pub struct Dataset {
     limits: Limits,
     variables: Vec<Variable>,
     content: Content,
+    /// Numbers that stand for missing values although the file does not say so.
+    missing: Vec<f64>,
 }
 
 /// What the formats keep to find their variables again.
@@ -185,7 +189,7 @@ pub(crate) enum Content {
     Png,
     Envi(envi::Envi),
     Fits(fits::Fits),
-    Tiff,
+    Tiff(Vec<tiff::Listed>),
     Jpeg,
 }
 
@@ -201,10 +205,16 @@ impl Dataset {
             Content::Png => Format::Png,
             Content::Envi(_) => Format::Envi,
             Content::Fits(_) => Format::Fits,
-            Content::Tiff => Format::Tiff,
+            Content::Tiff(_) => Format::Tiff,
             Content::Jpeg => Format::Jpeg,
         };
-        Self { origin, file: Mutex::new(file), format, limits, variables, content }
+        Self { origin, file: Mutex::new(file), format, limits, variables, content, missing: Vec::new() }
+    }
+
+    /// The same file, of which these stored numbers stand for missing values, too.
+    #[must_use]
+    pub fn with_missing(self, missing: &[f64]) -> Self {
+        Self { missing: [&self.missing, missing].concat(), ..self }
     }
 
     /// The file.
@@ -281,14 +291,33 @@ impl Dataset {
 
     /// The array of this name, or the only one, with numbers of type `T` and [`Dataset::axes`].
     ///
-    /// Where the header of an ENVI image names a number that stands for missing ones, that number becomes NaN if `T` has NaN.
+    /// The numbers are measured values by what the file says of them, its [`Meaning`]: missing ones are NaN if `T` has NaN, the others
+    /// are scaled.
     ///
     /// # Errors
     /// Those of [`Dataset::array`], and [`Error::Inexact`] when a number does not fit into `T` by the rules of [`Element`].
     pub fn cube<T: Element>(&self, name: Option<&str>) -> Result<Cube<T>> {
         let position = self.array_position(name)?;
-        let cube = self.read(position)?.into_cube()?;
-        self.dressing(position)?.dress(cube)
+        self.dressing(position)?.dress(self.read(position)?)
+    }
+
+    /// [`Dataset::cube`] with the numbers as they are stored; missing ones are NaN all the same.
+    ///
+    /// # Errors
+    /// As [`Dataset::cube`].
+    pub fn stored<T: Element>(&self, name: Option<&str>) -> Result<Cube<T>> {
+        let position = self.array_position(name)?;
+        let Dressing { axes, meaning } = self.dressing(position)?;
+        Dressing { axes, meaning: meaning.stored() }.dress(self.read(position)?)
+    }
+
+    /// What the numbers of the array of this name, or of the only one, stand for: by the header of an ENVI image, by the attributes of
+    /// HDF5, by GDAL's tags of a TIFF image. What the format itself scales, as FITS does, is scaled wherever it is read.
+    ///
+    /// # Errors
+    /// Those of [`Dataset::array`] that do not come from reading it; [`Error::Format`] for damaged attributes.
+    pub fn meaning(&self, name: Option<&str>) -> Result<Meaning> {
+        Ok(self.dressing(self.array_position(name)?)?.meaning)
     }
 
     /// The axes of the array of this name, or of the only one.
@@ -330,7 +359,26 @@ impl Dataset {
     /// ```
     pub fn tiles<T: Element>(&self, name: Option<&str>, along: AxisKind, len: usize) -> Result<Tiles<T>> {
         let position = self.array_position(name)?;
-        let dressing = self.dressing(position)?;
+        self.tiles_under(position, self.dressing(position)?, along, len)
+    }
+
+    /// [`Dataset::tiles`] with the numbers as they are stored; missing ones are NaN all the same.
+    ///
+    /// # Errors
+    /// As [`Dataset::tiles`].
+    pub fn stored_tiles<T: Element>(&self, name: Option<&str>, along: AxisKind, len: usize) -> Result<Tiles<T>> {
+        let position = self.array_position(name)?;
+        let Dressing { axes, meaning } = self.dressing(position)?;
+        self.tiles_under(position, Dressing { axes, meaning: meaning.stored() }, along, len)
+    }
+
+    fn tiles_under<T: Element>(
+        &self,
+        position: usize,
+        dressing: Dressing,
+        along: AxisKind,
+        len: usize,
+    ) -> Result<Tiles<T>> {
         let pieces = match &self.content {
             Content::Envi(envi) if position == 0 => Pieces::Raw(envi.raw.clone()),
             Content::Npy(header) => {
@@ -341,9 +389,9 @@ impl Dataset {
             Content::Fits(fits) => Pieces::Raw(Arc::new(fits.raw(&self.file(), position, &self.origin)?)),
             Content::Hdf5(directory) => match directory.pieces(position, &self.origin) {
                 Some(pieces) => Pieces::Hdf5(Box::new(pieces)),
-                None => Pieces::Whole(dressing.dress(self.read(position)?.into_cube()?)?),
+                None => Pieces::Whole(dressing.dress(self.read(position)?)?),
             },
-            _ => Pieces::Whole(dressing.dress(self.read(position)?.into_cube()?)?),
+            _ => Pieces::Whole(dressing.dress(self.read(position)?)?),
         };
         Tiles::new(pieces, dressing, along, len)
     }
@@ -373,20 +421,31 @@ impl Dataset {
 
     /// What makes a cube of the array at `position`.
     fn dressing(&self, position: usize) -> Result<Dressing> {
+        let mut dressing = self.own_dressing(position)?;
+        dressing.meaning.missing.extend(&self.missing);
+        Ok(dressing)
+    }
+
+    /// The same by what the file says.
+    fn own_dressing(&self, position: usize) -> Result<Dressing> {
         match &self.content {
-            Content::Envi(envi) if position == 0 => {
-                Ok(Dressing { axes: envi.axes()?, ignore_value: envi.ignore_value() })
-            }
+            Content::Envi(envi) if position == 0 => Ok(Dressing { axes: envi.axes()?, meaning: envi.meaning() }),
             content => {
                 if let Content::Fits(fits) = content
                     && let Some(axes) = fits.axes(position)?
                 {
-                    return Ok(Dressing { axes, ignore_value: None });
+                    return Ok(Dressing { axes, meaning: Meaning::default() });
                 }
-                let shape = self.variables[position].shape();
+                let variable = &self.variables[position];
+                let meaning = match content {
+                    Content::Tiff(pages) => pages[position].meaning.clone(),
+                    Content::Hdf5(_) => Meaning::of_attributes(&self.attributes(variable.name())?),
+                    _ => Meaning::default(),
+                };
+                let shape = variable.shape();
                 let axes = shape.iter().zip(0..=u8::MAX);
                 let axes = axes.map(|(&len, number)| Axis::new(AxisKind::Dimension(number), len)).collect();
-                Ok(Dressing { axes: Axes::new(axes)?, ignore_value: None })
+                Ok(Dressing { axes: Axes::new(axes)?, meaning })
             }
         }
     }
@@ -455,6 +514,14 @@ impl Dataset {
         }
     }
 
+    /// The names in the header row of a text table; nothing without one, and for other formats.
+    pub fn column_names(&self) -> Option<&[String]> {
+        match &self.content {
+            Content::Delimited(layout) => layout.header(),
+            _ => None,
+        }
+    }
+
     /// Where the arrays are.
     pub(crate) fn array_positions(&self) -> Vec<usize> {
         (0..self.variables.len()).filter(|&position| self.variables[position].class.is_array()).collect()
@@ -471,7 +538,9 @@ impl Dataset {
             Content::Png => png::read_array(&mut file, &self.limits, origin),
             Content::Envi(envi) => envi.array(position),
             Content::Fits(fits) => fits.array(&mut file, position, origin),
-            Content::Tiff => guarded(origin, || tiff::read_array(&mut file, position, &self.limits, origin)),
+            Content::Tiff(pages) => {
+                guarded(origin, || tiff::read_array(&mut file, &pages[position], &self.limits, origin))
+            }
             Content::Jpeg => guarded(origin, || jpeg::read_array(&mut file, &self.limits, origin)),
         }
     }

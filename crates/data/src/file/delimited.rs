@@ -3,7 +3,9 @@
 //! The delimiter is the one of comma, tab, semicolon, bar and space that cuts most of the first lines into equally many
 //! fields. The first record is a header when it has a cell that is neither a number nor missing. Cells are missing (NaN in
 //! an array) when empty, `NA`, `NaN` or `nan`; `inf`, `-inf` and `infinity` are infinite. Numbers are written with a decimal
-//! point. A byte-order mark is skipped. Every record must have as many fields as the first.
+//! point, or throughout with a decimal comma where the delimiter is another. A byte-order mark is skipped, and so are the lines before
+//! the first record that begin with `;`, `#` or `%` and do not have as many fields. Several spaces are one delimiter. Every record must
+//! have as many fields as the first.
 
 use crate::{
     array::Array,
@@ -12,6 +14,7 @@ use crate::{
     file::{
         dataset::Class,
         origin::Origin,
+        open::HEAD_BYTES,
         records::{Fault, Record, Records},
     },
     table::{Span, Table, TableBuilder},
@@ -30,10 +33,17 @@ const DELIMITERS: [u8; 5] = *b",\t;| ";
 /// The byte-order mark of UTF-8.
 const MARK: &[u8] = b"\xef\xbb\xbf";
 
+/// What lines of comments begin with.
+const COMMENTS: [u8; 3] = *b";#%";
+
 /// What a first pass over the text found.
 #[derive(Debug)]
 pub(crate) struct Layout {
     delimiter: u8,
+    /// Bytes before the first record: a byte-order mark, comments.
+    start: u64,
+    /// Whether numbers have a decimal comma.
+    comma: bool,
     header: Option<Vec<String>>,
     rows: usize,
     columns: usize,
@@ -55,6 +65,7 @@ pub(crate) fn is_text(head: &[u8]) -> bool {
 /// The delimiter of a table by its first lines, or why they are no table.
 pub(crate) fn sniff(head: &[u8], whole: bool) -> std::result::Result<u8, &'static str> {
     let head = head.strip_prefix(MARK).unwrap_or(head);
+    let head = &head[comments_length(head)..];
     let start = head.trim_ascii_start();
     match start.first() {
         None => return Err("it holds nothing but white space"),
@@ -62,13 +73,11 @@ pub(crate) fn sniff(head: &[u8], whole: bool) -> std::result::Result<u8, &'stati
         Some(b'<') => return Err("it looks like XML or HTML"),
         Some(_) => {}
     }
-    // The last line of a part may be cut; a part of one line has to do as it is.
-    let lines = match head.iter().rposition(|&byte| byte == b'\n') {
-        Some(last) if !whole => &head[..last],
-        _ => head,
-    };
+    let lines = if whole { head } else { whole_lines(head) };
     if let Some(delimiter) = best_delimiter(lines, field_counts) {
-        return Ok(delimiter);
+        // A comma may as well be the decimal one: of numbers that others cut.
+        let with_comma = |&other: &u8| delimiter == b',' && other != b',' && is_numbers(lines, other);
+        return Ok(DELIMITERS.iter().copied().find(with_comma).unwrap_or(delimiter));
     }
     if is_number_column(lines) {
         return Ok(DELIMITERS[0]);
@@ -84,6 +93,11 @@ pub(crate) fn sniff(head: &[u8], whole: bool) -> std::result::Result<u8, &'stati
         Some(delimiter) if !readable => Ok(delimiter),
         _ => Err("no delimiter cuts its lines into equally many fields"),
     }
+}
+
+/// The lines of a part of a text but for the last, which may be cut; a part of one line has to do as it is.
+fn whole_lines(head: &[u8]) -> &[u8] {
+    head.iter().rposition(|&byte| byte == b'\n').map_or(head, |last| &head[..last])
 }
 
 /// The delimiter by which most records have as many fields as the first one.
@@ -103,11 +117,56 @@ fn best_delimiter(lines: &[u8], counts: impl Fn(&[u8], u8) -> Vec<usize>) -> Opt
     best.map(|(_, delimiter)| delimiter)
 }
 
+/// Bytes of the comments at the beginning of a text: lines that begin like one, unless the last of them has as many fields as the line
+/// that follows and is its header.
+fn comments_length(head: &[u8]) -> usize {
+    let (mut end, mut last) = (0, 0);
+    for line in head.split_inclusive(|&byte| byte == b'\n') {
+        let begin = line.trim_ascii_start().first();
+        if begin.is_some_and(|byte| COMMENTS.contains(byte)) {
+            last = end;
+        } else if begin.is_some() {
+            let is_header = end > 0 && DELIMITERS.iter().any(|&delimiter| {
+                let count = |line: &[u8]| field_counts(line, delimiter).first().copied().unwrap_or(0);
+                // A comment whose first sign is the delimiter has a field more than it says.
+                let comment = head[last..end].trim_ascii();
+                count(line) > 1 && count(comment) == count(line) && comment.first() != Some(&delimiter)
+            });
+            return if is_header { last } else { end };
+        }
+        end += line.len();
+    }
+    0
+}
+
+/// Whether all records have equally many fields, at least two, and all are numbers, some of them with a decimal comma.
+fn is_numbers(lines: &[u8], delimiter: u8) -> bool {
+    let mut records = Records::new(lines, delimiter);
+    let (mut record, mut columns, mut count, mut commas) = (Record::default(), 0, 0, false);
+    while let Ok(true) = records.next(&mut record) {
+        let is_header = count == 0 && !record.iter().any(|cell| number(cell, true).is_some());
+        let fits = record.len() >= 2 && (count == 0 || record.len() == columns);
+        if !fits || !(is_header || record.iter().all(|cell| number(cell, true).is_some())) {
+            return false;
+        }
+        commas |= record.iter().any(|cell| cell.contains(','));
+        (columns, count) = (record.len(), count + 1);
+    }
+    commas && count > 0
+}
+
 /// Reads the text through: counts, names, and whether it is all numbers.
 pub(crate) fn scan(file: &mut File, delimiter: u8, origin: &Origin) -> Result<Layout> {
-    let mut records = records(file, delimiter, origin)?;
+    let mut head = Vec::new();
+    file.seek(SeekFrom::Start(0)).map_err(Error::io("read", &origin.path))?;
+    Read::take(&mut *file, HEAD_BYTES).read_to_end(&mut head).map_err(Error::io("read", &origin.path))?;
+    let mark = mark_length(&head) as usize;
+    let start = (mark + comments_length(&head[mark..])) as u64;
+    let comma = delimiter != b',' && is_numbers(whole_lines(&head[start as usize..]), delimiter);
+    let mut layout = Layout { delimiter, start, comma, header: None, rows: 0, columns: 0, text: None };
+    let mut records = records(file, &layout, origin)?;
     let mut record = Record::default();
-    let mut layout = Layout { delimiter, header: None, rows: 0, columns: 0, text: None };
+    let is_number = |cell: &str| number(cell, comma).is_some();
     while next(&mut records, &mut record, origin)? {
         if layout.columns == 0 {
             layout.columns = record.len();
@@ -137,6 +196,11 @@ impl Layout {
         vec![self.rows, self.columns]
     }
 
+    /// The names in the header row.
+    pub(crate) fn header(&self) -> Option<&[String]> {
+        self.header.as_deref()
+    }
+
     pub(crate) fn class(&self) -> Class {
         match self.text {
             Some(_) => Class::Table,
@@ -156,7 +220,7 @@ impl Layout {
 
     /// The numbers below the header.
     pub(crate) fn read_array(&self, file: &mut File, origin: &Origin) -> Result<Array> {
-        let mut records = records(file, self.delimiter, origin)?;
+        let mut records = records(file, self, origin)?;
         let mut record = Record::default();
         if self.header.is_some() {
             next(&mut records, &mut record, origin)?;
@@ -165,7 +229,7 @@ impl Layout {
         while next(&mut records, &mut record, origin)? {
             for (field, cell) in record.iter().enumerate() {
                 values.push(
-                    number(cell)
+                    number(cell, self.comma)
                         .ok_or_else(|| origin.fault(record.place(field), format!("{cell:?} is not a number")))?,
                 );
             }
@@ -184,13 +248,17 @@ impl Layout {
         };
         let mut builder = TableBuilder::new(header.iter().cloned())?;
         let path: Arc<Path> = origin.path.as_path().into();
-        let mut records = records(file, self.delimiter, origin)?;
+        let mut records = records(file, self, origin)?;
         let mut record = Record::default();
         next(&mut records, &mut record, origin)?;
         while next(&mut records, &mut record, origin)? {
-            let cells: Vec<&str> = record.iter().collect();
             let span = Span { file: Arc::clone(&path), line: record.line() };
-            builder.push(span, &cells)?;
+            let pointed = |cell: &str| match number(cell, self.comma) {
+                Some(_) if self.comma => cell.replacen(',', ".", 1),
+                _ => cell.to_owned(),
+            };
+            let cells: Vec<String> = record.iter().map(pointed).collect();
+            builder.push(span, &cells.iter().map(String::as_str).collect::<Vec<_>>())?;
         }
         builder.finish()
     }
@@ -221,7 +289,7 @@ pub(crate) fn write(output: &mut dyn Write, array: &Array, names: &[&str], delim
                 got: names.len(),
             });
         }
-        if names.iter().all(|name| is_number(name)) {
+        if names.iter().all(|name| number(name, false).is_some()) {
             return Err(cannot("all names of columns look like numbers".into(), "give names with letters"));
         }
         let line: Vec<String> = names.iter().map(|name| quoted(name, delimiter)).collect();
@@ -251,15 +319,14 @@ fn quoted(name: &str, delimiter: u8) -> String {
     }
 }
 
-fn records<'a>(file: &'a mut File, delimiter: u8, origin: &Origin) -> Result<Records<BufReader<&'a mut File>>> {
+/// Records from the first one on; lines are counted from the beginning of the file.
+fn records<'a>(file: &'a mut File, layout: &Layout, origin: &Origin) -> Result<Records<BufReader<&'a mut File>>> {
     let read = |error| Error::io("read", &origin.path)(error);
     file.seek(SeekFrom::Start(0)).map_err(read)?;
-    let mut mark = Vec::new();
-    Read::take(&mut *file, MARK.len() as u64).read_to_end(&mut mark).map_err(read)?;
-    if mark != MARK {
-        file.seek(SeekFrom::Start(0)).map_err(read)?;
-    }
-    Ok(Records::new(BufReader::with_capacity(64 << 10, file), delimiter))
+    let mut before = Vec::new();
+    Read::take(&mut *file, layout.start).read_to_end(&mut before).map_err(read)?;
+    let lines = before.iter().filter(|&&byte| byte == b'\n').count() as u64;
+    Ok(Records::new(BufReader::with_capacity(64 << 10, file), layout.delimiter).from_line(lines + 1))
 }
 
 fn next<R: std::io::BufRead>(records: &mut Records<R>, record: &mut Record, origin: &Origin) -> Result<bool> {
@@ -284,16 +351,13 @@ pub(crate) fn header(record: &Record, origin: &Origin) -> Result<Vec<String>> {
     Ok(record.iter().map(str::to_string).collect())
 }
 
-/// A cell as a number; NaN where it is missing.
-fn number(cell: &str) -> Option<f64> {
+/// A cell as a number, with a decimal comma or a point; NaN where it is missing.
+fn number(cell: &str, comma: bool) -> Option<f64> {
     match cell {
         "" | "NA" => Some(f64::NAN),
+        cell if comma && !cell.contains('.') => cell.replacen(',', ".", 1).parse().ok(),
         cell => cell.parse().ok(),
     }
-}
-
-fn is_number(cell: &str) -> bool {
-    number(cell).is_some()
 }
 
 /// The number of fields of each record up to the first fault.
@@ -311,11 +375,11 @@ fn is_number_column(lines: &[u8]) -> bool {
     let mut records = Records::new(lines, DELIMITERS[0]);
     let (mut record, mut position, mut any_number) = (Record::default(), 0, false);
     while let Ok(true) = records.next(&mut record) {
-        let number = record.len() == 1 && record.iter().all(is_number);
-        if !number && (position > 0 || record.len() != 1) {
+        let is_number = record.len() == 1 && record.iter().all(|cell| number(cell, false).is_some());
+        if !is_number && (position > 0 || record.len() != 1) {
             return false;
         }
-        any_number |= number;
+        any_number |= is_number;
         position += 1;
     }
     any_number

@@ -13,12 +13,13 @@ pub(crate) use write::interleave_of;
 pub use write::{write_envi, write_envi_array, write_envi_header};
 
 use crate::{
-    array::Array,
+    array::{Array, value_count},
     axes::{Axes, Axis, AxisKind},
     element::{ElementType, Values},
     error::{Error, Place, Result},
     file::{
         dataset::{Class, Variable},
+        meaning::Meaning,
         numbers::ByteOrder,
         origin::Origin,
         raw::{Layout, Raw},
@@ -33,7 +34,7 @@ use std::{
 };
 
 /// The first bytes of every header.
-pub(crate) const MAGIC: &[u8] = b"ENVI";
+const MAGIC: &[u8] = b"ENVI";
 
 /// The endings that the numbers of a header may have; nothing stands for the name without an ending.
 pub(crate) const ENDINGS: [&str; 10] = ["img", "dat", "raw", "bsq", "bil", "bip", "sli", "lib", "bin", ""];
@@ -146,15 +147,44 @@ pub(crate) fn data_beside(header: &Path, origin: &Origin) -> Result<PathBuf> {
 
 /// The header beside numbers, if there is one that begins like a header.
 pub(crate) fn header_beside(data: &Path) -> Option<PathBuf> {
-    ["hdr", "HDR"].iter().flat_map(|ending| [with_suffix(data, ending), data.with_extension(ending)]).find(
-        |candidate| {
-            let regular = fs::metadata(candidate).is_ok_and(|found| found.is_file());
-            let mut start = [0; MAGIC.len()];
-            regular
-                && candidate != data
-                && File::open(candidate).is_ok_and(|mut file| file.read_exact(&mut start).is_ok() && start == MAGIC)
-        },
-    )
+    headers_beside(data).find(|candidate| File::open(candidate).is_ok_and(|file| begins_a_header(file)))
+}
+
+/// The same, if the numbers are as many as it says, to the byte, under a name that such numbers have: then they may begin with anything,
+/// the first bytes of another format among it.
+pub(crate) fn exact_header_beside(data: &Path, len: u64) -> Option<PathBuf> {
+    let ending = data.extension().unwrap_or_default().to_ascii_lowercase();
+    let header_path = ENDINGS.iter().any(|known| *known == ending).then(|| header_beside(data))??;
+    let origin = Origin::new(&header_path, "ENVI");
+    let header = header::parse(&header_bytes(&header_path, &origin).ok()?, &origin).ok()?;
+    let count = value_count(&[header.rows, header.columns, header.bands])? as u64;
+    let bytes = count.checked_mul(header.element.size_bytes() as u64)?;
+    (header.header_offset.checked_add(bytes) == Some(len)).then_some(header_path)
+}
+
+/// A file beside numbers that has the name of their header and does not begin like one.
+pub(crate) fn other_header_beside(data: &Path) -> Option<PathBuf> {
+    headers_beside(data).next()
+}
+
+/// Files that could be the header of numbers.
+fn headers_beside(data: &Path) -> impl Iterator<Item = PathBuf> + use<'_> {
+    let candidates =
+        ["hdr", "HDR"].into_iter().flat_map(|ending| [with_suffix(data, ending), data.with_extension(ending)]);
+    candidates.filter(move |candidate| candidate != data && fs::metadata(candidate).is_ok_and(|found| found.is_file()))
+}
+
+/// Whether a file begins like a header, maybe behind a byte order mark.
+fn begins_a_header(mut file: File) -> bool {
+    let mut start = Vec::new();
+    (&mut file).take(8).read_to_end(&mut start).is_ok() && is_header(&start)
+}
+
+/// Whether these are the first bytes of a header.
+pub(crate) fn is_header(start: &[u8]) -> bool {
+    let mut mark = [0; 4];
+    let mark = header::BYTE_ORDER_MARK.encode_utf8(&mut mark).as_bytes();
+    start.strip_prefix(mark).unwrap_or(start).starts_with(MAGIC)
 }
 
 /// The other file of an ENVI image: the numbers of a header, the header of numbers; `None` where there is none.
@@ -206,9 +236,19 @@ impl Envi {
         }
     }
 
-    /// The value that stands for a missing one, if numbers of this kind can be missing.
-    pub(crate) fn ignore_value(&self) -> Option<f64> {
-        let complex = matches!(self.header.element, ElementType::Complex64 | ElementType::Complex128);
-        self.header.ignore_value.filter(|_| !complex)
+    /// What the numbers of the image stand for.
+    pub(crate) fn meaning(&self) -> Meaning {
+        let header = &self.header;
+        if matches!(header.element, ElementType::Complex64 | ElementType::Complex128) {
+            return Meaning::default();
+        }
+        let scale = header.reflectance_scale;
+        let gains = match header.gains.as_slice() {
+            [] if scale == 1.0 => Vec::new(),
+            [] => vec![scale.recip()],
+            gains => gains.iter().map(|gain| gain / scale).collect(),
+        };
+        let offsets = header.offsets.iter().map(|offset| offset / scale).collect();
+        Meaning { missing: header.ignore_value.into_iter().collect(), gains, offsets, ..Meaning::default() }
     }
 }

@@ -22,7 +22,7 @@ use std::{
 };
 
 /// Bytes looked at to recognise a file; text tables choose their delimiter by the lines in them.
-const HEAD_BYTES: u64 = 64 << 10;
+pub(crate) const HEAD_BYTES: u64 = 64 << 10;
 
 /// Opens a file of any known format and lists what is in it.
 ///
@@ -108,8 +108,8 @@ pub fn open_with(path: impl AsRef<Path>, limits: Limits) -> Result<Dataset> {
         }
         Recognised::Tiff => {
             let origin = origin("TIFF");
-            let variables = guarded(&origin, || tiff::read_directory(&mut file, len, &limits, &origin))?;
-            (origin, Content::Tiff, variables)
+            let (pages, variables) = guarded(&origin, || tiff::read_directory(&mut file, len, &limits, &origin))?;
+            (origin, Content::Tiff(pages), variables)
         }
         Recognised::Jpeg => {
             let origin = origin("JPEG");
@@ -165,6 +165,10 @@ fn recognise(path: &Path, head: &[u8], file: &mut File, len: u64) -> Result<Reco
         [byte] => return unrecognised(format!("it is a single byte, {byte:#04x}")),
         _ => {}
     }
+    // What the numbers of an ENVI image begin with means nothing.
+    if let Some(header) = envi::exact_header_beside(path, len) {
+        return Ok(Recognised::Envi { header, data: Some(path.into()) });
+    }
     if head.starts_with(npy::MAGIC) {
         return Ok(Recognised::Npy);
     }
@@ -183,7 +187,7 @@ fn recognise(path: &Path, head: &[u8], file: &mut File, len: u64) -> Result<Reco
     if head.starts_with(jpeg::MAGIC) {
         return Ok(Recognised::Jpeg);
     }
-    if head.starts_with(envi::MAGIC) {
+    if envi::is_header(head) {
         return Ok(Recognised::Envi { header: path.into(), data: None });
     }
     let matlab = head.starts_with(hdf5::MATLAB_MAGIC) || mat::version(head) == Some(mat::VERSION_7_3);
@@ -211,6 +215,13 @@ fn recognise(path: &Path, head: &[u8], file: &mut File, len: u64) -> Result<Reco
     }
     if let Some(Err(problem)) = delimiter {
         return unrecognised(format!("it is text, but {problem}"));
+    }
+    if let Some(header) = envi::other_header_beside(path) {
+        return unrecognised(format!(
+            "{} beside it does not begin with `ENVI`, so that it is no ENVI header; one of another kind can be turned into one with \
+             `gdal_translate -of ENVI`",
+            header.display()
+        ));
     }
     let start: Vec<String> = head.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
     unrecognised(format!("it begins with the bytes {}", start.join(" ")))

@@ -80,6 +80,11 @@ impl<R: BufRead> Records<R> {
         Self { input, delimiter, line: 1, after_return: false, quotes: true, bytes: Vec::new() }
     }
 
+    /// The same, where what was read before ends with the line before this one.
+    pub(crate) fn from_line(self, line: u64) -> Self {
+        Self { line, ..self }
+    }
+
     /// The same, with `"` a character like any other.
     pub(crate) fn without_quotes(self) -> Self {
         Self { quotes: false, ..self }
@@ -122,6 +127,8 @@ impl<R: BufRead> Records<R> {
                         self.bytes.push(byte);
                         state = State::Quoted;
                     }
+                    // Spaces are one delimiter however many there are, and none before the first field.
+                    State::FieldStart if byte == b' ' && self.delimiter == b' ' => {}
                     _ if byte == self.delimiter => {
                         record.ends.push(self.bytes.len());
                         record.lines.push(self.line);
@@ -163,7 +170,11 @@ impl<R: BufRead> Records<R> {
             record.lines.clear();
             return Ok(false);
         }
-        record.ends.push(self.bytes.len());
+        if self.delimiter == b' ' && state == State::FieldStart && !record.ends.is_empty() {
+            record.lines.pop(); // spaces at the end of a line are no field
+        } else {
+            record.ends.push(self.bytes.len());
+        }
         match String::from_utf8(std::mem::take(&mut self.bytes)) {
             Ok(text) => record.text = text,
             Err(error) => {

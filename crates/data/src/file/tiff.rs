@@ -2,7 +2,7 @@
 //! deflate, LZW or PackBits, or not packed.
 //!
 //! Adobe, "TIFF 6.0". Each page is a variable `[rows, columns]` or `[rows, columns, bands]` of the numbers that are stored:
-//! palettes are not applied, and neither are scales that a tag may hold. The format has no checksums. Written is one page of a plain TIFF, not packed, which every software reads.
+//! palettes are not applied; scales and the number for missing values are those of GDAL's tags. The format has no checksums. Written is one page of a plain TIFF, not packed, which every software reads.
 
 use crate::{
     array::{Array, value_count},
@@ -11,6 +11,7 @@ use crate::{
     file::{
         dataset::{Class, Variable},
         limits::{Limits, deflate_capacity},
+        meaning::Meaning,
         origin::Origin,
     },
 };
@@ -21,7 +22,7 @@ use std::{
 };
 use tiff::{
     TiffError,
-    decoder::{ChunkType, Decoder, DecodingResult},
+    decoder::{ChunkType, Decoder, DecodingResult, ifd::Value},
     encoder::{TiffEncoder, colortype},
     tags::{CompressionMethod, PlanarConfiguration, SampleFormat, Tag},
 };
@@ -41,6 +42,13 @@ const LZW_RATIO: u64 = 2730;
 /// What PackBits can at most make of one byte: 128 bytes from two.
 const PACK_BITS_RATIO: u64 = 64;
 
+/// The bit of a page's kind that says that it shows another page in less detail.
+const REDUCED: u32 = 1;
+
+/// GDAL's tags: metadata as XML, and the number that stands for missing values.
+const GDAL_METADATA: u16 = 42112;
+const GDAL_NODATA: u16 = 42113;
+
 type Reader<'a> = Decoder<BufReader<&'a mut File>>;
 
 /// What a page holds.
@@ -54,27 +62,44 @@ struct Page {
     chunks: usize,
 }
 
-/// Lists the pages.
-pub(crate) fn read_directory(file: &mut File, len: u64, limits: &Limits, origin: &Origin) -> Result<Vec<Variable>> {
+/// A page that is a variable.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    /// Its place in the file, counted from 0.
+    page: usize,
+    pub(crate) meaning: Meaning,
+}
+
+/// Lists the pages but those that show another one in less detail.
+pub(crate) fn read_directory(
+    file: &mut File,
+    len: u64,
+    limits: &Limits,
+    origin: &Origin,
+) -> Result<(Vec<Listed>, Vec<Variable>)> {
     let mut reader = open(file, len, limits, origin)?;
-    let mut variables = Vec::new();
-    loop {
-        if variables.len() as u64 >= limits.variables {
+    let (mut listed, mut variables) = (Vec::new(), Vec::new());
+    for page in 0.. {
+        if page as u64 >= limits.variables {
             return Err(Error::FileLimit {
                 path: origin.path.clone(),
                 place: Place::File,
                 what: "the number of pages",
-                size: variables.len() as u64 + 1,
+                size: page as u64 + 1,
                 limit: limits.variables,
                 name: "Limits::variables",
             });
         }
-        let number = variables.len() + 1;
         let (shape, class) = match Page::of(&mut reader, len, limits, origin)? {
             Ok(page) => (page.shape(), Class::Number(page.element)),
             Err(what) => (Vec::new(), Class::Other(what)),
         };
-        variables.push(Variable::new(&format!("page_{number}"), shape, class));
+        let kind = reader.find_tag_unsigned::<u32>(Tag::NewSubfileType).map_err(|error| fault(origin, error))?;
+        if page == 0 || kind.is_none_or(|kind| kind & REDUCED == 0) {
+            let bands = shape.get(2).copied().unwrap_or(1);
+            listed.push(Listed { page, meaning: meaning(&mut reader, bands, origin)? });
+            variables.push(Variable::new(&format!("page_{}", page + 1), shape, class));
+        }
         if !reader.more_images() {
             break;
         }
@@ -83,14 +108,54 @@ pub(crate) fn read_directory(file: &mut File, len: u64, limits: &Limits, origin:
     if let [only] = variables.as_slice() {
         variables = vec![Variable::new(&origin.stem(), only.shape().to_vec(), only.class().clone())];
     }
-    Ok(variables)
+    Ok((listed, variables))
 }
 
-/// The page of this number, counted from 0.
-pub(crate) fn read_array(file: &mut File, page: usize, limits: &Limits, origin: &Origin) -> Result<Array> {
+/// What GDAL writes of the numbers of a page: the one that stands for a missing value, and the scale and offset of each band.
+fn meaning(reader: &mut Reader<'_>, bands: usize, origin: &Origin) -> Result<Meaning> {
+    let mut text = |tag: u16| -> Result<Option<String>> {
+        match reader.find_tag(Tag::Unknown(tag)).map_err(|error| fault(origin, error))? {
+            Some(Value::Ascii(text)) => Ok(Some(text)),
+            _ => Ok(None),
+        }
+    };
+    let no_data = text(GDAL_NODATA)?;
+    let metadata = text(GDAL_METADATA)?.unwrap_or_default();
+    let of_bands = |role: &str, otherwise: f64| -> Vec<f64> {
+        let mut values = vec![otherwise; bands];
+        let mut found = false;
+        for (sample, value) in gdal_items(&metadata, role) {
+            if let (Some(place), Ok(value)) = (values.get_mut(sample), value.trim().parse()) {
+                (*place, found) = (value, true);
+            }
+        }
+        if found { values } else { Vec::new() }
+    };
+    Ok(Meaning {
+        missing: no_data.and_then(|text| text.trim_matches(['\0', ' ']).parse().ok()).into_iter().collect(),
+        gains: of_bands("scale", 1.0),
+        offsets: of_bands("offset", 0.0),
+        ..Meaning::default()
+    })
+}
+
+/// The items of GDAL's metadata that have this role, each with the band that it is of, counted from 0.
+///
+/// They are written `<Item name="SCALE" sample="0" role="scale">1e-4</Item>`.
+fn gdal_items<'a>(metadata: &'a str, role: &str) -> impl Iterator<Item = (usize, &'a str)> {
+    let role = format!("role=\"{role}\"");
+    metadata.split("<Item ").skip(1).filter_map(move |item| {
+        let (attributes, rest) = item.split_once('>')?;
+        let sample = attributes.split_once("sample=\"").and_then(|(_, rest)| rest.split_once('"')?.0.parse().ok());
+        attributes.contains(&role).then_some((sample?, rest.split_once('<')?.0))
+    })
+}
+
+/// The numbers of a variable.
+pub(crate) fn read_array(file: &mut File, listed: &Listed, limits: &Limits, origin: &Origin) -> Result<Array> {
     let len = file.metadata().map_err(Error::io("read", &origin.path))?.len();
     let mut reader = open(file, len, limits, origin)?;
-    reader.seek_to_image(page).map_err(|error| fault(origin, error))?;
+    reader.seek_to_image(listed.page).map_err(|error| fault(origin, error))?;
     let page = Page::of(&mut reader, len, limits, origin)?.map_err(|what| origin.fault(Place::File, what))?;
     let values = page.read(&mut reader, origin)?;
     Array::new(page.shape(), values)

@@ -6,7 +6,7 @@ use crate::{
     cube::Cube,
     element::Element,
     error::{Error, Result},
-    file::{guard::guarded, hdf5, raw::Raw},
+    file::{guard::guarded, hdf5, meaning::Meaning, raw::Raw},
 };
 use std::{ops::Range, sync::Arc};
 
@@ -21,28 +21,33 @@ pub(crate) enum Pieces<T> {
     Whole(Cube<T>),
 }
 
-/// What makes a cube of the numbers in a file: their axes, and the number that stands for missing ones.
+/// What makes a cube of the numbers in a file: their axes, and what they stand for.
 #[derive(Clone, Debug)]
 pub(crate) struct Dressing {
     pub(crate) axes: Axes,
-    pub(crate) ignore_value: Option<f64>,
+    pub(crate) meaning: Meaning,
 }
 
 impl Dressing {
-    /// The numbers under their axes, with missing ones as NaN where there is such a number.
-    pub(crate) fn dress<T: Element>(&self, cube: Cube<T>) -> Result<Cube<T>> {
-        let mut values = cube.into_values();
-        if let (Some(ignored), Some(nan)) = (self.ignore_value.and_then(T::from_f64), T::from_f64(f64::NAN)) {
-            values.iter_mut().filter(|value| **value == ignored).for_each(|value| *value = nan);
-        }
+    /// The measured values of stored numbers under their axes, with missing ones as NaN where `T` has it.
+    pub(crate) fn dress<T: Element>(&self, array: Array) -> Result<Cube<T>> {
+        let values = if self.meaning.is_plain() {
+            let mut values = array.into_cube::<T>()?.into_values();
+            self.meaning.mark(&mut values);
+            values
+        } else {
+            self.meaning.measured(array)?.into_cube::<T>()?.into_values()
+        };
         Cube::new(values, self.axes.clone())
     }
 
     /// The same for a part along one axis.
     fn part(&self, axis: usize, range: &Range<usize>) -> Result<Self> {
         let mut axes: Vec<_> = self.axes.iter().cloned().collect();
+        let is_last = axis + 1 == axes.len();
         axes[axis] = axes[axis].select(&range.clone().collect::<Vec<_>>())?;
-        Ok(Self { axes: Axes::new(axes)?, ..self.clone() })
+        let meaning = if is_last { self.meaning.part(range) } else { self.meaning.clone() };
+        Ok(Self { axes: Axes::new(axes)?, meaning })
     }
 }
 
@@ -83,8 +88,8 @@ impl<T: Element> Tiles<T> {
 
     fn piece(&self, range: Range<usize>) -> Result<Cube<T>> {
         let convert = |array: Array| {
-            let cube = array.into_cube().map_err(|error| self.placed(error, range.start))?;
-            self.dressing.part(self.axis, &range)?.dress(cube)
+            let part = self.dressing.part(self.axis, &range)?;
+            part.dress(array).map_err(|error| self.placed(error, range.start))
         };
         match &self.pieces {
             Pieces::Raw(raw) => convert(raw.part(self.axis, range.clone())?),

@@ -67,9 +67,9 @@ impl Cnnaeu {
     /// # Errors
     /// [`Error::EndmemberCount`](crate::Error::EndmemberCount) for a number that the scene cannot have.
     pub fn new(image: &Image, endmembers: usize, seed: u64) -> Result<Self> {
-        check_count(image.pixels(), endmembers)?;
+        check_count(image.grid(), endmembers)?;
         Ok(Self {
-            resident: Resident::new(image.pixels()),
+            resident: Resident::new(image.grid()),
             image: image.clone(),
             endmembers,
             patch: [image.rows(), image.columns()].map(|side| side.min(PATCH)),
@@ -116,7 +116,7 @@ impl Network for Cnnaeu {
     const METHOD: Method = Method::Cnnaeu;
 
     fn model(&self, device: &Device) -> CnnaeuNet {
-        let (bands, count) = (self.image.pixels().bands(), self.endmembers);
+        let (bands, count) = (self.image.grid().bands(), self.endmembers);
         let shape = [bands, count, DECODER_KERNEL, DECODER_KERNEL];
         let mut first = vec![0.0f32; shape.iter().product()];
         Stream::new(self.seed, "cnnaeu decoder").fill_normal(&mut first);
@@ -137,7 +137,7 @@ impl Network for Cnnaeu {
     }
 
     fn decode(&self, model: &CnnaeuNet, casting: &Casting, device: &Device) -> Result<(Endmembers, Abundances)> {
-        let (bands, count) = (self.image.pixels().bands(), self.endmembers);
+        let (bands, count) = (self.image.grid().bands(), self.endmembers);
         let kernels = values(model.decoder.base())?;
         let area = DECODER_KERNEL * DECODER_KERNEL;
         let spectra = (0..count)
@@ -169,7 +169,7 @@ impl Fit for Cnnaeu {
                 (top..top + height).flat_map(move |row| (left..left + width).map(move |column| row * columns + column))
             })
             .collect();
-        let bands = self.image.pixels().bands();
+        let bands = self.image.grid().bands();
         let x = self.resident.select(&chosen, ctx.device).reshape([BATCH, height, width, bands]);
         Ok(x.permute([0, 3, 1, 2])) // [batch, bands, rows, columns]
     }
@@ -196,6 +196,6 @@ impl Fit for Cnnaeu {
 
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
         let sides = [self.image.rows(), self.image.columns()];
-        fingerprint(&(Self::METHOD, self.image.pixels().hash(), sides, self.endmembers))
+        fingerprint(&(Self::METHOD, self.image.grid().hash(), sides, self.endmembers))
     }
 }

@@ -194,13 +194,13 @@ impl Deeptrans {
     /// # Errors
     /// [`Error::EndmemberCount`](crate::Error::EndmemberCount) for a number that the scene cannot have.
     pub fn new(image: &Image, endmembers: usize, seed: u64) -> Result<Self> {
-        let start = largest_of_vca(image.pixels(), endmembers, Stream::new(seed, "deeptrans"))?;
+        let start = largest_of_vca(image.grid(), endmembers, Stream::new(seed, "deeptrans"))?;
         let (rows, columns) = (image.rows(), image.columns());
         let padded = [rows, columns].map(|side| side.next_multiple_of(PATCH));
         let places: Vec<usize> = (0..padded[0])
             .flat_map(|row| (0..padded[1]).map(move |column| row.min(rows - 1) * columns + column.min(columns - 1)))
             .collect();
-        Ok(Self { resident: Resident::new(&image.pixels().select(&places)), image: image.clone(), padded, start })
+        Ok(Self { resident: Resident::new(&image.grid().select(&places)), image: image.clone(), padded, start })
     }
 }
 
@@ -208,7 +208,7 @@ impl Network for Deeptrans {
     const METHOD: Method = Method::Deeptrans;
 
     fn model(&self, device: &Device) -> DeeptransNet {
-        let (bands, count) = (self.image.pixels().bands(), self.start.count());
+        let (bands, count) = (self.image.grid().bands(), self.start.count());
         let (token, pixels) = (DIMENSIONS * count, self.padded[0] * self.padded[1]);
         let tokens = pixels / (PATCH * PATCH) + 1;
         let widths = [bands, WIDTHS[0], WIDTHS[1], token / (PATCH * PATCH)];
@@ -245,7 +245,7 @@ impl Network for Deeptrans {
     }
 
     fn decode(&self, model: &DeeptransNet, casting: &Casting, device: &Device) -> Result<(Endmembers, Abundances)> {
-        let endmembers = Endmembers::new(values(model.endmembers.base())?, self.image.pixels().bands())?;
+        let endmembers = Endmembers::new(values(model.endmembers.base())?, self.image.grid().bands())?;
         let shares = values(model.encode(casting.low(self.resident.clone().all(device))))?;
         let count = endmembers.count();
         let row = self.padded[1] * count;
@@ -286,6 +286,6 @@ impl Fit for Deeptrans {
 
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
         let sides = [self.image.rows(), self.image.columns()];
-        fingerprint(&(Self::METHOD, self.image.pixels().hash(), sides, self.start.values()))
+        fingerprint(&(Self::METHOD, self.image.grid().hash(), sides, self.start.values()))
     }
 }

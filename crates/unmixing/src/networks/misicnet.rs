@@ -78,7 +78,7 @@ impl Misicnet {
     /// # Errors
     /// [`Error::EndmemberCount`](crate::Error::EndmemberCount) for a number that the scene cannot have.
     pub fn new(image: &Image, endmembers: usize, seed: u64) -> Result<Self> {
-        let pixels = image.pixels();
+        let pixels = image.grid();
         let start = largest_of_vca(pixels, endmembers, Stream::new(seed, "misicnet"))?;
         let moments = Moments::of(pixels)?;
         let subspace = Subspace::about_origin(&moments, endmembers);
@@ -164,7 +164,7 @@ impl Network for Misicnet {
     }
 
     fn decode(&self, model: &MisicnetNet, casting: &Casting, device: &Device) -> Result<(Endmembers, Abundances)> {
-        let endmembers = Endmembers::new(values(model.endmembers.base())?, self.image.pixels().bands())?;
+        let endmembers = Endmembers::new(values(model.endmembers.base())?, self.image.grid().bands())?;
         let shares = model.generate(casting.low(self.clone().noise(device)));
         let shares = abundances(values(shares)?, endmembers.count())?;
         Ok((endmembers, shares))
@@ -214,6 +214,6 @@ impl Fit for Misicnet {
 
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
         let sides = [self.image.rows(), self.image.columns()];
-        fingerprint(&(Self::METHOD, self.image.pixels().hash(), sides, self.start.values(), self.seed))
+        fingerprint(&(Self::METHOD, self.image.grid().hash(), sides, self.start.values(), self.seed))
     }
 }

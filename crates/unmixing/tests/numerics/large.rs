@@ -3,8 +3,8 @@
 use cupel_data::{Array, EnviHeader, Interleave, Stream, Values, open, write_envi_array, write_npy};
 use cupel_train::{Advance, Opening, Policy, Position, Progress, Run, SetReader, SetWriter};
 use cupel_unmixing::{
-    AbundancePass, Abundances, Agreement, Convention, Endmembers, Error, LargeScene, Method, Pixels, Results, Search,
-    Source, Survey, Unmixing, UnmixingConfig, mix, patches, smooth_endmembers, suggest,
+    AbundancePass, Abundances, Agreement, Convention, Endmembers, Error, LargeScene, Method, Pixels, Results,
+    SceneFiles, Search, Source, Survey, Unmixing, UnmixingConfig, mix, patches, smooth_endmembers, suggest,
 };
 use std::{collections::BTreeMap, fs, io::Write, path::Path};
 
@@ -54,8 +54,8 @@ fn unmix(path: &Path, tile_rows: usize, dir: &Path) -> Results {
 }
 
 fn large(path: &Path, tile_rows: usize) -> LargeScene {
-    let large = LargeScene::open_from(path, 0).unwrap().unwrap().with_tile_rows(tile_rows);
-    large.with_truth(&[path.with_file_name("truth.npy")]).unwrap()
+    let files = SceneFiles { truth: vec![path.with_file_name("truth.npy")], ..SceneFiles::of(path) };
+    LargeScene::open_from(&files, 0).unwrap().unwrap().with_tile_rows(tile_rows)
 }
 
 fn unmix_within(large: LargeScene, run: &mut Run) -> Result<Results, Error> {
@@ -249,7 +249,7 @@ fn a_scene_without_usable_pixels_is_refused() {
     let array = Array::new(vec![6, 5, 4], Values::F32(vec![-9999.0; 120])).unwrap();
     let header = EnviHeader { ignore_value: Some(-9999.0), ..EnviHeader::new(6, 5, 4) };
     write_envi_array(&path, &header, &array).unwrap();
-    let large = LargeScene::open_from(&path, 0).unwrap().unwrap().with_tile_rows(2);
+    let large = LargeScene::open_from(&SceneFiles::of(&path), 0).unwrap().unwrap().with_tile_rows(2);
     let mut run = run_in(&folder.path().join("run"));
     let ending = Unmixing::new(config(2)).run(&Source::from(large), &mut run);
     assert!(ending.unwrap_err().to_string().contains("a scene needs at least one pixel"));
@@ -260,8 +260,8 @@ fn small_images_and_other_formats_are_left_to_be_read_whole() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("scene.img");
     scene(&path);
-    assert!(LargeScene::open(&path).unwrap().is_none());
+    assert!(LargeScene::open(&SceneFiles::of(&path)).unwrap().is_none());
     let other = folder.path().join("scene.npy");
     cupel_data::convert(&path, &other, None, false).unwrap();
-    assert!(LargeScene::open_from(&other, 0).unwrap().is_none());
+    assert!(LargeScene::open_from(&SceneFiles::of(&other), 0).unwrap().is_none());
 }

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use cupel_data::{AxisKind, Stream};
 use cupel_unmixing::{
-    Abundances, Agreement, Convention, Endmembers, Extraction, ExtractionConfig, Method, Pixels, Scene, Truth, mix, vca,
+    Abundances, Agreement, Convention, Endmembers, Extraction, ExtractionConfig, Method, Pixels, Scene, SceneFiles,
+    Truth, mix, vca,
 };
 
 use super::samples::unmixing_data;
 
 fn scene(folder: &Path, file: &str) -> (Scene, Pixels, Truth) {
-    let scene = Scene::open(&folder.join(file), None, None).unwrap();
+    let scene = Scene::open(&SceneFiles::of(&folder.join(file))).unwrap();
     let pixels = Pixels::of(&scene.cube).unwrap();
     let truth = scene.truth.clone().unwrap();
     (scene, pixels, truth)

@@ -10,6 +10,9 @@ use std::{collections::HashMap, fmt, fmt::Write as _, str::FromStr};
 /// The longest header taken. Names, wavelengths and statistics of a thousand bands are some 100 kB.
 pub(crate) const HEADER_BYTES: u64 = 4 << 20;
 
+/// What some editors write before the text.
+pub(crate) const BYTE_ORDER_MARK: char = '\u{feff}';
+
 /// The numbers of ENVI's `data type`.
 const TYPES: [(u32, ElementType); 11] = [
     (1, ElementType::U8),
@@ -23,6 +26,44 @@ const TYPES: [(u32, ElementType); 11] = [
     (13, ElementType::U32),
     (14, ElementType::I64),
     (15, ElementType::U64),
+];
+
+/// The keys that have a field of [`EnviHeader`] or none that matters, in lower case.
+const KNOWN: [&str; 22] = [
+    "samples",
+    "lines",
+    "bands",
+    "data type",
+    "interleave",
+    "byte order",
+    "header offset",
+    "file type",
+    "file compression",
+    "wavelength",
+    "wavelength units",
+    "fwhm",
+    "bbl",
+    "data ignore value",
+    "data gain values",
+    "data offset values",
+    "reflectance scale factor",
+    "band names",
+    "spectra names",
+    "description",
+    "major frame offsets",
+    "minor frame offsets",
+];
+
+/// The keys that say where on the Earth an image lies.
+const PLACE: [&str; 8] = [
+    "map info",
+    "coordinate system string",
+    "projection info",
+    "geo points",
+    "rpc info",
+    "pixel size",
+    "x start",
+    "y start",
 ];
 
 /// The order in which the numbers of an ENVI image lie.
@@ -99,12 +140,18 @@ pub struct EnviHeader {
     pub ignore_value: Option<f64>,
     /// Numbers in the file are this times the reflectance.
     pub reflectance_scale: f64,
+    /// What the numbers of each band are multiplied by ("data gain values"), one a band, or none.
+    pub gains: Vec<f64>,
+    /// What is added to the products ("data offset values"), one a band, or none.
+    pub offsets: Vec<f64>,
     /// Names of the bands, one a band, or none.
     pub band_names: Vec<String>,
     /// Names of the spectra of a spectral library, in which each row is a spectrum and each column a wavelength.
     pub spectra_names: Option<Vec<String>>,
     /// One line on what the image is.
     pub description: String,
+    /// Everything else that the header says, as it stands: keys with their values, which have braces where they had them.
+    pub others: Vec<(String, String)>,
 }
 
 impl EnviHeader {
@@ -123,10 +170,19 @@ impl EnviHeader {
             good_bands: Vec::new(),
             ignore_value: None,
             reflectance_scale: 1.0,
+            gains: Vec::new(),
+            offsets: Vec::new(),
             band_names: Vec::new(),
             spectra_names: None,
             description: String::new(),
+            others: Vec::new(),
         }
+    }
+
+    /// Where on the Earth the image lies, for another image of the same pixels: of [`EnviHeader::others`] map and coordinates.
+    pub fn place(&self) -> Vec<(String, String)> {
+        let is_place = |key: &str| PLACE.contains(&key.to_lowercase().as_str());
+        self.others.iter().filter(|(key, _)| is_place(key)).cloned().collect()
     }
 
     /// The number of wavelengths: the bands, or the columns of a spectral library.
@@ -160,6 +216,8 @@ impl EnviHeader {
         let names = |names: &[String]| names.iter().map(|name| plain(name).replace(',', " ")).collect::<Vec<_>>();
         list("wavelength", numbers(&self.wavelengths_nm));
         list("fwhm", numbers(&self.widths_nm));
+        list("data gain values", numbers(&self.gains));
+        list("data offset values", numbers(&self.offsets));
         list("bbl", self.good_bands.iter().map(|&good| u8::from(good).to_string()).collect());
         list("band names", names(&self.band_names));
         list("spectra names", names(self.spectra_names.as_deref().unwrap_or_default()));
@@ -168,6 +226,9 @@ impl EnviHeader {
         }
         if let Some(value) = self.ignore_value {
             let _ = writeln!(text, "data ignore value = {value}");
+        }
+        for (key, value) in &self.others {
+            let _ = writeln!(text, "{} = {value}", plain(key).replace('=', " "));
         }
         text
     }
@@ -180,7 +241,8 @@ fn plain(text: &str) -> String {
 
 /// Reads a header, which is known to be short.
 pub(crate) fn parse(bytes: &[u8], origin: &Origin) -> Result<EnviHeader> {
-    let fields = fields(&String::from_utf8_lossy(bytes), origin)?;
+    let text = String::from_utf8_lossy(bytes);
+    let fields = fields(text.trim_start_matches(BYTE_ORDER_MARK), origin)?;
     let fault = |key: &str, problem: String| {
         let place = fields.get(key).map_or(Place::File, |field| Place::Line(field.line));
         origin.fault(place, problem)
@@ -206,6 +268,13 @@ pub(crate) fn parse(bytes: &[u8], origin: &Origin) -> Result<EnviHeader> {
         text(key).map(parse).transpose()
     };
 
+    for key in ["major frame offsets", "minor frame offsets"] {
+        if text(key).is_some_and(|value| value.split(',').any(|offset| offset.trim().parse() != Ok(0.0))) {
+            let problem = format!("there are bytes between the frames of the image ({key:?}), which are not read");
+            let fix = "write the image without them, as with `gdal_translate -of ENVI`";
+            return Err(origin.fault_with(fields.get(key).map_or(Place::File, |f| Place::Line(f.line)), problem, fix));
+        }
+    }
     if number("file compression")?.is_some_and(|compression| compression != 0) {
         return Err(origin.fault_with(
             Place::File,
@@ -237,6 +306,7 @@ pub(crate) fn parse(bytes: &[u8], origin: &Origin) -> Result<EnviHeader> {
         reflectance_scale: real("reflectance scale factor")?.filter(|scale| *scale != 0.0).unwrap_or(1.0),
         spectra_names: is_library.then(Vec::new),
         description: text("description").unwrap_or_default().split_whitespace().collect::<Vec<_>>().join(" "),
+        others: others(&fields),
         ..EnviHeader::new(rows, columns, number("bands")?.map_or(Ok(1), |_| length("bands"))?)
     };
     if is_library && header.bands != 1 {
@@ -269,6 +339,7 @@ pub(crate) fn parse(bytes: &[u8], origin: &Origin) -> Result<EnviHeader> {
         header.wavelengths_nm = centres.into_iter().map(scaled).collect();
         header.widths_nm = widths.into_iter().map(scaled).collect();
     }
+    (header.gains, header.offsets) = (reals("data gain values")?, reals("data offset values")?);
     header.good_bands = reals("bbl")?.into_iter().map(|value| value != 0.0).collect();
     let names = |key: &str, expected: usize| -> Result<Vec<String>> {
         // Names may hold commas, which nothing tells from those between them: such names are of no use, but no fault.
@@ -283,8 +354,20 @@ pub(crate) fn parse(bytes: &[u8], origin: &Origin) -> Result<EnviHeader> {
 
 /// A value with the line on which it begins, counted from 1.
 struct Field {
+    /// The key as it stands.
+    key: String,
     value: String,
+    /// Whether the value stood in braces.
+    braced: bool,
     line: u64,
+}
+
+/// What has no field of its own, in the order of the file.
+fn others(fields: &HashMap<String, Field>) -> Vec<(String, String)> {
+    let mut others: Vec<_> = fields.iter().filter(|(key, _)| !KNOWN.contains(&key.as_str())).collect();
+    others.sort_by_key(|(_, field)| field.line);
+    let value = |field: &Field| if field.braced { format!("{{{}}}", field.value) } else { field.value.clone() };
+    others.into_iter().map(|(_, field)| (field.key.clone(), value(field))).collect()
 }
 
 /// Splits a header into its values by their names in lower case.
@@ -301,8 +384,10 @@ fn fields(text: &str, origin: &Origin) -> Result<HashMap<String, Field>> {
         let Some((key, value)) = start.split_once('=') else {
             return Err(origin.fault(Place::Line(line), format!("expected `key = value`, found {}", quoted(start))));
         };
-        let key = key.split_whitespace().collect::<Vec<_>>().join(" ").to_lowercase();
+        let shown = key.split_whitespace().collect::<Vec<_>>().join(" ");
+        let key = shown.to_lowercase();
         let mut value = value.trim().to_string();
+        let braced = value.starts_with('{');
         if let Some(inside) = value.strip_prefix('{') {
             let mut inside = inside.to_string();
             while !inside.trim_end().ends_with('}') {
@@ -314,7 +399,7 @@ fn fields(text: &str, origin: &Origin) -> Result<HashMap<String, Field>> {
             }
             value = inside.trim_end().trim_end_matches('}').trim().to_string();
         }
-        if fields.insert(key.clone(), Field { value, line }).is_some() {
+        if fields.insert(key.clone(), Field { key: shown, value, braced, line }).is_some() {
             return Err(origin.fault_with(Place::Line(line), format!("{key:?} is there twice"), "delete one of them"));
         }
     }
@@ -370,8 +455,15 @@ mod tests {
             reflectance_scale: 1e4,
             band_names: vec!["blue".into(), "red".into()],
             description: "a scene".into(),
+            gains: vec![0.5, 2.0],
+            offsets: vec![0.0, -1.0],
+            others: vec![
+                ("map info".into(), "{UTM, 1, 1, 500000, 4000000, 30, 30, 33, North, WGS-84}".into()),
+                ("Sensor Type".into(), "unknown".into()),
+            ],
             ..EnviHeader::new(4, 3, 2)
         };
+        assert_eq!(header.place().len(), 1);
         assert_eq!(read(&header.text()).unwrap(), header);
         let library = EnviHeader {
             spectra_names: Some(vec!["tree".into(), "water".into()]),
@@ -394,6 +486,8 @@ mod tests {
         assert_eq!(header.wavelengths_nm, [400.0, 700.0]);
         assert_eq!(header.good_bands, [true, false]);
         assert_eq!(header.interleave, Interleave::Bsq);
+        assert_eq!(header.others, [("map info".to_owned(), "{UTM, 1, 1}".to_owned())]);
+        assert_eq!(read(&format!("\u{feff}{SIZE}")).unwrap(), read(SIZE).unwrap());
     }
 
     #[test]
@@ -421,6 +515,8 @@ mod tests {
             ("some text\n", ["line 6", "expected `key = value`"]),
             ("header offset = -1\n", ["line 6", "expected a whole number"]),
             ("file compression = 1\n", ["compressed", "unpack it"]),
+            ("Major Frame Offsets = {16, 8}\n", ["line 6", "bytes between the frames"]),
+            ("minor frame offsets = {0, 4}\n", ["line 6", "bytes between the frames"]),
             ("data ignore value = none\n", ["line 6", "expected a number"]),
         ] {
             let message = read(&format!("{SIZE}{more}")).unwrap_err().to_string();

@@ -175,6 +175,8 @@ fn check(path: &Path, header: &EnviHeader) -> Result<PathBuf> {
     let lists = [
         ("wavelengths", header.wavelengths_nm.len(), header.spectral_len()),
         ("widths of bands", header.widths_nm.len(), header.spectral_len()),
+        ("gains", header.gains.len(), header.spectral_len()),
+        ("offsets", header.offsets.len(), header.spectral_len()),
         ("marks of good bands", header.good_bands.len(), header.spectral_len()),
         ("names of bands", header.band_names.len(), header.bands),
         ("names of spectra", header.spectra_names.as_ref().map_or(0, Vec::len), header.rows),

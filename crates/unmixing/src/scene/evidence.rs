@@ -1,0 +1,100 @@
+//! What the numbers of a scene themselves say of their axes, where nothing else does.
+//!
+//! A reading by default is not taken where the numbers speak against it: maps would be wrong, and nobody would know.
+
+use cupel_data::{AxisKind, Cube};
+use faer::{Mat, Side};
+
+use crate::Result;
+
+/// Positions of each axis that are looked at.
+const LOOKED_AT: usize = 64;
+/// The share of the energy that components have to carry to count as all of it.
+const ENERGY: f64 = 0.9999;
+/// So many times fewer components, or so much smoother, is no accident.
+const CLEARLY: f64 = 2.0;
+
+/// Of the axes of a cube, the one that is more likely to be that of the bands than `supposed`; nothing where none is clearly.
+///
+/// Spectra are mixtures of a few materials, so that a scene has few components along its bands and many along rows and columns.
+pub(super) fn likelier_bands(cube: &Cube<f32>, supposed: usize) -> Result<Option<usize>> {
+    let shape = cube.shape();
+    let chosen: Vec<Vec<usize>> = shape.iter().map(|&len| evenly(len)).collect();
+    let value = |index: [usize; 3]| {
+        let v = f64::from(cube.values()[(index[0] * shape[1] + index[1]) * shape[2] + index[2]]);
+        if v.is_finite() { v } else { 0.0 }
+    };
+    let components = |axis: usize| -> Option<f64> {
+        let [a, b] = [(axis + 1) % 3, (axis + 2) % 3];
+        let n = chosen[axis].len();
+        let mut gram = Mat::<f64>::zeros(n, n);
+        let mut line = vec![0.0; n];
+        for &i in &chosen[a] {
+            for &j in &chosen[b] {
+                for (place, &k) in line.iter_mut().zip(&chosen[axis]) {
+                    let mut index = [0; 3];
+                    (index[axis], index[a], index[b]) = (k, i, j);
+                    *place = value(index);
+                }
+                for (p, x) in line.iter().enumerate() {
+                    line.iter().enumerate().for_each(|(q, y)| gram[(p, q)] += x * y);
+                }
+            }
+        }
+        let mut energies = gram.self_adjoint_eigenvalues(Side::Lower).ok()?;
+        energies.sort_by(|x, y| y.total_cmp(x));
+        let total: f64 = energies.iter().sum();
+        let mut carried = 0.0;
+        let needed = energies.iter().take_while(|energy| {
+            let before = carried < ENERGY * total;
+            carried += **energy;
+            before
+        });
+        // Of a short axis there cannot be many.
+        Some(needed.count() as f64 / n as f64)
+    };
+    let Some(own) = components(supposed) else { return Ok(None) };
+    let others = (0..3).filter(|&axis| axis != supposed && chosen[axis].len() > 3);
+    let best = others.filter_map(|axis| Some((axis, components(axis)?))).min_by(|x, y| x.1.total_cmp(&y.1));
+    Ok(best.filter(|&(_, share)| own > CLEARLY * share).map(|(axis, _)| axis))
+}
+
+/// Whether an image is clearly smoother when its pixels are dealt in the other order, row by row instead of column by column or the
+/// other way round. `cube` has the axes row, column and wavelength.
+pub(super) fn smoother_in_other_order(cube: &Cube<f32>) -> Result<bool> {
+    let (rows, columns) = (cube.axis(AxisKind::Row)?.len(), cube.axis(AxisKind::Column)?.len());
+    let bands = cube.axis(AxisKind::Wavelength)?.len();
+    if rows < 4 || columns < 4 {
+        return Ok(false);
+    }
+    let chosen = evenly(bands);
+    let value = |pixel: usize, band: usize| f64::from(cube.values()[pixel * bands + band]);
+    // The pixel at a place of the other reading.
+    let other = |row: usize, column: usize| {
+        let place = row * columns + column;
+        place % rows * columns + place / rows
+    };
+    let own = |row: usize, column: usize| row * columns + column;
+    let roughness = |at: &dyn Fn(usize, usize) -> usize| -> f64 {
+        let mut sum = 0.0;
+        for row in 0..rows - 1 {
+            for column in 0..columns - 1 {
+                let here = at(row, column);
+                for there in [at(row + 1, column), at(row, column + 1)] {
+                    for &band in &chosen {
+                        let difference = value(here, band) - value(there, band);
+                        sum += if difference.is_finite() { difference.powi(2) } else { 0.0 };
+                    }
+                }
+            }
+        }
+        sum
+    };
+    Ok(roughness(&own) > CLEARLY * roughness(&other))
+}
+
+/// So many positions of an axis, evenly.
+fn evenly(len: usize) -> Vec<usize> {
+    let count = len.min(LOOKED_AT);
+    (0..count).map(|i| i * len / count.max(1)).collect()
+}

@@ -1,0 +1,297 @@
+//! [`Library`]: named spectra from a file, brought to the bands of a scene.
+
+use std::path::Path;
+
+use cupel_data::{Axis, Cube, Dataset, Format};
+
+use super::{
+    names::{MATERIALS, Names, TRUE_ENDMEMBERS, only_array},
+    numbered, pixel_table, transposed,
+    wavelengths::{centres, usable},
+};
+use crate::{Endmembers, Result, scene::SceneFiles};
+
+/// How far the centres of two bands may lie apart to be the same, in nanometres.
+const SAME_NM: f64 = 0.05;
+/// So much of the distance of its bands may a scene reach beyond the ends of a library.
+const BEYOND: f64 = 0.5;
+
+/// The bands of a scene that spectra have to fit.
+#[derive(Clone, Debug)]
+pub(crate) struct Bands {
+    /// The bands that are used, with their centres where these are known.
+    pub(crate) axis: Axis,
+    /// Which bands of the file they are.
+    pub(crate) kept: Vec<usize>,
+    /// How many bands the file has.
+    pub(crate) all: usize,
+}
+
+impl Bands {
+    /// All bands of a scene.
+    pub(crate) fn all(axis: &Axis) -> Self {
+        Self { axis: axis.clone(), kept: (0..axis.len()).collect(), all: axis.len() }
+    }
+
+    fn centres(&self) -> Option<&[f64]> {
+        self.axis.coordinates_in("nm").ok()
+    }
+}
+
+/// Spectra (`spectra x bands`) with what their file says of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Library {
+    pub(crate) spectra: Endmembers,
+    pub(crate) names: Vec<String>,
+    centres: Option<Vec<f64>>,
+}
+
+/// Why there are no spectra for a scene.
+pub(crate) enum Misfit {
+    /// There is no matrix of spectra.
+    None,
+    /// There is one that does not fit.
+    Problem(String),
+}
+
+impl Library {
+    /// The spectra in a file, under one of the names of true endmembers or alone.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub(crate) fn read(dataset: &Dataset, bands: &Bands) -> Result<std::result::Result<Self, Misfit>> {
+        if dataset.format() == Format::Delimited
+            && let Some(headings) = dataset.column_names()
+        {
+            return Self::of_table(dataset, headings, bands);
+        }
+        let names = Names::of(dataset);
+        let variable = names.find(&TRUE_ENDMEMBERS);
+        let named = variable.is_some();
+        let name = match variable {
+            Some(variable) => Some(variable.name()),
+            None => match only_array(dataset) {
+                Some(name) => name,
+                None => return Ok(Err(Misfit::None)),
+            },
+        };
+        let cube = dataset.cube::<f64>(name)?;
+        let own = match cube.axes().axis(cupel_data::AxisKind::Wavelength) {
+            Ok(axis) => axis.coordinates_in("nm").ok().map(<[f64]>::to_vec),
+            Err(_) => {
+                let lists = centres(dataset, &names, &SceneFiles::default())?;
+                lists.into_iter().map(|list| list.nanometres).find(|list| cube.shape().contains(&list.len()))
+            }
+        };
+        let shape = cube.shape();
+        let &[first, second] = shape.as_slice() else {
+            // an array without a name may be the abundances of a second file
+            let problem = format!("the spectra have shape {shape:?}, expected a matrix");
+            return Ok(Err(if named { Misfit::Problem(problem) } else { Misfit::None }));
+        };
+        let wanted = [Some(bands.kept.len()), Some(bands.all), own.as_ref().map(Vec::len)];
+        let is_bands = |len: usize| wanted.contains(&Some(len));
+        // Spectra as rows, unless only the other side can be that of the bands.
+        let spectra = match (is_bands(second), is_bands(first)) {
+            (true, _) => cube,
+            (false, true) => transposed(&cube)?,
+            (false, false) if !named => return Ok(Err(Misfit::None)),
+            (false, false) => {
+                let problem = format!("the spectra have shape {shape:?}, {}", described(bands));
+                return Ok(Err(Misfit::Problem(problem)));
+            }
+        };
+        let count = spectra.shape()[0];
+        let len = spectra.shape()[1];
+        let texts = MATERIALS.iter().filter_map(|name| names.find(&[name])).find_map(|v| dataset.text(v.name()).ok());
+        Self::new(spectra, texts.filter(|texts| texts.len() == count), own.filter(|own| own.len() == len))
+    }
+
+    fn new(
+        cube: Cube<f64>,
+        names: Option<Vec<String>>,
+        centres: Option<Vec<f64>>,
+    ) -> Result<std::result::Result<Self, Misfit>> {
+        let bands = cube.shape().last().copied().unwrap_or(0);
+        Ok(match Endmembers::new(cube.into_values(), bands) {
+            Ok(spectra) => Ok(Self { names: names.unwrap_or_else(|| numbered(spectra.count())), spectra, centres }),
+            Err(error) => Err(Misfit::Problem(error.to_string())),
+        })
+    }
+
+    /// Of a text table with headings: spectra as columns beside a column of wavelengths, or as rows under wavelengths.
+    fn of_table(dataset: &Dataset, headings: &[String], bands: &Bands) -> Result<std::result::Result<Self, Misfit>> {
+        let cube = dataset.cube::<f64>(None)?;
+        let columns = headings.len();
+        let under = headings.iter().map(String::as_str).collect::<Vec<_>>();
+        let is_axis = |name: &String| super::files::axis_called(name) == Some(cupel_data::AxisKind::Wavelength);
+        if let Some(axis) = headings.iter().position(is_axis) {
+            let values: Vec<f64> = cube.values().iter().skip(axis).step_by(columns).copied().collect();
+            let others: Vec<usize> = (0..columns).filter(|&column| column != axis).collect();
+            let spectra = cube.select(cupel_data::AxisKind::Dimension(1), &others)?;
+            let names = others.iter().map(|&column| headings[column].clone()).collect();
+            return Self::new(transposed(&spectra)?, Some(names), usable(values, None));
+        }
+        if let Some(centres) = pixel_table::centres(&under) {
+            return Self::new(cube, None, Some(centres));
+        }
+        let (rows, wanted) = (cube.shape()[0], [bands.kept.len(), bands.all]);
+        if wanted.contains(&rows) {
+            return Self::new(transposed(&cube)?, Some(headings.to_vec()), None);
+        }
+        Self::new(cube, None, None)
+    }
+
+    /// The spectra at the bands of a scene: by wavelength where both have them, else by their number.
+    ///
+    /// Where the library is finer than the scene, the mean of its values about each band, weighed by a Gaussian as wide as the distance
+    /// of the scene's bands; else interpolated linearly.
+    ///
+    /// # Errors
+    /// What does not fit, with counts and ranges of both.
+    pub(crate) fn at(self, bands: &Bands) -> std::result::Result<Self, Misfit> {
+        let len = self.spectra.bands();
+        if let (Some(own), Some(wanted)) = (&self.centres, bands.centres()) {
+            let same = own.len() == wanted.len() && own.iter().zip(wanted).all(|(a, b)| (a - b).abs() <= SAME_NM);
+            if same {
+                return Ok(self);
+            }
+            return self.resampled(own, wanted).map_err(|problem| {
+                Misfit::Problem(format!("{problem}: it has {len} bands from {}, {}", range(own), described(bands)))
+            });
+        }
+        if len == bands.kept.len() {
+            return Ok(self);
+        }
+        if len == bands.all {
+            let chosen = |spectrum: &[f64]| bands.kept.iter().map(|&band| spectrum[band]).collect::<Vec<_>>();
+            let values = self.spectra.spectra().flat_map(chosen).collect();
+            return match Endmembers::new(values, bands.kept.len()) {
+                Ok(spectra) => Ok(Self { spectra, centres: None, ..self }),
+                Err(error) => Err(Misfit::Problem(error.to_string())),
+            };
+        }
+        let own = self.centres.as_ref().map_or_else(String::new, |own| format!(" from {}", range(own)));
+        let hint = "give the wavelengths of both, or spectra of the same bands";
+        Err(Misfit::Problem(format!("it has {len} bands{own}, {}; {hint}", described(bands))))
+    }
+
+    fn resampled(&self, own: &[f64], wanted: &[f64]) -> std::result::Result<Self, String> {
+        let mut order: Vec<usize> = (0..own.len()).collect();
+        order.sort_by(|&a, &b| own[a].total_cmp(&own[b]));
+        let x: Vec<f64> = order.iter().map(|&place| own[place]).collect();
+        let step = |centres: &[f64], place: usize| {
+            let near = [place.checked_sub(1), Some(place + 1)].into_iter().flatten().filter_map(|p| centres.get(p));
+            near.map(|other| (other - centres[place]).abs()).fold(f64::INFINITY, f64::min)
+        };
+        let finest = (0..x.len()).map(|place| step(&x, place)).fold(f64::INFINITY, f64::min);
+        for (place, &nm) in wanted.iter().enumerate() {
+            let slack = BEYOND * step(wanted, place).min(finest.max(step(wanted, place)));
+            if nm < x[0] - slack || nm > x[x.len() - 1] + slack {
+                return Err(format!("it does not reach the band at {nm:.0} nm"));
+            }
+        }
+        let weights: Vec<Vec<(usize, f64)>> =
+            wanted.iter().enumerate().map(|(place, &nm)| weights(&x, nm, step(wanted, place))).collect();
+        let at = |spectrum: &[f64]| -> Vec<f64> {
+            let value = |w: &Vec<(usize, f64)>| w.iter().map(|&(place, weight)| weight * spectrum[order[place]]).sum();
+            weights.iter().map(value).collect()
+        };
+        let values = self.spectra.spectra().flat_map(at).collect();
+        let spectra = Endmembers::new(values, wanted.len()).map_err(|error| error.to_string())?;
+        Ok(Self { spectra, names: self.names.clone(), centres: Some(wanted.to_vec()) })
+    }
+}
+
+/// Which values of a finer spectrum make that of a band at `nm` of the full width at half maximum `width`.
+fn weights(x: &[f64], nm: f64, width: f64) -> Vec<(usize, f64)> {
+    let sigma = width / (8.0 * 2.0_f64.ln()).sqrt();
+    let near: Vec<usize> = (0..x.len()).filter(|&place| (x[place] - nm).abs() <= 0.5 * width).collect();
+    // Fewer than three values within half the maximum say no more than a line between two does.
+    if near.len() >= 3 && sigma.is_finite() {
+        let weight = |place: usize| {
+            let left = if place > 0 { x[place] - x[place - 1] } else { x[1] - x[0] };
+            let right = if place + 1 < x.len() { x[place + 1] - x[place] } else { left };
+            (-0.5 * ((x[place] - nm) / sigma).powi(2)).exp() * (left + right)
+        };
+        let wide: Vec<(usize, f64)> = (0..x.len())
+            .filter(|&place| (x[place] - nm).abs() <= 3.0 * sigma)
+            .map(|place| (place, weight(place)))
+            .collect();
+        let total: f64 = wide.iter().map(|(_, weight)| weight).sum();
+        return wide.into_iter().map(|(place, weight)| (place, weight / total)).collect();
+    }
+    let right = x.partition_point(|&centre| centre < nm).clamp(1, x.len() - 1);
+    let share = ((nm - x[right - 1]) / (x[right] - x[right - 1])).clamp(0.0, 1.0);
+    vec![(right - 1, 1.0 - share), (right, share)]
+}
+
+fn range(centres: &[f64]) -> String {
+    let (low, high) = centres.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), &nm| (low.min(nm), high.max(nm)));
+    format!("{low:.0} to {high:.0} nm")
+}
+
+fn described(bands: &Bands) -> String {
+    let own = bands.centres().map_or_else(String::new, |centres| format!(" from {}", range(centres)));
+    let dropped = if bands.all > bands.kept.len() { format!(" ({} in its file)", bands.all) } else { String::new() };
+    format!("the scene has {} bands{dropped}{own}", bands.kept.len())
+}
+
+/// The spectra of a file for a scene of these bands.
+pub(crate) fn open(path: &Path, bands: &Bands) -> Result<std::result::Result<Library, Misfit>> {
+    let dataset = cupel_data::open(path)?;
+    Ok(Library::read(&dataset, bands)?.and_then(|library| library.at(bands)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use cupel_data::AxisKind;
+
+    fn library(centres: Vec<f64>, of: impl Fn(f64) -> f64) -> Library {
+        let spectra = Endmembers::new(centres.iter().map(|&nm| of(nm)).collect(), centres.len()).unwrap();
+        Library { spectra, names: numbered(1), centres: Some(centres) }
+    }
+
+    fn bands(centres: Vec<f64>) -> Bands {
+        Bands::all(&Axis::new(AxisKind::Wavelength, centres.len()).with_coordinates(centres, "nm").unwrap())
+    }
+
+    fn evenly(from: f64, step: f64, count: usize) -> Vec<f64> {
+        (0..count).map(|i| from + step * i as f64).collect()
+    }
+
+    #[test]
+    fn smooth_spectra_are_the_same_at_other_bands() {
+        let smooth = |nm: f64| 0.3 + 0.2 * (nm / 300.0).sin();
+        for step in [1.0, 3.0, 11.0, 70.0] {
+            let fine = library(evenly(380.0, step, (2200.0 / step) as usize), smooth);
+            let wanted = bands(evenly(400.0, 72.0, 30));
+            let Ok(found) = fine.at(&wanted) else { panic!("step {step}") };
+            for (value, &nm) in found.spectra.values().iter().zip(wanted.centres().unwrap()) {
+                assert!((value - smooth(nm)).abs() < 3e-3, "step {step} at {nm}: {value} for {}", smooth(nm));
+            }
+        }
+    }
+
+    #[test]
+    fn a_narrow_line_becomes_as_wide_as_the_bands() {
+        let line = |nm: f64| if (nm - 500.0).abs() < 1.0 { 1.0 } else { 0.0 };
+        let found = library(evenly(400.0, 1.0, 201), line).at(&bands(evenly(440.0, 20.0, 7))).ok().unwrap();
+        let peak = found.spectra.values()[3];
+        assert!(peak > 0.03 && peak < 0.06, "an area of 1 to 2 nm in a Gaussian of 20 nm: {peak}");
+    }
+
+    #[test]
+    fn what_does_not_reach_is_refused_with_both_ranges() {
+        let short = library(evenly(400.0, 20.0, 30), |_| 0.1);
+        let Err(Misfit::Problem(problem)) = short.at(&bands(evenly(400.0, 72.0, 30))) else { panic!() };
+        assert!(
+            problem.contains("30 bands from 400 to 980 nm") && problem.contains("from 400 to 2488 nm"),
+            "{problem}"
+        );
+        let unknown = Library { centres: None, ..library(evenly(400.0, 20.0, 29), |_| 0.1) };
+        let Err(Misfit::Problem(problem)) = unknown.at(&bands(evenly(400.0, 72.0, 30))) else { panic!() };
+        assert!(problem.contains("29 bands") && problem.contains("30 bands"), "{problem}");
+    }
+}

@@ -1,0 +1,138 @@
+//! [`Truth`]: what is really in a scene, from its own file or from others.
+
+use std::path::{Path, PathBuf};
+
+use cupel_data::{Axes, Axis, AxisKind, Cube, Dataset, Variable};
+
+use super::{
+    PixelOrder, Usable,
+    axes::order_of,
+    library::{Bands, Library, Misfit},
+    names::{Names, TRUE_ABUNDANCES, TRUE_ENDMEMBERS, only_array},
+    transposed,
+};
+use crate::{Abundances, Endmembers, Error, Result};
+
+/// True endmembers, abundances and names of materials.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Truth {
+    /// True spectra.
+    pub endmembers: Endmembers,
+    /// True abundances of the usable pixels, where they are known, in the order of the scene.
+    pub abundances: Option<Abundances>,
+    /// Names of the materials.
+    pub names: Vec<String>,
+}
+
+/// The scene that a truth belongs to.
+#[derive(Clone, Debug)]
+pub(super) struct Target {
+    pub(super) usable: Usable,
+    pub(super) bands: Bands,
+    /// How matrices have their pixels, where the user says so.
+    pub(super) order: Option<PixelOrder>,
+}
+
+impl Truth {
+    /// Reads true endmembers and abundances of an image of `rows x columns` pixels from `paths`.
+    ///
+    /// # Errors
+    /// Files that hold no truth, or one of another size.
+    pub fn open(paths: &[PathBuf], rows: usize, columns: usize, bands: usize) -> Result<Self> {
+        let bands = Bands::all(&Axis::new(AxisKind::Wavelength, bands));
+        Self::read(paths, &Target { usable: Usable::all(rows, columns), bands, order: None })
+    }
+
+    /// The truth of an image for some of its bands.
+    pub(crate) fn of_bands(paths: &[PathBuf], usable: Usable, bands: Bands) -> Result<Self> {
+        Self::read(paths, &Target { usable, bands, order: None })
+    }
+
+    /// The truth in the file of a scene; nothing where it has none.
+    pub(super) fn within(dataset: &Dataset, target: &Target) -> Result<Option<Self>> {
+        if Names::of(dataset).find(&TRUE_ENDMEMBERS).is_none() {
+            return Ok(None);
+        }
+        let library = match Library::read(dataset, &target.bands)?.and_then(|library| library.at(&target.bands)) {
+            Ok(library) => library,
+            // Numbers of bands or of classes go by the same names, and are no spectra.
+            Err(Misfit::None) => return Ok(None),
+            Err(Misfit::Problem(problem)) => return Err(truth_error(dataset.path(), problem)),
+        };
+        let abundances = true_abundances(dataset, target, library.spectra.count())?;
+        Ok(Some(Self { endmembers: library.spectra, abundances, names: library.names }))
+    }
+
+    /// The truth in files of its own.
+    pub(super) fn read(paths: &[PathBuf], target: &Target) -> Result<Self> {
+        let datasets = paths.iter().map(cupel_data::open).collect::<cupel_data::Result<Vec<_>>>()?;
+        let anywhere = paths.first().map_or(Path::new("truth"), PathBuf::as_path);
+        let (mut found, mut problem) = (None, None);
+        for dataset in &datasets {
+            match Library::read(dataset, &target.bands)?.and_then(|library| library.at(&target.bands)) {
+                Ok(library) => found = found.or(Some(library)),
+                Err(Misfit::Problem(other)) => problem = problem.or(Some((dataset.path(), other))),
+                Err(Misfit::None) => {}
+            }
+        }
+        let library = match (found, problem) {
+            (Some(library), _) => library,
+            (None, Some((path, problem))) => return Err(truth_error(path, problem)),
+            (None, None) => {
+                let bands = target.bands.kept.len();
+                let names = TRUE_ENDMEMBERS.join(", ");
+                return Err(truth_error(anywhere, format!("no endmembers of {bands} bands (one of {names})")));
+            }
+        };
+        let mut abundances = None;
+        for dataset in &datasets {
+            abundances = abundances.or(true_abundances(dataset, target, library.spectra.count())?);
+        }
+        Ok(Self { endmembers: library.spectra, abundances, names: library.names })
+    }
+}
+
+/// The true abundances in a file; nothing where it has none.
+fn true_abundances(dataset: &Dataset, target: &Target, endmembers: usize) -> Result<Option<Abundances>> {
+    let names = Names::of(dataset);
+    let (name, cube) = match (names.find(&TRUE_ABUNDANCES).map(Variable::name), only_array(dataset)) {
+        (Some(name), _) => (name, dataset.cube::<f64>(Some(name))?),
+        (None, Some(only)) => ("", dataset.cube::<f64>(only)?),
+        (None, None) => return Ok(None),
+    };
+    let (rows, columns) = (target.usable.rows(), target.usable.columns());
+    let (pixels, order) = (rows * columns, target.order.unwrap_or_else(|| order_of(dataset, &names)));
+    let image = |cube: Cube<f64>, sides: [(AxisKind, usize); 3]| -> Result<Vec<f64>> {
+        let axes = Axes::new(sides.map(|(kind, len)| Axis::new(kind, len)).to_vec())?;
+        let cube = Cube::new(cube.into_values(), axes)?;
+        Ok(cube.permuted(&[AxisKind::Row, AxisKind::Column, AxisKind::Endmember])?.into_values())
+    };
+    let (row, column, material) =
+        ((AxisKind::Row, rows), (AxisKind::Column, columns), (AxisKind::Endmember, endmembers));
+    let matrix = |cube| match order {
+        PixelOrder::Row => image(cube, [material, row, column]),
+        PixelOrder::Column => image(cube, [material, column, row]),
+    };
+    let values = match *cube.shape().as_slice() {
+        [r, c, k] if (r, c, k) == (rows, columns, endmembers) => cube.into_values(),
+        [k, r, c] if (r, c, k) == (rows, columns, endmembers) => image(cube, [material, row, column])?,
+        [k, n] if (k, n) == (endmembers, pixels) => matrix(cube)?,
+        [n, k] if (k, n) == (endmembers, pixels) => matrix(transposed(&cube)?)?,
+        _ if name.is_empty() => return Ok(None),
+        ref shape => {
+            return Err(truth_error(
+                dataset.path(),
+                format!(
+                    "{name} has shape {shape:?}, expected {rows} x {columns} x {endmembers}, {endmembers} x {rows} x {columns} or {endmembers} x {pixels}: \
+                     the scene has {rows} x {columns} pixels and {endmembers} true endmembers"
+                ),
+            ));
+        }
+    };
+    let values = target.usable.gathered(&values, endmembers);
+    Abundances::new(values, endmembers).map(Some).map_err(|e| truth_error(dataset.path(), e.to_string()))
+}
+
+fn truth_error(path: &Path, problem: String) -> Error {
+    Error::Truth { path: path.to_path_buf(), problem }
+}
