@@ -1,8 +1,10 @@
 //! What the user sees: the result on standard output, everything else on standard error.
 
 use std::{
+    collections::BTreeSet,
     fmt::Display,
     io::{self, Write},
+    sync::Mutex,
 };
 
 use anyhow::Result;
@@ -58,6 +60,34 @@ impl Output {
 pub fn complain(message: impl Display) {
     // A closed standard error leaves nobody to tell.
     let _ = writeln!(io::stderr(), "{message}");
+}
+
+/// What libraries warn of, each once, on standard error whatever `--quiet` says: a file that may be damaged is no remark.
+struct Warnings(Mutex<BTreeSet<String>>);
+
+static WARNINGS: Warnings = Warnings(Mutex::new(BTreeSet::new()));
+
+impl log::Log for Warnings {
+    fn enabled(&self, metadata: &log::Metadata<'_>) -> bool {
+        metadata.level() <= log::Level::Warn && metadata.target().starts_with("cupel")
+    }
+
+    fn log(&self, record: &log::Record<'_>) {
+        let text = record.args().to_string();
+        if self.enabled(record.metadata()) && self.0.lock().is_ok_and(|mut told| told.insert(text.clone())) {
+            complain(format_args!("warning: {text}"));
+        }
+    }
+
+    fn flush(&self) {}
+}
+
+/// Shows the user what libraries warn of.
+pub fn show_warnings() {
+    // A program around this one may have its own way.
+    if log::set_logger(&WARNINGS).is_ok() {
+        log::set_max_level(log::LevelFilter::Warn);
+    }
 }
 
 /// True when the reader of our output has gone (`cupel .. | head`): not a failure of ours.

@@ -51,6 +51,7 @@ static PANIC: Mutex<Option<String>> = Mutex::new(None);
 /// The whole of `main`: `program` with the commands `C`.
 pub fn start<C: Commands>(program: Command) -> ExitCode {
     panic::set_hook(Box::new(remember));
+    output::show_warnings();
     let program = C::augment_subcommands(program.arg_required_else_help(true).subcommand_required(true));
     match panic::catch_unwind(AssertUnwindSafe(|| run::<C>(program))) {
         Ok(code) => code,

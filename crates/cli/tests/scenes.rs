@@ -87,7 +87,8 @@ fn errs(found: &[f64], truth: &[f64]) -> (f64, usize) {
     let left_out = found.chunks_exact(MATERIALS).filter(|shares| shares.iter().any(|share| share.is_nan())).count();
     let error = |order: [usize; 3]| {
         let pixels = found.chunks_exact(MATERIALS).zip(truth.chunks_exact(MATERIALS)).filter(|(f, _)| !f[0].is_nan());
-        let squares: Vec<f64> = pixels.flat_map(|(f, t)| (0..MATERIALS).map(move |k| (f[order[k]] - t[k]).powi(2))).collect();
+        let squares: Vec<f64> =
+            pixels.flat_map(|(f, t)| (0..MATERIALS).map(move |k| (f[order[k]] - t[k]).powi(2))).collect();
         (squares.iter().sum::<f64>() / squares.len() as f64).sqrt()
     };
     let orders = [[0, 1, 2], [0, 2, 1], [1, 0, 2], [1, 2, 0], [2, 0, 1], [2, 1, 0]];
@@ -102,7 +103,10 @@ fn every_case_is_read_right_or_refused_with_a_way_out() {
     let mut wrong = Vec::new();
     for (number, (file, more, right)) in CASES.iter().enumerate() {
         let run = out.path().join(number.to_string());
-        let line = format!("unmix run {} --method vca --endmembers 3 --json {more} --out {number}", folder.join(file).display());
+        let line = format!(
+            "unmix run {} --method vca --endmembers 3 --json {more} --out {number}",
+            folder.join(file).display()
+        );
         let (code, stdout, stderr) = cupel(out.path(), &line);
         match right {
             Maps(expected, words) => {
@@ -116,7 +120,8 @@ fn every_case_is_read_right_or_refused_with_a_way_out() {
                     continue;
                 }
                 let (rmse, left_out) = errs(maps.cube::<f64>(None).unwrap().values(), &truth);
-                let reconstruction = serde_json::from_str::<Value>(&stdout).unwrap()["reconstruction_rmse"].as_f64().unwrap();
+                let reconstruction =
+                    serde_json::from_str::<Value>(&stdout).unwrap()["reconstruction_rmse"].as_f64().unwrap();
                 if rmse > 0.012 || reconstruction > 0.01 || left_out != *expected {
                     wrong.push(format!("{file} {more}: RMSE {rmse:.4}, reconstruction {reconstruction:.4}, {left_out} left out for {expected}"));
                 }

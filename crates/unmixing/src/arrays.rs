@@ -7,8 +7,9 @@ use cupel_data::{Array, Values, write_mat, write_npy};
 use crate::{Endmembers, Posterior, Result, Scene, Unmixed};
 
 /// Writes `endmembers.npy` (endmembers x bands, in the units of the file), `abundances.npy` (rows x columns x endmembers),
-/// `brightness.npy` and `reconstruction_error.npy` (rows x columns), those of a posterior, and all of them in `result.mat`.
-pub(crate) fn save(dir: &Path, unmixed: &Unmixed, scene: &Scene) -> Result<()> {
+/// `brightness.npy` and `reconstruction_error.npy` (rows x columns), those of a posterior, and all of them in `result.mat`; where the scene
+/// says where it lies, the maps are in `maps` too, in its format and at its place. `names` are those of the endmembers.
+pub(crate) fn save(dir: &Path, unmixed: &Unmixed, names: &[String], scene: &Scene) -> Result<()> {
     let (rows, columns) = scene.image_size();
     let (count, bands) = (unmixed.endmembers.count(), unmixed.endmembers.bands());
     let array = |shape: &[usize], values: &[f64]| Array::new(shape.to_vec(), Values::F64(values.to_vec()));
@@ -42,11 +43,25 @@ pub(crate) fn save(dir: &Path, unmixed: &Unmixed, scene: &Scene) -> Result<()> {
         let shape = vec![draws.len() / (rows * columns * count), rows, columns, count];
         named.push(("abundance_samples", Array::new(shape, Values::F32(draws))?));
     }
+    if let Some(place) = &scene.georeference {
+        let dir = dir.join("maps");
+        std::fs::create_dir_all(&dir).map_err(cupel_data::Error::io("make", &dir))?;
+        for (name, array) in named.iter().filter(|(_, array)| array.shape().starts_with(&image)) {
+            let names = if array.shape().len() == 3 { names.to_vec() } else { vec![(*name).to_owned()] };
+            place.write_maps(&dir.join(name), &as_f32(array)?, &names)?;
+        }
+    }
     for (name, array) in &named {
         write_npy(&dir.join(format!("{name}.npy")), array)?;
     }
     write_mat(&dir.join("result.mat"), &named.iter().map(|(name, array)| (*name, array)).collect::<Vec<_>>())?;
     Ok(())
+}
+
+/// The same numbers as f32, which is enough for a map.
+fn as_f32(array: &Array) -> Result<Array> {
+    let cube = array.clone().into_cube::<f32>()?;
+    Ok(Array::new(array.shape().to_vec(), Values::F32(cube.into_values()))?)
 }
 
 /// Writes the endmembers alone.

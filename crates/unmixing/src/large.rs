@@ -22,7 +22,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cupel_data::{Axis, AxisKind, Dataset, Format, Tiles};
+use cupel_data::{Axis, AxisKind, Dataset, EnviHeader, Format, Tiles};
 
 use crate::{
     Error, Result, SceneFiles, Truth, Usable,
@@ -134,6 +134,11 @@ impl LargeScene {
     /// What is really there, where that is known.
     pub fn truth(&self) -> Option<&Truth> {
         self.truth.as_ref()
+    }
+
+    /// The keys of its header that say where it lies.
+    pub(crate) fn place(&self) -> Vec<(String, String)> {
+        self.dataset.envi_header().map(EnviHeader::place).unwrap_or_default()
     }
 
     /// How it was read and what was left out, a line each.

@@ -78,6 +78,16 @@ impl Pixels {
         self.values.chunks_exact(self.bands)
     }
 
+    /// How low a spectrum may be in each band: reflectance has no sign, but dark current and the correction of the atmosphere may leave
+    /// some below zero, and endmembers are then as low as the data.
+    pub(crate) fn floors(&self) -> Vec<f64> {
+        let mut floors = vec![0.0; self.bands];
+        for spectrum in self.spectra() {
+            floors.iter_mut().zip(spectrum).for_each(|(floor, &v)| *floor = f64::min(*floor, f64::from(v)));
+        }
+        floors
+    }
+
     /// The pixels with these indices.
     ///
     /// # Panics

@@ -79,7 +79,8 @@ impl Unmixing {
             run.monitor().phase("figures and tables", || {
                 let picture = Picture::of(&first, &scene.usable);
                 let page = Page::new(source, &self.config, &results, picture, Some(&first))?;
-                let (arrays, page) = rayon::join(|| arrays::save(&dir, &first, scene), || page.save(&dir));
+                let (arrays, page) =
+                    rayon::join(|| arrays::save(&dir, &first, &results.names, scene), || page.save(&dir));
                 arrays.and(page)
             })?;
         }

@@ -23,7 +23,7 @@ pub use usable::Usable;
 
 use std::path::{Path, PathBuf};
 
-use cupel_data::{Axis, AxisKind, Cube, Dataset, Variable};
+use cupel_data::{Axis, AxisKind, Cube, Dataset, Georeference, Variable};
 
 use self::{
     library::{Misfit, open},
@@ -47,6 +47,8 @@ pub struct Scene {
     pub truth: Option<Truth>,
     /// Whether the wavelengths are nominal ones of a published scene rather than the file's own.
     pub nominal_wavelengths: bool,
+    /// Where on the Earth its pixels lie, where the file says.
+    pub georeference: Option<Georeference>,
     /// How the file was read and what was left out, a line each.
     pub notes: Vec<String>,
     target: Target,
@@ -62,7 +64,17 @@ impl Scene {
         let bands = Bands::all(cube.axis(AxisKind::Wavelength)?);
         let target = Target { usable: usable.clone(), bands, order: None };
         let (name, notes) = (name.into(), Vec::new());
-        Ok(Self { name, cube, scale: 1.0, usable, truth, nominal_wavelengths: false, notes, target })
+        Ok(Self {
+            name,
+            cube,
+            scale: 1.0,
+            usable,
+            truth,
+            nominal_wavelengths: false,
+            georeference: None,
+            notes,
+            target,
+        })
     }
 
     /// Reads a scene, with the truth from its own file or from others.
@@ -93,7 +105,8 @@ impl Scene {
         let own = files.truth.is_empty() && !files.no_truth;
         let truth = if own { Truth::within(&dataset, &target)? } else { None };
         let notes = [vec![told], notes].concat();
-        let scene = Self { name, cube, scale, usable, truth, nominal_wavelengths, notes, target };
+        let georeference = dataset.georeference();
+        let scene = Self { name, cube, scale, usable, truth, nominal_wavelengths, georeference, notes, target };
         if files.truth.is_empty() { Ok(scene) } else { scene.with_truth(&files.truth) }
     }
 

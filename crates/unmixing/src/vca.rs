@@ -27,6 +27,7 @@ pub(crate) struct VcaProjection {
     /// Points whose extremes are vertices, `pixels x count`.
     points: Vec<f64>,
     count: usize,
+    floors: Vec<f64>,
 }
 
 impl VcaProjection {
@@ -68,7 +69,7 @@ impl VcaProjection {
                 })
                 .collect();
         }
-        Ok(Self { subspace, coordinates, points, count })
+        Ok(Self { subspace, coordinates, points, count, floors: pixels.floors() })
     }
 
     /// Picks vertices along random directions orthogonal to those found.
@@ -101,9 +102,9 @@ impl VcaProjection {
         let values = pixels
             .iter()
             .flat_map(|n| self.subspace.lift(&self.coordinates[n * rank..(n + 1) * rank]))
-            .map(|v| v.max(0.0))
-            .collect();
+            .collect::<Vec<f64>>();
         let bands = self.subspace.lift(&[]).len();
+        let values = values.iter().zip(self.floors.iter().cycle()).map(|(v, floor)| v.max(*floor)).collect();
         // spectra of checked pixels in a finite basis are finite
         Endmembers::new(values, bands).unwrap_or_else(|_| unreachable!("finite spectra"))
     }

@@ -10,10 +10,11 @@ use crate::{
         Attribute, delimited,
         envi::{self, EnviHeader},
         fits::{self, FitsHeader},
+        georeference::Georeference,
         guard::guarded,
         hdf5, jpeg,
         limits::Limits,
-        mat,
+        mat, mat4,
         meaning::Meaning,
         npy, npz,
         origin::Origin,
@@ -41,7 +42,7 @@ pub enum Format {
     Npy,
     /// A ZIP archive of NumPy arrays.
     Npz,
-    /// MATLAB 5 to 7, compressed or not.
+    /// MATLAB 4 to 7, compressed or not.
     Matlab,
     /// MATLAB 7.3, which is HDF5 with conventions of its own.
     Matlab73,
@@ -184,6 +185,7 @@ pub(crate) enum Content {
     Npy(npy::Header),
     Npz(npz::Archive),
     Matlab(mat::Directory),
+    Matlab4(mat4::Directory),
     Hdf5(hdf5::Directory),
     Delimited(delimited::Layout),
     Png,
@@ -198,7 +200,7 @@ impl Dataset {
         let format = match &content {
             Content::Npy(_) => Format::Npy,
             Content::Npz(_) => Format::Npz,
-            Content::Matlab(_) => Format::Matlab,
+            Content::Matlab(_) | Content::Matlab4(_) => Format::Matlab,
             Content::Hdf5(directory) if directory.is_matlab() => Format::Matlab73,
             Content::Hdf5(_) => Format::Hdf5,
             Content::Delimited(_) => Format::Delimited,
@@ -283,7 +285,16 @@ impl Dataset {
                     format!("name one of its fields: {}", fields.join(", "))
                 }
             }
-            Class::Cell => "write its cells as variables of their own".into(),
+            Class::Cell => {
+                let prefix = format!("{}{{", variable.name);
+                let cells = self.variables.iter().filter(|cell| cell.name.starts_with(&prefix));
+                let cells: Vec<String> = cells.map(Variable::to_string).collect();
+                if cells.is_empty() {
+                    "write its cells as variables of their own".into()
+                } else {
+                    format!("name one of its cells: {}", cells.join(", "))
+                }
+            }
             Class::Other(_) => "save it as a plain array of numbers".into(),
         };
         Err(self.wrong_class(variable, "an array of numbers", fix))
@@ -396,6 +407,20 @@ impl Dataset {
         Tiles::new(pieces, dressing, along, len)
     }
 
+    /// Where on the Earth the pixels of the image lie, as far as an ENVI header or the tags of a TIFF file say.
+    pub fn georeference(&self) -> Option<Georeference> {
+        match &self.content {
+            Content::Envi(envi) => {
+                Some(Georeference::Envi(envi.header.place())).filter(|_| !envi.header.place().is_empty())
+            }
+            Content::Tiff(pages) => {
+                let first = pages.first().filter(|page| !page.place.is_empty())?;
+                Some(Georeference::GeoTiff(first.place.clone()))
+            }
+            _ => None,
+        }
+    }
+
     /// What the header of an ENVI image says; nothing for other formats.
     pub fn envi_header(&self) -> Option<&EnviHeader> {
         match &self.content {
@@ -464,6 +489,7 @@ impl Dataset {
                     None => Err(self.wrong_class(variable, "text", "not all its cells are text".into())),
                 }
             }
+            (Content::Matlab4(directory), Class::Text) => directory.read_text(&mut self.file(), position, &self.origin),
             (Content::Hdf5(directory), Class::Text | Class::Cell) => {
                 let origin = &self.origin;
                 match guarded(origin, || directory.read_text(position, &self.limits, origin))? {
@@ -533,6 +559,7 @@ impl Dataset {
             Content::Npy(header) => npy::read_array(&mut file, header, origin),
             Content::Npz(archive) => archive.read(&mut file, position, origin),
             Content::Matlab(directory) => directory.read_array(&mut file, position, &self.limits, origin),
+            Content::Matlab4(directory) => directory.read_array(&mut file, position, origin),
             Content::Hdf5(directory) => guarded(origin, || directory.read_array(position, &self.limits, origin)),
             Content::Delimited(layout) => layout.read_array(&mut file, origin),
             Content::Png => png::read_array(&mut file, &self.limits, origin),

@@ -13,8 +13,8 @@ use crate::{
     error::{Error, Result},
     file::{
         dataset::Class,
-        origin::Origin,
         open::HEAD_BYTES,
+        origin::Origin,
         records::{Fault, Record, Records},
     },
     table::{Span, Table, TableBuilder},
@@ -126,12 +126,13 @@ fn comments_length(head: &[u8]) -> usize {
         if begin.is_some_and(|byte| COMMENTS.contains(byte)) {
             last = end;
         } else if begin.is_some() {
-            let is_header = end > 0 && DELIMITERS.iter().any(|&delimiter| {
-                let count = |line: &[u8]| field_counts(line, delimiter).first().copied().unwrap_or(0);
-                // A comment whose first sign is the delimiter has a field more than it says.
-                let comment = head[last..end].trim_ascii();
-                count(line) > 1 && count(comment) == count(line) && comment.first() != Some(&delimiter)
-            });
+            let is_header = end > 0
+                && DELIMITERS.iter().any(|&delimiter| {
+                    let count = |line: &[u8]| field_counts(line, delimiter).first().copied().unwrap_or(0);
+                    // A comment whose first sign is the delimiter has a field more than it says.
+                    let comment = head[last..end].trim_ascii();
+                    count(line) > 1 && count(comment) == count(line) && comment.first() != Some(&delimiter)
+                });
             return if is_header { last } else { end };
         }
         end += line.len();

@@ -15,6 +15,7 @@ mod attributes;
 mod data_set;
 mod datatype;
 mod matlab;
+mod old_layout;
 mod pieces;
 
 pub(crate) use pieces::Pieces;
@@ -55,6 +56,7 @@ const NAME_BYTES: usize = 4096;
 
 /// An open file and its variables.
 pub(crate) struct Directory {
+    opened: Hdf5File,
     /// Its objects are found by their addresses where cells refer to them.
     root: Group,
     matlab: bool,
@@ -120,7 +122,7 @@ pub(crate) fn read_directory(
     }
     let root = opened.root_group().map_err(|error| fault(origin, Place::File, error))?;
     let mut walk = Walk {
-        directory: Directory { root: root.clone(), matlab, len, items: Vec::new() },
+        directory: Directory { root: root.clone(), opened, matlab, len, items: Vec::new() },
         variables: Vec::new(),
         ancestors: Vec::new(),
         visited: HashSet::new(),
@@ -145,7 +147,12 @@ impl Directory {
     pub(crate) fn read_array(&self, position: usize, limits: &Limits, origin: &Origin) -> Result<Array> {
         let bounds = &Bounds { len: self.len, limits, origin };
         match &self.items[position] {
-            Item::Numbers(data) => data.array(bounds),
+            Item::Numbers(data) => data.array(bounds).or_else(|error| {
+                let bytes = data
+                    .byte_len()
+                    .and_then(|len| old_layout::contiguous_bytes(&self.opened, data.inner.address(), len));
+                bytes.map_or(Err(error), |bytes| data.array_of(&bytes, bounds))
+            }),
             Item::Empty(shape, element) => matlab::empty(shape, *element, origin),
             Item::Sparse(sparse) => sparse.array(bounds),
             _ => Err(origin.fault(Place::File, "there are no numbers in it")),

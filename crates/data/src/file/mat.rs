@@ -2,7 +2,8 @@
 //!
 //! MathWorks, "MAT-File Format", chapter 1 (Level 5). A file is a header of 128 bytes and a list of elements; each element
 //! is a matrix or a zlib stream that holds one. Opening reads the head of every matrix and walks through single structs,
-//! whose fields become variables `name.field`. Matrices are column-major and are put in row-major order once; a `Y` that
+//! whose fields become variables `name.field`, and through cell arrays, whose arrays become variables `name{1}`, `name{2}`, ... as
+//! MATLAB counts them. Matrices are column-major and are put in row-major order once; a `Y` that
 //! MATLAB shows as `L x N` has shape `[L, N]`.
 
 mod elements;
@@ -58,27 +59,6 @@ fn byte_order(head: &[u8]) -> Option<ByteOrder> {
     }
 }
 
-/// Whether a file begins like one of MATLAB 4, which has no magic: five plausible numbers and a name.
-pub(crate) fn is_version_4(head: &[u8]) -> bool {
-    let Some((numbers, rest)) = head.split_at_checked(20) else {
-        return false;
-    };
-    let plausible = |number: fn([u8; 4]) -> u32| {
-        let numbers: Vec<u32> = numbers.as_chunks().0.iter().map(|&bytes| number(bytes)).collect();
-        let (kind, imaginary, name_bytes) = (numbers[0], numbers[3], numbers[4] as usize);
-        kind < 5000
-            && kind / 10 % 10 <= 5
-            && kind / 100 % 10 == 0
-            && kind % 10 <= 2
-            && imaginary <= 1
-            && (2..=64).contains(&name_bytes)
-            && rest.len() >= name_bytes
-            && rest[name_bytes - 1] == 0
-            && rest[..name_bytes - 1].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-    };
-    plausible(u32::from_le_bytes) || plausible(u32::from_be_bytes)
-}
-
 /// Where the variables are.
 #[derive(Debug)]
 pub(crate) struct Directory {
@@ -102,8 +82,9 @@ pub(crate) fn read_directory(
         let mut elements = Elements::open(file, offset, len, order, limits, origin)?;
         let mut number = 0;
         elements.walk(limits, &mut |_, name, matrix| {
-            // Data of MATLAB's own, such as the workspaces of functions, have no name.
-            if !name.is_empty() {
+            // Data of MATLAB's own, such as the workspaces of functions, have no name; of cells only arrays are variables.
+            let is_array = matches!(matrix.kind, Kind::Number(_) | Kind::Sparse);
+            if !name.is_empty() && (is_array || !name.contains('{')) {
                 if variables.len() as u64 >= limits.variables {
                     return Err(Error::FileLimit {
                         path: origin.path.clone(),
@@ -226,6 +207,26 @@ impl Elements<'_> {
     ) -> Result<Option<T>> {
         if let Some(found) = visit(self, name, matrix)? {
             return Ok(Some(found));
+        }
+        if matrix.kind == Kind::Cell {
+            let count = matrix.shape.iter().product::<usize>();
+            for number in 1..=count {
+                if depth >= limits.nesting || self.position() >= matrix.end {
+                    break;
+                }
+                let tag = self.tag()?;
+                if tag.kind != MATRIX {
+                    return Err(self.fault("a cell is not a matrix"));
+                }
+                if tag.size == 0 {
+                    continue;
+                }
+                let inner = self.matrix(tag.size)?;
+                let name = format!("{name}{{{number}}}");
+                if let Some(found) = self.walk_matrix(&inner, &name, limits, depth + 1, visit)? {
+                    return Ok(Some(found));
+                }
+            }
         }
         if matrix.kind == Kind::Struct && matrix.shape.iter().all(|&len| len == 1) {
             if depth >= limits.nesting {

@@ -8,7 +8,7 @@ use crate::{
         guard::guarded,
         hdf5, jpeg,
         limits::Limits,
-        mat,
+        mat, mat4,
         npy::{self, Dtype},
         npz,
         origin::Origin,
@@ -89,6 +89,11 @@ pub fn open_with(path: impl AsRef<Path>, limits: Limits) -> Result<Dataset> {
             let (directory, variables) = mat::read_directory(&mut file, len, &limits, &origin)?;
             (origin, Content::Matlab(directory), variables)
         }
+        Recognised::Matlab4 => {
+            let origin = origin("MATLAB 4");
+            let (directory, variables) = mat4::read_directory(&mut file, len, &limits, &origin)?;
+            (origin, Content::Matlab4(directory), variables)
+        }
         Recognised::Hdf5 { matlab } => {
             let origin = origin(if matlab { "MATLAB 7.3" } else { "HDF5" });
             let (directory, variables) =
@@ -141,6 +146,7 @@ enum Recognised {
     Npy,
     Npz,
     Matlab,
+    Matlab4,
     /// Also MATLAB 7.3.
     Hdf5 {
         matlab: bool,
@@ -202,6 +208,9 @@ fn recognise(path: &Path, head: &[u8], file: &mut File, len: u64) -> Result<Reco
     if mat::recognises(head) {
         return Ok(Recognised::Matlab);
     }
+    if mat4::recognises(head) {
+        return Ok(Recognised::Matlab4);
+    }
     let delimiter = delimited::is_text(head).then(|| delimited::sniff(head, head.len() as u64 == len));
     if let Some(Ok(delimiter)) = delimiter {
         return Ok(Recognised::Delimited(delimiter));
@@ -230,9 +239,6 @@ fn recognise(path: &Path, head: &[u8], file: &mut File, len: u64) -> Result<Reco
 /// The formats that are known and not read, with what to do about them.
 fn unread(head: &[u8]) -> Option<(&'static str, &'static str)> {
     const EXPORT: &str = "export it as NPY, NPZ, MATLAB 7 or CSV";
-    if mat::is_version_4(head) {
-        return Some(("a MATLAB 4 file", "save it from MATLAB with `save -v7`"));
-    }
     let known: [(&[u8], &str, &str); 7] = [
         (b"GIF8", "a GIF image", "convert it to PNG"),
         (b"CDF\x01", "a NetCDF 3 file", "rewrite it as NetCDF 4, as with `nccopy -k nc4`"),

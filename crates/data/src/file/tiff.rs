@@ -68,6 +68,46 @@ pub(crate) struct Listed {
     /// Its place in the file, counted from 0.
     page: usize,
     pub(crate) meaning: Meaning,
+    pub(crate) place: GeoTags,
+}
+
+/// The tags of GeoTIFF 1.1 (OGC 19-008r4): where the pixels lie, and in which coordinates.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GeoTags {
+    numbers: Vec<(u16, Vec<f64>)>,
+    keys: Vec<u16>,
+    text: Option<String>,
+}
+
+impl GeoTags {
+    const SCALE: u16 = 33550;
+    const TIE_POINTS: u16 = 33922;
+    const TRANSFORMATION: u16 = 34264;
+    const KEYS: u16 = 34735;
+    const PARAMETERS: u16 = 34736;
+    const TEXT: u16 = 34737;
+
+    /// Whether nothing is known.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.numbers.is_empty() && self.keys.is_empty()
+    }
+
+    fn read(reader: &mut Reader<'_>, origin: &Origin) -> Result<Self> {
+        let mut find = |tag: u16| reader.find_tag(Tag::from_u16_exhaustive(tag)).map_err(|error| fault(origin, error));
+        let mut tags = Self::default();
+        for tag in [Self::SCALE, Self::TIE_POINTS, Self::TRANSFORMATION, Self::PARAMETERS] {
+            if let Some(value) = find(tag)? {
+                tags.numbers.push((tag, value.into_f64_vec().map_err(|error| fault(origin, error))?));
+            }
+        }
+        if let Some(value) = find(Self::KEYS)? {
+            tags.keys = value.into_u16_vec().map_err(|error| fault(origin, error))?;
+        }
+        if let Some(Value::Ascii(text)) = find(Self::TEXT)? {
+            tags.text = Some(text);
+        }
+        Ok(tags)
+    }
 }
 
 /// Lists the pages but those that show another one in less detail.
@@ -97,7 +137,8 @@ pub(crate) fn read_directory(
         let kind = reader.find_tag_unsigned::<u32>(Tag::NewSubfileType).map_err(|error| fault(origin, error))?;
         if page == 0 || kind.is_none_or(|kind| kind & REDUCED == 0) {
             let bands = shape.get(2).copied().unwrap_or(1);
-            listed.push(Listed { page, meaning: meaning(&mut reader, bands, origin)? });
+            let place = GeoTags::read(&mut reader, origin)?;
+            listed.push(Listed { page, meaning: meaning(&mut reader, bands, origin)?, place });
             variables.push(Variable::new(&format!("page_{}", page + 1), shape, class));
         }
         if !reader.more_images() {
@@ -114,7 +155,7 @@ pub(crate) fn read_directory(
 /// What GDAL writes of the numbers of a page: the one that stands for a missing value, and the scale and offset of each band.
 fn meaning(reader: &mut Reader<'_>, bands: usize, origin: &Origin) -> Result<Meaning> {
     let mut text = |tag: u16| -> Result<Option<String>> {
-        match reader.find_tag(Tag::Unknown(tag)).map_err(|error| fault(origin, error))? {
+        match reader.find_tag(Tag::from_u16_exhaustive(tag)).map_err(|error| fault(origin, error))? {
             Some(Value::Ascii(text)) => Ok(Some(text)),
             _ => Ok(None),
         }
@@ -203,6 +244,77 @@ pub(crate) fn write(output: &mut dyn Write, array: &Array, path: &Path) -> Resul
         }
     };
     written.map_err(|error| Error::io("write", path)(io::Error::other(error)))?;
+    output.write_all(&file.into_inner()).map_err(Error::io("write", path))
+}
+
+/// Writes maps `[rows, columns]` or `[rows, columns, maps]` as f32 in one page of a GeoTIFF, not packed, with NaN for missing values.
+pub(crate) fn write_maps(
+    output: &mut dyn Write,
+    maps: &Array,
+    names: &[String],
+    place: &GeoTags,
+    path: &Path,
+) -> Result<()> {
+    let cannot = |problem: String| Error::CannotHold {
+        path: path.to_path_buf(),
+        format: "TIFF",
+        problem,
+        fix: "write NPY, or fewer maps".into(),
+    };
+    let (rows, columns, bands) = match *maps.shape() {
+        [rows, columns] => (rows, columns, 1),
+        [rows, columns, bands] => (rows, columns, bands),
+        ref shape => return Err(cannot(format!("the array is {shape:?}, expected rows, columns and maps"))),
+    };
+    let values = maps.clone().into_cube::<f32>()?.into_values();
+    let bytes = values.len() as u64 * size_of::<f32>() as u64;
+    let (Ok(width), Ok(height), Ok(samples)) = (u32::try_from(columns), u32::try_from(rows), u16::try_from(bands))
+    else {
+        return Err(cannot(format!("{rows} x {columns} pixels of {bands} maps are too many")));
+    };
+    // Offsets in a plain TIFF have 32 bits.
+    if bytes == 0 || bytes > u64::from(u32::MAX / 2) {
+        return Err(cannot(format!("{bytes} bytes do not fit")));
+    }
+    let item = |(sample, name): (usize, &String)| {
+        let name = name.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+        format!("<Item name=\"DESCRIPTION\" sample=\"{sample}\" role=\"description\">{name}</Item>")
+    };
+    let metadata: String = names.iter().enumerate().map(item).collect();
+    let metadata = format!("<GDALMetadata>{metadata}</GDALMetadata>");
+    let mut file = Cursor::new(Vec::new());
+    let write = |file: &mut Cursor<Vec<u8>>| -> std::result::Result<(), TiffError> {
+        let mut encoder = TiffEncoder::new(file)?;
+        let mut page = encoder.image_directory()?;
+        let offset = u32::try_from(page.write_data(values.as_slice())?).unwrap_or(u32::MAX);
+        page.write_tag(Tag::ImageWidth, width)?;
+        page.write_tag(Tag::ImageLength, height)?;
+        page.write_tag(Tag::BitsPerSample, vec![32_u16; bands].as_slice())?;
+        page.write_tag(Tag::SampleFormat, vec![SampleFormat::IEEEFP.to_u16(); bands].as_slice())?;
+        page.write_tag(Tag::Compression, CompressionMethod::None.to_u16())?;
+        page.write_tag(Tag::PhotometricInterpretation, 1_u16)?;
+        page.write_tag(Tag::PlanarConfiguration, PlanarConfiguration::Chunky.to_u16())?;
+        page.write_tag(Tag::SamplesPerPixel, samples)?;
+        if bands > 1 {
+            page.write_tag(Tag::ExtraSamples, vec![0_u16; bands - 1].as_slice())?;
+        }
+        page.write_tag(Tag::RowsPerStrip, height)?;
+        page.write_tag(Tag::StripOffsets, offset)?;
+        page.write_tag(Tag::StripByteCounts, u32::try_from(bytes).unwrap_or(u32::MAX))?;
+        for (tag, numbers) in &place.numbers {
+            page.write_tag(Tag::from_u16_exhaustive(*tag), numbers.as_slice())?;
+        }
+        if !place.keys.is_empty() {
+            page.write_tag(Tag::from_u16_exhaustive(GeoTags::KEYS), place.keys.as_slice())?;
+        }
+        if let Some(text) = &place.text {
+            page.write_tag(Tag::from_u16_exhaustive(GeoTags::TEXT), text.trim_end_matches('\0'))?;
+        }
+        page.write_tag(Tag::from_u16_exhaustive(GDAL_METADATA), metadata.as_str())?;
+        page.write_tag(Tag::from_u16_exhaustive(GDAL_NODATA), "nan")?;
+        page.finish()
+    };
+    write(&mut file).map_err(|error| Error::io("write", path)(io::Error::other(error)))?;
     output.write_all(&file.into_inner()).map_err(Error::io("write", path))
 }
 

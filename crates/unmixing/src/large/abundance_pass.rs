@@ -131,6 +131,8 @@ impl<'a> AbundancePass<'a> {
                 element: ElementType::F32,
                 band_names: image.bands.clone(),
                 description: image.description.into(),
+                others: self.scene.place(),
+                ignore_value: Some(f64::NAN),
                 ..EnviHeader::new(self.scene.rows, self.scene.columns, image.bands.len())
             };
             write_envi_header(&image.path, &header)?;

@@ -239,7 +239,7 @@ impl Mixture {
         let count = self.start.count();
         match &self.model {
             Model::Noise { plane, regime } => {
-                let lifted = not_negative(&plane.lift(&self.state.endmembers, bands)?)?;
+                let lifted = not_below(&self.pixels.floors(), &plane.lift(&self.state.endmembers, bands)?)?;
                 let bright = if *regime == Regime::Even { lifted } else { at_scene_brightness(&self.pixels, &lifted)? };
                 let divisors = if *regime == Regime::Even { vec![1.0; count] } else { plane.place(&bright).1 };
                 let at = (self.state.endmembers.as_slice(), divisors.as_slice());
@@ -332,7 +332,8 @@ fn angle(a: &[f64], b: &[f64]) -> f64 {
     if chord < 1.0 { 2.0 * (0.5 * chord).asin() } else { spectral_angle(a, b) }
 }
 
-/// Reflectance has no sign; what noise left below nought is nought.
-fn not_negative(endmembers: &Endmembers) -> Result<Endmembers> {
-    Endmembers::new(endmembers.values().iter().map(|v| v.max(0.0)).collect(), endmembers.bands())
+/// What noise left below the [lowest data](Pixels::floors) of a band is as low as these.
+fn not_below(floors: &[f64], endmembers: &Endmembers) -> Result<Endmembers> {
+    let values = endmembers.values().iter().zip(floors.iter().cycle());
+    Endmembers::new(values.map(|(v, floor)| v.max(*floor)).collect(), endmembers.bands())
 }

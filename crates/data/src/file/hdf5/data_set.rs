@@ -131,6 +131,18 @@ impl DataSet {
         self.shaped(self.shape.clone(), self.values(bounds)?)
     }
 
+    /// The same from its bytes in the order of the file.
+    pub(super) fn array_of(&self, bytes: &[u8], bounds: &Bounds<'_>) -> Result<Array> {
+        let count = value_count(&self.shape).unwrap_or(0);
+        self.shaped(self.shape.clone(), numbers(&self.kind, bytes, count, bounds.origin, &self.place())?)
+    }
+
+    /// How many bytes all its numbers have; nothing for a field of records and for texts.
+    pub(super) fn byte_len(&self) -> Option<usize> {
+        let Kind::Number { element, .. } = &self.kind else { return None };
+        if self.field.is_some() { None } else { value_count(&self.shape)?.checked_mul(element.size_bytes()) }
+    }
+
     /// Numbers as they lie in the file, in the order that is shown.
     pub(super) fn shaped(&self, shape: Vec<usize>, values: Values) -> Result<Array> {
         if self.reversed { Array::from_column_major(shape, values) } else { Array::new(shape, values) }

@@ -1,0 +1,195 @@
+//! MATLAB 4 (`save -v4`): matrices of real and complex numbers and of text, in both byte orders.
+//!
+//! MathWorks, "MAT-File Format", appendix "Level 4". Each matrix has a head of five numbers (type, rows, columns, whether it is complex,
+//! length of the name), a name that ends in 0, and its numbers column by column. Matrices are put in row-major order once.
+
+use crate::{
+    array::Array,
+    element::{ElementType, Values},
+    error::{Error, Place, Result},
+    file::{
+        dataset::{Class, Variable},
+        limits::Limits,
+        mat::lines,
+        numbers::{ByteOrder, read_values},
+        origin::Origin,
+    },
+};
+use std::{
+    fs::File,
+    io::{BufReader, Read, Seek, SeekFrom},
+};
+
+const HEAD_BYTES: u64 = 20;
+
+/// Where the matrices are.
+#[derive(Debug)]
+pub(crate) struct Directory {
+    matrices: Vec<Matrix>,
+}
+
+#[derive(Debug)]
+struct Matrix {
+    shape: [usize; 2],
+    element: ElementType,
+    order: ByteOrder,
+    /// Where its numbers begin.
+    offset: u64,
+}
+
+/// The byte order of a file that begins like one of MATLAB 4, which has no magic: five plausible numbers and a name.
+fn order_of(head: &[u8]) -> Option<ByteOrder> {
+    let (numbers, rest) = head.split_at_checked(HEAD_BYTES as usize)?;
+    let plausible = |order: ByteOrder| {
+        let numbers: Vec<u32> = numbers.as_chunks().0.iter().map(|&bytes| order.u32(bytes)).collect();
+        let (kind, imaginary, name_bytes) = (numbers[0], numbers[3], numbers[4] as usize);
+        kind < 5000
+            && kind / 10 % 10 <= 5
+            && kind / 100 % 10 == 0
+            && kind % 10 <= 2
+            && imaginary <= 1
+            && (2..=64).contains(&name_bytes)
+            && rest.len() >= name_bytes
+            && rest[name_bytes - 1] == 0
+            && rest[..name_bytes - 1].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+    };
+    [ByteOrder::Little, ByteOrder::Big].into_iter().find(|&order| plausible(order))
+}
+
+/// Whether a file begins like one of MATLAB 4.
+pub(crate) fn recognises(head: &[u8]) -> bool {
+    order_of(head).is_some()
+}
+
+/// Lists the matrices.
+pub(crate) fn read_directory(
+    file: &mut File,
+    len: u64,
+    limits: &Limits,
+    origin: &Origin,
+) -> Result<(Directory, Vec<Variable>)> {
+    let mut reader = BufReader::new(file);
+    let (mut matrices, mut variables) = (Vec::new(), Vec::<Variable>::new());
+    let mut offset = 0;
+    while offset < len {
+        if variables.len() as u64 >= limits.variables {
+            return Err(Error::FileLimit {
+                path: origin.path.clone(),
+                place: Place::File,
+                what: "the number of variables",
+                size: variables.len() as u64 + 1,
+                limit: limits.variables,
+                name: "Limits::variables",
+            });
+        }
+        let place = Place::Byte(offset);
+        let mut head = vec![0; usize::try_from((len - offset).min(HEAD_BYTES + 64)).unwrap_or(0)];
+        reader.seek(SeekFrom::Start(offset)).map_err(Error::io("read", &origin.path))?;
+        reader.read_exact(&mut head).map_err(origin.read(place.clone()))?;
+        let Some(order) = order_of(&head) else {
+            let fix = "the file is truncated or damaged; copy it again";
+            return Err(origin.fault_with(place, "here no matrix begins", fix));
+        };
+        let numbers: Vec<u32> =
+            head[..HEAD_BYTES as usize].as_chunks().0.iter().map(|&bytes| order.u32(bytes)).collect();
+        let [kind, rows, columns, imaginary, name_bytes] = numbers[..] else {
+            return Err(origin.fault(place, "here no matrix begins"));
+        };
+        let name = String::from_utf8_lossy(&head[HEAD_BYTES as usize..HEAD_BYTES as usize + name_bytes as usize - 1]);
+        let place = Place::Variable(name.to_string());
+        let stored = match kind / 10 % 10 {
+            0 => ElementType::F64,
+            1 => ElementType::F32,
+            2 => ElementType::I32,
+            3 => ElementType::I16,
+            4 => ElementType::U16,
+            _ => ElementType::U8,
+        };
+        let element = match (stored, imaginary) {
+            (stored, 0) => stored,
+            (ElementType::F32, _) => ElementType::Complex64,
+            _ => ElementType::Complex128,
+        };
+        let written_big = match kind / 1000 {
+            0 => order == ByteOrder::Little,
+            1 => order == ByteOrder::Big,
+            _ => false,
+        };
+        if !written_big {
+            let problem = "its numbers are those of a VAX or a Cray";
+            return Err(origin.fault_with(place, problem, "load and save it with a newer MATLAB, or with scipy.io"));
+        }
+        let start = offset + HEAD_BYTES + u64::from(name_bytes);
+        let count = u64::from(rows) * u64::from(columns) * (1 + u64::from(imaginary));
+        let end = count.checked_mul(stored.size_bytes() as u64).and_then(|bytes| bytes.checked_add(start));
+        let Some(end) = end.filter(|&end| end <= len) else {
+            let problem = format!("{rows} x {columns} numbers are more than the {len} bytes of the file hold");
+            return Err(origin.fault_with(place, problem, "the file is truncated or damaged; copy it again"));
+        };
+        if variables.iter().any(|variable| variable.name() == name) {
+            return Err(origin.fault(place, "two variables have this name"));
+        }
+        let class = match kind % 10 {
+            0 => Class::Number(element),
+            1 => Class::Text,
+            // Rows of (row, column, value); no writer but MATLAB 4 itself makes them.
+            _ => Class::Other("a sparse matrix of MATLAB 4".into()),
+        };
+        let shape = [rows as usize, columns as usize];
+        variables.push(Variable::new(&name, shape.to_vec(), class));
+        matrices.push(Matrix { shape, element, order, offset: start });
+        offset = end;
+    }
+    Ok((Directory { matrices }, variables))
+}
+
+impl Directory {
+    /// The numbers of the variable at `position`.
+    pub(crate) fn read_array(&self, file: &mut File, position: usize, origin: &Origin) -> Result<Array> {
+        let Matrix { shape, element, .. } = self.matrices[position];
+        let count = shape[0] * shape[1];
+        let values = match element {
+            // Real parts before imaginary ones.
+            ElementType::Complex64 => match self.read(file, position, ElementType::F32, 2 * count, origin)? {
+                Values::F32(parts) => Values::Complex64(paired(&parts, count)),
+                other => other,
+            },
+            ElementType::Complex128 => {
+                let parts = self.read(file, position, ElementType::F64, 2 * count, origin)?;
+                match parts {
+                    Values::F64(parts) => Values::Complex128(paired(&parts, count)),
+                    other => other,
+                }
+            }
+            element => self.read(file, position, element, count, origin)?,
+        };
+        Array::from_column_major(shape.to_vec(), values)
+    }
+
+    /// The lines of the text at `position`.
+    pub(crate) fn read_text(&self, file: &mut File, position: usize, origin: &Origin) -> Result<Vec<String>> {
+        let Matrix { shape: [rows, columns], element, .. } = self.matrices[position];
+        let values = self.read(file, position, element, rows * columns, origin)?;
+        let letters = values.convert::<f64>().unwrap_or_default();
+        let letters: Vec<u32> = letters.into_iter().map(|letter| letter as u32).collect();
+        Ok(lines(&letters, rows, false))
+    }
+
+    fn read(
+        &self,
+        file: &mut File,
+        position: usize,
+        element: ElementType,
+        count: usize,
+        origin: &Origin,
+    ) -> Result<Values> {
+        let Matrix { order, offset, .. } = self.matrices[position];
+        file.seek(SeekFrom::Start(offset)).map_err(Error::io("read", &origin.path))?;
+        read_values(&mut BufReader::new(file), element, count, order).map_err(origin.read(Place::Byte(offset)))
+    }
+}
+
+fn paired<T: Copy>(parts: &[T], count: usize) -> Vec<num_complex::Complex<T>> {
+    let (re, im) = parts.split_at(count);
+    re.iter().zip(im).map(|(&re, &im)| num_complex::Complex::new(re, im)).collect()
+}
