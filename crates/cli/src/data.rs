@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 use clap::{Args, Subcommand};
-use cupel::data::{Class, Dataset, ElementType, Variable, convert, open};
+use cupel::data::{Class, Dataset, ElementType, Meaning, Variable, convert, open};
 use serde::Serialize;
 
 use crate::{
@@ -128,6 +128,12 @@ struct Row {
     class: String,
     range: Option<Range>,
     text: Option<Vec<String>>,
+    /// What the file says of the stored numbers, where it says something.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    meaning: Option<String>,
+    /// Why it cannot be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    problem: Option<String>,
 }
 
 /// Smallest and largest finite number, and how many are not finite.
@@ -140,16 +146,35 @@ struct Range {
 
 impl Listing {
     fn of(dataset: &Dataset) -> Result<Self> {
-        let row = |variable| Row::of(dataset, variable);
+        // One variable that cannot be read does not hide the others; where none can be, that is what is wrong with the file.
+        let rows: Vec<_> = dataset.variables().iter().map(|variable| (variable, Row::of(dataset, variable))).collect();
+        let is_lost = !rows.is_empty() && rows.iter().all(|(_, row)| row.is_err());
+        let row = |(variable, row): (&Variable, Result<Row>)| match row {
+            Err(error) if is_lost => Err(error),
+            Err(error) => Ok(Row::unread(variable, &error)),
+            row => row,
+        };
         Ok(Self {
             path: shown(dataset.path()),
             format: dataset.format().name(),
-            variables: dataset.variables().iter().map(row).collect::<Result<_>>()?,
+            variables: rows.into_iter().map(row).collect::<Result<_>>()?,
         })
     }
 }
 
 impl Row {
+    fn unread(variable: &Variable, error: &anyhow::Error) -> Self {
+        Self {
+            name: variable.name().to_owned(),
+            shape: variable.shape().to_vec(),
+            class: variable.class().to_string(),
+            range: None,
+            text: None,
+            meaning: None,
+            problem: Some(error.to_string()),
+        }
+    }
+
     fn of(dataset: &Dataset, variable: &Variable) -> Result<Self> {
         let name = variable.name();
         let text = match variable.class() {
@@ -163,8 +188,32 @@ impl Row {
             class: variable.class().to_string(),
             range: Range::of(dataset, variable)?,
             text,
+            meaning: match variable.class() {
+                Class::Number(_) => meaning(&dataset.meaning(Some(name))?),
+                _ => None,
+            },
+            problem: None,
         })
     }
+}
+
+/// What stored numbers stand for, in words; nothing where they stand for themselves.
+fn meaning(meaning: &Meaning) -> Option<String> {
+    let ends = |values: &[f64]| match values {
+        [] => None,
+        &[one] => Some(short(one)),
+        &[first, .., last] => Some(format!("{} to {}", short(first), short(last))),
+    };
+    let missing: Vec<String> = meaning.missing.iter().map(|&value| short(value)).collect();
+    let parts = [
+        Some(format!("{} is missing", missing.join(", "))).filter(|_| !missing.is_empty()),
+        meaning.valid_min.map(|value| format!("valid from {}", short(value))),
+        meaning.valid_max.map(|value| format!("valid to {}", short(value))),
+        ends(&meaning.gains).filter(|_| !meaning.is_unscaled()).map(|gains| format!("times {gains}")),
+        ends(&meaning.offsets).filter(|_| !meaning.is_unscaled()).map(|offsets| format!("plus {offsets}")),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 impl Range {
@@ -222,10 +271,15 @@ impl fmt::Display for Listing {
 impl Row {
     fn cells(&self) -> [String; 4] {
         let shape: Vec<String> = self.shape.iter().map(usize::to_string).collect();
-        let content = match (&self.range, &self.text) {
-            (Some(range), _) => range.to_string(),
-            (None, Some(lines)) => cut(&lines.join(", ")),
-            (None, None) => String::new(),
+        let content = match (&self.range, &self.text, &self.problem) {
+            (_, _, Some(problem)) => format!("cannot be read: {problem}"),
+            (Some(range), _, _) => range.to_string(),
+            (None, Some(lines), _) => cut(&lines.join(", ")),
+            (None, None, _) => String::new(),
+        };
+        let content = match &self.meaning {
+            Some(meaning) => format!("{content} ({meaning})"),
+            None => content,
         };
         [self.name.clone(), shape.join(" x "), self.class.clone(), content]
     }

@@ -540,6 +540,15 @@ impl Dataset {
         }
     }
 
+    /// What is odd about the file and does not stand in the way of reading it, such as a header that does not agree with its checksum.
+    /// Opening logs it, too.
+    pub fn warnings(&self) -> &[String] {
+        match &self.content {
+            Content::Fits(fits) => &fits.warnings,
+            _ => &[],
+        }
+    }
+
     /// The names in the header row of a text table; nothing without one, and for other formats.
     pub fn column_names(&self) -> Option<&[String]> {
         match &self.content {

@@ -46,6 +46,8 @@ pub(crate) const MAGIC: &[u8] = b"SIMPLE  =";
 pub(crate) struct Fits {
     /// Of each variable.
     entries: Vec<Entry>,
+    /// What is odd about the file and does not stand in the way of reading it.
+    pub(crate) warnings: Vec<String>,
 }
 
 /// A variable in the file.
@@ -63,7 +65,7 @@ pub(crate) fn read_directory(
     limits: &Limits,
     origin: &Origin,
 ) -> Result<(Fits, Vec<Variable>)> {
-    let mut fits = Fits { entries: Vec::new() };
+    let mut fits = Fits { entries: Vec::new(), warnings: Vec::new() };
     let mut variables: Vec<Variable> = Vec::new();
     let mut names: HashMap<String, usize> = HashMap::new();
     // Names may be given twice; a dot and a number tell them apart.
@@ -79,6 +81,13 @@ pub(crate) fn read_directory(
         let header = Arc::new(Cards::read(&mut reader, offset, origin)?);
         let data = offset + header.bytes;
         let part = Part::of(&header, data, offset, origin)?;
+        if part.is_stale {
+            // Software that edits a card and leaves the sum as it was is more frequent than damage; that of the data is checked.
+            fits.warnings.push(format!(
+                "{}: byte {offset}: the header does not agree with its checksum (CHECKSUM): it was edited, or is damaged",
+                origin.path.display()
+            ));
+        }
         let end = data.checked_add(part.data.padded_bytes).filter(|&end| end <= len);
         let Some(end) = end else {
             let problem = format!(

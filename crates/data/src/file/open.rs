@@ -138,7 +138,9 @@ pub fn open_with(path: impl AsRef<Path>, limits: Limits) -> Result<Dataset> {
             (origin, Content::Delimited(layout), vec![variable])
         }
     };
-    Ok(Dataset::new(origin, file, limits, content, variables))
+    let dataset = Dataset::new(origin, file, limits, content, variables);
+    dataset.warnings().iter().for_each(|warning| log::warn!("{warning}"));
+    Ok(dataset)
 }
 
 /// A format that is read.

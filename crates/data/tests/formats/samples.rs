@@ -64,6 +64,15 @@ pub fn message_of(bytes: &[u8]) -> String {
     message(read_all(&path))
 }
 
+/// What a file that is read warns of.
+pub fn warnings_of(bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("file");
+    std::fs::write(&path, bytes).unwrap();
+    read_all(&path).unwrap();
+    cupel_data::open(&path).unwrap().warnings().join("\n")
+}
+
 /// All arrays of a file with their names.
 pub fn read_all(path: &Path) -> Result<Vec<(String, Array)>, Error> {
     use cupel_data::Class;

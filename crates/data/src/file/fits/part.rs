@@ -20,6 +20,8 @@ pub(super) struct Part {
     pub(super) data: Data,
     /// The variables in it; none where there are no data.
     pub(super) items: Vec<Item>,
+    /// The header does not agree with its checksum.
+    pub(super) is_stale: bool,
 }
 
 /// The data of a part.
@@ -127,16 +129,11 @@ impl Part {
             Some(text) => text.trim().parse().ok(),
             None => None,
         };
+        let mut is_stale = false;
         if let (Some(sum), Some(_)) = (data_sum, header.text("CHECKSUM")) {
             // All words of a part add up to zero, which is written with all bits set.
             let total = add_words(header.sum, &u32::to_be_bytes(sum));
-            if total != u32::MAX && total != 0 {
-                // Software that edits a card and leaves the sum as it was is more frequent than damage; that of the data is checked.
-                log::warn!(
-                    "{}: byte {offset}: the header does not agree with its checksum (CHECKSUM): it was edited, or is damaged",
-                    origin.path.display()
-                );
-            }
+            is_stale = total != u32::MAX && total != 0;
         }
         let items = match extension {
             _ if bytes == 0 => Vec::new(),
@@ -151,7 +148,7 @@ impl Part {
             Some(kind) => vec![Item::unread(&format!("an extension of the kind {kind}"))],
         };
         let data = Data { offset: data, padded_bytes, sum: data_sum, agrees: AtomicBool::new(false) };
-        Ok(Self { data, items })
+        Ok(Self { data, items, is_stale })
     }
 
     fn image(header: &Cards, stored: ElementType, shape: Vec<usize>, data: u64) -> Result<Item> {
