@@ -50,10 +50,10 @@ pub(crate) struct Page<'a> {
 }
 
 impl<'a> Page<'a> {
-    /// Of results that are in memory too, `unmixed` has what only they tell.
+    /// `truth` is what the results can be compared with. Of results that are in memory too, `unmixed` has what only they tell.
     pub(crate) fn new(
         source: &'a Source,
-        config: &'a UnmixingConfig,
+        (config, truth): (&'a UnmixingConfig, Option<&'a Truth>),
         results: &'a Results,
         picture: Picture,
         unmixed: Option<&'a Unmixed>,
@@ -68,7 +68,7 @@ impl<'a> Page<'a> {
             config,
             results,
             source,
-            truth: source.truth(),
+            truth,
             picture,
             bands,
             evidence: unmixed.map_or(&[], |unmixed| &unmixed.evidence),

@@ -98,7 +98,7 @@ impl Unmixing {
             None => known,
         };
         if let Some(count) = endmembers {
-            check_count(count, rows * columns, bands, known)?;
+            check_count(count, rows * columns, bands)?;
         }
         Ok(Plan {
             scene: source.name(),
@@ -115,18 +115,12 @@ impl Unmixing {
     }
 }
 
-/// Whether a scene of this size, with so many endmembers in its truth, can have so many.
-pub(crate) fn check_count(asked: usize, pixels: usize, bands: usize, known: Option<usize>) -> Result<()> {
+/// Whether a scene of this size can have so many endmembers.
+pub(crate) fn check_count(asked: usize, pixels: usize, bands: usize) -> Result<()> {
     if !(1..=pixels.min(bands)).contains(&asked) {
         return Err(Error::EndmemberCount { asked, bands, pixels });
     }
-    match known {
-        Some(known) if known > asked => {
-            let expected = format!("at least {known}, since the truth has {known} endmembers");
-            Err(Error::setting("endmembers", asked, expected))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 impl fmt::Display for Plan {

@@ -37,8 +37,9 @@ pub struct Results {
     #[serde(skip)]
     pub unmixed: Option<Unmixed>,
     /// Pixels that could be unmixed.
-    #[serde(skip)]
     pub pixels: usize,
+    /// Pixels that were left out, for want of data or as asked.
+    pub pixels_left_out: usize,
 }
 
 impl Unmixing {
@@ -66,6 +67,8 @@ impl Unmixing {
             runs.push(summary);
         }
         let (Some(first), Some(summary)) = (first, Summary::mean(&runs)) else { unreachable!("runs are at least one") };
+        let truth = truth.map(|truth| truth.nearest(&first.endmembers)).transpose()?;
+        let truth = truth.as_ref();
         let results = Results {
             summary,
             runs: if runs.len() > 1 { runs } else { Vec::new() },
@@ -73,12 +76,13 @@ impl Unmixing {
             endmembers: first.endmembers.scaled(&vec![scene.scale; count]),
             suggestion,
             pixels: image.pixels().count(),
+            pixels_left_out: scene.usable.left_out(),
             unmixed: None,
         };
         if let Some(dir) = run.dir().map(Path::to_path_buf) {
             run.monitor().phase("figures and tables", || {
                 let picture = Picture::of(&first, &scene.usable);
-                let page = Page::new(source, &self.config, &results, picture, Some(&first))?;
+                let page = Page::new(source, (&self.config, truth), &results, picture, Some(&first))?;
                 let (arrays, page) =
                     rayon::join(|| arrays::save(&dir, &first, &results.names, scene), || page.save(&dir));
                 arrays.and(page)
@@ -97,7 +101,7 @@ impl Unmixing {
         let known = truth.map(|truth| truth.endmembers.count());
         let policy = Policy::default();
         let (count, suggestion) = self.count(image.pixels(), known, &mut Driver::new(run, &policy))?;
-        check_count(count, image.pixels().count(), image.pixels().bands(), known)?;
+        check_count(count, image.pixels().count(), image.pixels().bands())?;
         Ok((count, suggestion))
     }
 
@@ -111,6 +115,8 @@ impl Unmixing {
     ) -> Result<(Unmixed, Summary)> {
         let policy = Policy::default();
         let unmixed = self.fit_within(image, count, Driver::new(run, &policy))?;
+        let nearest = truth.map(|truth| truth.nearest(&unmixed.endmembers)).transpose()?;
+        let truth = nearest.as_ref();
         let unmixed = match truth {
             Some(truth) => {
                 let order = order(&unmixed.endmembers, &truth.endmembers)?;
@@ -160,6 +166,14 @@ impl fmt::Display for Results {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let s = &self.summary;
         writeln!(f, "{} endmembers by {} in {:.2} s", s.endmembers, s.method, s.seconds)?;
+        if self.pixels_left_out > 0 {
+            writeln!(
+                f,
+                "left out              {} of {} pixels",
+                self.pixels_left_out,
+                self.pixels + self.pixels_left_out
+            )?;
+        }
         writeln!(f, "reconstruction RMSE   {:.5}", s.reconstruction_rmse)?;
         if let (Some(mean), Some(each)) = (s.mean_sad_rad, &s.sad_rad) {
             writeln!(f, "mean SAD              {mean:.4} rad")?;

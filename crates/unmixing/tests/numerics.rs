@@ -12,6 +12,7 @@ mod numerics {
     mod metrics;
     mod mixture;
     mod networks;
+    mod no_data;
     mod published;
     mod samples;
     mod simulation;

@@ -57,10 +57,12 @@ settings! {
         pub format: Option<Format> = None;
     }
     beside {
-        given: bool = false;
+        spectra_given: bool = false;
+        abundances_given: bool = false;
     }
     needs {
-        ["pixels", "bands", "materials"] |own| !own.given => "spectra and abundances are given, not made up";
+        ["bands", "materials"] |own| !own.spectra_given => "the spectra are given, not made up";
+        ["pixels"] |own| !own.abundances_given => "the abundances are given, not made up";
     }
 }
 
@@ -68,7 +70,7 @@ settings! {
 #[derive(Args)]
 pub struct Arguments {
     /// Endmembers to mix [default: smooth made-up spectra]
-    #[arg(long, value_name = "FILE", requires = "abundances")]
+    #[arg(long, value_name = "FILE")]
     endmembers: Option<PathBuf>,
 
     /// Abundances to mix them by [default: made-up patches]
@@ -101,7 +103,7 @@ pub struct Written {
     format: Format,
     /// The spectra and abundances that are mixed, where they are given.
     #[serde(skip)]
-    given: Option<(Endmembers, Abundances)>,
+    given: Option<(Endmembers, Option<Abundances>)>,
 }
 
 impl Command for Arguments {
@@ -113,7 +115,8 @@ impl Command for Arguments {
     }
 
     fn unused(&self) -> Vec<(String, String)> {
-        Simulation { given: self.endmembers.is_some(), ..self.simulation.settings.clone() }.unused()
+        let (spectra_given, abundances_given) = (self.endmembers.is_some(), self.abundances.is_some());
+        Simulation { spectra_given, abundances_given, ..self.simulation.settings.clone() }.unused()
     }
 
     fn plan(&self, session: &Session) -> Result<Written> {
@@ -122,10 +125,10 @@ impl Command for Arguments {
         let format = self.format(out)?;
         let given = self.given()?;
         let (rows, columns) = match &given {
-            Some((_, abundances)) => {
+            Some((_, Some(abundances))) => {
                 self.abundances.as_deref().and_then(image).unwrap_or_else(|| nearly_square(abundances.count()))
             }
-            None => nearly_square(pixels),
+            _ => nearly_square(pixels),
         };
         let (bands, endmembers) =
             given.as_ref().map_or((bands, materials), |(endmembers, _)| (endmembers.bands(), endmembers.count()));
@@ -174,27 +177,32 @@ impl Arguments {
         }
     }
 
-    fn given(&self) -> Result<Option<(Endmembers, Abundances)>> {
-        let (Some(endmembers), Some(abundances)) = (&self.endmembers, &self.abundances) else { return Ok(None) };
+    fn given(&self) -> Result<Option<(Endmembers, Option<Abundances>)>> {
+        let Some(endmembers) = &self.endmembers else { return Ok(None) };
+        let Some(abundances) = &self.abundances else {
+            let files = [endmembers.clone()];
+            return Ok(Some((open_estimate(&files, &files)?.0.endmembers, None)));
+        };
         let files = [endmembers.clone(), abundances.clone()];
         let (given, _) = open_estimate(&files, &files)?;
         let found = given.abundances.with_context(|| {
             format!("{}: no abundances for {} endmembers", abundances.display(), given.endmembers.count())
         })?;
-        Ok(Some((given.endmembers, found)))
+        Ok(Some((given.endmembers, Some(found))))
     }
 
     /// A scene that fits into memory.
     fn write_whole(
         &self,
         plan: &Written,
-        given: Option<(Endmembers, Abundances)>,
+        given: Option<(Endmembers, Option<Abundances>)>,
         out: &Path,
         stream: Stream,
     ) -> Result<()> {
         let Written { rows, columns, bands, endmembers: count, format, .. } = *plan;
         let (endmembers, abundances) = match given {
-            Some(given) => given,
+            Some((endmembers, Some(abundances))) => (endmembers, abundances),
+            Some((endmembers, None)) => (endmembers, patches(rows, columns, count, BLUR, stream.child(1))?),
             None => (
                 smooth_endmembers(count, bands, stream.child(0))?,
                 patches(rows, columns, count, BLUR, stream.child(1))?,

@@ -28,8 +28,10 @@ impl Unmixing {
         let truth = scene.truth();
         let known = truth.map(|truth| truth.endmembers.count());
         let (count, suggestion) = self.count(&sample, known, &mut driver)?;
-        check_count(count, sample.count(), sample.bands(), known)?;
+        check_count(count, sample.count(), sample.bands())?;
         let (extracted, steps) = self.extract(&sample, count, &mut driver)?;
+        let truth = truth.map(|truth| truth.nearest(&extracted.endmembers)).transpose()?;
+        let truth = truth.as_ref();
         let endmembers = extracted.endmembers.reordered(&order_of(&extracted.endmembers, truth, &sample)?);
 
         let mut pass = AbundancePass::new(scene, scale, &endmembers, self.config.abundance, &sample, &dir)?;
@@ -51,10 +53,11 @@ impl Unmixing {
             suggestion,
             unmixed: None,
             pixels,
+            pixels_left_out: scene.rows * scene.columns - pixels,
         };
         arrays::save_endmembers(&dir, &results.endmembers)?;
         driver.phase("figures and tables", || {
-            Page::new(source, &self.config, &results, pass.picture(), None)?.save(&dir)
+            Page::new(source, (&self.config, truth), &results, pass.picture(), None)?.save(&dir)
         })?;
         Ok(results)
     }

@@ -11,7 +11,7 @@ use super::{
     names::{Names, TRUE_ABUNDANCES, TRUE_ENDMEMBERS, only_array},
     transposed,
 };
-use crate::{Abundances, Endmembers, Error, Result};
+use crate::{Abundances, Agreement, Endmembers, Error, Result};
 
 /// True endmembers, abundances and names of materials.
 #[derive(Clone, Debug, PartialEq)]
@@ -41,6 +41,21 @@ impl Truth {
     pub fn open(paths: &[PathBuf], rows: usize, columns: usize, bands: usize) -> Result<Self> {
         let bands = Bands::all(&Axis::new(AxisKind::Wavelength, bands));
         Self::read(paths, &Target { usable: Usable::all(rows, columns), bands, order: None })
+    }
+
+    /// The part of it that so few `estimated` endmembers can be compared with: the true ones that are nearest to them, in their order,
+    /// without abundances, which are shares of all materials. All of it where as many were estimated.
+    ///
+    /// # Errors
+    /// Bands that differ.
+    pub(crate) fn nearest(&self, estimated: &Endmembers) -> Result<Self> {
+        if estimated.count() >= self.endmembers.count() {
+            return Ok(self.clone());
+        }
+        let mut chosen = Agreement::of(&self.endmembers, estimated)?.order;
+        chosen.sort_unstable();
+        let names = chosen.iter().map(|&k| self.names[k].clone()).collect();
+        Ok(Self { endmembers: self.endmembers.reordered(&chosen), abundances: None, names })
     }
 
     /// The truth of an image for some of its bands.
