@@ -47,7 +47,7 @@ pub enum Error {
         what: &'static str,
     },
     /// The content of a file belongs to no format that is known.
-    #[error("could not recognise the content of {}: {found}; the formats read are NPY, NPZ, MATLAB 5 to 7.3, HDF5, ENVI, FITS, TIFF, PNG, JPEG and CSV/TSV", path.display())]
+    #[error("could not recognise the content of {}: {found}; the formats read are NPY, NPZ, MATLAB 4 to 7.3, HDF5, ENVI, FITS, TIFF, PNG, JPEG and CSV/TSV", path.display())]
     Unrecognised {
         /// The file.
         path: PathBuf,
