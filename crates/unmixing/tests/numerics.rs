@@ -5,6 +5,7 @@
 
 mod numerics {
     mod abundances;
+    mod axes;
     mod ensemble;
     mod extractors;
     mod hostile;

@@ -91,7 +91,7 @@ fn known_formats_that_are_not_read_are_named() {
 
 #[test]
 fn anything_else_says_what_it_begins_with_and_what_is_read() {
-    let formats = "the formats read are NPY, NPZ, MATLAB 5 to 7.3, HDF5, ENVI, FITS, TIFF, PNG, JPEG and CSV/TSV";
+    let formats = "the formats read are NPY, NPZ, MATLAB 4 to 7.3, HDF5, ENVI, FITS, TIFF, PNG, JPEG and CSV/TSV";
     assert_contains(&message_of(b"\x01\x02\x03\x04\xfe"), &["begins with the bytes 01 02 03 04 fe", formats]);
     assert_contains(&message_of(b"{\"a\": 1}"), &["it looks like JSON", formats]);
     assert_contains(&message_of(b"<html></html>"), &["XML or HTML"]);
