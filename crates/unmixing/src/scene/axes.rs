@@ -316,7 +316,7 @@ impl Array<'_> {
         let order_told = match (files.pixel_order, order) {
             (Some(_), _) => "pixels as --pixel-order says".to_owned(),
             (None, order) => {
-                if rows != columns && evidence::smoother_in_other_order(&cube)? {
+                if rows != columns && evidence::smoother_in_other_order(&cube, order)? {
                     let other = if order == PixelOrder::Row { PixelOrder::Column } else { PixelOrder::Row };
                     let hint = format!(
                         "Its pixels would be taken {order} by {order}, but lie much more smoothly {other} by {other}: say --pixel-order {other}, or --pixel-order {order} if that is right; --rows if its image has not {rows} rows."

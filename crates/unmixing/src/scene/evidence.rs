@@ -5,6 +5,7 @@
 use cupel_data::{AxisKind, Cube};
 use faer::{Mat, Side};
 
+use super::PixelOrder;
 use crate::Result;
 
 /// Positions of each axis that are looked at.
@@ -58,9 +59,9 @@ pub(super) fn likelier_bands(cube: &Cube<f32>, supposed: usize) -> Result<Option
     Ok(best.filter(|&(_, energy)| own > MORE_BEYOND * energy).map(|(axis, _)| axis))
 }
 
-/// Whether an image is clearly smoother when its pixels are dealt in the other order, row by row instead of column by column or the
-/// other way round. `cube` has the axes row, column and wavelength.
-pub(super) fn smoother_in_other_order(cube: &Cube<f32>) -> Result<bool> {
+/// Whether an image whose pixels were dealt in one order is clearly smoother when they are dealt in the other. `cube` has the axes row,
+/// column and wavelength.
+pub(super) fn smoother_in_other_order(cube: &Cube<f32>, order: PixelOrder) -> Result<bool> {
     let (rows, columns) = (cube.axis(AxisKind::Row)?.len(), cube.axis(AxisKind::Column)?.len());
     let bands = cube.axis(AxisKind::Wavelength)?.len();
     if rows < 4 || columns < 4 {
@@ -68,10 +69,13 @@ pub(super) fn smoother_in_other_order(cube: &Cube<f32>) -> Result<bool> {
     }
     let chosen = evenly(bands);
     let value = |pixel: usize, band: usize| f64::from(cube.values()[pixel * bands + band]);
-    // The pixel at a place of the other reading.
-    let other = |row: usize, column: usize| {
-        let place = row * columns + column;
-        place % rows * columns + place / rows
+    // Where in the cube the pixel is that the other reading has at a place.
+    let other = |row: usize, column: usize| match order {
+        PixelOrder::Row => column * rows + row,
+        PixelOrder::Column => {
+            let place = row * columns + column;
+            place % rows * columns + place / rows
+        }
     };
     let own = |row: usize, column: usize| row * columns + column;
     let roughness = |at: &dyn Fn(usize, usize) -> usize| -> f64 {

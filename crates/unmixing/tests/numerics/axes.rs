@@ -75,7 +75,7 @@ fn cubes_that_nobody_describes_are_read_by_custom_or_refused() {
         "of {SCENES} scenes {refused_right} were refused that were right, of {} {accepted_wrong} were not",
         2 * SCENES
     );
-    assert!(refused_right <= SCENES / 20 && accepted_wrong <= SCENES / 4, "{refused_right}, {accepted_wrong}");
+    assert!(refused_right <= SCENES / 20 && accepted_wrong <= 2 * SCENES / 5, "{refused_right}, {accepted_wrong}");
 }
 
 #[test]
