@@ -140,8 +140,8 @@ fn scan(settings: &[(String, String)]) -> Result<(), Any> {
     let config = PtychographyConfig {
         photons: Some(1e5),
         position_error: 2.0,
-        defocus_um: value(settings, "defocus").unwrap_or(600.0),
-        defocus_error_um: value(settings, "defocus-error").unwrap_or(100.0),
+        defocus_um: value(settings, "defocus").unwrap_or(200.0),
+        defocus_error_um: value(settings, "defocus-error").unwrap_or(50.0),
         ..PtychographyConfig::default()
     };
     let scene = simulate_ptychography(&config, seed)?;

@@ -45,8 +45,10 @@ settings! {
         pub scan: ScanPattern = ScanPattern::Fermat;
         /// Radius of the lens's aperture in pixels of the detector
         pub aperture_radius: f64 = 9.0, in Range::at_least(1.0).at_most(1000.0), "PIXELS";
+        /// Pixels of the detector over which the aperture's edge falls off; the light of a hard edge reaches far beyond the probe
+        pub aperture_edge: f64 = 4.0, in Range::at_least(1.0).at_most(1000.0), "PIXELS";
         /// Micrometres from the focus to the object
-        pub defocus_um: f64 = 600.0, in Range::at_least(-1e6).at_most(1e6), "UM";
+        pub defocus_um: f64 = 200.0, in Range::at_least(-1e6).at_most(1e6), "UM";
         /// Nanometres
         pub wavelength_nm: f64 = 500.0, in Range::above(0.0).at_most(1e6), "NM";
         /// Micrometres between pixels of the object
@@ -73,6 +75,8 @@ pub struct PtychographyScene {
     pub centres: Vec<[f64; 2]>,
 }
 
+/// Most of a probe's light that may fall on the outermost pixels of its window.
+const MOST_AT_EDGE: f64 = 1e-3;
 /// Pixels of the field beyond the outermost windows.
 const MARGIN: f64 = 12.0;
 /// Round things that the object is made of, per 1000 pixels.
@@ -81,7 +85,8 @@ const THINGS: f64 = 6.0;
 /// Simulates a scan.
 ///
 /// # Errors
-/// [`Error::Setting`] for settings out of range; [`Error::Optics`] for an aperture that is wider than the detector.
+/// [`Error::Setting`] for settings out of range; [`Error::Optics`] for an aperture that is wider than the detector, and for a probe that does not
+/// end within its window.
 pub fn simulate_ptychography(config: &PtychographyConfig, seed: u64) -> Result<PtychographyScene> {
     config.check()?;
     let side = config.detector;
@@ -93,9 +98,14 @@ pub fn simulate_ptychography(config: &PtychographyConfig, seed: u64) -> Result<P
         });
     }
     let (wavelength, pixel) = (config.wavelength_nm * 1e-9, config.pixel_um * 1e-6);
-    let focus = focused_probe(side, config.aperture_radius);
-    let mut probe = propagated(&focus, config.defocus_um * 1e-6, wavelength, pixel)?;
-    let mut said_probe = propagated(&focus, (config.defocus_um + config.defocus_error_um) * 1e-6, wavelength, pixel)?;
+    let focus = focused_by(&soft_disc(side, config.aperture_radius, config.aperture_edge));
+    let at = |defocus_um: f64| -> Result<Plane> {
+        let probe = propagated(&focus, defocus_um * 1e-6, wavelength, pixel)?;
+        ends_within(&probe, defocus_um)?;
+        Ok(probe)
+    };
+    let mut probe = at(config.defocus_um)?;
+    let mut said_probe = at(config.defocus_um + config.defocus_error_um)?;
 
     let mut centres = scan(config);
     let mut size = [0; 2];
@@ -230,9 +240,50 @@ pub(crate) fn disc_probe(side: usize, radius: f64) -> Plane {
     })
 }
 
+/// A disc whose edge falls off over so many pixels, half of it within the radius, as the square of a cosine.
+fn soft_disc(side: usize, radius: f64, edge: f64) -> Plane {
+    let middle = (side / 2) as f64;
+    Plane::from_fn(side, side, |row, column| {
+        let far = (row as f64 - middle).hypot(column as f64 - middle);
+        let within = ((radius - far) / edge + 0.5).clamp(0.0, 1.0);
+        Complex::new((PI / 2.0 * within).sin().powi(2), 0.0)
+    })
+}
+
+/// Refuses a probe that reaches over the edge of its window: there it would come back at the opposite edge, and a probe moved between pixels or
+/// by a whole one would not be the same.
+fn ends_within(probe: &Plane, defocus_um: f64) -> Result<()> {
+    let (rows, columns) = (probe.rows(), probe.columns());
+    let at_edge = |place: usize| {
+        let (row, column) = (place / columns, place % columns);
+        row == 0 || column == 0 || row + 1 == rows || column + 1 == columns
+    };
+    let power = |keep: &dyn Fn(usize) -> bool| -> f64 {
+        probe.values().iter().enumerate().filter(|(place, _)| keep(*place)).map(|(_, value)| value.norm_sqr()).sum()
+    };
+    let share = power(&at_edge) / power(&|_| true).max(f64::MIN_POSITIVE);
+    if share <= MOST_AT_EDGE {
+        return Ok(());
+    }
+    Err(Error::Optics {
+        what: "probe",
+        got: format!(
+            "{share:.1e} of its light on the edge of its window of {rows} pixels, {defocus_um} um from the focus"
+        ),
+        expected: format!(
+            "at most {MOST_AT_EDGE:.0e}, or it comes back at the opposite edge: move it nearer to the focus (defocus-um), soften the aperture \
+             (aperture-edge) or take a larger detector"
+        ),
+    })
+}
+
 /// What a lens with a round aperture of the radius, in pixels of the detector, makes in its focus; its squares sum to 1.
 pub fn focused_probe(side: usize, radius: f64) -> Plane {
-    let aperture = disc_probe(side, radius);
+    focused_by(&disc_probe(side, radius))
+}
+
+fn focused_by(aperture: &Plane) -> Plane {
+    let side = aperture.rows();
     let mut values = to_corner(aperture.values(), side);
     let power: f64 = values.iter().map(Complex::norm_sqr).sum();
     values.iter_mut().for_each(|value| *value /= power.sqrt());

@@ -15,7 +15,7 @@ fn the_truth_of_a_scan_explains_it_and_calibration_brings_positions_nearer() {
         positions: 60,
         step: 2.5,
         aperture_radius: 5.0,
-        defocus_um: 150.0,
+        defocus_um: 75.0,
         position_error: 1.0,
         ..PtychographyConfig::default()
     };

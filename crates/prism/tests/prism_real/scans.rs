@@ -3,7 +3,7 @@
 use cupel_prism::{Noise, PtychographyConfig, ScanPattern, simulate_ptychography};
 
 fn small() -> PtychographyConfig {
-    PtychographyConfig { detector: 32, positions: 12, aperture_radius: 5.0, defocus_um: 150.0, ..Default::default() }
+    PtychographyConfig { detector: 32, positions: 12, aperture_radius: 5.0, defocus_um: 75.0, ..Default::default() }
 }
 
 #[test]
@@ -39,7 +39,7 @@ fn frames_have_the_photons_that_are_asked_for_and_their_noise() {
 #[test]
 fn the_power_of_a_frame_is_that_of_the_wave_and_errors_are_those_asked_for() {
     let config =
-        PtychographyConfig { positions: 400, step: 2.0, position_error: 2.0, defocus_error_um: 50.0, ..small() };
+        PtychographyConfig { positions: 400, step: 2.0, position_error: 2.0, defocus_error_um: 20.0, ..small() };
     let scene = simulate_ptychography(&config, 5).unwrap();
     let errors: Vec<f64> = scene
         .centres
@@ -64,4 +64,16 @@ fn a_raster_is_regular_and_too_wide_an_aperture_is_refused() {
     assert_eq!(scene.centres[4], [0.0, 0.0]);
     assert_eq!(scene.centres[0], [-3.0, -3.0]);
     assert!(simulate_ptychography(&PtychographyConfig { aperture_radius: 16.0, ..small() }, 1).is_err());
+}
+
+#[test]
+fn a_probe_that_reaches_over_its_window_is_refused() {
+    for wide in [
+        PtychographyConfig { defocus_um: 600.0, ..PtychographyConfig::default() },
+        PtychographyConfig { defocus_error_um: -1000.0, ..PtychographyConfig::default() },
+        PtychographyConfig { aperture_edge: 1.0, ..PtychographyConfig::default() },
+    ] {
+        let problem = simulate_ptychography(&wide, 1).unwrap_err().to_string();
+        assert!(problem.contains("comes back at the opposite edge"), "{problem}");
+    }
 }
