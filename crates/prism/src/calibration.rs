@@ -14,6 +14,10 @@
 //! (Dwivedi and others, Ultramicroscopy 192, 29 (2018)). Lights are few numbers in truth: each says in which neighbouring place it would
 //! explain its frame better, and the pose of the whole array follows all of them by least squares with the derivatives of the centres.
 
+mod scan;
+
+pub use scan::{ScanFree, calibrate_scan, locate};
+
 use std::f64::consts::TAU;
 
 use cupel_settings::{Range, Settings, settings};

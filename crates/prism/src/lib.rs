@@ -52,12 +52,15 @@ mod solvers;
 mod spectrum_law;
 mod start;
 mod telescope;
+mod tiers;
 mod variation;
 mod zernike;
 
 pub use aperture::Aperture;
 pub use cache::CacheStats;
-pub use calibration::{Calibrated, CalibrationConfig, calibrate, predicted, r_factor, spectrum_of};
+pub use calibration::{
+    Calibrated, CalibrationConfig, ScanFree, calibrate, calibrate_scan, locate, predicted, r_factor, spectrum_of,
+};
 pub use certificate::{Certificate, Correlation};
 pub use decoder::{
     Decoder, DecoderKind, DeepDecoder, DeepDecoderConfig, FrozenDecoder, OutputActivation, ProgressiveDecoder,
@@ -97,4 +100,5 @@ pub use saved::{holds_exposures, open_exposures, write_exposures};
 pub use search::{Found, Search, Tried};
 pub use simulate::observe;
 pub use telescope::{ApertureType, Propagation, Telescope, TelescopeConfig};
+pub use tiers::{Calibration, Tier, Tiers};
 pub use zernike::{Aberration, HIGHEST_ZERNIKE, noll, zernike};

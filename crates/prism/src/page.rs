@@ -165,6 +165,9 @@ fn words(report: &mut Report<'_>, found: &Reconstruction, results: &Results, exp
         "{:.1} % of the plane lies in a window; what lies outside is the prior's, not the data's.",
         100.0 * results.coverage
     ));
+    if let Some(tiers) = &results.calibration {
+        report.finding(format!("Calibration: {}.", tiers.words()));
+    }
     if let Some(r) = results.held_out_r {
         report.finding(format!(
             "Exposures that the fit never saw are foretold with an R-factor of {r:.4}; those that it saw with {:.4}.",

@@ -6,10 +6,11 @@ use cupel_train::{Casting, Run};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CacheStats, Certificate, DecoderConfig, Exposures, Model, Result, Search, certificate,
+    CacheStats, Calibration, Certificate, DecoderConfig, Exposures, Model, Result, Search, Tiers, certificate,
     restarts::{Searched, searched},
     search::Tried,
     solvers::{by_decoder, by_sweeps},
+    tiers::calibrated,
 };
 
 choices! {
@@ -54,6 +55,8 @@ settings! {
         pub prior_weight: Option<f64> = None, in Range::at_least(0.0).at_most(1e6), "WEIGHT";
         /// Most searches anew from other starts, where squared errors are more than the noise explains
         pub restarts: u64 = 10, in Range::at_least(0.0).at_most(1e4), "N";
+        /// What of the instrument is looked for beside the object
+        pub calibration: Calibration = Calibration::Auto;
         /// Whether to state how far it can be trusted: resolution and intervals, by refits that take as long as the object, of other solvers than lbfgs several times as long
         pub certificate: bool = true;
         /// The same of the solver decoder, which takes five times as long as the object
@@ -89,6 +92,8 @@ pub struct Reconstruction {
     pub solver: Solver,
     /// Object, pupil, and what belongs to each exposure.
     pub model: Model,
+    /// What was looked for beside the object; `None` where nothing was.
+    pub calibration: Option<Tiers>,
     /// Weight of the total variation.
     pub prior_weight: Option<f64>,
     /// Searches that were made: more than one where the first did not explain the frames.
@@ -114,6 +119,8 @@ pub struct Reconstruction {
 /// ones, each from where the one before ended. The last fit is to all exposures. Where there is no noise nothing needs to be chosen: the weight falls
 /// to 1e-6, which only decides about frequencies that no exposure shows.
 ///
+/// Positions and probe of a scan are found before, where exposures held out say that this foretells them better ([`Calibration`]).
+///
 /// [`Solver::Best`] also fits the decoder, without the same exposures, and takes what foretells them better; where none can be held out, or the
 /// decoder's rule holds none out, the quasi-Newton steps.
 ///
@@ -128,8 +135,10 @@ pub fn reconstruct(
 ) -> Result<Reconstruction> {
     config.check()?;
     exposures.check()?;
-    let exposures = &exposures.cached();
+    let said = &exposures.cached();
     let began = std::time::Instant::now();
+    let (calibrated, calibration) = calibrated(said, config, seed)?.unzip();
+    let exposures = calibrated.as_ref().unwrap_or(said);
     let on = (device, DType::F32);
     let mut compared = Vec::new();
     let (solver, search, found, starts, driven) = match config.solver {
@@ -168,10 +177,15 @@ pub fn reconstruct(
     let before = (driven - began.elapsed().as_secs_f64()).max(0.0);
     let taken = ReconstructionConfig { solver, ..config.clone() };
     let certificate = certificate::of(&search, &found, &taken, seed, (on, casting))?;
+    let mut model = found.model;
+    for ((shift, found), said) in model.shifts.iter_mut().zip(&exposures.centres).zip(&said.centres) {
+        (0..2).for_each(|axis| shift[axis] += found[axis] - said[axis]);
+    }
     Ok(Reconstruction {
         config: config.clone(),
         solver,
-        model: found.model,
+        model,
+        calibration,
         prior_weight: (solver == Solver::Lbfgs).then_some(found.prior_weight),
         starts,
         tried: found.tried,

@@ -7,7 +7,7 @@ use cupel_data::{Array, Values, write_csv, write_npy, write_tiff};
 use serde::Serialize;
 
 use crate::{
-    CacheStats, Exposures, Plane, Reconstruction, Result, Solver,
+    CacheStats, Exposures, Plane, Reconstruction, Result, Solver, Tiers,
     certificate::DOUBTFUL,
     metrics::{Similarity, psnr, rmse, ssim},
 };
@@ -35,6 +35,8 @@ pub struct Results {
     pub coverage: f64,
     /// Weight of the total variation.
     pub prior_weight: Option<f64>,
+    /// What of the instrument was looked for, and how each tier foretold the exposures held out.
+    pub calibration: Option<Tiers>,
     /// Share of the true amplitudes within their interval of 90 %.
     pub interval_holds: Option<f64>,
     /// How often frames were known when they were asked for, and what is kept of them.
@@ -63,6 +65,7 @@ impl Results {
             frc_px: certificate.correlation.as_ref().map(|correlation| correlation.resolution_px),
             coverage: certificate.coverage,
             prior_weight: found.prior_weight,
+            calibration: found.calibration.clone(),
             interval_holds: None,
             cache: found.cache,
             exposures: exposures.centres.len(),
@@ -145,6 +148,9 @@ impl fmt::Display for Results {
         let solver = serde_json::to_value(self.solver).ok();
         let solver = solver.as_ref().and_then(|name| name.as_str()).unwrap_or("a solver");
         writeln!(f, "{} exposures, {solver}, {:.1} s", self.exposures, self.seconds)?;
+        if let Some(tiers) = &self.calibration {
+            writeln!(f, "calibration    {}", tiers.words())?;
+        }
         let mut line = |name: &str, value: Option<f64>, what: &str| match value {
             Some(value) if value.abs() < 1e-3 => writeln!(f, "{name:<14} {value:<10.3e} {what}"),
             Some(value) => writeln!(f, "{name:<14} {value:<10.4} {what}"),
