@@ -16,6 +16,25 @@ pub struct Flags<S> {
     pub settings: S,
 }
 
+/// Why the library does not take a value.
+#[derive(Debug)]
+struct Unfit(String);
+
+impl fmt::Display for Unfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for Unfit {}
+
+/// Whether the parser failed at a value of a setting of the library: it is understood, and cannot be.
+pub(crate) fn is_unfit(error: &clap::Error) -> bool {
+    let by_parser = std::error::Error::source(error).is_some_and(|source| source.is::<Unfit>());
+    // a list is taken apart first, and its values come without a source
+    error.kind() == clap::error::ErrorKind::ValueValidation && (by_parser || std::error::Error::source(error).is_none())
+}
+
 impl<S: Settings> FromArgMatches for Flags<S> {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut flags = Self::default();
@@ -83,8 +102,8 @@ fn argument<S: Settings>(setting: Setting) -> Arg {
         _ => {
             let parser = move |text: &str| match S::default().set(&name, text) {
                 Ok(()) => Ok(text.to_owned()),
-                Err(Problem::Value { expected, .. }) => Err(format!("expected {expected}")),
-                Err(problem) => Err(problem.to_string()),
+                Err(Problem::Value { expected, .. }) => Err(Unfit(format!("expected {expected}"))),
+                Err(problem) => Err(Unfit(problem.to_string())),
             };
             argument.value_parser(ValueParser::new(parser))
         }

@@ -83,6 +83,10 @@ impl Commands for Cupel {
         prism::conditions().collect()
     }
 
+    fn settings_are_input(name: &str) -> bool {
+        name.starts_with("prism ")
+    }
+
     fn run(self, call: Call<'_>) -> Result<()> {
         match self {
             Self::Cosmology(command) => command.run(call),

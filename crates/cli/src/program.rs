@@ -17,7 +17,7 @@ use cupel::{settings::Problem, train};
 use crate::{
     command::Call,
     config::{self, Alias, Condition, key},
-    output,
+    flags, output,
 };
 
 const FAILED: u8 = 1;
@@ -36,6 +36,12 @@ pub trait Commands: Subcommand {
     /// value. Elsewhere they are passed over with a word.
     fn conditions() -> Vec<Condition> {
         Vec::new()
+    }
+
+    /// Whether a setting out of its range is bad input of the command of this name, as it is in a settings file, with exit code 1; else it is wrong
+    /// usage, with 2.
+    fn settings_are_input(_: &str) -> bool {
+        false
     }
 
     /// Runs the one that was called, by [`Call::run`].
@@ -73,7 +79,13 @@ fn run<C: Commands>(program: Command) -> ExitCode {
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) if output::is_closed_pipe(&error) => ExitCode::SUCCESS,
-        Err(error) => ExitCode::from(tell(&error, &program)),
+        Err(error) => {
+            let code = tell(&error, &program);
+            let unfit = code == USAGE && error.downcast_ref::<clap::Error>().is_some_and(flags::is_unfit);
+            let words: Vec<OsString> = env::args_os().collect();
+            let input = unfit && C::settings_are_input(&config::leaf(&program, &words).name);
+            ExitCode::from(if input { FAILED } else { code })
+        }
     }
 }
 
@@ -128,7 +140,7 @@ fn tell(error: &anyhow::Error, program: &Command) -> u8 {
 fn hint(error: &anyhow::Error, program: &Command) -> Option<String> {
     error.chain().find_map(|cause| {
         if let Some(problem) = cause.downcast_ref::<Problem>() {
-            let flag = flags(program).into_iter().find(|flag| flag == problem.name())?;
+            let flag = all_flags(program).into_iter().find(|flag| flag == problem.name())?;
             return Some(format!("--{flag}"));
         }
         let flags = match cause.downcast_ref::<train::Error>()? {
@@ -152,8 +164,8 @@ fn hint(error: &anyhow::Error, program: &Command) -> Option<String> {
 }
 
 /// The names of all flags of all commands.
-fn flags(command: &Command) -> Vec<String> {
-    command.get_arguments().map(key).chain(command.get_subcommands().flat_map(flags)).collect()
+fn all_flags(command: &Command) -> Vec<String> {
+    command.get_arguments().map(key).chain(command.get_subcommands().flat_map(all_flags)).collect()
 }
 
 /// The chain of causes on one line, up to an error of the library: its message names its own causes.

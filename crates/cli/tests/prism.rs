@@ -5,7 +5,7 @@ mod program;
 use std::{fs, path::Path};
 
 use cupel::data::{Array, Values, open, write_npy, write_npz, write_png};
-use program::{json, refused, succeeds};
+use program::{cupel, json, succeeds};
 
 /// A scene of discs of different brightness on a slope, 32 x 32 pixels.
 fn object(folder: &Path) {
@@ -84,6 +84,13 @@ fn without_noise_little_is_left_to_be_found() {
     assert!(found["ssim"].as_f64().unwrap() > 0.99 && found["chi2_per_dof"].is_null(), "{found}");
 }
 
+/// A stack of 6 frames of 16 x 16 with a table of positions in pixels beside it.
+fn stack(folder: &Path, name: &str, value: impl Fn(usize, usize) -> f32, table: &str) {
+    let values = (0..6 * 256).map(|place| value(place / 256, place % 256)).collect();
+    write_npy(&folder.join(format!("{name}.npy")), &Array::new(vec![6, 16, 16], Values::F32(values)).unwrap()).unwrap();
+    fs::write(folder.join(format!("{name}.csv")), table).unwrap();
+}
+
 #[test]
 fn what_cannot_be_is_refused_with_one_message_and_nothing_is_written() {
     let folder = tempfile::tempdir().unwrap();
@@ -94,41 +101,197 @@ fn what_cannot_be_is_refused_with_one_message_and_nothing_is_written() {
     write_npy(&folder.join("flat.npy"), &flat).unwrap();
     let hole = Array::new(vec![2, 2], Values::F32(vec![1.0, f32::NAN, 0.0, 1.0])).unwrap();
     write_npy(&folder.join("hole.npy"), &hole).unwrap();
-    let change = |name: &str, variable: &str, values: Array| {
+    let change = |name: &str, variable: &str, change: &dyn Fn(Array) -> Array| {
         let dataset = open(folder.join("seen.npz")).unwrap();
         let arrays: Vec<(String, Array)> = dataset
             .variables()
             .iter()
             .map(|own| (own.name().to_owned(), dataset.array(Some(own.name())).unwrap()))
-            .map(|(own, array)| if own == variable { (own, values.clone()) } else { (own, array) })
+            .map(|(own, array)| if own == variable { (own, change(array)) } else { (own, array) })
             .collect();
         let arrays: Vec<(&str, &Array)> = arrays.iter().map(|(name, array)| (name.as_str(), array)).collect();
         write_npz(&folder.join(name), &arrays).unwrap();
     };
-    change("fewer.npz", "scan", Array::new(vec![31, 2], Values::F64(vec![0.0; 62])).unwrap());
-    let frames = open(folder.join("seen.npz")).unwrap().array(Some("data")).unwrap();
-    let (shape, Values::F32(mut values)) = (frames.shape().to_vec(), frames.into_values()) else {
-        panic!("frames in f32")
+    change("fewer.npz", "scan", &|_| Array::new(vec![31, 2], Values::F64(vec![0.0; 62])).unwrap());
+    change("outside.npz", "scan", &|_| Array::new(vec![32, 2], Values::F64(vec![300.0; 64])).unwrap());
+    let pixel = |value: f32| {
+        move |array: Array| {
+            let (shape, Values::F32(mut values)) = (array.shape().to_vec(), array.into_values()) else {
+                panic!("frames in f32")
+            };
+            values[2 * 64 * 64 + 64 + 3] = value;
+            Array::new(shape, Values::F32(values)).unwrap()
+        }
     };
-    values[100] = f32::NAN;
-    change("nan.npz", "data", Array::new(shape, Values::F32(values)).unwrap());
-    let before = fs::read_dir(folder).unwrap().count();
-    for (line, words) in [
-        ("prism reconstruct --object flat.npy --n-pixels 64", "everywhere"),
-        ("prism reconstruct --object hole.npy --n-pixels 64", "row 0, column 1"),
-        ("prism reconstruct --object object.png --n-pixels 16", "16"),
-        ("prism reconstruct --object object.png --n-pixels 64 --aperture-radius 40", "aperture-radius"),
-        ("prism reconstruct --object object.png --n-pixels 64 --detector 9", "detector"),
-        ("prism reconstruct --object object.png --n-pixels 64 --roi-radius 90", "roi"),
-        ("prism reconstruct --object object.png --crop 40 --n-pixels 64", "crop = 40"),
-        ("prism reconstruct --object object.png --n-pixels 64 --solver decoder --loss ms-ssim", "176"),
-        ("prism reconstruct fewer.npz", "scan"),
-        ("prism reconstruct nan.npz", "frame 0"),
-        ("prism reconstruct nowhere.npz", "no such file"),
-        ("prism observe object.png --n-pixels 64 --out seen.txt", ".npz"),
-        ("prism evaluate object.png --truth flat.npy", "crop one of them"),
+    change("nan.npz", "data", &pixel(f32::NAN));
+    change("negative.npz", "data", &pixel(-0.5));
+    change("dark.npz", "data", &|array| {
+        let shape = array.shape().to_vec();
+        Array::new(shape.clone(), Values::F32(vec![0.0; shape.iter().product()])).unwrap()
+    });
+    let pattern = |_: usize, pixel: usize| (1 + (pixel / 16).abs_diff(8) + (pixel % 16).abs_diff(8)) as f32;
+    let places = |unit: &str, step: f64, count: usize| {
+        let rows: Vec<String> =
+            (0..count).map(|k| format!("{},{}", step * (k / 3) as f64, step * (k % 3) as f64)).collect();
+        format!("row_{unit},column_{unit}\n{}\n", rows.join("\n"))
+    };
+    stack(folder, "short", pattern, &places("px", 4.0, 5));
+    stack(folder, "metres", pattern, &places("m", 4e-6, 6));
+    stack(folder, "small", pattern, &places("px", 4e-6, 6));
+    stack(folder, "large", pattern, &places("px", 4e6, 6));
+    stack(folder, "apart", pattern, &places("px", 400.0, 6));
+    stack(folder, "below", |frame, pixel| if (frame, pixel) == (4, 35) { -3.0 } else { 1.0 }, &places("px", 4.0, 6));
+    stack(
+        folder,
+        "number",
+        |frame, pixel| if (frame, pixel) == (1, 0) { f32::NAN } else { 1.0 },
+        &places("px", 4.0, 6),
+    );
+    stack(folder, "night", |_, _| 0.0, &places("px", 4.0, 6));
+    for (name, text) in [
+        ("probe.toml", ""),
+        ("lights.toml", "[objective]\nna = 0.1\npixel-size = 1e-6\n[array]\npitch = 4e-3\ndistance = 0.09\n"),
+        ("pixels.toml", "wavelength = 5e-7\n[objective]\nna = 0.1\n[array]\npitch = 4e-3\ndistance = 0.09\n"),
+        ("misspelt.toml", "wavelenght = 5e-7\n"),
+        ("inside.toml", "[array]\npich = 4e-3\n"),
+        ("nought.toml", "wavelength = 0\n"),
+        ("key.yaml", "telescope:\n  radus: 7\n"),
+        ("radius.yaml", "telescope:\n  radius: 0\n"),
     ] {
-        refused(folder, line, &[words]);
+        fs::write(folder.join(name), text).unwrap();
+    }
+    let before = fs::read_dir(folder).unwrap().count();
+    let simulated = "prism reconstruct --object object.png --n-pixels 64";
+    let decoder = format!("{simulated} --solver decoder --loss");
+    // what, where, what is expected and how to mend it
+    for (line, words) in [
+        // the object
+        (
+            "prism reconstruct --object flat.npy --n-pixels 64".to_owned(),
+            &["flat.npy", "1 everywhere", "darker and brighter"][..],
+        ),
+        (
+            "prism reconstruct --object hole.npy --n-pixels 64".into(),
+            &["hole.npy", "row 0, column 1", "NaN", "mend or crop"],
+        ),
+        (
+            "prism reconstruct --object object.png --n-pixels 16 --aperture-radius 3".into(),
+            &["object", "32 x 32", "16"],
+        ),
+        (format!("{simulated} --crop 40"), &["object.png", "32 x 32", "crop = 40"]),
+        (format!("{simulated} --object-size 1"), &["object-size", "at least 2"]),
+        (
+            "prism plan --object object.png --n-pixels 16 --aperture-radius 3".into(),
+            &["size of the object", "32", "16"],
+        ),
+        // the instrument
+        (format!("{simulated} --aperture-radius 0"), &["--aperture-radius", "'0'", "a number above 0"]),
+        (format!("{simulated} --sample-diameter 0"), &["sample-diameter = 0", "a number above 0"]),
+        (format!("{simulated} --aperture-radius NaN"), &["--aperture-radius", "NaN", "a number above 0"]),
+        (format!("{simulated} --aperture-radius 40"), &["aperture-radius", "40", "at most 31"]),
+        (format!("{simulated} --aperture-radius 7 --detector 28"), &["detector", "28", "29 to 64", "2 W - 1"]),
+        (format!("{simulated} --roi-radius 90"), &["roi-radius = 90", "at most 22"]),
+        (format!("{simulated} --samples 0"), &["--samples", "at least 1"]),
+        (format!("{simulated} --photons 0"), &["--photons", "a number above 0"]),
+        (format!("{simulated} --wavelength 0"), &["--wavelength", "a number above 0"]),
+        (
+            format!("{simulated} --config key.yaml"),
+            &["key.yaml, line 2", "telescope.radus", "did you mean `telescope.radius`?"],
+        ),
+        (format!("{simulated} --config radius.yaml"), &["radius.yaml, line 2", "telescope.radius", "a number above 0"]),
+        ("prism observe object.png --n-pixels 64 --aperture-radius 0 --out new.npz".into(), &["--aperture-radius"]),
+        ("prism plan --n-pixels 64 --aperture-radius 0".into(), &["--aperture-radius", "a number above 0"]),
+        // the losses
+        (
+            format!("{decoder} composite --loss-weights l1=0.5,ssim=0.6"),
+            &["--loss-weights", "sum to 1, not to 1.1", "l1=0.7,ssim=0.3"],
+        ),
+        (format!("{decoder} ms-ssim"), &["176", "64"]),
+        // exposures of our own
+        ("prism reconstruct fewer.npz".into(), &["fewer.npz: scan", "[31, 2]", "[32, 2]", "each of the 32 frames"]),
+        (
+            "prism reconstruct outside.npz".into(),
+            &["outside.npz: scan, position 0", "300", "at most 25.5 places", "another unit"],
+        ),
+        (
+            "prism reconstruct nan.npz".into(),
+            &["nan.npz: data, frame 2, row 1, column 3", "NaN", "finite intensity", "good"],
+        ),
+        (
+            "prism reconstruct negative.npz".into(),
+            &["negative.npz: data, frame 2, row 1, column 3", "-0.5", "at least 0"],
+        ),
+        (
+            "prism reconstruct dark.npz".into(),
+            &["dark.npz: data", "32 frames that are all dark", "dark taken off twice"],
+        ),
+        ("prism reconstruct nowhere.npz".into(), &["nowhere.npz", "no such file"]),
+        // measured ones
+        (
+            "prism reconstruct short.npy --instrument probe.toml".into(),
+            &["short.npy", "6 frames and 5 positions", "one position for each frame"],
+        ),
+        (
+            "prism reconstruct metres.npy --instrument probe.toml".into(),
+            &[
+                "metres.npy",
+                "positions are in metres",
+                "wavelength, probe.distance, detector.pixel-size missing",
+                "instrument file",
+            ],
+        ),
+        (
+            "prism reconstruct small.npy --instrument probe.toml".into(),
+            &["small.npy", "within 0.000 pixels", "another unit", "probe.unit"],
+        ),
+        ("prism reconstruct large.npy --instrument probe.toml".into(), &["large.npy", "another unit", "probe.unit"]),
+        ("prism reconstruct apart.npy --instrument probe.toml".into(), &["apart.npy", "400.0 pixels", "another unit"]),
+        (
+            "prism reconstruct below.npy --instrument probe.toml".into(),
+            &["below.npy", "frame 4 has -3 at row 2, column 3", "bad-pixels"],
+        ),
+        (
+            "prism reconstruct number.npy --instrument probe.toml".into(),
+            &["number.npy", "frame 1 has NaN at row 0, column 0"],
+        ),
+        (
+            "prism reconstruct night.npy --instrument probe.toml".into(),
+            &["night.npy", "all 6 frames are dark", "no light"],
+        ),
+        ("prism reconstruct short.npy --instrument lights.toml".into(), &["wavelength", "instrument file"]),
+        ("prism reconstruct short.npy --instrument pixels.toml".into(), &["pixel-size", "instrument file"]),
+        (
+            "prism reconstruct short.npy --instrument misspelt.toml".into(),
+            &["misspelt.toml", "wavelenght", "did you mean `wavelength`?"],
+        ),
+        (
+            "prism reconstruct short.npy --instrument inside.toml".into(),
+            &["inside.toml", "pich", "did you mean `pitch`?"],
+        ),
+        ("prism reconstruct short.npy --instrument nought.toml".into(), &["wavelength = 0", "above 0"]),
+        // the rest
+        ("prism observe object.png --n-pixels 64 --out seen.txt".into(), &["seen.txt", ".npz"]),
+        ("prism evaluate object.png --truth flat.npy".into(), &["32 x 32", "8 x 8", "crop one of them"]),
+    ] {
+        let line = if line.contains("prism reconstruct") { format!("{line} --out new") } else { line };
+        let (code, stdout, stderr) = cupel(folder, &line);
+        assert!(code == Some(1) && stdout.is_empty(), "{line}: {code:?} {stderr}");
+        assert_eq!(stderr.matches("error:").count(), 1, "{line}: {stderr}");
+        words.iter().for_each(|word| assert!(stderr.contains(word), "{line}: {word:?} is not in {stderr}"));
         assert_eq!(fs::read_dir(folder).unwrap().count(), before, "{line}: something was written");
     }
+}
+
+#[test]
+fn a_plan_is_of_the_object_that_is_made_of_an_image() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    object(folder);
+    let plan = |words: &str| json(folder, &format!("prism plan {SCAN} --photons 1e3 --json {words}"));
+    assert_eq!(plan("--object object.png"), plan("--object-size 32"));
+    assert_eq!(plan("--object object.png --object-size 20"), plan("--object-size 20"));
+    assert_eq!(plan("--object object.png --crop 24 --invert"), plan("--object-size 24"));
+    assert_ne!(plan("--object-size 24"), plan("--object-size 32"));
+    let (code, _, stderr) = cupel(folder, &format!("prism plan {SCAN} --invert"));
+    assert!(code == Some(2) && stderr.contains("--invert: only --object has it"), "{stderr}");
 }

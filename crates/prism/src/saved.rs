@@ -107,11 +107,12 @@ pub fn open_exposures(path: &Path) -> Result<(Exposures, Option<Plane>)> {
         return Err(wrong("data", format!("{:?}", frames.shape()), "square frames"));
     }
     let values = frames.into_cube::<f32>()?.into_values();
-    if let Some(place) = values.iter().position(|value| !value.is_finite()) {
-        let frame = place / (side * side).max(1);
-        return Err(wrong(&format!("data, frame {frame}"), values[place].to_string(), "finite intensities"));
+    let scan = dataset.array(Some("scan"))?;
+    if *scan.shape() != [count, 2] {
+        let expected = format!("[{count}, 2], a row and a column for each of the {count} frames");
+        return Err(wrong("scan", format!("shape {:?}", scan.shape()), &expected));
     }
-    let scan = list("scan", &[2 * count])?;
+    let scan = scan.into_cube::<f64>()?.into_values();
     let field = list("field", &[2])?;
     let size = [whole("field", field[0])?, whole("field", field[1])?];
     let noise = match *list("noise", &[0, 1, 2])? {
@@ -128,6 +129,7 @@ pub fn open_exposures(path: &Path) -> Result<(Exposures, Option<Plane>)> {
             "photons above 0, read-out from 0 on",
         ));
     }
+    check_counts(&values, side, matches!(noise, Noise::Counts { .. }), &wrong)?;
     let support = match *list("support", &[0, 2])? {
         [rows, columns] => Some([whole("support", rows)?, whole("support", columns)?]),
         _ => None,
@@ -161,9 +163,55 @@ pub fn open_exposures(path: &Path) -> Result<(Exposures, Option<Plane>)> {
         known: Knowledge { support, real: list("real", &[1])?[0] != 0.0, bounds },
     };
     exposures.check()?;
+    check_places(&exposures, &wrong)?;
     let has_truth = dataset.variables().iter().any(|variable| variable.name() == "truth");
     let truth = if has_truth { planes(&dataset, "truth", path)?.pop() } else { None };
     Ok((exposures, truth))
+}
+
+/// # Errors
+/// The first value that is none of a frame: no number, or below nought where nothing was read out; frames without any light.
+fn check_counts(
+    values: &[f32],
+    side: usize,
+    read_out: bool,
+    wrong: &impl Fn(&str, String, &str) -> Error,
+) -> Result<()> {
+    let bad = |value: &f32| !value.is_finite() || !read_out && *value < 0.0;
+    if let Some(place) = values.iter().position(bad) {
+        let (frame, pixel) = (place / (side * side), place % (side * side));
+        let what = format!("data, frame {frame}, row {}, column {}", pixel / side, pixel % side);
+        let expected = if read_out { "a finite intensity" } else { "a finite intensity of at least 0" };
+        return Err(wrong(&what, values[place].to_string(), &format!("{expected}; mask the pixel in `good`")));
+    }
+    if values.iter().map(|value| f64::from(*value)).sum::<f64>() <= 0.0 {
+        let frames = values.len() / (side * side).max(1);
+        return Err(wrong(
+            "data",
+            format!("{frames} frames that are all dark"),
+            "light; was the dark taken off twice?",
+        ));
+    }
+    Ok(())
+}
+
+/// # Errors
+/// The first window that reaches beyond the field, by more than the place that an even number of them lacks on one side.
+fn check_places(exposures: &Exposures, wrong: &impl Fn(&str, String, &str) -> Error) -> Result<()> {
+    let Optics { size, .. } = exposures.optics;
+    let window = exposures.optics.window();
+    for (index, centre) in exposures.centres.iter().enumerate() {
+        for axis in 0..2 {
+            let reach = (size[axis] as f64 - window[axis] as f64) / 2.0 + 1.0;
+            if centre[axis].abs() > reach {
+                let expected = format!(
+                    "at most {reach} places from the middle, for windows of {window:?} in a field of {size:?}; are they in another unit?"
+                );
+                return Err(wrong(&format!("scan, position {index}"), format!("{centre:?}"), &expected));
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Complex planes of a variable `[rows, columns]` or `[plane, rows, columns]`.

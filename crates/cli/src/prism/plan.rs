@@ -5,14 +5,14 @@ use std::{fmt, path::PathBuf};
 use anyhow::Result;
 use clap::Args;
 use cupel::{
-    prism::{Plan, open_object, plan},
-    settings::Range,
+    prism::{ObjectConfig, Plan, plan},
+    settings::Settings,
 };
 use serde::Serialize;
 
 use super::simulation::Simulation;
 use crate::{
-    Command, Session, number,
+    Command, Flags, Session,
     shared::{Output, Seed, Shared},
 };
 
@@ -22,16 +22,15 @@ pub struct Arguments {
     #[command(flatten)]
     simulation: Simulation,
 
-    /// The object, whose size counts
-    #[arg(long, value_name = "IMAGE", conflicts_with = "object_size", help_heading = "Object")]
+    /// The object: an image of intensities, of which the size counts
+    #[arg(long, value_name = "IMAGE", help_heading = "Image")]
     object: Option<PathBuf>,
 
-    /// Pixels along each side of the object [default: half the field]
-    #[arg(long, value_name = "N", value_parser = number::<usize>(Range::at_least(2.0).at_most(32768.0)), help_heading = "Object")]
-    object_size: Option<usize>,
+    #[command(flatten)]
+    made: Flags<ObjectConfig>,
 
     /// The object has a phase, so that opposite centres show different things
-    #[arg(long, help_heading = "Object")]
+    #[arg(long, help_heading = "Image")]
     complex: bool,
 
     #[command(flatten)]
@@ -54,17 +53,23 @@ impl Command for Arguments {
     }
 
     fn unused(&self) -> Vec<(String, String)> {
-        self.simulation.unused()
+        let mut unused = self.simulation.unused();
+        if self.object.is_none() {
+            // the size alone may be said without an image; half the field unless it is
+            let of_image = self.made.settings.list().into_iter().filter(|setting| setting.name != "object-size");
+            unused.extend(of_image.map(|setting| (setting.name, "only --object has it".to_owned())));
+        }
+        unused
     }
 
     fn plan(&self, session: &Session) -> Result<Planned> {
         let (telescope, centres) = self.simulation.instrument(session.seed())?;
         let size = match &self.object {
             Some(path) => {
-                let object = open_object(path)?;
+                let object = self.made.settings.open(path)?;
                 object.rows().max(object.columns())
             }
-            None => self.object_size.unwrap_or(telescope.config().n_pixels / 2),
+            None => self.made.settings.object_size.unwrap_or(telescope.config().n_pixels / 2),
         };
         let noise = &self.simulation.noise.settings;
         Ok(Planned(plan(&telescope, &centres, size, noise, !self.complex)?))

@@ -4,10 +4,10 @@ use anyhow::Result;
 use clap::Args;
 use cupel::{
     prism::{Exposures, NoiseConfig, Plane, SamplingConfig, Telescope, TelescopeConfig, observe},
-    settings::{Range, Settings},
+    settings::{Problem, Range, Settings},
 };
 
-use crate::{Flags, number};
+use crate::Flags;
 
 /// What is simulated.
 #[derive(Args, Clone, Debug)]
@@ -20,10 +20,10 @@ pub struct Simulation {
     pub noise: Flags<NoiseConfig>,
 
     /// Diameter of the aperture in places of the spectrum, in place of its radius
-    #[arg(long, value_name = "PLACES", value_parser = number::<f64>(Range::above(0.0)), conflicts_with = "aperture-radius", help_heading = "Telescope")]
+    #[arg(long, value_name = "PLACES", conflicts_with = "aperture-radius", help_heading = "Telescope")]
     sample_diameter: Option<f64>,
     /// Diameter of the region of centres, in place of its radius
-    #[arg(long, value_name = "PLACES", value_parser = number::<f64>(Range::at_least(0.0)), conflicts_with = "roi-radius", help_heading = "Sampling")]
+    #[arg(long, value_name = "PLACES", conflicts_with = "roi-radius", help_heading = "Sampling")]
     roi_diameter: Option<f64>,
 }
 
@@ -40,6 +40,14 @@ impl Simulation {
     /// Settings that cannot be.
     pub fn instrument(&self, seed: u64) -> Result<(Telescope, Vec<[f64; 2]>)> {
         self.noise.settings.check()?;
+        for (name, diameter, range) in [
+            ("sample-diameter", self.sample_diameter, Range::above(0.0)),
+            ("roi-diameter", self.roi_diameter, Range::at_least(0.0)),
+        ] {
+            if let Some(diameter) = diameter.filter(|diameter| !range.holds(*diameter)) {
+                return Err(Problem::value(name, diameter, range).into());
+            }
+        }
         let own = &self.telescope.settings;
         let config = TelescopeConfig {
             aperture_radius_pixels: self.sample_diameter.map_or(own.aperture_radius_pixels, |diameter| diameter / 2.0),
