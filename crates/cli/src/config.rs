@@ -27,6 +27,9 @@ pub type Alias = (&'static str, Option<&'static str>);
 /// The key that names the command a settings file belongs to.
 pub const COMMAND: &str = "command";
 
+/// What older files write before the names of patterns.
+const BUILTIN: &str = "builtin:";
+
 /// A flag that, given by the key of an older file, means something only where another flag has a value: `("steps", "solver", "decoder")`.
 pub type Condition = (&'static str, &'static str, &'static str);
 
@@ -54,16 +57,17 @@ pub fn layer(
         let by_user = given.try_contains_id(name).is_ok() && given.value_source(name) == Some(ValueSource::CommandLine);
         let own = given.try_get_raw(name).ok().flatten().filter(|_| by_user).and_then(|mut values| values.next());
         own.map(|value| value.to_string_lossy().into_owned()).or_else(|| {
+            let names = |key: &str| key.rsplit('.').next() == Some(name) || file.older(key) == Some(Some(name));
             read.iter()
-                .find(|setting| setting.key.rsplit('.').next() == Some(name))
+                .find(|setting| names(&setting.key))
                 .and_then(|setting| if let Value::Text(text) = &setting.value { Some(text.clone()) } else { None })
         })
     };
     for setting in read.clone() {
         let older = file.older(&setting.key);
         let condition = conditions.iter().find(|(flag, ..)| older == Some(Some(*flag)) && file.takes(flag));
-        if let Some((flag, other, value)) =
-            condition.filter(|(_, other, value)| value_of(other).as_deref() != Some(*value))
+        if let Some((flag, other, value)) = condition
+            .filter(|(_, other, value)| value_of(other).is_none_or(|given| given.trim_start_matches(BUILTIN) != *value))
         {
             unmet.push(format!("{} (--{flag} of --{other} {value})", setting.key));
             continue;
@@ -189,7 +193,11 @@ impl Reader<'_> {
     /// What a key of older files means today.
     fn older(&self, asked: &str) -> Option<Option<&'static str>> {
         let dashed = asked.replace('_', "-");
-        let same = |(alias, _): &&Alias| alias.replace('_', "-") == dashed;
+        // a whole section without a counterpart is an alias too
+        let same = |(alias, flag): &&Alias| {
+            let alias = alias.replace('_', "-");
+            alias == dashed || flag.is_none() && dashed.strip_prefix(&alias).is_some_and(|rest| rest.starts_with('.'))
+        };
         let flags = || self.aliases.iter().filter(same).map(|(_, flag)| *flag);
         // commands may call the same setting by different names
         flags().find(|flag| flag.is_some_and(|flag| self.takes(flag))).or_else(|| flags().next())

@@ -21,7 +21,7 @@ const KEYS: [(&str, Option<&str>); 44] = [
     ("telescope.n_samples", Some("samples")),
     ("telescope.sample_diameter", Some("sample-diameter")),
     ("telescope.sample_shape", Some("aperture-type")),
-    ("telescope.sample_length", None),
+    ("telescope.sample_length", Some("line-length")),
     ("telescope.roi_diameter", Some("roi-diameter")),
     ("telescope.roi_shape", None),
     ("telescope.sample_sort", Some("sort")),
@@ -31,7 +31,7 @@ const KEYS: [(&str, Option<&str>); 44] = [
     ("telescope.blur", None),
     ("telescope.propagator_method", Some("propagation")),
     ("telescope.samples_r_cutoff", None),
-    ("telescope.line_angle", None),
+    ("telescope.line_angle", Some("line-angle")),
     ("telescope.radius", Some("aperture-radius")),
     ("model.use_bn", None),
     ("model.output_activation", Some("output-activation")),
@@ -64,11 +64,13 @@ pub fn aliases() -> impl Iterator<Item = Alias> {
     KEYS.iter().copied()
 }
 
-/// Settings of the original's training, which has only its decoder: here they are the solver's of that name.
+/// Settings of the original's training, which has only its decoder: here they are the solver's of that name; lines of a star, which its files have
+/// whatever the pattern is.
 pub fn conditions() -> impl Iterator<Item = Condition> {
     ["steps", "init-steps", "loss", "learning-rate", "output-activation"]
         .map(|flag| (flag, "solver", "decoder"))
         .into_iter()
+        .chain([("angles", "pattern", "star")])
 }
 
 /// Rebuild sharp images from a few small apertures, with what they can be trusted for

@@ -48,8 +48,11 @@ const CALLS: &[(&str, &str)] = &[
     ),
     ("pgx tune", "--demo-data --fractions 0.2,0.1,0.7 --models linear --trials 2 --out {}"),
     ("prism evaluate", "found.npy --truth truth.npy"),
-    ("prism observe", "object.png --n-pixels 48 --aperture-radius 5 --samples 8 --photons 1e4 --out {}.npz"),
-    ("prism plan", "--n-pixels 48 --aperture-radius 5 --samples 8 --pattern random"),
+    (
+        "prism observe",
+        "object.png --n-pixels 48 --aperture-radius 5 --samples 8 --pattern adaptive --photons 1e4 --out {}.npz",
+    ),
+    ("prism plan", "--n-pixels 48 --aperture-radius 5 --samples 8 --pattern random --line-length 3 --line-angle 20"),
     ("prism reconstruct", "exposures.npz --solver decoder --width 4 --steps 2 --init-steps 2 --out {}"),
     ("report", "run other --out {}.html"),
     ("toy fit", "--points 200 --epochs 6 --out {}"),

@@ -57,10 +57,13 @@ fn an_object_comes_back_from_its_exposures_with_all_that_is_known_of_it() {
         "curve.csv",
         "figures/amplitude.png",
         "figures/coverage.png",
+        "figures/progress.gif",
         "tables/prior.csv",
     ] {
         assert!(folder.join("run").join(file).is_file(), "{file}");
     }
+    let page = fs::read_to_string(folder.join("run/report.html")).unwrap();
+    assert!(page.contains("data:image/gif;base64,") && page.contains("after steps 1, 2, 3, 4, 6, 8, 12,"));
     assert_eq!(open(folder.join("run/amplitude.tif")).unwrap().array(None).unwrap().shape(), [32, 32]);
 
     // the same in two steps is the same to the bit, and the file tells the truth
@@ -294,4 +297,87 @@ fn a_plan_is_of_the_object_that_is_made_of_an_image() {
     assert_ne!(plan("--object-size 24"), plan("--object-size 32"));
     let (code, _, stderr) = cupel(folder, &format!("prism plan {SCAN} --invert"));
     assert!(code == Some(2) && stderr.contains("--invert: only --object has it"), "{stderr}");
+}
+
+#[test]
+fn apertures_move_and_centres_follow_from_frames_in_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    object(folder);
+    for scan in ["--line-length 4 --line-angle 30", "--pattern adaptive"] {
+        let all = format!("{SCAN} {scan} --photons 1e5");
+        let plan = json(folder, &format!("prism plan --object object.png {all} --json"));
+        assert_eq!(plan["exposures"], 32);
+        let [one, two] = ["one", "two"].map(|name| format!("{name}-{}", scan.len()));
+        let found = json(
+            folder,
+            &format!("prism reconstruct --object object.png {all} --certificate=false --out {one} --json"),
+        );
+        assert!(
+            found["ssim"].as_f64().unwrap() > 0.9 && found["chi2_per_dof"].as_f64().unwrap() < 1.2,
+            "{scan}: {found}"
+        );
+        // in two steps the same to the bit
+        succeeds(folder, &format!("prism observe object.png {all} --out {two}.npz"));
+        let again = json(folder, &format!("prism reconstruct {two}.npz --certificate=false --out {two} --json"));
+        assert_eq!(again["ssim"], found["ssim"], "{scan}");
+        let centres = open(folder.join(format!("{two}.npz"))).unwrap().array(Some("scan")).unwrap();
+        assert_eq!(centres.shape(), [32, 2]);
+    }
+    for (line, code, words) in [
+        (format!("prism plan {SCAN} --pattern adaptive"), 1, "an object or an instrument to look at"),
+        (format!("prism plan {SCAN} --line-angle 30"), 2, "give line-length"),
+        (format!("prism observe object.png {SCAN} --pattern adaptive --line-length 3 --out no.npz"), 2, "stands still"),
+        (
+            format!("prism observe object.png {SCAN} --line-length 60 --out no.npz"),
+            1,
+            "line-length = 60: expected at most 50",
+        ),
+    ] {
+        let (ended, _, stderr) = cupel(folder, &line);
+        assert!(ended == Some(code) && stderr.contains(words), "{line}: {ended:?} {stderr}");
+    }
+}
+
+#[test]
+fn settings_files_of_the_original_are_accepted() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    object(folder);
+    fs::copy(folder.join("object.png"), folder.join("moon.png")).unwrap();
+    // that of the page
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../examples/configs/prism.yaml");
+    let line = format!("prism reconstruct --config {} --certificate=false --out page --json", own.display());
+    let (code, stdout, stderr) = cupel(folder, &line);
+    assert_eq!(code, Some(0), "{stderr}");
+    let found: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+    assert!(
+        found["exposures"] == 48 && found["solver"] == "lbfgs" && found["ssim"].as_f64().unwrap() > 0.95,
+        "{found}"
+    );
+    assert!(stderr.contains("training.n_epochs (--steps of --solver decoder)"), "{stderr}");
+    // and one with every section and key of the original
+    let all = "image:\n  image_size: 64\n  obj_size: 32\n  crop: null\n  invert: false\n  input: object.png\n\
+        telescope:\n  n_samples: 20\n  sample_diameter: 14\n  sample_shape: circle\n  sample_length: 0\n  roi_diameter: 40\n  \
+        roi_shape: circle\n  sample_sort: center\n  n_angs: 4\n  pattern_fn: PATTERN\n  snr: 40\n  blur: false\n  \
+        propagator_method: null\n  samples_r_cutoff: null\n  line_angle: null\n\
+        model:\n  use_bn: true\n  output_activation: sigmoid\n  use_leaky: true\n  middle_activation: sigmoid\n  complex_data: false\n\
+        network:\n  use_amp: true\n\
+        training:\n  n_epochs: 30\n  max_epochs: 2\n  n_epochs_init: 5\n  max_epochs_init: 2\n  initialization_target: circle\n  \
+        loss_type: l1\n  lr: 0.001\n  loss_threshold: 0.001\n  new_weight: 1.0\n  f_weight: 0.0001\n\
+        physics:\n  wavelength: 550.0e-9\n  dxf: 0.01\n  obj_diameter: 3138000.0\n  obj_distance: 628300000000.0\n  obj_name: europa\n\
+        point_source:\n  is_point_source: false\n  diameter: 3\nmopie:\n  lr_obj: 1.0\n  n_epochs: 100\nlog_dir: RUN\nsave_data: true\n";
+    for (pattern, angles) in [("builtin:fermat", "telescope.n_angs (--angles of --pattern star)"), ("builtin:star", "")]
+    {
+        let run = pattern.replace(':', "-");
+        fs::write(folder.join("all.yaml"), all.replace("PATTERN", pattern).replace("RUN", &run)).unwrap();
+        let (code, stdout, stderr) = cupel(folder, "prism reconstruct --config all.yaml --certificate=false --json");
+        assert_eq!(code, Some(0), "{pattern}: {stderr}");
+        let found: serde_json::Value = serde_json::from_str(&stdout).unwrap();
+        assert!(found["exposures"] == 20 && found["run_dir"] == run.as_str(), "{found}");
+        for words in [angles, "have no counterpart here", "point_source.diameter", "mopie.lr_obj", "save_data"] {
+            assert!(stderr.contains(words), "{pattern}: {words} is not in {stderr}");
+        }
+        assert_eq!(stderr.contains("n_angs"), !angles.is_empty(), "{pattern}: {stderr}");
+    }
 }

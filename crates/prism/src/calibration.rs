@@ -403,7 +403,11 @@ impl Engine {
             let roots: Vec<f32> = values
                 .iter()
                 .enumerate()
-                .map(|(pixel, value)| if good.is_none_or(|good| good[pixel]) { value.max(0.0).sqrt() } else { -1.0 })
+                .map(|(pixel, value)| {
+                    // infinite where it does not count in this exposure
+                    let counts = good.is_none_or(|good| good[pixel]) && *value != f32::INFINITY;
+                    if counts { value.max(0.0).sqrt() } else { -1.0 }
+                })
                 .collect();
             amplitudes.push(match optics.geometry {
                 Geometry::Spectrum => roots,

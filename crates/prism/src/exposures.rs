@@ -4,12 +4,16 @@ use std::{fmt, sync::Arc};
 
 use crate::{Error, Optics, Result, cache::CacheStats};
 
+/// Bytes of frames that are kept in memory unless it is said otherwise.
+pub const FRAME_BYTES: usize = 2 << 30;
+
 /// Frames that are read as they are needed: a stack may be larger than memory.
 pub trait Frames: Send + Sync + fmt::Debug {
     /// How many there are.
     fn count(&self) -> usize;
 
-    /// Intensities of one frame, row by row, `detector * detector` values.
+    /// Intensities of one frame, row by row, `detector * detector` values; infinite where the pixel does not count in this exposure, as where it was
+    /// saturated.
     ///
     /// # Errors
     /// What keeps it from being read.
@@ -18,6 +22,11 @@ pub trait Frames: Send + Sync + fmt::Debug {
     /// Whether all of them are in memory.
     fn in_memory(&self) -> bool {
         false
+    }
+
+    /// Bytes of frames that may be kept in memory; of more they are read again whenever they are needed.
+    fn memory(&self) -> usize {
+        FRAME_BYTES
     }
 
     /// How often frames were known, where that is [counted](Exposures::cached).
@@ -112,6 +121,10 @@ impl Frames for Chosen {
 
     fn in_memory(&self) -> bool {
         self.frames.in_memory()
+    }
+
+    fn memory(&self) -> usize {
+        self.frames.memory()
     }
 
     fn cache(&self) -> Option<CacheStats> {

@@ -15,6 +15,7 @@ use crate::{
 struct FrameCache {
     frames: std::sync::Arc<dyn Frames>,
     kept: Mutex<Kept>,
+    memory: usize,
 }
 
 #[derive(Debug)]
@@ -29,14 +30,20 @@ impl Exposures {
     /// The same with frames that are read once, as far as [`CACHE_BYTES`] allow, and counted: [`Frames::cache`].
     #[must_use]
     pub fn cached(&self) -> Self {
+        self.cached_within(self.frames.memory())
+    }
+
+    /// The same where solvers may keep only so many bytes of frames: of more they read them again whenever they need them.
+    #[must_use]
+    pub fn cached_within(&self, memory: usize) -> Self {
         if self.frames.cache().is_some() {
             return self.clone();
         }
         let kept = match self.frames.in_memory() {
             true => Kept::Asked { asked: vec![false; self.frames.count()], stats: CacheStats::default() },
-            false => Kept::Copies(Cache::new(CACHE_BYTES)),
+            false => Kept::Copies(Cache::new(CACHE_BYTES.min(memory))),
         };
-        let frames = std::sync::Arc::new(FrameCache { frames: self.frames.clone(), kept: Mutex::new(kept) });
+        let frames = std::sync::Arc::new(FrameCache { frames: self.frames.clone(), kept: Mutex::new(kept), memory });
         Self { frames, ..self.clone() }
     }
 }
@@ -79,6 +86,10 @@ impl Frames for FrameCache {
 
     fn in_memory(&self) -> bool {
         self.frames.in_memory()
+    }
+
+    fn memory(&self) -> usize {
+        self.memory
     }
 
     fn cache(&self) -> Option<CacheStats> {

@@ -13,11 +13,13 @@ mod error;
 mod exposures;
 mod fourier;
 mod frame_cache;
+mod frame_reader;
 mod grid;
 mod host_fft;
 mod incoherent;
 mod instrument;
 mod led_array;
+mod left_out;
 mod loss_agg;
 mod measurement_system;
 pub mod metrics;
@@ -67,7 +69,7 @@ pub use decoder::{
     ProgressiveDecoderConfig,
 };
 pub use error::{Error, Result};
-pub use exposures::{Exposures, Frames, InMemory, Knowledge, Noise};
+pub use exposures::{Exposures, FRAME_BYTES, Frames, InMemory, Knowledge, Noise};
 pub use grid::Grid;
 pub use incoherent::Incoherent;
 pub use instrument::{
@@ -75,6 +77,7 @@ pub use instrument::{
     ProbeConfig, ZeroPlace,
 };
 pub use led_array::{LedArray, Pose, PoseGradient, raster, spiral};
+pub use left_out::LeftOut;
 pub use loss_agg::{LossAgg, LossType, LossWeights, Target};
 pub use measurement_system::{CACHE_BYTES, Image, Measurement, MeasurementSystem};
 pub use microscope::{Microscope, MicroscopeConfig};
@@ -84,8 +87,9 @@ pub use object::{ObjectConfig, open_field, open_object};
 pub use optics::{Geometry, Optics};
 pub use parameters::{Free, Model, Units};
 pub use pie::{Pie, PieConfig, PieRule};
-pub use plan::{Plan, plan};
+pub use plan::{Plan, plan, plan_moving};
 pub use plane::Plane;
+pub use preview::Film;
 pub use progressive::{Batch, CurvePoint, Decoded, DecoderConfig, Progressive, Rule, Seen, decode, filled, training};
 pub use propagation::Propagator;
 pub use ptychography::{
@@ -98,7 +102,7 @@ pub use results::Results;
 pub use sampling::{Pattern, SamplingConfig};
 pub use saved::{holds_exposures, open_exposures, write_exposures};
 pub use search::{Found, Search, Tried};
-pub use simulate::observe;
+pub use simulate::{observe, observe_adaptively, observe_moving};
 pub use telescope::{ApertureType, Propagation, Telescope, TelescopeConfig};
 pub use tiers::{Calibration, Tier, Tiers};
 pub use zernike::{Aberration, HIGHEST_ZERNIKE, noll, zernike};

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use crate::{
     Exposures, Free, Geometry, Model, Noise, Result, Units,
+    frame_reader::{Block, FrameReader},
     moved::{self, Pupils, moved, with_margin},
     parameters::{Layout, Slopes},
     prepared::{DARK, Prepared},
@@ -116,7 +117,9 @@ impl Misfit {
         layout.check()?;
         let [rows, columns] = exposures.optics.size;
         let own = match exposures.optics.geometry {
-            Geometry::Spectrum => (prepared.detector * prepared.detector) as f64 / (rows * columns) as f64,
+            Geometry::Spectrum => {
+                (prepared.reader.detector * prepared.reader.detector) as f64 / (rows * columns) as f64
+            }
             Geometry::Object => 1.0,
         };
         let places = whole.iter().map(|whole| whole.map(|place| place as isize)).collect();
@@ -172,7 +175,7 @@ impl Misfit {
 
     /// The exposures that count.
     pub fn which(&self) -> &[usize] {
-        &self.prepared.which
+        &self.prepared.reader.which
     }
 
     /// `L` of each exposure that counts, in the units of its likelihood.
@@ -180,7 +183,7 @@ impl Misfit {
     /// # Errors
     /// Frames that cannot be read.
     pub fn losses(&self, model: &Model) -> Result<Vec<f64>> {
-        let leaves = self.leaves(model, &self.prepared.device, false);
+        let leaves = self.leaves(model, &self.prepared.reader.device, false);
         let mut losses = Vec::with_capacity(self.which().len());
         for part in 0..self.prepared.parts() {
             losses.extend(values(self.part(&leaves, part, false)?));
@@ -194,11 +197,9 @@ impl Misfit {
     /// # Errors
     /// Frames that cannot be read.
     pub(crate) fn each_frame(&self, model: &Model, mut each: impl FnMut(usize, &[f64], &[f64])) -> Result<()> {
-        let leaves = self.leaves(model, &self.prepared.device, false);
+        let leaves = self.leaves(model, &self.prepared.reader.device, false);
         let modes = model.pupils.len();
-        let pixels = self.prepared.detector * self.prepared.detector;
-        let stride = self.prepared.stride;
-        let good: Option<Vec<bool>> = self.prepared.exposures.good.clone().filter(|_| stride == 1);
+        let pixels = self.prepared.reader.detector * self.prepared.reader.detector;
         for part in 0..self.prepared.parts() {
             let range = self.prepared.range(part);
             let plane = self.plane(&leaves);
@@ -217,20 +218,20 @@ impl Misfit {
                 let (re, im) = sub_apertures(plane.clone(), (of_mode(&pupils.0), of_mode(&pupils.1)), &apertures);
                 said.iter_mut().zip(values(re.clone() * re + im.clone() * im)).for_each(|(said, value)| *said += value);
             }
-            let mut data = values(self.prepared.data(part)?);
+            let Block { data, weight, .. } = self.prepared.block(part)?;
+            let (mut data, weight) = (values(data), weight.map(values));
             for (place, index) in range.clone().enumerate() {
                 let of_frame = place * pixels..(place + 1) * pixels;
-                let exposure = self.prepared.which[index];
+                let exposure = self.prepared.reader.which[index];
                 let (flux, background) = (model.flux[exposure], model.background[exposure]);
                 said[of_frame.clone()]
                     .iter_mut()
                     .for_each(|value| *value = (*value * flux + background) * self.prepared.photons);
-                if let Some(good) = &good {
-                    data[of_frame.clone()]
-                        .iter_mut()
-                        .zip(good)
-                        .filter(|(_, good)| !**good)
-                        .for_each(|(value, _)| *value = f64::NAN);
+                if let Some(weight) = &weight {
+                    // one for all exposures, or one for each
+                    let own = if weight.len() == data.len() { of_frame.clone() } else { 0..pixels };
+                    let left_out = data[of_frame.clone()].iter_mut().zip(&weight[own]).filter(|(_, w)| **w == 0.0);
+                    left_out.for_each(|(value, _)| *value = f64::NAN);
                 }
                 each(index, &said[of_frame.clone()], &data[of_frame]);
             }
@@ -250,7 +251,7 @@ impl Misfit {
 
     /// Photons of one unit of intensity, 1 where they are not counted; variance of the read-out in counts.
     pub(crate) fn noise(&self) -> (f64, Option<f64>) {
-        match self.prepared.exposures.noise {
+        match self.prepared.reader.exposures.noise {
             Noise::Counts { photons, read } => (photons, Some(read * read)),
             Noise::None | Noise::Unknown => (1.0, None),
         }
@@ -258,15 +259,15 @@ impl Misfit {
 
     fn leaves(&self, model: &Model, device: &Device, track: bool) -> Leaves {
         let free = self.layout.free;
-        let on = (device, self.prepared.dtype);
+        let on = (device, self.prepared.reader.dtype);
         let [rows, columns] = [model.object.rows(), model.object.columns()];
         let part = |part: fn(&num_complex::Complex<f64>) -> f64| {
             let values: Vec<f64> = model.object.values().iter().map(part).collect();
             Tensor::<2>::from_data(TensorData::new(values, [rows, columns]), on)
         };
         let list = |values: &[f64]| Tensor::<1>::from_data(TensorData::new(values.to_vec(), [values.len()]), on);
-        let pupils = moved::pupils(&model.pupils, device, self.prepared.dtype);
-        let which = &self.prepared.which;
+        let pupils = moved::pupils(&model.pupils, device, self.prepared.reader.dtype);
+        let which = &self.prepared.reader.which;
         let shifts: Vec<f64> = which
             .iter()
             .flat_map(|index| [0, 1].map(|axis| self.fractions[*index][axis] + model.shifts[*index][axis]))
@@ -295,7 +296,7 @@ impl Misfit {
     /// What windows are cut from.
     fn plane(&self, leaves: &Leaves) -> (Tensor<2>, Tensor<2>) {
         let (re, im) = leaves.object.clone();
-        match self.prepared.exposures.optics.geometry {
+        match self.prepared.reader.exposures.optics.geometry {
             Geometry::Spectrum => fft2(re, im),
             Geometry::Object => (re, im),
         }
@@ -305,15 +306,15 @@ impl Misfit {
         let range = self.prepared.range(part);
         let device = leaves.shifts.device();
         if let Some(radius) = self.hard {
-            let [rows, columns] = self.prepared.exposures.optics.window();
+            let [rows, columns] = self.prepared.reader.exposures.optics.window();
             let planes: Vec<_> = range
                 .map(|index| {
-                    let exposure = self.prepared.which[index];
+                    let exposure = self.prepared.reader.which[index];
                     let shift = [0, 1].map(|axis| self.fractions[exposure][axis] + self.model.shifts[exposure][axis]);
                     moved::disc(rows, columns, radius, shift)
                 })
                 .collect();
-            return moved::pupils(&planes, &device, self.prepared.dtype);
+            return moved::pupils(&planes, &device, self.prepared.reader.dtype);
         }
         let still = !self.layout.free.shifts
             && self
@@ -346,7 +347,7 @@ impl Misfit {
     /// Value, and derivatives with respect to all free parameters.
     fn evaluate(&self, x: &[f64], gradient: &mut [f64]) -> Result<f64> {
         let model = self.model(x);
-        let device = self.prepared.device.clone().autodiff();
+        let device = self.prepared.reader.device.clone().autodiff();
         let (scale, mut sum, mut slopes) = (self.scale(), 0.0, Slopes::default());
         for part in 0..self.prepared.parts() {
             let leaves = self.leaves(&model, &device, true);
@@ -380,7 +381,7 @@ impl Misfit {
             add_to(&mut slopes.pupils[0], leaves.pupils.0.grad(gradients), 1.0);
             add_to(&mut slopes.pupils[1], leaves.pupils.1.grad(gradients), 1.0);
         }
-        let (which, count) = (&self.prepared.which, self.model.flux.len());
+        let (which, count) = (&self.prepared.reader.which, self.model.flux.len());
         let spread = |target: &mut Vec<f64>, found: Vec<f64>, width: usize, factor: f64| {
             target.resize(width * count, 0.0);
             for (found, index) in found.chunks_exact(width).zip(which) {
@@ -438,7 +439,7 @@ impl Objective for Misfit {
             mean: f64,
             scale: f64,
         }
-        let Prepared { exposures, which, mean, .. } = &self.prepared;
+        let Prepared { reader: FrameReader { exposures, which, .. }, mean, .. } = &self.prepared;
         fingerprint(&Of {
             which,
             free: self.layout.free,

@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use cupel_report::{Cell, ColorMap, LineChart, MapPanel, Report, Table};
+use cupel_report::{Animation, Cell, ColorMap, LineChart, MapPanel, Report, Table};
 
-use crate::{Exposures, Geometry, Noise, Plane, Reconstruction, Result, Results, results};
+use crate::{Exposures, Geometry, LeftOut, Noise, Plane, Reconstruction, Result, Results, results};
 
 /// Dynamic range of maps of spectra, in factors of ten.
 const DECADES: f64 = 6.0;
@@ -104,6 +104,22 @@ pub fn save(
             panel.color_map(ColorMap::Cyclic).label("rad").figure()
         });
     }
+    if found.film.steps.len() > 1 {
+        let film = &found.film;
+        let steps: Vec<String> = film.steps.iter().map(u64::to_string).collect();
+        report.animation(
+            "progress",
+            format!(
+                "How the amplitude came to be, after steps {}; each picture from black to white.",
+                steps.join(", ")
+            ),
+            || {
+                let [rows, columns] = film.size;
+                let pictures = film.grey.chunks_exact(rows * columns);
+                pictures.fold(Animation::new(rows, columns), Animation::picture).gif()
+            },
+        );
+    }
     if found.curve.len() > 1 {
         report.figure("curve", "Misfit after each step.", || {
             let steps: Vec<f64> = (1..=found.curve.len()).map(|step| step as f64).collect();
@@ -186,6 +202,9 @@ fn words(report: &mut Report<'_>, found: &Reconstruction, results: &Results, exp
     }
     if let Some(doubt) = &results.doubt {
         report.finding(format!("Do not believe this object yet: {doubt}."));
+    }
+    if results.left_out != LeftOut::default() {
+        report.finding(format!("Of the frames was {}.", results.left_out));
     }
     if let Some(resolution) = results.frc_px {
         report.finding(format!("Two halves of the exposures agree down to details of {resolution:.2} pixels."));

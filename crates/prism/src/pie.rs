@@ -19,7 +19,7 @@ use cupel_train::{Advance, Casting, Computing, Metrics, Position, Progress, SetR
 use num_complex::Complex;
 use serde::{Deserialize, Serialize};
 
-use crate::{Error, Exposures, Geometry, Noise, Plane, Result};
+use crate::{Error, Exposures, Geometry, Noise, Plane, Result, frame_reader::Block};
 
 pub(crate) use field::{Field, Parts, moved, parts, planes, stacked, values};
 pub(crate) use stack::Stack;
@@ -159,11 +159,8 @@ impl Pie {
                 regularisation: [regularisation; 2],
             };
             let own = self.own_pupils(&those)?;
-            let measured = Measured {
-                data: self.stack.data(some)?,
-                weight: self.stack.weight.clone(),
-                modes: self.stack.exposures.optics.pupils.len(),
-            };
+            let Block { data, weight, .. } = self.stack.data(some)?;
+            let measured = Measured { data, weight, modes: self.stack.exposures.optics.pupils.len() };
             let pupils = own.clone().map_or_else(|| self.pupils.clone(), |own| stacked(&own, &self.stack.device));
             let apertures = self.stack.apertures(&those);
             let brightness = self.stack.brightness(&those);

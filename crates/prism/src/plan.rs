@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::{
     Error, Noise, NoiseConfig, Result, Telescope,
-    sampling::{coverage, each_place, overlap},
+    sampling::{Line, coverage, each_place, overlap},
     simulate::check_centres,
 };
 
@@ -57,7 +57,25 @@ pub fn plan(
     noise: &NoiseConfig,
     real: bool,
 ) -> Result<Plan> {
-    check_centres(telescope, centres)?;
+    plan_moving(telescope, centres, [0.0; 2], object_size, noise, real)
+}
+
+/// [`plan`] for an aperture that moves by `way` rows and columns during each exposure: a place counts as long as it is seen. Overlap is that of
+/// apertures in the middle of their ways.
+///
+/// # Errors
+/// As [`plan`].
+pub fn plan_moving(
+    telescope: &Telescope,
+    centres: &[[f64; 2]],
+    way: [f64; 2],
+    object_size: usize,
+    noise: &NoiseConfig,
+    real: bool,
+) -> Result<Plan> {
+    let seen: Vec<([f64; 2], f64)> = centres.iter().flat_map(|centre| Line::around(*centre, way).shares()).collect();
+    let places: Vec<[f64; 2]> = seen.iter().map(|(place, _)| *place).collect();
+    check_centres(telescope, &places)?;
     let (n, aperture) = (telescope.config().n_pixels, telescope.aperture());
     if !(2..=n).contains(&object_size) {
         return Err(Error::Optics {
@@ -71,11 +89,11 @@ pub fn plan(
         _ => *noise,
     };
     let model = noise.of_brightest(BRIGHTEST)?;
-    let mut times = vec![0_u32; n * n];
-    for centre in centres {
-        each_place(*centre, aperture, n, |place| times[place] += 1);
+    let mut times = vec![0.0; n * n];
+    for (centre, share) in &seen {
+        each_place(*centre, aperture, n, |place| times[place] += share);
         if real {
-            each_place([-centre[0], -centre[1]], aperture, n, |place| times[place] += 1);
+            each_place([-centre[0], -centre[1]], aperture, n, |place| times[place] += share);
         }
     }
     let overlap = overlap(centres, aperture.radius(), real);
@@ -98,14 +116,14 @@ pub fn plan(
         exposures: centres.len(),
         overlap_min: overlap.min,
         overlap_mean: overlap.mean,
-        coverage: coverage(centres, aperture, n, real),
+        coverage: coverage(&places, aperture, n, real),
         resolution_px: n as f64 / cutoff,
     })
 }
 
 /// The last frequency at which the correlation is high enough, between rings by a straight line; `signal` is the power over the noise of one
 /// exposure at a ring.
-fn cutoff(times: &[u32], n: usize, signal: impl Fn(f64) -> f64) -> f64 {
+fn cutoff(times: &[f64], n: usize, signal: impl Fn(f64) -> f64) -> f64 {
     let half = (n / 2) as f64;
     let mut rings = vec![(0.0, 0_usize); n / 2 + 1];
     for (place, times) in times.iter().enumerate() {
@@ -113,9 +131,9 @@ fn cutoff(times: &[u32], n: usize, signal: impl Fn(f64) -> f64) -> f64 {
         let Some(ring) = rings.get_mut(radius) else { continue };
         let signal = signal((radius as f64).max(0.5));
         let kept = match *times {
-            0 => 0.0,
+            0.0 => 0.0,
             _ if signal.is_infinite() => 1.0,
-            times => f64::from(times) * signal / (1.0 + f64::from(times) * signal),
+            times => times * signal / (1.0 + times * signal),
         };
         *ring = (ring.0 + kept, ring.1 + 1);
     }

@@ -19,8 +19,8 @@ pub use fit::{Batch, Progressive, Seen};
 use view::View;
 
 use crate::{
-    Decoder, DecoderKind, DeepDecoderConfig, Exposures, LossAgg, LossType, LossWeights, Noise, OutputActivation, Plane,
-    Result, named::Named,
+    Decoder, DecoderKind, DeepDecoderConfig, Exposures, Film, LossAgg, LossType, LossWeights, Noise, OutputActivation,
+    Plane, Result, named::Named, preview::Preview,
 };
 
 choices! {
@@ -114,6 +114,8 @@ pub struct Decoded {
     pub updates: u64,
     /// Exposures that the original rule did not meet to within its threshold.
     pub failed: Vec<usize>,
+    /// How the object came to be, where a run with a folder made it.
+    pub film: Film,
 }
 
 /// A point of [`Decoded::curve`].
@@ -143,9 +145,12 @@ pub fn decode(
     run: &mut Run,
 ) -> Result<Decoded> {
     let mut trainer = training(exposures, config, seed, casting, device)?;
-    let mut named = Named { name: trainer.name().to_owned(), work: &mut trainer, frames: &*exposures.frames };
+    let name = trainer.name().to_owned();
+    let mut shown = Preview::new(&mut trainer, exposures, run);
+    let mut named = Named { name, work: &mut shown, frames: &*exposures.frames };
     // within the pool: a step is many small operations, each of which would else wake it
     let driven = rayon::scope(|_| run.drive(&mut named, &Policy::default()))?;
+    let film = shown.film()?;
     let by_held_out = !trainer.fit().held_out().is_empty();
     let model = if by_held_out { trainer.best() } else { trainer.model() };
     let object = trainer.fit().object(&model)?;
@@ -160,6 +165,7 @@ pub fn decode(
         held_out: trainer.fit().held_out().to_vec(),
         updates: driven.updates,
         failed: trainer.fit().failed().to_vec(),
+        film,
     })
 }
 

@@ -17,6 +17,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     Exposures, Geometry, Plane, Result,
+    frame_reader::Block,
     pie::{Field, Parts, Stack, bytes, floats, moved, one, parts, planes, stacked, values},
 };
 
@@ -126,10 +127,11 @@ impl Raar {
         let all: Vec<usize> = (0..self.stack.which.len()).collect();
         let (flux, background) = self.stack.brightness(&all);
         let column = |part: Tensor<1>| part.reshape([all.len(), 1, 1, 1]);
-        let data = self.stack.every()?.reshape([all.len(), 1, d, d]);
+        let Block { data, weight, .. } = self.stack.every()?;
+        let data = data.reshape([all.len(), 1, d, d]);
         let light = (data - column(background)).clamp_min(0.0) / column(flux).clamp_min(DARK);
         self.amplitudes = light.sqrt();
-        self.counts = self.stack.weight.clone().map(|weight| weight.unsqueeze_dim(1));
+        self.counts = weight.map(|weight| weight.unsqueeze_dim(1));
         Ok(())
     }
 

@@ -23,9 +23,10 @@ use crate::{
 };
 use contents::Contents;
 use stack::FileFrames;
+pub(crate) use stack::Stack;
 
 /// Stacks up to so many bytes are kept in memory; larger ones are read frame by frame.
-const MEMORY_BYTES: usize = 512 << 20;
+pub(crate) const MEMORY_BYTES: usize = 512 << 20;
 /// The least and most pixels of a frame along a side.
 const SIDES: std::ops::RangeInclusive<usize> = 4..=16384;
 
@@ -128,6 +129,8 @@ fn read_keeping(path: &Path, instrument: &Instrument, most_bytes: usize) -> Resu
         dark,
         dark_level: instrument.detector.dark as f32,
         amplitude: false,
+        saturation: instrument.detector.saturation.map(|limit| limit as f32).or(own.stack.ceiling),
+        unlit: Vec::new(),
         corner,
     };
     if frames.dark.is_some() || frames.dark_level > 0.0 {
@@ -135,7 +138,8 @@ fn read_keeping(path: &Path, instrument: &Instrument, most_bytes: usize) -> Resu
     }
     let said_good =
         said_good.iter().map(|mask| frames.cut(mask)).reduce(|a, b| a.iter().zip(&b).map(|(a, b)| *a && *b).collect());
-    let survey = survey::survey(&frames, instrument.detector.saturation, said_good, &mut found)?;
+    let survey = survey::survey(&frames, said_good, &mut found)?;
+    frames.unlit.clone_from(&survey.unlit);
 
     let (mut exposures, array, pose) = match kind {
         InstrumentKind::LedArray => {

@@ -6,7 +6,7 @@ use cupel_train::{Casting, Run};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CacheStats, Calibration, Certificate, DecoderConfig, Exposures, Model, Result, Search, Tiers, certificate,
+    CacheStats, Calibration, Certificate, DecoderConfig, Exposures, FRAME_BYTES, Film, Model, Result, Search, Tiers, certificate,
     restarts::{Searched, searched},
     search::Tried,
     solvers::{by_decoder, by_sweeps},
@@ -61,6 +61,8 @@ settings! {
         pub certificate: bool = true;
         /// The same of the solver decoder, which takes five times as long as the object
         pub decoder_certificate: bool = false;
+        /// MiB of frames that are kept in memory; those of larger stacks are read again whenever a sweep needs them
+        pub frame_memory: f64 = (FRAME_BYTES >> 20) as f64, in Range::above(0.0).at_most(1e9), "MIB";
     }
     beside {
         /// The network of the solvers `decoder` and `best`.
@@ -104,6 +106,8 @@ pub struct Reconstruction {
     pub compared: Vec<(Solver, f64)>,
     /// The misfit after each step.
     pub curve: Vec<f64>,
+    /// How the object came to be, where a run with a folder made it.
+    pub film: Film,
     /// How far it can be trusted.
     pub certificate: Certificate,
     /// How often frames were known when they were asked for.
@@ -135,7 +139,7 @@ pub fn reconstruct(
 ) -> Result<Reconstruction> {
     config.check()?;
     exposures.check()?;
-    let said = &exposures.cached();
+    let said = &exposures.cached_within((config.frame_memory * f64::from(1 << 20)) as usize);
     let began = std::time::Instant::now();
     let (calibrated, calibration) = calibrated(said, config, seed)?.unzip();
     let exposures = calibrated.as_ref().unwrap_or(said);
@@ -191,6 +195,7 @@ pub fn reconstruct(
         tried: found.tried,
         compared,
         curve: found.curve,
+        film: found.film,
         certificate,
         cache: exposures.frames.cache().unwrap_or_default(),
         seconds: before + began.elapsed().as_secs_f64(),

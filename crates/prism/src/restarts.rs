@@ -51,7 +51,8 @@ pub(crate) fn searched(
         seconds +=
             run.drive(&mut Named { work: &mut shown, name, frames: &*exposures.frames }, &Policy::default())?.seconds;
         starts += 1;
-        let found = search.finish()?;
+        let film = shown.film()?;
+        let found = Found { film, ..search.finish()? };
         let doubtful = certificate::doubtful(&search, &found)?;
         // without exposures held out the fit itself has to tell
         let error = found.tried.iter().map(|tried| tried.held_out).fold(f64::INFINITY, f64::min);

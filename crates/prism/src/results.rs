@@ -7,7 +7,7 @@ use cupel_data::{Array, Values, write_csv, write_npy, write_tiff};
 use serde::Serialize;
 
 use crate::{
-    CacheStats, Exposures, Plane, Reconstruction, Result, Solver, Tiers,
+    CacheStats, Exposures, LeftOut, Plane, Reconstruction, Result, Solver, Tiers,
     certificate::DOUBTFUL,
     metrics::{Similarity, psnr, rmse, ssim},
 };
@@ -43,6 +43,8 @@ pub struct Results {
     pub cache: CacheStats,
     /// Number of exposures.
     pub exposures: usize,
+    /// What of their frames does not count.
+    pub left_out: LeftOut,
     /// Why the object should not be believed, where the frames say so.
     pub doubt: Option<String>,
 }
@@ -51,7 +53,7 @@ impl Results {
     /// Of a reconstruction; the truth is the object, in the middle of the field.
     ///
     /// # Errors
-    /// A truth that is larger than the field; a device that fails.
+    /// A truth that is larger than the field; a device that fails; frames that cannot be read.
     pub fn of(found: &Reconstruction, exposures: &Exposures, truth: Option<&Plane>, device: &Device) -> Result<Self> {
         let certificate = &found.certificate;
         let mut results = Self {
@@ -69,6 +71,7 @@ impl Results {
             interval_holds: None,
             cache: found.cache,
             exposures: exposures.centres.len(),
+            left_out: LeftOut::of(exposures)?,
             doubt: certificate.chi2_per_dof.filter(|chi2| *chi2 > DOUBTFUL).map(|chi2| {
                 format!(
                     "squared errors are {chi2:.2} times what the noise explains: the object is wrong, or noise, positions or pupil are not as \
@@ -164,6 +167,7 @@ impl fmt::Display for Results {
         line("resolution", self.frc_px, "pixels, where two halves of the exposures agree")?;
         line("coverage", Some(self.coverage), "of the plane was measured; the rest is prior")?;
         line("prior weight", self.prior_weight, "of the total variation")?;
-        line("interval 90 %", self.interval_holds, "of the true amplitudes lie within it")
+        line("interval 90 %", self.interval_holds, "of the true amplitudes lie within it")?;
+        if self.left_out == LeftOut::default() { Ok(()) } else { writeln!(f, "{}", self.left_out) }
     }
 }

@@ -5,8 +5,9 @@ mod line;
 mod overlap;
 mod pattern;
 
-pub use adaptive::{Adaptive, next_centre};
+pub use adaptive::{Adaptive, next_centre, scan};
 pub use line::Line;
+pub(crate) use line::moving;
 pub use overlap::{Overlap, coverage, disc_overlap, overlap, union};
 pub(crate) use overlap::{each_place, mark};
 pub use pattern::{

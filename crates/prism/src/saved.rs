@@ -2,7 +2,7 @@
 //!
 //! | variable | shape | what it is |
 //! |---|---|---|
-//! | `data` | `[exposure, D, D]` | intensities |
+//! | `data` | `[exposure, D, D]` | intensities; infinite where a pixel does not count in that exposure |
 //! | `scan` | `[exposure, 2]` | rows and columns of the centres, in places from the middle of the plane |
 //! | `probe` | `[mode, W, W]` | pupil or probe, complex |
 //! | `field` | `[2]` | rows and columns of the plane that windows are cut from |
@@ -20,7 +20,10 @@ use std::{path::Path, sync::Arc};
 use cupel_data::{Array, Dataset, Values, open, write_npz};
 use num_complex::Complex;
 
-use crate::{Error, Exposures, Geometry, InMemory, Knowledge, Noise, Optics, Plane, Result};
+use crate::{
+    Error, Exposures, Frames, Geometry, InMemory, Knowledge, Noise, Optics, Plane, Result,
+    read::{MEMORY_BYTES, Stack},
+};
 
 /// Variables that no other software's file has all of.
 const OWN: [&str; 6] = ["data", "scan", "probe", "field", "geometry", "noise"];
@@ -99,14 +102,13 @@ pub fn open_exposures(path: &Path) -> Result<(Exposures, Option<Plane>)> {
         }
         Err(wrong(name, value.to_string(), "a whole number of pixels"))
     };
-    let frames = dataset.array(Some("data"))?;
-    let &[count, side, columns] = frames.shape() else {
-        return Err(wrong("data", format!("{:?}", frames.shape()), "[exposure, row, column]"));
+    let &[count, side, columns] = dataset.variable("data")?.shape() else {
+        return Err(wrong("data", format!("{:?}", dataset.variable("data")?.shape()), "[exposure, row, column]"));
     };
-    if side != columns {
-        return Err(wrong("data", format!("{:?}", frames.shape()), "square frames"));
+    if side != columns || side == 0 || count == 0 {
+        return Err(wrong("data", format!("[{count}, {side}, {columns}]"), "square frames, at least one"));
     }
-    let values = frames.into_cube::<f32>()?.into_values();
+    let stack = Stack::of(&dataset, "data")?;
     let scan = dataset.array(Some("scan"))?;
     if *scan.shape() != [count, 2] {
         let expected = format!("[{count}, 2], a row and a column for each of the {count} frames");
@@ -129,7 +131,10 @@ pub fn open_exposures(path: &Path) -> Result<(Exposures, Option<Plane>)> {
             "photons above 0, read-out from 0 on",
         ));
     }
-    check_counts(&values, side, matches!(noise, Noise::Counts { .. }), &wrong)?;
+    let keeps = count.saturating_mul(4 * side * side) <= MEMORY_BYTES;
+    let values = check_counts(&stack, keeps, matches!(noise, Noise::Counts { .. }), &wrong)?;
+    let frames: Arc<dyn Frames> =
+        if keeps { Arc::new(InMemory { pixels: side * side, values }) } else { Arc::new(stack) };
     let support = match *list("support", &[0, 2])? {
         [rows, columns] => Some([whole("support", rows)?, whole("support", columns)?]),
         _ => None,
@@ -157,7 +162,7 @@ pub fn open_exposures(path: &Path) -> Result<(Exposures, Option<Plane>)> {
             wavelength: known(scale[1]),
         },
         centres: scan.as_chunks::<2>().0.to_vec(),
-        frames: Arc::new(InMemory { pixels: side * side, values }),
+        frames,
         noise,
         good: (!good.is_empty()).then(|| good.iter().map(|good| *good != 0.0).collect()),
         known: Knowledge { support, real: list("real", &[1])?[0] != 0.0, bounds },
@@ -169,30 +174,37 @@ pub fn open_exposures(path: &Path) -> Result<(Exposures, Option<Plane>)> {
     Ok((exposures, truth))
 }
 
+/// Looks at all frames; their values, where they are to be kept.
+///
 /// # Errors
 /// The first value that is none of a frame: no number, or below nought where nothing was read out; frames without any light.
 fn check_counts(
-    values: &[f32],
-    side: usize,
+    stack: &Stack,
+    keeps: bool,
     read_out: bool,
     wrong: &impl Fn(&str, String, &str) -> Error,
-) -> Result<()> {
-    let bad = |value: &f32| !value.is_finite() || !read_out && *value < 0.0;
-    if let Some(place) = values.iter().position(bad) {
-        let (frame, pixel) = (place / (side * side), place % (side * side));
-        let what = format!("data, frame {frame}, row {}, column {}", pixel / side, pixel % side);
-        let expected = if read_out { "a finite intensity" } else { "a finite intensity of at least 0" };
-        return Err(wrong(&what, values[place].to_string(), &format!("{expected}; mask the pixel in `good`")));
+) -> Result<Vec<f32>> {
+    // infinite is what does not count in its exposure
+    let bad = |value: &f32| value.is_nan() || *value == f32::NEG_INFINITY || !read_out && *value < 0.0;
+    let (mut kept, mut light) = (Vec::new(), 0.0);
+    for index in 0..stack.count {
+        let frame = stack.frame(index)?;
+        if let Some(place) = frame.iter().position(bad) {
+            let (row, column) = (place / stack.columns, place % stack.columns);
+            let what = format!("data, frame {index}, row {row}, column {column}");
+            let expected = if read_out { "a finite intensity" } else { "a finite intensity of at least 0" };
+            return Err(wrong(&what, frame[place].to_string(), &format!("{expected}; mask the pixel in `good`")));
+        }
+        light += frame.iter().filter(|value| value.is_finite()).map(|value| f64::from(*value)).sum::<f64>();
+        if keeps {
+            kept.extend(frame);
+        }
     }
-    if values.iter().map(|value| f64::from(*value)).sum::<f64>() <= 0.0 {
-        let frames = values.len() / (side * side).max(1);
-        return Err(wrong(
-            "data",
-            format!("{frames} frames that are all dark"),
-            "light; was the dark taken off twice?",
-        ));
+    if light <= 0.0 {
+        let got = format!("{} frames that are all dark", stack.count);
+        return Err(wrong("data", got, "light; was the dark taken off twice?"));
     }
-    Ok(())
+    Ok(kept)
 }
 
 /// # Errors
@@ -266,7 +278,11 @@ mod tests {
                     wavelength: None,
                 },
                 centres: vec![[0.5, -1.0 / 3.0], [2.0, 1.0]],
-                frames: Arc::new(InMemory { pixels: 16, values: (0..32).map(|v| v as f32 / 7.0).collect() }),
+                frames: Arc::new(InMemory {
+                    pixels: 16,
+                    // one is saturated
+                    values: (0..32).map(|v| if v == 20 { f32::INFINITY } else { v as f32 / 7.0 }).collect(),
+                }),
                 noise,
                 good: Some((0..16).map(|place| place != 3).collect()),
                 known: Knowledge { support: Some([4, 5]), real: true, bounds: Some([0.0, 1.0]) },

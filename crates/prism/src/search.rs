@@ -7,7 +7,7 @@ use cupel_train::{
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Exposures, Free, Misfit, Model, Noise, Plane, ReconstructionConfig, Result, Units, start::start};
+use crate::{Exposures, Film, Free, Misfit, Model, Noise, Plane, ReconstructionConfig, Result, Units, start::start};
 
 /// Pairs of steps that the curvature is known from.
 const MEMORY: usize = 10;
@@ -107,6 +107,8 @@ pub struct Found {
     pub tried: Vec<Tried>,
     /// The misfit after each step.
     pub curve: Vec<f64>,
+    /// How the object came to be, where a run with a folder made it.
+    pub film: Film,
 }
 
 impl Search {
@@ -271,6 +273,7 @@ impl Search {
             unit: self.all.units().object,
             tried: self.state.tried.clone(),
             curve: self.state.curve.clone(),
+            film: Film::default(),
         })
     }
 }

@@ -1,4 +1,4 @@
-//! [`observe`]: what a telescope sees of an object that is known.
+//! [`observe`], [`observe_moving`] and [`observe_adaptively`]: what a telescope sees of an object that is known.
 
 use std::sync::Arc;
 
@@ -6,7 +6,10 @@ use cupel_data::Stream;
 use num_complex::Complex;
 use rayon::prelude::*;
 
-use crate::{Error, Exposures, InMemory, Knowledge, Noise, NoiseConfig, Plane, Propagator, Result, Telescope, fourier};
+use crate::{
+    Error, Exposures, InMemory, Knowledge, Noise, NoiseConfig, Optics, Plane, Propagator, Result, Telescope, fourier,
+    sampling::{self, Line},
+};
 
 /// Frames of an object through apertures at `centres`, in the object's units of intensity; with noise, `photons` are those of the brightest
 /// pixel of all frames.
@@ -31,6 +34,74 @@ pub fn observe(
     check_centres(telescope, centres)?;
     let spectrum = fourier::spectrum(&telescope.effective_object(object)?);
     let means: Vec<Vec<f64>> = telescope.images(&spectrum, centres).map(|image| intensities(&image)).collect();
+    exposed(object, telescope, centres, (telescope.optics(), means), noise, seed)
+}
+
+/// [`observe`] through an aperture that moves by `way` rows and columns during each exposure, its middle at the centre, which is a whole place. Each
+/// frame is the mean over its way; the optics have a mode for each place of it, so that every solver knows of the motion.
+///
+/// # Errors
+/// As [`observe`]; [`Error::Measurement`] for a centre between places; [`Error::Optics`] where the window of the whole way is larger than the detector.
+pub fn observe_moving(
+    object: &Plane,
+    telescope: &Telescope,
+    centres: &[[f64; 2]],
+    way: [f64; 2],
+    noise: &NoiseConfig,
+    seed: u64,
+) -> Result<Exposures> {
+    check_object(object)?;
+    if let Some(index) = centres.iter().position(|centre| centre.iter().any(|c| c.fract() != 0.0)) {
+        return Err(Error::Measurement {
+            what: format!("centre {index} of a line"),
+            got: format!("{:?}", centres[index]),
+            expected: "whole places: all exposures have the same modes".into(),
+        });
+    }
+    let optics = sampling::moving(telescope, way)?;
+    let lines: Vec<Line> = centres.iter().map(|centre| Line::around(*centre, way)).collect();
+    let ends: Vec<[f64; 2]> = lines.iter().flat_map(|line| [line.from, line.to]).collect();
+    check_centres(telescope, &ends)?;
+    let spectrum = fourier::spectrum(&telescope.effective_object(object)?);
+    let means = lines.iter().map(|line| line.intensities(&spectrum, telescope)).collect();
+    exposed(object, telescope, centres, (optics, means), noise, seed)
+}
+
+/// [`observe`] where most is to be learnt: `samples` of the places `candidates`, each chosen by [`scan`](sampling::scan) from the frames before it, with
+/// their noise. `photons` are those of the brightest pixel of the first frame, that of the first candidate.
+///
+/// # Errors
+/// As [`observe`] and [`scan`](sampling::scan).
+pub fn observe_adaptively(
+    object: &Plane,
+    telescope: &Telescope,
+    candidates: &[[f64; 2]],
+    samples: usize,
+    noise: &NoiseConfig,
+    seed: u64,
+    device: &burn::tensor::Device,
+) -> Result<Exposures> {
+    let mut noise = *noise;
+    let measure = |centres: &[[f64; 2]]| {
+        let exposures = observe(object, telescope, centres, &noise, seed)?;
+        // later frames, brighter ones too, are exposed as the first
+        if let Noise::Counts { photons, .. } = exposures.noise {
+            noise = NoiseConfig { photons: None, snr: Some(10.0 * photons.log10()), ..noise };
+        }
+        Ok(exposures)
+    };
+    sampling::scan(measure, telescope.aperture(), candidates, samples, seed, device)
+}
+
+/// Frames of these means, with their noise.
+fn exposed(
+    object: &Plane,
+    telescope: &Telescope,
+    centres: &[[f64; 2]],
+    (optics, means): (Optics, Vec<Vec<f64>>),
+    noise: &NoiseConfig,
+    seed: u64,
+) -> Result<Exposures> {
     let noise = match (noise.photons, noise.snr) {
         (None, None) => NoiseConfig { snr: telescope.config().snr, ..*noise },
         _ => *noise,
@@ -47,7 +118,7 @@ pub fn observe(
         })
         .collect();
     let exposures = Exposures {
-        optics: telescope.optics(),
+        optics,
         centres: centres.to_vec(),
         frames: Arc::new(InMemory { pixels: telescope.detector() * telescope.detector(), values: frames.concat() }),
         noise: model,

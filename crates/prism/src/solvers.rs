@@ -4,9 +4,10 @@ use burn::tensor::Device;
 use cupel_train::{Advance, Casting, Policy, Run};
 
 use crate::{
-    DecoderConfig, Exposures, Model, Pie, PieConfig, PieRule, Raar, RaarConfig, ReconstructionConfig, Result, Rule,
-    Solver, decode,
+    DecoderConfig, Exposures, Film, Model, Pie, PieConfig, PieRule, Raar, RaarConfig, ReconstructionConfig, Result,
+    Rule, Solver, decode,
     named::Named,
+    preview::Preview,
     search::{Found, held_out},
 };
 
@@ -24,14 +25,23 @@ pub(crate) fn by_sweeps(
     let mut seconds = 0.0;
     if !held.is_empty() {
         let fitted: Vec<usize> = all.iter().copied().filter(|index| !held.contains(index)).collect();
-        let (model, _, spent) = swept(exposures, &fitted, "-held-out", config, seed, device, run)?;
-        (without, seconds) = (Some(model), spent);
+        let swept = swept(exposures, &fitted, "-held-out", config, seed, device, run)?;
+        (without, seconds) = (Some(swept.model), swept.seconds);
     }
-    let (model, curve, spent) = swept(exposures, &all, "", config, seed, device, run)?;
-    Ok((Found { model, without, prior_weight: 0.0, unit: 1.0, tried: Vec::new(), curve }, seconds + spent))
+    let Swept { model, curve, film, seconds: last } = swept(exposures, &all, "", config, seed, device, run)?;
+    Ok((Found { model, without, prior_weight: 0.0, unit: 1.0, tried: Vec::new(), curve, film }, seconds + last))
 }
 
-/// By sweeps over the exposures `which`: the model, its curve and the seconds.
+/// What sweeps found.
+pub(crate) struct Swept {
+    pub(crate) model: Model,
+    /// R-factor of every sweep.
+    curve: Vec<f64>,
+    film: Film,
+    seconds: f64,
+}
+
+/// By sweeps over the exposures `which`.
 pub(crate) fn swept(
     exposures: &Exposures,
     which: &[usize],
@@ -40,23 +50,29 @@ pub(crate) fn swept(
     seed: u64,
     device: &Device,
     run: &mut Run,
-) -> Result<(Model, Vec<f64>, f64)> {
+) -> Result<Swept> {
     if config.solver == Solver::Raar {
         let usual = RaarConfig::default();
         let own = RaarConfig { iterations: config.iterations.unwrap_or(usual.iterations), ..usual };
         let mut raar = Raar::new(exposures, which, own, seed, device)?;
         let name = format!("{}{ending}", raar.name());
-        let driven = run.drive(&mut Named { work: &mut raar, name, frames: &*exposures.frames }, &Policy::default())?;
-        return Ok((Model::new(exposures, raar.object()?)?, raar.r_factors().to_vec(), driven.seconds));
+        let mut shown = Preview::new(&mut raar, exposures, run);
+        let driven =
+            run.drive(&mut Named { work: &mut shown, name, frames: &*exposures.frames }, &Policy::default())?;
+        let film = shown.film()?;
+        let (model, curve) = (Model::new(exposures, raar.object()?)?, raar.r_factors().to_vec());
+        return Ok(Swept { model, curve, film, seconds: driven.seconds });
     }
     let usual = PieConfig::default();
     let rule = if config.solver == Solver::Rpie { PieRule::Rpie } else { PieRule::Epie };
     let own = PieConfig { rule, sweeps: config.iterations.unwrap_or(usual.sweeps), ..usual };
     let mut pie = Pie::new(exposures, which, own, seed, device)?;
     let name = format!("{}{ending}", pie.name());
-    let driven = run.drive(&mut Named { work: &mut pie, name, frames: &*exposures.frames }, &Policy::default())?;
+    let mut shown = Preview::new(&mut pie, exposures, run);
+    let driven = run.drive(&mut Named { work: &mut shown, name, frames: &*exposures.frames }, &Policy::default())?;
+    let film = shown.film()?;
     let model = Model { pupils: pie.pupils()?, ..Model::new(exposures, pie.object()?)? };
-    Ok((model, pie.r_factors().to_vec(), driven.seconds))
+    Ok(Swept { model, curve: pie.r_factors().to_vec(), film, seconds: driven.seconds })
 }
 
 /// By an untrained decoder, which never sees the exposures that are held out: they choose its weights.
@@ -73,5 +89,6 @@ pub(crate) fn by_decoder(
     // the original rule fits all exposures: none of them can judge it
     let without = (own.rule != Rule::Original).then(|| model.clone());
     let curve = decoded.curve.iter().map(|point| point.loss).collect();
-    Ok(Found { model, without, prior_weight: 0.0, unit: 1.0, tried: Vec::new(), curve })
+    let film = decoded.film;
+    Ok(Found { model, without, prior_weight: 0.0, unit: 1.0, tried: Vec::new(), curve, film })
 }

@@ -28,14 +28,24 @@ pub(crate) fn start(exposures: &Exposures, among: Option<&[usize]>) -> Result<Pl
     let all: Vec<usize> = (0..exposures.centres.len()).collect();
     let among = among.unwrap_or(&all);
     let d = exposures.optics.detector;
-    let light = |frame: &[f32]| match &exposures.good {
-        None => frame.to_vec(),
-        Some(good) => frame.iter().zip(good).map(|(value, good)| if *good { *value } else { 0.0 }).collect(),
+    let light = |frame: &[f32]| -> Vec<f32> {
+        // what is saturated is at least as bright as the brightest place that is not
+        let most = frame.iter().copied().filter(|value| value.is_finite()).fold(0.0, f32::max);
+        let counts = |place: usize| exposures.good.as_ref().is_none_or(|good| good[place]);
+        frame.iter().enumerate().map(|(place, value)| if counts(place) { value.min(most) } else { 0.0 }).collect()
     };
     let object = match exposures.optics.geometry {
         Geometry::Spectrum => {
-            let nearest = nearest_to_the_middle(exposures, among.iter().copied()).unwrap_or(0);
-            let frame = light(&exposures.frames.frame(nearest)?);
+            let mut among = among.to_vec();
+            let frame = loop {
+                let nearest = nearest_to_the_middle(exposures, among.iter().copied()).unwrap_or(0);
+                let frame = light(&exposures.frames.frame(nearest)?);
+                among.retain(|index| *index != nearest);
+                // one that shows nothing begins nothing
+                if among.is_empty() || frame.iter().any(|value| *value > 0.0) {
+                    break frame;
+                }
+            };
             let amplitude: Vec<f64> = frame.iter().map(|value| f64::from(*value).max(0.0).sqrt()).collect();
             resampled(&amplitude, d, [rows, columns])
         }

@@ -26,13 +26,15 @@ pub(crate) fn image(folder: &Folder, file: &str, description: &str) -> Result<Op
             problem: format!("it is not a complete PNG file: {error}"),
         })?;
         ("png", size)
+    } else if let Some(width) = gif_width(&bytes) {
+        ("gif", format!(" class=\"samples\" width=\"{width}\""))
     } else if is_svg(&bytes) {
         // Inside an `img` element an SVG runs no script and requests nothing.
         ("svg+xml", String::new())
     } else {
         return Err(Error::Unfit {
             path: folder.path().join(file),
-            problem: String::from("a figure must be a PNG or an SVG file"),
+            problem: String::from("a figure must be a PNG, a GIF or an SVG file"),
         });
     };
     Ok(Some(element(kind, &size, description, &bytes)))
@@ -61,6 +63,13 @@ fn png_size(bytes: &[u8]) -> std::result::Result<String, png::DecodingError> {
             format!(" class=\"samples\" width=\"{}\"", u64::from(info.width) * u64::from(times))
         }
     })
+}
+
+/// The width of a GIF file whose every pixel is a sample, enlarged.
+fn gif_width(bytes: &[u8]) -> Option<u64> {
+    let decoder = bytes.starts_with(b"GIF8").then(|| gif::Decoder::new(bytes).ok())??;
+    let width = u32::from(decoder.width());
+    Some(u64::from(width) * u64::from((SAMPLES_WIDTH / width.max(1)).max(1)))
 }
 
 fn is_svg(bytes: &[u8]) -> bool {

@@ -188,6 +188,17 @@ pub enum Error {
         file: String,
     },
 
+    /// Pictures that make no animation.
+    #[error("an animation of {rows} x {columns} pixels: {problem}")]
+    Animation {
+        /// Rows of each.
+        rows: usize,
+        /// Columns of each.
+        columns: usize,
+        /// What is wrong and what would be right.
+        problem: String,
+    },
+
     /// A file of a run cannot be shown.
     #[error("cannot show {}: {problem}", path.display())]
     Unfit {

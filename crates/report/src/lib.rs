@@ -1,12 +1,14 @@
 //! Figures, tables and the report of a cupel run.
 //!
 //! * [`HeatMap`], [`MapPanel`] and [`LineChart`] draw figures as SVG and PNG, with an embedded font and no help from the system.
+//! * [`Animation`] makes a GIF of grey pictures.
 //! * [`Table`] writes the same numbers as CSV, LaTeX and HTML.
 //! * [`Report`] collects what a run has to show, and saves it: figures, tables, numbers, and the page.
 //! * [`write_report`] turns a run folder into one `report.html` that needs nothing else, [`compare_runs`] sets several side by side.
 //!
 //! The same input gives the same bytes.
 
+mod animation;
 mod axes;
 mod color_bar;
 mod color_map;
@@ -36,6 +38,7 @@ mod story;
 mod svg;
 mod table;
 
+pub use animation::Animation;
 pub use color_bar::Range;
 pub use color_map::ColorMap;
 pub use compare::compare_runs;

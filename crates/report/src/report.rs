@@ -61,6 +61,8 @@ enum Drawn {
     Figure(Figure),
     /// The bytes of a PNG file.
     Pixels(Vec<u8>),
+    /// The bytes of a GIF file.
+    Gif(Vec<u8>),
 }
 
 impl<'a> Report<'a> {
@@ -107,6 +109,17 @@ impl<'a> Report<'a> {
         self.figures.push(Drawing { name: name.into(), caption: String::new(), draw });
     }
 
+    /// Adds an animation, which becomes `figures/NAME.gif`.
+    pub fn animation(
+        &mut self,
+        name: impl Into<String>,
+        caption: impl Into<String>,
+        draw: impl FnOnce() -> Result<Vec<u8>> + Send + 'a,
+    ) {
+        let draw: Draw<'a> = Box::new(|| draw().map(Drawn::Gif).map_err(Into::into));
+        self.figures.push(Drawing { name: name.into(), caption: caption.into(), draw });
+    }
+
     /// Adds a table, which becomes `tables/NAME.csv` and `tables/NAME.tex`.
     pub fn table(&mut self, name: impl Into<String>, caption: impl Into<String>, table: Table) {
         self.tables.push((Exhibit { file: name.into(), caption: caption.into() }, table));
@@ -145,6 +158,10 @@ impl<'a> Report<'a> {
                     Drawn::Pixels(bytes) => {
                         crate::write(&crate::with_ending(&stem, "png"), &bytes)?;
                         Ok(None)
+                    }
+                    Drawn::Gif(bytes) => {
+                        crate::write(&crate::with_ending(&stem, "gif"), &bytes)?;
+                        Ok(Some(Exhibit { file: format!("figures/{name}.gif"), caption }))
                     }
                 }
             })

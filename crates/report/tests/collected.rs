@@ -41,6 +41,8 @@ fn what_is_registered_is_saved_in_its_order() {
         report.figure(name, format!("Caption of {name}."), || chart(name));
     }
     report.figure("map", "A map.", || HeatMap::new("map", &values, 1, 2).figure());
+    report
+        .animation("film", "A film.", || cupel_report::Animation::new(1, 2).picture(&[0, 255]).picture(&[9, 8]).gif());
     report.pixels("plain", || HeatMap::new("map", &values, 1, 2).pixels());
     report.table("models", "Models.", table());
     report.numbers(&serde_json::json!({"seed": 7})).unwrap();
@@ -53,14 +55,17 @@ fn what_is_registered_is_saved_in_its_order() {
     let shown: Vec<&str> = list("figures").iter().map(|figure| figure["file"].as_str().unwrap()).collect();
     let mut wanted: Vec<String> = names.iter().map(|name| format!("figures/{name}.svg")).collect();
     wanted.push("figures/map.png".to_owned());
-    assert_eq!(shown, wanted, "maps are shown as PNG, lines as SVG, pixels not at all");
+    wanted.push("figures/film.gif".to_owned());
+    assert_eq!(shown, wanted, "maps are shown as PNG, animations as GIF, lines as SVG, pixels not at all");
     assert_eq!((list("summary").len(), list("findings").len(), list("citations").len()), (1, 1, 1));
     assert_eq!(fs::read_to_string(folder.path().join("metrics.json")).unwrap(), "{\n  \"seed\": 7\n}\n");
     let found = files(folder.path());
     for file in ["figures/map.svg", "figures/map.png", "figures/plain.png", "tables/models.csv", "tables/models.tex"] {
         assert!(found.iter().any(|other| other == file), "{file}");
     }
-    assert_eq!(found.len(), 2 * 21 + 1 + 2 + 3);
+    assert_eq!(found.len(), 2 * 21 + 1 + 1 + 2 + 3);
+    let page = fs::read_to_string(folder.path().join("report.html")).unwrap();
+    assert!(page.contains("width=\"360\" alt=\"A film.\" src=\"data:image/gif;base64,"), "the film is not shown");
 }
 
 #[test]

@@ -10,7 +10,7 @@ use serde::Serialize;
 use super::simulation::Simulation;
 use crate::{
     Command, Flags, Session,
-    shared::{Out, Output, Seed, Shared, Threads},
+    shared::{Device, Out, Output, Seed, Shared, Threads},
 };
 
 /// Simulate what a telescope sees of an object through a moved aperture
@@ -27,6 +27,8 @@ pub struct Arguments {
 
     #[command(flatten)]
     threads: Threads,
+    #[command(flatten)]
+    device: Device,
     #[command(flatten)]
     seed: Seed,
     #[command(flatten)]
@@ -59,7 +61,7 @@ impl Command for Arguments {
     type Outcome = Observed;
 
     fn shared(&self) -> Shared<'_> {
-        Shared::new(&self.output).threads(&self.threads).seed(&self.seed).out(&self.out)
+        Shared::new(&self.output).threads(&self.threads).device(&self.device).seed(&self.seed).out(&self.out)
     }
 
     fn unused(&self) -> Vec<(String, String)> {
@@ -75,7 +77,7 @@ impl Command for Arguments {
         );
         session.may_write(out)?;
         let object = self.made.settings.open(&self.object)?;
-        let measured = self.simulation.observe(&object, session.seed())?;
+        let measured = self.simulation.observe(&object, session.seed(), &session.device()?.device)?;
         Ok(Observed {
             exposures: measured.centres.len(),
             detector: measured.optics.detector,

@@ -5,7 +5,7 @@ use std::{fmt, path::PathBuf};
 use anyhow::Result;
 use clap::Args;
 use cupel::{
-    prism::{ObjectConfig, Plan, plan},
+    prism::{ObjectConfig, Plan, plan_moving},
     settings::Settings,
 };
 use serde::Serialize;
@@ -13,7 +13,7 @@ use serde::Serialize;
 use super::simulation::Simulation;
 use crate::{
     Command, Flags, Session,
-    shared::{Output, Seed, Shared},
+    shared::{Device, Output, Seed, Shared},
 };
 
 /// Say what a scan will show: overlap, coverage and resolution, before any light is spent
@@ -34,6 +34,8 @@ pub struct Arguments {
     complex: bool,
 
     #[command(flatten)]
+    device: Device,
+    #[command(flatten)]
     seed: Seed,
     #[command(flatten)]
     output: Output,
@@ -49,7 +51,7 @@ impl Command for Arguments {
     type Outcome = Planned;
 
     fn shared(&self) -> Shared<'_> {
-        Shared::new(&self.output).seed(&self.seed)
+        Shared::new(&self.output).device(&self.device).seed(&self.seed)
     }
 
     fn unused(&self) -> Vec<(String, String)> {
@@ -63,16 +65,23 @@ impl Command for Arguments {
     }
 
     fn plan(&self, session: &Session) -> Result<Planned> {
-        let (telescope, centres) = self.simulation.instrument(session.seed())?;
-        let size = match &self.object {
-            Some(path) => {
-                let object = self.made.settings.open(path)?;
-                object.rows().max(object.columns())
+        let (telescope, sampling) = (self.simulation.telescope()?, self.simulation.sampling());
+        let (n, radius) = (telescope.config().n_pixels, telescope.aperture().radius());
+        let object = self.object.as_ref().map(|path| self.made.settings.open(path)).transpose()?;
+        let size = match &object {
+            Some(object) => object.rows().max(object.columns()),
+            None => self.made.settings.object_size.unwrap_or(n / 2),
+        };
+        let centres = match &object {
+            // they follow from what is seen of it
+            Some(object) if self.simulation.is_adaptive() => {
+                self.simulation.observe(object, session.seed(), &session.device()?.device)?.centres
             }
-            None => self.made.settings.object_size.unwrap_or(telescope.config().n_pixels / 2),
+            _ => sampling.centres(n, radius, session.seed())?,
         };
         let noise = &self.simulation.noise.settings;
-        Ok(Planned(plan(&telescope, &centres, size, noise, !self.complex)?))
+        let way = sampling.way().unwrap_or_default();
+        Ok(Planned(plan_moving(&telescope, &centres, way, size, noise, !self.complex)?))
     }
 
     fn work(self, plan: Planned, _: &mut Session) -> Result<Planned> {

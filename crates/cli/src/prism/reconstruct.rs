@@ -139,7 +139,7 @@ impl Command for Arguments {
             }
             (None, Some(object)) => {
                 let truth = self.made.settings.open(object)?;
-                (self.simulation.observe(&truth, session.seed())?, Some(truth))
+                (self.simulation.observe(&truth, session.seed(), &session.device()?.device)?, Some(truth))
             }
             (None, None) => bail!("name a file of exposures, or an image by --object"),
         };

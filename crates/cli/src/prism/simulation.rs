@@ -3,7 +3,11 @@
 use anyhow::Result;
 use clap::Args;
 use cupel::{
-    prism::{Exposures, NoiseConfig, Plane, SamplingConfig, Telescope, TelescopeConfig, observe},
+    burn::tensor::Device,
+    prism::{
+        Exposures, NoiseConfig, Pattern, Plane, SamplingConfig, Telescope, TelescopeConfig, observe,
+        observe_adaptively, observe_moving,
+    },
     settings::{Problem, Range, Settings},
 };
 
@@ -34,11 +38,16 @@ impl Simulation {
         [telescope.settings.unused(), sampling.settings.unused(), noise.settings.unused()].concat()
     }
 
-    /// The telescope and the centres of its apertures.
+    /// Whether centres follow from what was measured before.
+    pub fn is_adaptive(&self) -> bool {
+        self.sampling.settings.pattern == Pattern::Adaptive
+    }
+
+    /// The telescope.
     ///
     /// # Errors
     /// Settings that cannot be.
-    pub fn instrument(&self, seed: u64) -> Result<(Telescope, Vec<[f64; 2]>)> {
+    pub fn telescope(&self) -> Result<Telescope> {
         self.noise.settings.check()?;
         for (name, diameter, range) in [
             ("sample-diameter", self.sample_diameter, Range::above(0.0)),
@@ -55,20 +64,33 @@ impl Simulation {
             detector: own.detector.or(Some(own.n_pixels)),
             ..own.clone()
         };
-        let sampling = &self.sampling.settings;
-        let roi_radius = self.roi_diameter.map(|diameter| diameter / 2.0).or(sampling.roi_radius);
-        let sampling = SamplingConfig { roi_radius, ..sampling.clone() };
-        let telescope = Telescope::new(config)?;
-        let centres = sampling.centres(own.n_pixels, telescope.aperture().radius(), seed)?;
-        Ok((telescope, centres))
+        Ok(Telescope::new(config)?)
+    }
+
+    /// Where apertures are put.
+    pub fn sampling(&self) -> SamplingConfig {
+        let own = &self.sampling.settings;
+        let roi_radius = self.roi_diameter.map(|diameter| diameter / 2.0).or(own.roi_radius);
+        SamplingConfig { roi_radius, ..own.clone() }
     }
 
     /// What the telescope sees of the object.
     ///
     /// # Errors
     /// Settings that cannot be, an object that does not fit.
-    pub fn observe(&self, object: &Plane, seed: u64) -> Result<Exposures> {
-        let (telescope, centres) = self.instrument(seed)?;
-        Ok(observe(object, &telescope, &centres, &self.noise.settings, seed)?)
+    pub fn observe(&self, object: &Plane, seed: u64, device: &Device) -> Result<Exposures> {
+        let (telescope, sampling) = (self.telescope()?, self.sampling());
+        let (n, radius) = (telescope.config().n_pixels, telescope.aperture().radius());
+        let noise = &self.noise.settings;
+        if self.is_adaptive() {
+            let candidates = sampling.candidates(n, radius)?;
+            let samples = sampling.exposures();
+            return Ok(observe_adaptively(object, &telescope, &candidates, samples, noise, seed, device)?);
+        }
+        let centres = sampling.centres(n, radius, seed)?;
+        Ok(match sampling.way() {
+            Some(way) => observe_moving(object, &telescope, &centres, way, noise, seed)?,
+            None => observe(object, &telescope, &centres, noise, seed)?,
+        })
     }
 }

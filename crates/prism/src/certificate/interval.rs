@@ -35,7 +35,7 @@ pub(super) fn interval(search: &Search, refits: &Refits<'_>) -> Result<Option<Ve
     let Refits { found, seed, .. } = *refits;
     let exposures = search.exposures();
     let detector = exposures.optics.detector;
-    if exposures.centres.len().saturating_mul(4 * detector * detector) > MOST_BYTES {
+    if exposures.centres.len().saturating_mul(4 * detector * detector) > MOST_BYTES.min(exposures.frames.memory()) {
         return Ok(None);
     }
     let object = &found.model.object;
@@ -70,7 +70,9 @@ fn drawn(search: &Search, found: &Found, stream: Stream) -> Result<Exposures> {
             squares += (measured.max(0.0).sqrt() - said.max(0.0).sqrt()).powi(2);
             pixels += 1.0;
         }
-        said.push(frame.to_vec());
+        // what does not count is not drawn
+        let drawn = frame.iter().zip(measured).map(|(said, y)| if y.is_nan() { f64::INFINITY } else { *said });
+        said.push(drawn.collect());
     })?;
     let deviation = (squares / pixels).sqrt();
     let noise = exposures.noise;
@@ -83,6 +85,7 @@ fn drawn(search: &Search, found: &Found, stream: Stream) -> Result<Exposures> {
             stream.child(0).fill_normal_f64(&mut normal);
             let mut rng = stream.child(1).rng();
             let draw = move |said: f64, normal: f64| match noise {
+                _ if said == f64::INFINITY => said,
                 Noise::Counts { photons, read } => {
                     let count = Poisson::new(said).map_or(0.0, |law| law.sample(&mut rng));
                     (count + read * normal) / photons

@@ -43,7 +43,7 @@ impl Refits<'_> {
             Solver::Auto | Solver::Lbfgs | Solver::Best => self.descended(exposures, which),
             Solver::Epie | Solver::Rpie | Solver::Raar => {
                 let found = swept(exposures, which, "", self.config, seed, device, &mut Run::in_memory())?;
-                Ok(found.0.object)
+                Ok(found.model.object)
             }
             Solver::Decoder => {
                 let (of, run) = ((device, self.casting), &mut Run::in_memory());

@@ -2,16 +2,14 @@
 
 use std::ops::Range;
 
-use burn::tensor::{Device, Tensor, TensorData};
+use burn::tensor::{DType, Device, Tensor, TensorData};
 use cupel_kernels::{Direction, SubApertures};
 use cupel_train::fingerprint;
 
-use crate::{Error, Exposures, Geometry, Plane, Result, prepared::stride};
-
-/// Most bytes of frames that stay in memory; of larger stacks they are read again in every sweep.
-const KEPT_BYTES: usize = 1 << 30;
-/// Bytes of the frames that are read at once.
-const CHUNK_BYTES: usize = 64 << 20;
+use crate::{
+    Error, Exposures, Geometry, Plane, Result,
+    frame_reader::{Block, FrameReader},
+};
 
 /// Some exposures on a device.
 #[derive(Clone, Debug)]
@@ -26,50 +24,33 @@ pub(crate) struct Stack {
     places: Vec<[isize; 2]>,
     /// What is left of the centres: so far the pupil is moved. None where all centres are whole.
     rests: Option<Vec<[f64; 2]>>,
-    /// Every so many pixels of a frame are used.
-    stride: usize,
-    kept: Option<Tensor<3>>,
-    pub(crate) weight: Option<Tensor<3>>,
+    reader: FrameReader,
+    /// All of them, where there is memory for all.
+    kept: Option<Block>,
     flux: Vec<f64>,
     background: Vec<f64>,
 }
 
 impl Stack {
     pub(crate) fn new(exposures: &Exposures, which: &[usize], device: &Device) -> Result<Self> {
-        exposures.check()?;
-        let count = exposures.centres.len();
-        if which.is_empty() || which.iter().any(|index| *index >= count) {
-            return Err(Error::Measurement {
-                what: "exposures to sweep".into(),
-                got: format!("{which:?}"),
-                expected: format!("at least one, each below {count}"),
-            });
-        }
-        let full = exposures.optics.detector;
-        let stride = stride(exposures, exposures.optics.window().into_iter().max().unwrap_or(1));
-        let detector = full / stride;
+        let window = exposures.optics.window().into_iter().max().unwrap_or(1);
+        let reader = FrameReader::new(exposures, which.to_vec(), window, 1.0, (device, DType::F32))?;
         let centres: Vec<[f64; 2]> = which.iter().map(|index| exposures.centres[*index]).collect();
         let rests: Vec<[f64; 2]> = centres.iter().map(|centre| centre.map(|c| c - c.round())).collect();
-        let weight = exposures.good.as_ref().map(|good| {
-            let values: Vec<f32> = good.iter().map(|good| f32::from(u8::from(*good))).collect();
-            Tensor::from_data(TensorData::new(values, [1, full, full]), device)
-        });
         let mut stack = Self {
             exposures: exposures.clone(),
             which: which.to_vec(),
-            detector,
+            detector: reader.detector,
             device: device.clone(),
             places: centres.iter().map(|centre| centre.map(|c| c.round() as isize)).collect(),
             rests: rests.iter().flatten().any(|rest| *rest != 0.0).then_some(rests),
-            stride,
+            reader,
             kept: None,
-            weight,
             flux: vec![1.0; which.len()],
             background: vec![0.0; which.len()],
         };
-        if which.len().saturating_mul(4 * detector * detector) <= KEPT_BYTES {
-            let all: Vec<usize> = (0..which.len()).collect();
-            stack.kept = Some(stack.read(&all)?);
+        if stack.reader.fits() {
+            stack.kept = Some(stack.reader.read(0..which.len())?);
         }
         Ok(stack)
     }
@@ -107,17 +88,14 @@ impl Stack {
 
     /// Parts of an order that are swept at once: their data are in memory together.
     pub(crate) fn chunks(&self) -> usize {
-        if self.kept.is_some() {
-            return self.which.len();
-        }
-        (CHUNK_BYTES / (4 * self.detector * self.detector)).max(1)
+        if self.kept.is_some() { self.which.len() } else { self.reader.at_once() }
     }
 
     /// Frames of some exposures, by their places in `which`: of all where they are kept, in their own order.
-    pub(crate) fn data(&self, some: &[usize]) -> Result<Tensor<3>> {
+    pub(crate) fn data(&self, some: &[usize]) -> Result<Block> {
         match &self.kept {
             Some(kept) => Ok(kept.clone()),
-            None => self.read(some),
+            None => self.reader.read(some.iter().copied()),
         }
     }
 
@@ -127,33 +105,8 @@ impl Stack {
     }
 
     /// All frames, in their order.
-    pub(crate) fn every(&self) -> Result<Tensor<3>> {
+    pub(crate) fn every(&self) -> Result<Block> {
         self.data(&(0..self.which.len()).collect::<Vec<_>>())
-    }
-
-    fn read(&self, some: &[usize]) -> Result<Tensor<3>> {
-        let (full, d) = (self.exposures.optics.detector, self.detector);
-        let mut values = Vec::with_capacity(some.len() * d * d);
-        for index in some.iter().map(|index| self.which[*index]) {
-            let frame = self.exposures.frames.frame(index)?;
-            if frame.len() != full * full {
-                return Err(Error::Shape { what: "frame", got: frame.len(), wanted: full * full });
-            }
-            for row in (0..full).step_by(self.stride) {
-                for place in (row * full..(row + 1) * full).step_by(self.stride) {
-                    let used = self.exposures.good.as_ref().is_none_or(|good| good[place]);
-                    if used && !frame[place].is_finite() {
-                        return Err(Error::Measurement {
-                            what: format!("frame {index}, row {}, column {}", place / full, place % full),
-                            got: frame[place].to_string(),
-                            expected: "a finite intensity; mask the pixel where it is dead".into(),
-                        });
-                    }
-                    values.push(if used { frame[place] } else { 0.0 });
-                }
-            }
-        }
-        Ok(Tensor::from_data(TensorData::new(values, [some.len(), d, d]), &self.device))
     }
 
     /// The windows of some exposures.
@@ -201,12 +154,16 @@ impl Stack {
                 let light: Vec<f64> = frame
                     .iter()
                     .enumerate()
-                    .filter(|(place, _)| good(*place))
+                    .filter(|(place, value)| good(*place) && value.is_finite())
                     .map(|(_, y)| f64::from(y.max(0.0)))
                     .collect();
                 let mean = light.iter().sum::<f64>() / light.len().max(1) as f64;
                 let area = self.exposures.known.support.map_or(rows * columns, |[rows, columns]| rows * columns);
-                let open = optics.pupils.iter().flat_map(Plane::amplitude).fold(0.0, f64::max);
+                // modes share the light of a place
+                let of_place =
+                    |place: usize| optics.pupils.iter().map(|mode| mode.values()[place].norm_sqr()).sum::<f64>();
+                let [height, width] = optics.window();
+                let open = (0..height * width).map(of_place).fold(0.0, f64::max).sqrt();
                 (mean * (rows * columns) as f64 / area as f64).sqrt() / open
             }
         };

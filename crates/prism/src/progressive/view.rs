@@ -1,5 +1,7 @@
 //! What exposures a decoder's image would give.
 
+use std::collections::BTreeMap;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use cupel_kernels::{Direction, SubApertures, fft2, ifft2, sub_aperture_amplitudes};
 use num_complex::Complex;
@@ -50,6 +52,8 @@ pub(super) struct View {
     bounds: Option<[f64; 2]>,
     /// 1 where the detector's pixels count, 0 elsewhere, as frames lie here.
     good: Option<Vec<f32>>,
+    /// Pixels that do not count in one exposure alone, by exposure, as frames lie here.
+    saturated: BTreeMap<usize, Vec<usize>>,
 }
 
 impl View {
@@ -100,6 +104,7 @@ impl View {
             unit,
             bounds,
             good: None,
+            saturated: BTreeMap::new(),
         };
         if (0..2).any(|axis| view.support[axis] == 0 || view.support[axis] > view.size[axis]) {
             return Err(Error::Optics {
@@ -110,6 +115,14 @@ impl View {
         }
         view.good =
             exposures.good.as_ref().map(|good| view.laid_out(good.iter().map(|good| f32::from(u8::from(*good)))));
+        for index in 0..exposures.centres.len() {
+            let frame = exposures.frames.frame(index)?;
+            if frame.contains(&f32::INFINITY) {
+                let frame = view.laid_out(frame.into_iter());
+                let places = (0..frame.len()).filter(|place| frame[*place] == f32::INFINITY);
+                view.saturated.insert(index, places.collect());
+            }
+        }
         Ok(view)
     }
 
@@ -140,6 +153,7 @@ impl View {
     pub(super) fn amplitudes(&self, frame: Vec<f32>) -> Vec<f32> {
         let scale = (1.0 / self.unit) as f32;
         let mut amplitudes = self.laid_out(frame.into_iter().map(|intensity| intensity.max(0.0).sqrt() * scale));
+        amplitudes.iter_mut().filter(|value| value.is_infinite()).for_each(|value| *value = 0.0);
         if let Some(good) = &self.good {
             // what stands in a bad pixel may be no number
             amplitudes.iter_mut().zip(good).filter(|(_, good)| **good == 0.0).for_each(|(value, _)| *value = 0.0);
@@ -221,9 +235,23 @@ impl View {
                 modes.iter().fold(dark, |sum, mode| sum + amplitudes(mode).powi_scalar(2)).sqrt()
             }
         };
-        let Some(good) = &self.good else { return predicted };
-        let good = TensorData::new(good.clone(), [1, self.detector, self.detector]);
-        predicted * Tensor::<3>::from_data(good, &device)
+        let predicted = match &self.good {
+            None => predicted,
+            Some(good) => {
+                let good = TensorData::new(good.clone(), [1, self.detector, self.detector]);
+                predicted * Tensor::<3>::from_data(good, &device)
+            }
+        };
+        if !chosen.iter().any(|index| self.saturated.contains_key(index)) {
+            return predicted;
+        }
+        let pixels = self.detector * self.detector;
+        let mut counts = vec![1.0f32; chosen.len() * pixels];
+        for (frame, index) in counts.chunks_exact_mut(pixels).zip(chosen) {
+            self.saturated.get(index).into_iter().flatten().for_each(|place| frame[*place] = 0.0);
+        }
+        predicted
+            * Tensor::<3>::from_data(TensorData::new(counts, [chosen.len(), self.detector, self.detector]), &device)
     }
 
     /// The places of the spectrum where a window of these exposures lets light pass.
@@ -328,10 +356,11 @@ fn unit(exposures: &Exposures) -> Result<f64> {
         return Ok(largest(bounds));
     }
     let frame = frames.frame(nearest_to_the_middle(exposures, 0..exposures.centres.len()).unwrap_or(0))?;
+    let finite = || frame.iter().copied().filter(|value| *value != f32::INFINITY);
     let unit = match optics.geometry {
-        Geometry::Spectrum => HEADROOM[0] * f64::from(frame.iter().copied().fold(0.0, f32::max)).sqrt(),
+        Geometry::Spectrum => HEADROOM[0] * f64::from(finite().fold(0.0, f32::max)).sqrt(),
         Geometry::Object => {
-            let light: f64 = frame.iter().map(|value| f64::from(*value)).sum();
+            let light: f64 = finite().map(f64::from).sum();
             HEADROOM[1] * (light / power(optics)).sqrt()
         }
     };

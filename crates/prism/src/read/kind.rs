@@ -72,7 +72,10 @@ fn contradiction(frames: &FileFrames, exposures: &Exposures, root: bool) -> Resu
     let mut measured = Vec::with_capacity(lights.len());
     for &light in &lights {
         let values = frames.values(light)?;
-        measured.push(values.iter().map(|value| if root { value.sqrt() } else { *value }).collect::<Vec<f32>>());
+        // saturated ones are as bright as what is not
+        let most = values.iter().copied().filter(|value| value.is_finite()).fold(0.0, f32::max);
+        let values = values.iter().map(|value| value.min(most));
+        measured.push(values.map(|value| if root { value.sqrt() } else { value }).collect::<Vec<f32>>());
     }
     let fft = SquareFft::<f32>::new(side);
     let mut work = fft.work();

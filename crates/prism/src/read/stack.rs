@@ -11,12 +11,14 @@ use crate::{Error, Result, host_fft::to_middle};
 
 /// Frames of a file.
 #[derive(Debug)]
-pub(super) struct Stack {
-    pub(super) count: usize,
+pub(crate) struct Stack {
+    pub(crate) count: usize,
     pub(super) rows: usize,
-    pub(super) columns: usize,
+    pub(crate) columns: usize,
     /// The numbers are whole ones.
     pub(super) whole: bool,
+    /// The largest number that its type holds, where that is what a detector stops at.
+    pub(super) ceiling: Option<f32>,
     source: Source,
 }
 
@@ -34,7 +36,7 @@ enum Source {
 
 impl Stack {
     /// The array of this name, `[frames, rows, columns]`.
-    pub(super) fn of(dataset: &Dataset, name: &str) -> Result<Self> {
+    pub(crate) fn of(dataset: &Dataset, name: &str) -> Result<Self> {
         let variable = dataset.variable(name)?;
         let &[count, rows, columns] = variable.shape() else {
             return Err(Error::Exposures {
@@ -43,9 +45,9 @@ impl Stack {
                 fix: "write them as [frames, rows, columns]".into(),
             });
         };
-        let whole = is_whole(variable.class());
+        let (whole, ceiling) = (is_whole(variable.class()), ceiling(variable.class()));
         let tiles = dataset.tiles::<f32>(Some(name), AxisKind::Dimension(0), 1)?;
-        Ok(Self { count, rows, columns, whole, source: Source::Tiles(Mutex::new(tiles)) })
+        Ok(Self { count, rows, columns, whole, ceiling, source: Source::Tiles(Mutex::new(tiles)) })
     }
 
     /// The array of this name, `[rows, columns, frames]`, as MATLAB has it.
@@ -58,7 +60,7 @@ impl Stack {
                 fix: "write them as [rows, columns, frames]".into(),
             });
         };
-        let whole = is_whole(variable.class());
+        let (whole, ceiling) = (is_whole(variable.class()), ceiling(variable.class()));
         let values = dataset.cube::<f32>(Some(name))?.into_values();
         let pixels = rows * columns;
         let mut frames = vec![0.0; values.len()];
@@ -67,12 +69,13 @@ impl Stack {
                 frames[frame * pixels + pixel] = *value;
             }
         }
-        Ok(Self { count, rows, columns, whole, source: Source::Memory(frames) })
+        Ok(Self { count, rows, columns, whole, ceiling, source: Source::Memory(frames) })
     }
 
     /// Pages of one shape.
     pub(super) fn pages(dataset: Dataset) -> Result<Self> {
         let (mut names, mut shape, mut whole) = (Vec::new(), None, true);
+        let ceiling = dataset.variables().first().and_then(|page| ceiling(page.class()));
         for variable in dataset.variables() {
             let own = match variable.shape() {
                 &[rows, columns] => [rows, columns],
@@ -95,7 +98,7 @@ impl Stack {
             names.push(variable.name().to_owned());
         }
         let [rows, columns] = shape.unwrap_or([0, 0]);
-        Ok(Self { count: names.len(), rows, columns, whole, source: Source::Pages(Box::new(dataset), names) })
+        Ok(Self { count: names.len(), rows, columns, whole, ceiling, source: Source::Pages(Box::new(dataset), names) })
     }
 
     /// One stack after the other.
@@ -116,12 +119,12 @@ impl Stack {
             });
         }
         let count = stacks.iter().map(|stack| stack.count).sum();
-        let whole = stacks.iter().all(|stack| stack.whole);
-        Ok(Self { count, rows, columns, whole, source: Source::Chain(stacks) })
+        let (whole, ceiling) = (stacks.iter().all(|stack| stack.whole), first.ceiling);
+        Ok(Self { count, rows, columns, whole, ceiling, source: Source::Chain(stacks) })
     }
 
     /// The values of one frame, row by row.
-    pub(super) fn frame(&self, index: usize) -> Result<Vec<f32>> {
+    pub(crate) fn frame(&self, index: usize) -> Result<Vec<f32>> {
         let pixels = self.rows * self.columns;
         let frame = match &self.source {
             Source::Memory(values) => values.get(index * pixels..(index + 1) * pixels).map(<[f32]>::to_vec),
@@ -159,6 +162,16 @@ fn is_whole(class: &cupel_data::Class) -> bool {
     matches!(class, cupel_data::Class::Number(U8 | I8 | U16 | I16 | U32 | I32 | U64 | I64 | Bool))
 }
 
+/// Detectors count to the end of such a type.
+fn ceiling(class: &cupel_data::Class) -> Option<f32> {
+    use cupel_data::ElementType::{U8, U16};
+    match class {
+        cupel_data::Class::Number(U8) => Some(f32::from(u8::MAX)),
+        cupel_data::Class::Number(U16) => Some(f32::from(u16::MAX)),
+        _ => None,
+    }
+}
+
 /// Frames of a file as intensities, square, without the dark.
 #[derive(Debug)]
 pub(super) struct FileFrames {
@@ -171,20 +184,27 @@ pub(super) struct FileFrames {
     pub(super) dark_level: f32,
     /// The file has roots of intensities.
     pub(super) amplitude: bool,
+    /// Value of the file from which on a pixel is saturated: it does not count in that exposure.
+    pub(super) saturation: Option<f32>,
+    /// Exposures without any light, in their order: none of their pixels counts.
+    pub(super) unlit: Vec<usize>,
     /// The file has the frequency nought in the first corner.
     pub(super) corner: bool,
 }
 
 impl FileFrames {
-    /// What one frame has in the file, cut to the middle, without the dark.
+    /// What one frame has in the file, cut to the middle, without the dark; infinite where it is saturated.
     pub(super) fn values(&self, index: usize) -> Result<Vec<f32>> {
         let frame = self.stack.frame(index)?;
         self.check(index, &frame)?;
-        let lit: Vec<f32> = match &self.dark {
-            Some(dark) => frame.iter().zip(dark).map(|(v, d)| (v - d - self.dark_level).max(0.0)).collect(),
-            None if self.dark_level > 0.0 => frame.iter().map(|value| (value - self.dark_level).max(0.0)).collect(),
-            None => frame,
+        let limit = self.saturation.unwrap_or(f32::INFINITY);
+        let lit = |place: usize| match &self.dark {
+            _ if frame[place] >= limit => f32::INFINITY,
+            Some(dark) => (frame[place] - dark[place] - self.dark_level).max(0.0),
+            None if self.dark_level > 0.0 => (frame[place] - self.dark_level).max(0.0),
+            None => frame[place],
         };
+        let lit: Vec<f32> = (0..frame.len()).map(lit).collect();
         Ok(self.cut(&lit))
     }
 
@@ -220,9 +240,23 @@ impl crate::Frames for FileFrames {
 
     fn frame(&self, index: usize) -> Result<Vec<f32>> {
         let mut values = self.values(index)?;
+        if self.unlit.binary_search(&index).is_ok() {
+            values.fill(f32::INFINITY);
+        }
         if self.amplitude {
             values.iter_mut().for_each(|value| *value *= *value);
         }
         Ok(values)
+    }
+}
+
+/// Frames that are intensities already.
+impl crate::Frames for Stack {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn frame(&self, index: usize) -> Result<Vec<f32>> {
+        self.frame(index)
     }
 }

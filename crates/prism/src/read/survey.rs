@@ -13,87 +13,81 @@ use crate::{
 const FEW_FRAMES: usize = 8;
 /// A pixel is dead where its neighbours saw so many times its light, and hot where it saw so many times theirs, in all frames together.
 const STRANGE: f64 = 1000.0;
-/// The share of the pixels that may be saturated: what is left then still holds the image.
+/// The share of all values that may be saturated: what is left then still holds the image.
 const MOST_SATURATED: f64 = 0.1;
 
 /// What the frames of a file are like.
 pub(super) struct Survey {
     /// Pixels that count; all where there is none.
     pub(super) good: Option<Vec<bool>>,
-    /// Mean of each pixel over the frames.
+    /// Mean of each pixel over the frames, of those in which it counts.
     pub(super) mean: Vec<f64>,
+    /// Exposures without any light, in their order.
+    pub(super) unlit: Vec<usize>,
 }
 
 /// Looks at all frames once.
-pub(super) fn survey(
-    frames: &FileFrames,
-    saturation: Option<f64>,
-    said_good: Option<Vec<bool>>,
-    found: &mut Vec<String>,
-) -> Result<Survey> {
+pub(super) fn survey(frames: &FileFrames, said_good: Option<Vec<bool>>, found: &mut Vec<String>) -> Result<Survey> {
     let (side, count) = (frames.side, frames.stack.count);
     let mut sums = vec![0.0; side * side];
+    let mut times = vec![0_u32; side * side];
     let mut good = said_good.unwrap_or_else(|| vec![true; side * side]);
     let masked = good.iter().filter(|good| !**good).count();
-    let mut saturated = vec![false; side * side];
-    let mut dark_frames = 0;
+    let (mut unlit, mut saturated, mut affected) = (Vec::new(), 0_usize, 0_usize);
     for index in 0..count {
         let values = frames.values(index)?;
-        if let Some(limit) = saturation {
-            let raw = frames.cut(&frames.stack.frame(index)?);
-            for (pixel, value) in saturated.iter_mut().zip(&raw) {
-                *pixel |= f64::from(*value) >= limit;
+        let (mut total, mut bright) = (0.0, 0);
+        for (place, value) in values.iter().enumerate() {
+            if *value == f32::INFINITY {
+                bright += usize::from(good[place]);
+                continue;
             }
+            sums[place] += f64::from(*value);
+            times[place] += 1;
+            total += if good[place] { f64::from(*value) } else { 0.0 };
         }
-        let mut total = 0.0;
-        for ((sum, value), good) in sums.iter_mut().zip(&values).zip(&good) {
-            let value = f64::from(*value);
-            *sum += value;
-            total += if *good { value } else { 0.0 };
+        saturated += bright;
+        affected += usize::from(bright > 0);
+        if total == 0.0 && bright == 0 {
+            unlit.push(index);
         }
-        dark_frames += usize::from(total == 0.0);
     }
-    if dark_frames == count {
+    if unlit.len() == count {
         return Err(Error::Exposures {
             path: frames.path.clone(),
             problem: format!("all {count} frames are dark"),
             fix: "no light was recorded, or the dark that is taken off is too bright".into(),
         });
     }
-    if dark_frames > 0 {
-        found.push(format!("{dark_frames} of {count} frames are dark"));
-    }
-    if masked > 0 {
-        found.push(format!("{masked} pixels are masked by the file or the instrument"));
-    }
-    let bright = (0..side * side).filter(|&pixel| saturated[pixel] && good[pixel]).count();
-    if bright as f64 > MOST_SATURATED * (side * side) as f64 {
+    if saturated as f64 > MOST_SATURATED * (count * side * side) as f64 {
         return Err(Error::Exposures {
             path: frames.path.clone(),
-            problem: format!("{bright} of {} pixels are saturated", side * side),
+            problem: format!("{saturated} of {} values are saturated", count * side * side),
             fix: "expose for a shorter time, or correct `saturation`".into(),
         });
     }
-    if bright > 0 {
-        found.push(format!("{bright} pixels are saturated in some frame and do not count"));
-    }
-    for (good, saturated) in good.iter_mut().zip(&saturated) {
-        *good &= !saturated;
-    }
-    let strange = strange_pixels(&sums, &good, side);
+    let means: Vec<f64> = sums.iter().zip(&times).map(|(sum, times)| sum / f64::from((*times).max(1))).collect();
+    // of what is saturated in every exposure nothing is known
+    let seen: Vec<bool> = good.iter().zip(&times).map(|(good, times)| *good && *times > 0).collect();
+    let strange = strange_pixels(&means, &seen, side);
     for &(pixel, _) in &strange {
         good[pixel] = false;
     }
     let dead = strange.iter().filter(|(_, dead)| *dead).count();
-    if dead > 0 {
-        found.push(format!("{dead} pixels are dead and do not count"));
+    let hot = strange.len() - dead;
+    let said = [
+        (saturated, format!("{saturated} saturated values in {affected} of {count} exposures")),
+        (unlit.len(), format!("{} exposures without light", unlit.len())),
+        (dead, format!("{dead} dead pixels")),
+        (hot, format!("{hot} hot pixels")),
+        (masked, format!("{masked} pixels masked by the file or the instrument")),
+    ];
+    let said: Vec<String> = said.into_iter().filter(|(number, _)| *number > 0).map(|(_, words)| words).collect();
+    if !said.is_empty() {
+        found.push(format!("left out: {}", said.join(", ")));
     }
-    if strange.len() > dead {
-        found.push(format!("{} pixels are hot and do not count", strange.len() - dead));
-    }
-    let mean = sums.iter().map(|sum| sum / count as f64).collect();
     let good = good.iter().any(|good| !good).then_some(good);
-    Ok(Survey { good, mean })
+    Ok(Survey { good, mean: means, unlit })
 }
 
 /// Pixels that saw next to nothing where their neighbours saw light (`true`), or light that none of their neighbours saw.

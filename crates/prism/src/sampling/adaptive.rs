@@ -6,8 +6,19 @@
 //! measured, and elsewhere that of a power law fitted to it. A phase is found only through overlap, so a centre counts that overlaps what was
 //! measured by at least a share.
 
+use burn::tensor::Device;
+use cupel_train::Run;
+
 use super::overlap::each_place;
-use crate::{Aperture, Error, Plane, Result, fourier, spectrum_law::PowerLaw};
+use crate::{
+    Aperture, Error, Exposures, Noise, Plane, ReconstructionConfig, Result, Solver, fourier, solvers::swept,
+    spectrum_law::PowerLaw, start::start,
+};
+
+/// Sweeps from which the next centres are chosen.
+const SWEEPS: u64 = 15;
+/// So many centres are chosen at once for each that was measured: the image changes little by one among many.
+const AT_ONCE: f64 = 0.25;
 
 /// How the next centre is chosen.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -85,4 +96,64 @@ pub fn next_centre(
         ),
         expected: "candidates nearer to the measured centres, or a smaller least overlap".into(),
     })
+}
+
+/// Measures `samples` exposures, the first at the first of the `candidates` and each other where most is to be learnt after those before, a few at a
+/// time: the image is that of sweeps over what `measure` gave, and nothing else is known of the object.
+///
+/// `measure` gives the exposures at all centres so far.
+///
+/// # Errors
+/// What `measure` reports; as [`next_centre`].
+pub fn scan(
+    mut measure: impl FnMut(&[[f64; 2]]) -> Result<Exposures>,
+    aperture: &Aperture,
+    candidates: &[[f64; 2]],
+    samples: usize,
+    seed: u64,
+    device: &Device,
+) -> Result<Exposures> {
+    let mut left = candidates.to_vec();
+    let mut centres: Vec<[f64; 2]> = Vec::new();
+    if samples == 0 || left.len() < samples {
+        return Err(Error::Measurement {
+            what: "exposures to choose".into(),
+            got: samples.to_string(),
+            expected: format!("at least one, and no more than the {} candidates", left.len()),
+        });
+    }
+    centres.push(left.remove(0));
+    loop {
+        let exposures = measure(&centres)?;
+        if centres.len() >= samples {
+            return Ok(exposures);
+        }
+        let image = image(&exposures, seed, device)?;
+        let how = Adaptive { noise: noise(&exposures), real: exposures.known.real, ..Adaptive::default() };
+        let some = ((AT_ONCE * centres.len() as f64) as usize).max(1).min(samples - centres.len());
+        for _ in 0..some {
+            let (index, _) = next_centre(&image, &centres, &left, aperture, &how)?;
+            centres.push(left.remove(index));
+        }
+    }
+}
+
+/// The object as far as the exposures show it.
+fn image(exposures: &Exposures, seed: u64, device: &Device) -> Result<Plane> {
+    if exposures.centres.len() == 1 {
+        return start(exposures, None);
+    }
+    let which: Vec<usize> = (0..exposures.centres.len()).collect();
+    let config =
+        ReconstructionConfig { solver: Solver::Epie, iterations: Some(SWEEPS), ..ReconstructionConfig::default() };
+    Ok(swept(exposures, &which, "", &config, seed, device, &mut Run::in_memory())?.model.object)
+}
+
+/// Power of the noise at a place of the spectrum: `(N / D)^2 / (4 F)` for `F` photons of one unit of intensity.
+fn noise(exposures: &Exposures) -> f64 {
+    let scale = exposures.optics.size[0] as f64 / exposures.optics.detector as f64;
+    match exposures.noise {
+        Noise::Counts { photons, .. } => scale * scale / (4.0 * photons),
+        Noise::None | Noise::Unknown => Adaptive::default().noise,
+    }
 }

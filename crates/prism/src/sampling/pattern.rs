@@ -28,6 +28,8 @@ choices! {
         Led = "led" | "led-spiral",
         /// A CSV of rows and columns
         File = "file",
+        /// Each where most is to be learnt after those before, of Fermat's spirals
+        Adaptive = "adaptive" | "builtin:adaptive",
     }
 }
 
@@ -67,35 +69,91 @@ settings! {
         pub sub_pixel: bool = false;
         /// Order of the exposures
         pub sort: Sort = Sort::Given;
+        /// Places by which the aperture moves during an exposure, which blurs it; it stands still unless given
+        pub line_length: Option<f64> = None, in Range::at_least(0.0).at_most(1e4), "PLACES";
+        /// Direction in which it moves, from along the row towards down the column
+        pub line_angle: f64 = 0.0, in Range::at_least(-360.0).at_most(360.0), "DEG";
     }
     needs {
         ["angles"] |own| own.pattern == Pattern::Star => "only a star has lines";
         ["led-step"] |own| own.pattern == Pattern::Led => "only an array of LEDs has steps";
         ["pattern-file"] |own| own.pattern == Pattern::File => "only the pattern file reads one";
         ["roi-radius"] |own| own.pattern != Pattern::File => "the file says where centres are";
+        ["line-angle"] |own| own.line_length.is_some() => "an aperture that stands still has no direction: give line-length";
+        ["sub-pixel"] |own| own.line_length.is_none() => "lines have their middles on whole places";
+        ["sort"] |own| own.pattern != Pattern::Adaptive => "adaptive centres are in the order in which they were chosen";
+        ["line-length"] |own| own.pattern != Pattern::Adaptive => "adaptive centres are those of an aperture that stands still";
     }
 }
 
 /// Exposures of a pattern unless it says how many.
 const SAMPLES: usize = 48;
+/// Places that adaptive centres are chosen from, for each exposure.
+const CANDIDATES: usize = 6;
 
 impl SamplingConfig {
+    /// Rows and columns by which the aperture moves during an exposure; none where it stands still.
+    pub fn way(&self) -> Option<[f64; 2]> {
+        let (sin, cos) = self.line_angle.to_radians().sin_cos();
+        // a quarter turn has no rest of the other direction
+        let exact = |share: f64| if share.abs() < 1e-12 { 0.0 } else { share };
+        self.line_length.filter(|length| *length > 0.0).map(|length| [length * exact(sin), length * exact(cos)])
+    }
+
+    /// How many exposures are made; a pattern file may have fewer.
+    pub fn exposures(&self) -> usize {
+        self.samples.unwrap_or(SAMPLES)
+    }
+
+    /// Places that [`observe_adaptively`](crate::observe_adaptively) chooses from: a Fermat's spiral of several times as many, each place once.
+    ///
+    /// # Errors
+    /// As [`centres`](Self::centres); fewer places than exposures.
+    pub fn candidates(&self, n_pixels: usize, radius: f64) -> Result<Vec<[f64; 2]>> {
+        let samples = self.exposures();
+        let dense = Self { pattern: Pattern::Fermat, samples: Some(CANDIDATES * samples), ..self.clone() };
+        let mut places: Vec<[f64; 2]> = Vec::new();
+        for place in dense.centres(n_pixels, radius, 0)? {
+            if !places.contains(&place) {
+                places.push(place);
+            }
+        }
+        if places.len() < samples {
+            let expected =
+                format!("at most {}, the different places in the region; or a larger roi-radius", places.len());
+            return Err(Problem::value("samples", samples, expected).into());
+        }
+        Ok(places)
+    }
+
     /// The centres for an aperture of this radius in a field of `n_pixels`.
     ///
     /// # Errors
-    /// [`Error::Setting`] for settings that cannot be; [`Error::Data`] and [`Error::Measurement`] for a file of other things.
+    /// [`Error::Setting`] for settings that cannot be, and for adaptive centres, which follow from what was measured;
+    /// [`Error::Data`] and [`Error::Measurement`] for a file of other things.
     pub fn centres(&self, n_pixels: usize, radius: f64, seed: u64) -> Result<Vec<[f64; 2]>> {
         self.check()?;
-        let widest = (n_pixels / 2) as f64 - radius;
+        let length = self.line_length.unwrap_or(0.0);
+        let room = (n_pixels / 2) as f64 - radius;
+        if length > 0.0 && length / 2.0 > room {
+            let expected =
+                format!("at most {}, for apertures of radius {radius} within the field of {n_pixels}", 2.0 * room);
+            return Err(Problem::value("line-length", length, expected).into());
+        }
+        let widest = room - length / 2.0;
         let roi = self.roi_radius.unwrap_or_else(|| (widest - 1.0).max(0.0));
         if roi > widest {
             let expected = format!("at most {widest}, for apertures of radius {radius} within the field of {n_pixels}");
             return Err(Problem::value("roi-radius", roi, expected).into());
         }
-        let samples = self.samples.unwrap_or(SAMPLES);
+        let samples = self.exposures();
         let stream = Stream::new(seed, "sampling");
         let mut centres = match self.pattern {
             Pattern::Fermat => fermat(samples, roi),
+            Pattern::Adaptive => {
+                let expected = "an object or an instrument to look at: they follow from what was measured";
+                return Err(Problem::value("pattern", "adaptive", expected).into());
+            }
             Pattern::Star => star(samples, roi, self.angles),
             Pattern::Random => random(samples, roi, stream.child(0)),
             Pattern::Led => {

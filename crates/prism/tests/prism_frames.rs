@@ -1,0 +1,174 @@
+//! Frames: values that count in some exposures alone, and stacks that are larger than memory.
+
+use std::{
+    fs,
+    sync::{Arc, Mutex},
+};
+
+use burn::tensor::Device;
+use cupel_prism::{
+    DecoderConfig, Exposures, Frames, InMemory, LeftOut, NoiseConfig, Pie, PieConfig, Plane, ReconstructionConfig,
+    Result, Solver, Telescope, TelescopeConfig, observe, open_exposures, reconstruct, sampling, write_exposures,
+};
+use cupel_train::{Casting, Policy, Run, checks};
+
+/// Tests of this file run one after the other: what one uses is counted.
+static ALONE: Mutex<()> = Mutex::new(());
+
+const N: usize = 48;
+
+fn telescope() -> Telescope {
+    let config =
+        TelescopeConfig { n_pixels: N, aperture_radius_pixels: 5.0, detector: Some(N), ..TelescopeConfig::default() };
+    Telescope::new(config).unwrap()
+}
+
+fn object() -> Plane {
+    Plane::from_fn(24, 24, |row, column| {
+        let disc = |y: f64, x: f64, r: f64| f64::from(u8::from((row as f64 - y).hypot(column as f64 - x) < r));
+        (0.1 + 0.6 * disc(9.0, 8.0, 5.0) + 0.3 * disc(16.0, 17.0, 4.0) + 0.2 * disc(7.0, 18.0, 3.0)).min(1.0).into()
+    })
+}
+
+fn seen(count: usize, photons: f64) -> Exposures {
+    let centres = sampling::rounded(&sampling::fermat(count, 17.0));
+    let noise = NoiseConfig { photons: Some(photons), ..NoiseConfig::default() };
+    observe(&object(), &telescope(), &centres, &noise, 7).unwrap()
+}
+
+fn apart(found: &Plane) -> f64 {
+    let found = found.middle(24, 24).unwrap().amplitude();
+    let squares = found.iter().zip(object().amplitude()).map(|(a, b)| (a - b).powi(2)).sum::<f64>();
+    (squares / 576.0).sqrt()
+}
+
+fn found(exposures: &Exposures, config: &ReconstructionConfig) -> Plane {
+    reconstruct(exposures, config, 1, (&Device::flex(), &Casting::f32()), &mut Run::in_memory()).unwrap().model.object
+}
+
+#[test]
+fn a_saturated_value_is_left_out_in_its_own_exposure() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let exposures = seen(28, 1e5);
+    let values: Vec<Vec<f32>> = (0..28).map(|index| exposures.frames.frame(index).unwrap()).collect();
+    let brightest = values.iter().flatten().copied().fold(0.0, f32::max);
+    let limit = 0.5 * brightest;
+    let of = |clipped: f32| {
+        let values = values.iter().flatten().map(|value| if *value >= limit { clipped } else { *value }).collect();
+        Exposures { frames: Arc::new(InMemory { pixels: N * N, values }), ..exposures.clone() }
+    };
+    let (left_out, believed) = (of(f32::INFINITY), of(limit));
+    let what = LeftOut::of(&left_out).unwrap();
+    let bright = values.iter().flatten().filter(|value| **value >= limit).count();
+    let frames = values.iter().filter(|frame| frame.iter().any(|value| *value >= limit)).count();
+    assert_eq!(what, LeftOut { values: bright, in_exposures: frames, ..LeftOut::default() });
+    assert!(bright > 40 && frames < 8, "{what}");
+    for solver in [Solver::Lbfgs, Solver::Epie, Solver::Raar] {
+        let config = ReconstructionConfig { solver, certificate: false, ..ReconstructionConfig::default() };
+        let [all, ours, clipped] =
+            [&exposures, &left_out, &believed].map(|exposures| apart(&found(exposures, &config)));
+        println!("{solver}: {all:.4} of all values, {ours:.4} without the saturated, {clipped:.4} believing them");
+        // sweeps end further from the object than the saturated values lead astray
+        let factor = if solver == Solver::Lbfgs { 3.0 } else { 1.0 };
+        assert!(ours < 1.1 * all + 0.001 && clipped > factor * ours, "{solver}: {all} {ours} {clipped}");
+    }
+    // the decoder, which needs no more than to compute
+    let _exclusive = checks::exclusive();
+    let decoder = DecoderConfig { width: 8, steps: 20, init_steps: 20, ..DecoderConfig::default() };
+    let config = ReconstructionConfig { solver: Solver::Decoder, decoder, ..ReconstructionConfig::default() };
+    let [ours, clipped] = [&left_out, &believed].map(|exposures| apart(&found(exposures, &config)));
+    assert!(ours < 0.9 * clipped, "decoder: {ours} without the saturated, {clipped} believing them");
+
+    // a file of exposures keeps them
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("seen.npz");
+    write_exposures(&path, &left_out, None).unwrap();
+    let (again, _) = open_exposures(&path).unwrap();
+    assert_eq!(LeftOut::of(&again).unwrap(), what);
+}
+
+/// So many frames that are made when they are asked for, as from a file: those of a few places again and again.
+#[derive(Debug)]
+struct Made {
+    count: usize,
+    few: Vec<Vec<f32>>,
+}
+
+impl Frames for Made {
+    fn count(&self) -> usize {
+        self.count
+    }
+
+    fn frame(&self, index: usize) -> Result<Vec<f32>> {
+        Ok(self.few[index % self.few.len()].clone())
+    }
+}
+
+/// The most bytes that this process had in memory during `work`, over those before it; nothing where the system does not tell.
+fn peak(work: impl FnOnce()) -> Option<usize> {
+    let bytes = |name: &str| -> Option<usize> {
+        let status = fs::read_to_string("/proc/self/status").ok()?;
+        let line = status.lines().find(|line| line.starts_with(name))?;
+        Some(line.split_whitespace().nth(1)?.parse::<usize>().ok()? << 10)
+    };
+    // the highest mark begins anew
+    fs::write("/proc/self/clear_refs", "5").ok()?;
+    let before = bytes("VmRSS:")?;
+    work();
+    Some(bytes("VmHWM:")?.saturating_sub(before))
+}
+
+#[test]
+fn memory_does_not_grow_with_the_number_of_frames() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let few = seen(16, 1e5);
+    let frames: Vec<Vec<f32>> = (0..16).map(|index| few.frames.frame(index).unwrap()).collect();
+    let frame_bytes = 4 * N * N;
+    let stack = |count: usize| Exposures {
+        centres: few.centres.iter().copied().cycle().take(count).collect(),
+        frames: Arc::new(Made { count, few: frames.clone() }),
+        ..few.clone()
+    };
+    let memory = 24 * frame_bytes;
+    let config = |solver| ReconstructionConfig {
+        solver,
+        iterations: Some(3),
+        certificate: false,
+        frame_memory: memory as f64 / f64::from(1 << 20),
+        ..ReconstructionConfig::default()
+    };
+    let quick = ReconstructionConfig { prior_weight: Some(1e-3), restarts: 0, ..config(Solver::Lbfgs) };
+    found(&stack(16), &quick); // what is made once
+    for config in [quick, config(Solver::Epie)] {
+        let of = |count: usize, config: &ReconstructionConfig| peak(|| drop(found(&stack(count), config)));
+        let kept = ReconstructionConfig { frame_memory: 1e3, ..config.clone() };
+        let (Some(fewer), Some(more), Some(kept)) = (of(64, &config), of(1024, &config), of(1024, &kept)) else {
+            println!("skipped: this system does not tell how much memory a process has");
+            return;
+        };
+        let all = (1024 - 64) * frame_bytes;
+        println!(
+            "{}: {fewer} bytes with 64 frames, {more} with 1024, whose frames have {all} bytes more; {kept} where they may be kept",
+            config.solver
+        );
+        assert!(more < fewer + all / 4, "{}: {fewer} bytes with 64 frames, {more} with 1024", config.solver);
+        assert!(kept > more + all / 2, "{}: {more} bytes with some frames, {kept} with all", config.solver);
+    }
+}
+
+#[test]
+fn frames_that_do_not_fit_give_the_same_object() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let exposures = seen(20, 1e5);
+    let which: Vec<usize> = (0..20).collect();
+    let swept = |exposures: &Exposures| {
+        let own = PieConfig { sweeps: 4, ..PieConfig::default() };
+        let mut pie = Pie::new(exposures, &which, own, 3, &Device::flex()).unwrap();
+        Run::in_memory().drive(&mut pie, &Policy::default()).unwrap();
+        pie.object().unwrap()
+    };
+    let whole = swept(&exposures);
+    let parts = swept(&exposures.cached_within(3 * 4 * N * N));
+    let largest = whole.values().iter().zip(parts.values()).map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
+    assert!(largest < 1e-5, "{largest}");
+}
