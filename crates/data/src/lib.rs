@@ -35,4 +35,4 @@ pub use num_complex::Complex;
 pub use source::{Source, Subset};
 pub use split::{Fractions, Split};
 pub use stream::{Stream, StreamRng};
-pub use table::{Column, ColumnKind, MISSING, Span, Table, TableBuilder};
+pub use table::{Column, ColumnKind, MISSING, Span, Table, TableBuilder, is_missing};

@@ -1,8 +1,10 @@
 //! [`Table`]: rows with typed, named columns.
 
 mod builder;
+mod missing;
 
 pub use builder::{ColumnKind, TableBuilder};
+pub use missing::is_missing;
 
 use crate::{
     error::{Error, Result},

@@ -142,10 +142,14 @@ impl Model {
 /// One question from pairs of field and value; fields that are not given are missing.
 ///
 /// # Errors
-/// [`Error::UnknownField`] for a field that the schema lacks, [`Error::Setting`] for a number that is none.
+/// [`Error::UnknownField`] for a field that the schema lacks, [`Error::Setting`] for a number that is none and for a field that is given twice.
 pub fn question(schema: &Schema, given: &[(String, String)]) -> Result<Examples> {
     let have: Vec<String> = schema.fields.iter().map(|field| field.name.clone()).collect();
-    for (name, _) in given {
+    for (index, (name, _)) in given.iter().enumerate() {
+        if let Some((_, first)) = given[..index].iter().find(|(known, _)| known == name) {
+            let got = format!("{name} twice, as {first:?} and as {:?}", given[index].1);
+            return Err(Problem::value("query", got, "each field once").into());
+        }
         if !have.contains(name) {
             let suggestion = nearest_name(name, have.iter().map(String::as_str)).map(str::to_string);
             return Err(Error::UnknownField { name: name.clone(), suggestion, have });

@@ -8,7 +8,7 @@
 use crate::{
     encoder::{Coding, Encoder, Learned, Moments, fall_back, id_of},
     error::Result,
-    examples::{is_missing, number},
+    examples::number,
     id_files::{Column, Scratch, ScratchReader},
     names::Names,
     normalise::normalise,
@@ -17,7 +17,7 @@ use crate::{
     table_rows::TableRows,
     vocabulary::{UNKNOWN_ID, Vocabulary},
 };
-use cupel_data::MISSING;
+use cupel_data::{MISSING, is_missing};
 use std::{fs, path::Path};
 
 /// Encodes the table at `path` into the folder `out`; vocabularies come from the rows whose cell in `split_column` is
@@ -256,7 +256,9 @@ impl Draft {
             Some(number) => number,
             None => {
                 self.text.clear();
-                normalise(cell, &mut self.text);
+                if !is_missing(cell) {
+                    normalise(cell, &mut self.text);
+                }
                 let number = if self.text.is_empty() { NAMELESS } else { self.names.insert(&self.text)? };
                 self.recent.keep(slot, cell, number);
                 number

@@ -7,14 +7,9 @@ use crate::{
     schema::{Field, FieldKind, Schema, TargetKind},
     table_rows::TableRows,
 };
-use cupel_data::{Column, MISSING, Table};
+use cupel_data::{Column, MISSING, Table, is_missing, nearest_name};
 use cupel_settings::Problem;
 use std::{collections::HashSet, fs::File, io::Read, path::Path};
-
-/// Cells that mean "not known".
-pub(crate) fn is_missing(cell: &str) -> bool {
-    matches!(cell, "" | "NA" | "NaN" | "nan")
-}
 
 /// Rows with their fields, targets, groups, weights and times.
 ///
@@ -27,6 +22,7 @@ pub struct Examples {
     group_names: Vec<String>,
     weights: Option<Vec<f64>>,
     times: Option<Vec<f64>>,
+    absent: Vec<String>,
     source: String,
     hash: String,
 }
@@ -36,7 +32,7 @@ pub struct Examples {
 pub enum Purpose {
     /// Targets and groups, to fit or to measure.
     Learning,
-    /// Nothing: targets, groups, weights and times are taken where they are there.
+    /// Nothing: targets, groups and times are taken where they are there, fields that the table lacks are missing in every row.
     Asking,
 }
 
@@ -98,30 +94,53 @@ impl Examples {
         schema.check()?;
         let rows = TableRows::open(path)?;
         let mut plan: Vec<(usize, String, Kind)> = Vec::new();
-        for (name, kind, needed) in wanted(schema, also, purpose) {
-            if plan.iter().any(|(_, known, _)| *known == name) {
+        let wanted = wanted(schema, also, purpose);
+        for (name, kind, needed) in &wanted {
+            if plan.iter().any(|(_, known, _)| known == name) {
                 continue; // the time may be the group
             }
-            match rows.position(&name) {
-                Ok(position) => plan.push((position, name, kind)),
+            match rows.position(name) {
+                Ok(position) => plan.push((position, name.clone(), *kind)),
                 Err(_) if !needed => {}
                 Err(error) => return Err(error),
             }
         }
+        let mut absent: Vec<(String, Kind)> = Vec::new();
+        for field in schema.fields.iter().filter(|field| plan.iter().all(|(_, known, _)| *known != field.name)) {
+            // a heading that means nothing else is taken for a slip rather than left out
+            let others = rows.names().iter().map(String::as_str);
+            let others = others.filter(|own| wanted.iter().all(|(known, ..)| known != own));
+            if nearest_name(&field.name, others).is_some() {
+                rows.position(&field.name)?;
+            }
+            absent.push((field.name.clone(), Kind::of(field)));
+        }
+        if absent.len() == schema.fields.len() && !absent.is_empty() {
+            rows.position(&schema.fields[0].name)?; // not one is there
+        }
         let mut readers: Vec<Reader> = plan.iter().map(|(_, _, kind)| Reader::new(*kind)).collect();
         let positions: Vec<usize> = plan.iter().map(|(position, ..)| *position).collect();
         let mut text = String::new();
-        rows.each_cell(&positions, None, |cell, _| {
+        let count = rows.each_cell(&positions, None, |cell, _| {
             Ok(cell.and_then(|(reader, cell)| push(&mut readers[reader], cell, plan[reader].2, &mut text).err()))
         })?;
-        let columns = plan.into_iter().zip(readers).map(|((_, name, _), reader)| (name, reader.finish())).collect();
-        Self::new(schema.clone(), Table::new(columns)?, path.display().to_string(), hash_file(path)?)
+        let mut columns: Vec<(String, Column)> =
+            plan.into_iter().zip(readers).map(|((_, name, _), reader)| (name, reader.finish())).collect();
+        for (name, kind) in &absent {
+            let mut reader = Reader::new(*kind);
+            // nothing is wrong with a cell that is empty
+            (0..count).for_each(|_| drop(push(&mut reader, "", *kind, &mut text)));
+            columns.push((name.clone(), reader.finish()));
+        }
+        let mut own = Self::new(schema.clone(), Table::new(columns)?, path.display().to_string(), hash_file(path)?)?;
+        own.absent = absent.into_iter().map(|(name, _)| name).collect();
+        Ok(own)
     }
 
     /// Examples of a table in memory, whose names are normalised as those of a file are.
     ///
     /// # Errors
-    /// [`Error::Data`](crate::Error::Data) for a field that is missing or of another kind; [`Error::Setting`](crate::Error::Setting) for a weight below 0.
+    /// [`Error::Data`](crate::Error::Data) for a field that is missing or of another kind; [`Error::Setting`](crate::Error::Setting) for a weight that is missing or below 0.
     pub fn of_table(schema: Schema, table: Table, source: &str) -> Result<Self> {
         let mut hasher = blake3::Hasher::new();
         for (name, column) in table.iter() {
@@ -147,7 +166,7 @@ impl Examples {
             columns.push((field.name.clone(), column));
             schema.fields.push(field);
         }
-        let Self { groups, group_names, weights, times, source, hash, .. } = self;
+        let Self { groups, group_names, weights, times, absent, source, hash, .. } = self;
         Ok(Self {
             schema,
             table: Table::new(columns)?,
@@ -155,6 +174,7 @@ impl Examples {
             group_names: group_names.clone(),
             weights: weights.clone(),
             times: times.clone(),
+            absent: absent.clone(),
             source: source.clone(),
             hash: hash.clone(),
         })
@@ -187,12 +207,13 @@ impl Examples {
             None => None,
             Some(name) => {
                 let (values, present) = table.number(name)?;
-                if let Some(row) = values.iter().position(|value| *value < 0.0) {
-                    let got = format!("{} in row {}", values[row], row + 1);
-                    return Err(Problem::value("weight", got, "a number of at least 0").into());
+                let wrong = |(value, present): (&f64, &bool)| !*present || !value.is_finite() || *value < 0.0;
+                if let Some(row) = values.iter().zip(present).position(wrong) {
+                    let value = if present[row] { values[row].to_string() } else { "nothing".into() };
+                    let got = format!("{value} in row {} of column {name:?}", row + 1);
+                    return Err(Problem::value("weight", got, "a finite number of at least 0 in every row").into());
                 }
-                let weight = |(value, present): (&f64, &bool)| if *present { *value } else { 1.0 };
-                Some(values.iter().zip(present).map(weight).collect())
+                Some(values.to_vec())
             }
         };
         let times = match schema.time.as_deref().and_then(|name| table.column(name).ok()) {
@@ -207,7 +228,7 @@ impl Examples {
             }
             _ => None,
         };
-        Ok(Self { schema, table, groups, group_names, weights, times, source, hash })
+        Ok(Self { schema, table, groups, group_names, weights, times, absent: Vec::new(), source, hash })
     }
 
     /// What the columns mean.
@@ -250,6 +271,23 @@ impl Examples {
         self.weights.as_ref().map_or(1.0, |weights| weights[row])
     }
 
+    /// Refuses `rows` that all weigh nothing; `part` is what they are.
+    ///
+    /// # Errors
+    /// [`Error::Setting`](crate::Error::Setting) when no row of them has a weight above 0.
+    pub(crate) fn check_weights(&self, part: &str, rows: &[usize]) -> Result<()> {
+        if rows.is_empty() || rows.iter().any(|row| self.weight(*row) > 0.0) {
+            return Ok(());
+        }
+        let got = format!("0 in all {} rows of {part}", rows.len());
+        Err(Problem::value("weight", got, "a number above 0 in at least one of them").into())
+    }
+
+    /// Fields that the table does not have, so that they are missing in every row.
+    pub fn absent(&self) -> &[String] {
+        &self.absent
+    }
+
     /// The time of each row, NaN where it is not known; `None` when the schema or the table has none.
     pub fn times(&self) -> Option<&[f64]> {
         self.times.as_deref()
@@ -289,7 +327,7 @@ fn wanted(schema: &Schema, also: &[&str], purpose: Purpose) -> Vec<(String, Kind
         wanted.push((target.name.clone(), kind, learning));
     }
     wanted.extend(schema.group.iter().map(|name| (name.clone(), Kind::Verbatim, learning)));
-    wanted.extend(schema.weight.iter().map(|name| (name.clone(), Kind::Number, learning)));
+    wanted.extend(schema.weight.iter().filter(|_| learning).map(|name| (name.clone(), Kind::Number, learning)));
     wanted.extend(schema.time.iter().map(|name| (name.clone(), Kind::Verbatim, false)));
     wanted.extend(also.iter().map(|name| (name.to_string(), Kind::Verbatim, true)));
     wanted
@@ -316,7 +354,9 @@ fn push(reader: &mut Reader, cell: &str, kind: Kind, text: &mut String) -> std::
                 let first = codes.len();
                 for part in cell.split(*separator) {
                     text.clear();
-                    normalise(part, text);
+                    if !is_missing(part) {
+                        normalise(part, text);
+                    }
                     if text.is_empty() {
                         continue;
                     }

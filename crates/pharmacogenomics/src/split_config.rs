@@ -120,8 +120,17 @@ impl SplitConfig {
     /// Splits examples.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for shares that are not three; as [`Parts::from_column`] and [`Parts::make`].
+    /// [`Error::Setting`](crate::Error::Setting) for shares that are not three, and for a part whose rows all weigh nothing; as [`Parts::from_column`]
+    /// and [`Parts::make`].
     pub fn parts(&self, examples: &Examples) -> Result<Parts> {
+        let parts = self.split(examples)?;
+        for (name, rows) in parts.parts() {
+            examples.check_weights(name, rows)?;
+        }
+        Ok(parts)
+    }
+
+    fn split(&self, examples: &Examples) -> Result<Parts> {
         if let Some(column) = &self.split_column {
             return Parts::from_column(examples, column);
         }

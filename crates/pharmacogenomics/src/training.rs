@@ -58,7 +58,8 @@ impl<'a> Training<'a> {
     /// Training of `config` on the parts of the examples, which the split of this name made.
     ///
     /// # Errors
-    /// [`Error::Setting`](crate::Error::Setting) for a setting out of its range or one that no model has; two networks.
+    /// [`Error::Setting`](crate::Error::Setting) for a setting out of its range or one that no model has; two networks; a part whose rows
+    /// all weigh nothing.
     pub fn new(
         config: &'a TrainConfig,
         examples: &'a Examples,
@@ -67,6 +68,9 @@ impl<'a> Training<'a> {
         device: &Device,
     ) -> Result<Self> {
         config.check()?;
+        for (name, rows) in parts.parts() {
+            examples.check_weights(name, rows)?;
+        }
         let networks = config.members().into_iter().filter(|member| matches!(member, MemberConfig::Network(_))).count();
         if networks > 1 {
             return Err(

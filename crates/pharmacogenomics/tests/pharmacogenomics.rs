@@ -5,6 +5,8 @@
 
 #[path = "pharmacogenomics/annotations.rs"]
 mod annotations;
+#[path = "pharmacogenomics/cases.rs"]
+mod cases;
 #[path = "pharmacogenomics/encoding.rs"]
 mod encoding;
 #[path = "pharmacogenomics/golden.rs"]

@@ -117,7 +117,14 @@ impl Command for Arguments {
                 Asked::Patient(Box::new((tables, patient)))
             }
             _ => Asked::Questions(Box::new(match &self.table {
-                Some(table) => Examples::read(table, model.predictor.schema(), &[], Purpose::Asking)?,
+                Some(table) => {
+                    let questions = Examples::read(table, model.predictor.schema(), &[], Purpose::Asking)?;
+                    if !questions.absent().is_empty() {
+                        let absent = questions.absent().join(", ");
+                        session.note(format_args!("{} has no {absent}: missing in every row", table.display()));
+                    }
+                    questions
+                }
                 None => question(model.predictor.schema(), &pairs(&self.query)?)?,
             })),
         };

@@ -17,7 +17,7 @@ use crate::{
         origin::Origin,
         records::{Fault, Record, Records},
     },
-    table::{Span, Table, TableBuilder},
+    table::{Span, Table, TableBuilder, is_missing},
 };
 use std::{
     collections::HashSet,
@@ -355,7 +355,7 @@ pub(crate) fn header(record: &Record, origin: &Origin) -> Result<Vec<String>> {
 /// A cell as a number, with a decimal comma or a point; NaN where it is missing.
 fn number(cell: &str, comma: bool) -> Option<f64> {
     match cell {
-        "" | "NA" => Some(f64::NAN),
+        cell if is_missing(cell) => Some(f64::NAN),
         cell if comma && !cell.contains('.') => cell.replacen(',', ".", 1).parse().ok(),
         cell => cell.parse().ok(),
     }

@@ -1,12 +1,8 @@
 //! [`TableBuilder`]: from text cells to typed columns.
 
-use super::{Column, MISSING, Span, Table, check_names, missing_column};
+use super::{Column, MISSING, Span, Table, check_names, is_missing, missing_column};
 use crate::error::{Error, Result};
 use std::collections::{BTreeSet, HashMap};
-
-/// Cells that mean "not known", after white space around them is dropped. No more than these: `Na` may be sodium and
-/// `none` a finding.
-const MISSING_CELLS: [&str; 4] = ["", "NA", "NaN", "nan"];
 
 /// The largest integer up to which every integer is an f64: 2^53.
 const EXACT_INTEGER: u64 = 1 << 53;
@@ -25,7 +21,7 @@ pub enum ColumnKind {
 
 /// Collects rows of text and turns them into a [`Table`].
 ///
-/// White space around cells is dropped. Empty cells, `NA`, `NaN` and `nan` are missing. A column whose kind was not
+/// White space around cells is dropped. Cells that say so are missing ([`is_missing`]). A column whose kind was not
 /// given holds numbers when every other cell is one, else categories. Cells that look like identifiers are not taken
 /// for numbers: integers with leading zeros (`007`) and those beyond 2^53, which an f64 would change.
 ///
@@ -199,10 +195,6 @@ impl<'a> Vocabulary<'a> {
     fn names(&self) -> Vec<String> {
         self.names.iter().map(ToString::to_string).collect()
     }
-}
-
-fn is_missing(cell: &str) -> bool {
-    MISSING_CELLS.contains(&cell)
 }
 
 /// Whether a cell of digits would not be the same after a way through f64.

@@ -6,17 +6,12 @@ use super::{
     pharmcat::Lift,
 };
 use crate::error::{Error, Result};
-use cupel_data::TextRows;
+use cupel_data::{TextRows, is_missing};
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
     path::Path,
 };
-
-/// What the table says where it says nothing.
-pub(crate) fn is_nothing(cell: &str) -> bool {
-    matches!(cell, "" | "N/A" | "NA" | "n/a" | "None")
-}
 
 /// A change as the table writes it, `10-94942290-C-T`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -74,7 +69,7 @@ impl CoreTable {
         while let Some(row) = table.next()? {
             let cells: Vec<&str> = row.cells().collect();
             let list = |column: usize| -> Result<Vec<Variant>> {
-                if is_nothing(cells[column]) {
+                if is_missing(cells[column]) {
                     return Ok(Vec::new());
                 }
                 let variants: Option<Vec<Variant>> = cells[column].split(',').map(Variant::parse).collect();

@@ -6,12 +6,11 @@
 
 use super::{
     calls::{GeneCall, Knowledge, Outcome},
-    core_alleles::is_nothing,
     definition::DefinitionSource,
     phenotypes::without_gene,
 };
 use crate::{error::Result, normalise::normalise};
-use cupel_data::TextRows;
+use cupel_data::{TextRows, is_missing};
 use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -258,7 +257,7 @@ impl Guidelines {
         while let Some(row) = rows.next()? {
             let cells: Vec<&str> = row.cells().collect();
             let cell = |which: usize| cells[columns[which]].to_string();
-            let some = |which: usize| Some(cell(which)).filter(|text| !is_nothing(text));
+            let some = |which: usize| Some(cell(which)).filter(|text| !is_missing(text));
             version = version.max(version_column.map(|column| cells[column].to_string()));
             let pairs = cell(4);
             let pairs = pairs.split('|').filter_map(|pair| pair.split_once('='));

@@ -1,8 +1,8 @@
 //! [`Phenotypes`]: what two alleles of a gene do together, and the words for it that definitions and rules share.
 
-use super::{core_alleles::is_nothing, definition::DefinitionSource};
+use super::definition::DefinitionSource;
 use crate::error::{Error, Result};
-use cupel_data::TextRows;
+use cupel_data::{TextRows, is_missing};
 use serde::{Deserialize, Serialize};
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
@@ -143,7 +143,7 @@ impl Phenotypes {
     }
 
     fn add(&mut self, gene: &str, (a, b): (&str, &str), name: &str, activity_score: Option<f64>) {
-        if !is_nothing(name) {
+        if !is_missing(name) {
             let phenotype = Phenotype { name: without_gene(gene, name).to_string(), activity_score };
             self.of.entry(gene.to_string()).or_default().entry(key(a, b)).or_insert(phenotype);
         }

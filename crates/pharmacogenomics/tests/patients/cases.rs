@@ -95,6 +95,7 @@ const CASES: &[(&str, Asked, &str, Right)] = &[
     ),
     ("vkorc1_ag_s1s2", Absent, "warfarin", Guideline("CYP2C9", "*1/*2", "")),
     ("tpmt_s1s3a", Absent, "azathioprine", Open("TPMT", "2 pairs")),
+    ("two_samples", Absent, "", Refused("which sample")),
 ];
 
 /// Whether a case is as it should be; else how it is.
