@@ -1,6 +1,9 @@
 //! The library's list of settings, the help of the command and what `--print-config` prints say the same: all three come from one declaration.
 
-use std::process::{Command, Stdio};
+use std::{
+    collections::BTreeSet,
+    process::{Command, Stdio},
+};
 
 use cupel::{
     pharmacogenomics::{SplitConfig, TrainConfig},
@@ -84,4 +87,45 @@ fn lists_of_names_are_those_of_the_library() {
     for name in Precision::ALL.iter().map(|own| own.name()).chain(MatmulPrecision::ALL.iter().map(|own| own.name())) {
         assert!(help.contains(name), "{name}");
     }
+}
+
+/// The commands that a help lists, down to those that run.
+fn commands(name: &str) -> Vec<String> {
+    let help = cupel(format!("{name} --help").trim());
+    let listed = help.split("\nCommands:\n").nth(1).map(|list| list.split("\n\n").next().unwrap_or(list));
+    let Some(listed) = listed else { return vec![name.to_owned()] };
+    let named = listed.lines().filter(|line| line.starts_with("  ") && !line.starts_with("   "));
+    let inner = named.filter_map(|line| line.split_whitespace().next()).filter(|word| *word != "help");
+    inner.flat_map(|word| commands(format!("{name} {word}").trim())).collect()
+}
+
+/// Nothing is computed with a number that is none: every flag of every command whose default is a number, or that says it takes one, refuses
+/// NaN and what is infinite where flags are read.
+#[test]
+fn no_number_is_infinite_or_none() {
+    let mut tried = 0;
+    for command in commands("") {
+        let help = cupel(&format!("{command} --help"));
+        let flags = help.lines().filter_map(|line| line.trim_start().strip_prefix("--"));
+        let names: BTreeSet<&str> = flags.filter_map(|line| line.split([' ', '=', '[', ',']).next()).collect();
+        for name in names {
+            let shown = of_flag(&help, name);
+            let default = shown.split("[default: ").nth(1).and_then(|rest| rest.split(']').next());
+            let first = default.and_then(|text| text.split([',', ' ']).next());
+            if !first.is_some_and(|text| text.parse::<f64>().is_ok()) {
+                continue;
+            }
+            for word in ["nan", "NaN", "inf", "-inf", "infinity", "1e999", "-1e999"] {
+                let mut process = Command::new(env!("CARGO_BIN_EXE_cupel"));
+                process.args(command.split_whitespace()).arg(format!("--{name}={word}")).stdin(Stdio::null());
+                let output = process.output().unwrap();
+                let stderr = String::from_utf8_lossy(&output.stderr);
+                let named = stderr.contains(name) && output.stdout.is_empty();
+                assert!(matches!(output.status.code(), Some(1 | 2)) && named, "{command} --{name}={word}: {stderr}");
+                tried += 1;
+            }
+        }
+    }
+    println!("{tried} refused");
+    assert!(tried > 500, "only {tried}");
 }

@@ -6,7 +6,9 @@
 //! | `best/model.safetensors` | the weights of the network |
 //! | `evidence.tsv` | the training rows, for the nearest evidence of an answer |
 //! | `card.md` | the model card |
-//! | `model.json` | schema, names, classes, blend, thresholds, and the hash of every other file; written last |
+//! | `model.json` | schema, names, classes, blend, thresholds, the hash of every other file and its own; written last |
+//!
+//! The hash of `model.json` is that of its text with an empty hash in the place of its own, so that no byte of the folder's files can change unnoticed.
 
 use crate::{
     classifier::Member,
@@ -26,8 +28,10 @@ const MODEL: &str = "model.json";
 const NETWORK: &str = "best/model.safetensors";
 const EVIDENCE: &str = "evidence.tsv";
 const CARD: &str = "card.md";
-/// Newest format that is written and read.
-const FORMAT: u32 = 1;
+/// The format that is written and read: 2 has the hash of `model.json` itself.
+const FORMAT: u32 = 2;
+/// How the hash of `model.json` stands in it.
+const OWN_HASH: &str = "\n  \"hash\": \"";
 
 /// Where a model comes from.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -46,6 +50,15 @@ pub struct Origin {
     pub seed: u64,
 }
 
+/// What is wrong with a file that was changed.
+const CHANGED: &str = "its content is not what was written: its hash is another";
+
+/// What every format has.
+#[derive(Deserialize)]
+struct Header {
+    format: u32,
+}
+
 #[derive(Serialize, Deserialize)]
 struct Content {
     format: u32,
@@ -58,6 +71,23 @@ struct Content {
     origin: Origin,
     /// BLAKE3 of each file beside this one.
     files: BTreeMap<String, String>,
+    /// BLAKE3 of this file without these letters.
+    hash: String,
+}
+
+/// The text of `model.json` without its own hash, that hash, and where it stood.
+fn unsealed(text: &str) -> Option<(String, &str, usize)> {
+    let start = text.rfind(OWN_HASH)? + OWN_HASH.len();
+    let end = start + text[start..].find('"')?;
+    Some((format!("{}{}", &text[..start], &text[end..]), &text[start..end], start))
+}
+
+/// Puts its hash into the text of `model.json`.
+fn sealed(text: &str) -> String {
+    let Some((mut bare, _, at)) = unsealed(text) else { return text.to_string() };
+    let hash = blake3::hash(bare.as_bytes()).to_hex();
+    bare.insert_str(at, &hash);
+    bare
 }
 
 /// A model from a folder, with what is needed to answer.
@@ -107,10 +137,11 @@ impl Model {
             members,
             origin: self.origin.clone(),
             files,
+            hash: String::new(),
         };
         let text = serde_json::to_string_pretty(&content)
             .map_err(|source| Error::Json { what: format!("encoding {MODEL}"), source })?;
-        write_file(&dir.join(MODEL), text.as_bytes())
+        write_file(&dir.join(MODEL), sealed(&text).as_bytes())
     }
 
     /// Reads a folder that [`save`](Self::save) wrote; networks compute on `device`; every file is checked against its hash.
@@ -124,19 +155,27 @@ impl Model {
         let text = fs::read_to_string(&path).map_err(|error| {
             fault(&path, error.to_string(), "name the folder of a trained model, the one with model.json")
         })?;
-        let content: Content = serde_json::from_str(&text).map_err(|error| fault(&path, error.to_string(), damaged))?;
-        if content.format != FORMAT {
-            let problem = format!("its format is {}, this program reads {FORMAT}", content.format);
-            return Err(fault(&path, problem, "use the version of cupel that wrote it"));
+        let Header { format } =
+            serde_json::from_str(&text).map_err(|error| fault(&path, error.to_string(), damaged))?;
+        if format != FORMAT {
+            let problem = format!("its format is {format}, this program reads {FORMAT}");
+            return Err(fault(&path, problem, "use the version of cupel that wrote it, or train anew"));
         }
+        match unsealed(&text) {
+            Some((bare, hash, _)) if blake3::hash(bare.as_bytes()).to_hex().as_str() == hash => {}
+            _ => return Err(fault(&path, CHANGED.into(), damaged)),
+        }
+        let content: Content = serde_json::from_str(&text).map_err(|error| fault(&path, error.to_string(), damaged))?;
         let read = |name: &str| -> Result<Vec<u8>> {
             let path = dir.join(name);
             let bytes = fs::read(&path).map_err(|error| fault(&path, error.to_string(), damaged))?;
             match content.files.get(name) {
                 Some(hash) if *hash == blake3::hash(&bytes).to_hex().to_string() => Ok(bytes),
-                _ => Err(fault(&path, "its content is not what was written".into(), damaged)),
+                _ => Err(fault(&path, CHANGED.into(), damaged)),
             }
         };
+        // what nothing reads here is a part of the model too
+        read(CARD)?;
         let (targets, answers) = (content.schema.targets.len(), content.answering.len());
         if content.classes.len() != targets || answers != targets {
             let problem = format!("{targets} targets, {} classes and {answers} answers", content.classes.len());

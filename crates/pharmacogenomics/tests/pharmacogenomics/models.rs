@@ -155,7 +155,41 @@ fn a_saved_model_says_the_same_to_the_bit() {
         assert!((target.probabilities.iter().map(|(_, p)| p).sum::<f64>() - 1.0).abs() < 1e-9);
     }
 
-    // nothing of the folder can be changed unnoticed
+    // nothing of the folder can be changed unnoticed: bytes all over each file, and every digit of model.json in turn
+    let files = [
+        "member-0.safetensors",
+        "member-1.safetensors",
+        "member-5.safetensors",
+        "evidence.tsv",
+        "card.md",
+        "model.json",
+    ];
+    let mut changed = 0;
+    for name in files {
+        let path = folder.path().join(name);
+        let bytes = fs::read(&path).unwrap();
+        let digits: Vec<usize> =
+            (0..bytes.len()).filter(|at| name == "model.json" && bytes[*at].is_ascii_digit()).collect();
+        let some = digits.iter().step_by(digits.len().div_ceil(150).max(1)).copied();
+        for at in (0..40).map(|i| i * (bytes.len() - 1) / 39).chain(some) {
+            let mut mutant = bytes.clone();
+            mutant[at] = match mutant[at] {
+                digit @ b'0'..=b'8' => digit + 1,
+                b'9' => b'0',
+                other => other ^ 1,
+            };
+            fs::write(&path, &mutant).unwrap();
+            match Model::open(folder.path(), &device()) {
+                Err(Error::Model { path: own, .. }) => {
+                    assert!(own.ends_with(name), "{name} at {at}: {}", own.display())
+                }
+                other => panic!("{name} changed at {at}: {:?}", other.map(|_| "opened")),
+            }
+            changed += 1;
+        }
+        fs::write(&path, &bytes).unwrap();
+    }
+    assert!(changed > 300, "{changed}");
     for name in ["member-1.safetensors", "member-5.safetensors", "evidence.tsv", "model.json"] {
         let path = folder.path().join(name);
         let bytes = fs::read(&path).unwrap();
