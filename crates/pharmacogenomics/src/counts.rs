@@ -13,10 +13,9 @@ use crate::{
     schema::{FieldKind, Schema},
     targets::{Classes, Labels},
 };
-use cupel_data::MISSING;
 use cupel_settings::{Range, Settings as _, settings};
 use serde::{Deserialize, Serialize};
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 
 settings! {
     /// Settings of [`Counts`].
@@ -31,6 +30,11 @@ settings! {
         pub levels: Vec<Vec<String>> = Vec::new();
         /// Levels from the site instead of the drug: what is compared with what, where, and in whom.
         pub sites: bool = false;
+        /// An empty cell is a name like others; without it a level of which a row lacks a field leaves the estimate as it is.
+        pub missing: bool = false;
+        /// Rows of one group count together for as much as they differ: a row of `m` for `1 / (1 + (m - 1) rho)`, `rho` being how alike the rows of a
+        /// group are (the design effect of Kish 1965, *Survey Sampling*).
+        pub siblings: bool = false;
     }
 }
 
@@ -114,15 +118,17 @@ impl Counts {
         }
         let keys = keys(&config, examples, rows)?;
         let mut tables = Vec::new();
+        let groups = config.siblings.then(|| examples.groups_or_rows());
         for (classes, labels) in classes.iter().zip(labels) {
             let width = classes.len();
             let mut cells: HashMap<u64, Vec<f32>> = HashMap::new();
             let mut truth = vec![0.0; width];
+            let alike = groups.as_ref().map(|groups| Siblings::of(groups, rows, labels, width));
             let mut known = 0;
             for (row, keys) in rows.iter().zip(&keys).filter(|(row, _)| labels.is_known(**row)) {
                 known += 1;
                 labels.write_row(*row, &mut truth);
-                let weight = examples.weight(*row);
+                let weight = examples.weight(*row) * alike.as_ref().map_or(1.0, |alike| alike.weight(*row));
                 for key in keys.iter().flatten() {
                     let cell = cells.entry(*key).or_insert_with(|| vec![0.0; width + 1]);
                     cell[0] += weight as f32;
@@ -166,6 +172,64 @@ impl Classifier for Counts {
     }
 }
 
+/// Sums over the truths of rows.
+struct Tally {
+    rows: f64,
+    squares: f64,
+    sums: Vec<f64>,
+}
+
+impl Tally {
+    fn new(width: usize) -> Self {
+        Self { rows: 0.0, squares: 0.0, sums: vec![0.0; width] }
+    }
+
+    fn add(&mut self, truth: &[f64]) {
+        self.rows += 1.0;
+        self.squares += truth.iter().map(|y| y * y).sum::<f64>();
+        self.sums.iter_mut().zip(truth).for_each(|(sum, y)| *sum += y);
+    }
+
+    /// The squared distances of the truths from their mean.
+    fn spread(&self) -> f64 {
+        self.squares - self.sums.iter().map(|sum| sum * sum).sum::<f64>() / self.rows
+    }
+}
+
+/// How much the rows of each group count, of one target.
+struct Siblings<'a> {
+    groups: &'a [u32],
+    /// Rows of each group in which the target is known.
+    sizes: HashMap<u32, f64>,
+    /// How alike the rows of a group are: 1 where they are the same, 0 where they are like any others.
+    alike: f64,
+}
+
+impl<'a> Siblings<'a> {
+    /// Of the `rows`, by the squared distances of their truths: those within groups, each group counted for its rows but one, to those of any two rows.
+    fn of(groups: &'a [u32], rows: &[usize], labels: &Labels, width: usize) -> Self {
+        // in their order, so that sums are the same however often they are made
+        let mut of_groups: BTreeMap<u32, Tally> = BTreeMap::new();
+        let mut all = Tally::new(width);
+        let mut truth = vec![0.0; width];
+        for row in labels.known(rows) {
+            labels.write_row(row, &mut truth);
+            of_groups.entry(groups[row]).or_insert_with(|| Tally::new(width)).add(&truth);
+            all.add(&truth);
+        }
+        let within: f64 = of_groups.values().map(Tally::spread).sum();
+        let freedom: f64 = of_groups.values().map(|tally| tally.rows - 1.0).sum();
+        let total = all.spread() / (all.rows - 1.0);
+        let alike = if freedom > 0.0 && total > 0.0 { (1.0 - within / freedom / total).clamp(0.0, 1.0) } else { 0.0 };
+        Self { groups, sizes: of_groups.into_iter().map(|(group, tally)| (group, tally.rows)).collect(), alike }
+    }
+
+    fn weight(&self, row: usize) -> f64 {
+        let size = self.sizes.get(&self.groups[row]).copied().unwrap_or(1.0);
+        1.0 / (1.0 + (size - 1.0) * self.alike)
+    }
+}
+
 /// The number of a level, and of each of its fields the codes of the rows and the hashes of the names.
 type Level<'a> = (u64, Vec<(&'a [u32], Vec<u64>)>);
 
@@ -184,12 +248,34 @@ fn keys(config: &CountsConfig, examples: &Examples, rows: &[usize]) -> Result<Ve
     let key = |row: usize, (level, columns): &Level<'_>| {
         let mut bytes = level.to_le_bytes().to_vec();
         for (codes, hashes) in columns {
-            if codes[row] == MISSING {
-                return None;
+            match hashes.get(codes[row] as usize) {
+                Some(hash) => bytes.extend(hash.to_le_bytes()),
+                // shorter than the hash of any name
+                None if config.missing => bytes.push(0),
+                None => return None,
             }
-            bytes.extend(hashes[codes[row] as usize].to_le_bytes());
         }
         Some(hash(&bytes))
     };
     Ok(rows.iter().map(|row| levels.iter().map(|level| key(*row, level)).collect()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_group_count_for_as_much_as_they_differ() {
+        let rows: Vec<usize> = (0..1200).collect();
+        let groups: Vec<u32> = (0..1200).map(|row| row / 4).collect();
+        let weight = |class: fn(usize) -> u32| {
+            let labels = Labels::Class(rows.iter().map(|row| class(*row)).collect());
+            Siblings::of(&groups, &rows, &labels, 2).weight(0)
+        };
+        assert_eq!(weight(|row| (row / 4 % 2) as u32), 0.25, "four that are the same are one");
+        assert_eq!(weight(|row| (row % 2) as u32), 1.0, "those that differ more than others do count for themselves");
+        // half of the groups are the same throughout, half are split: 1 - (2 / 3 / 2) / (1 / 2) = 1 / 3
+        let half = weight(|row| if row / 4 % 4 < 2 { (row / 4 % 2) as u32 } else { (row % 2) as u32 });
+        assert!((half - 0.5).abs() < 0.002, "{half}");
+    }
 }

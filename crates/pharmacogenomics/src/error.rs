@@ -79,12 +79,10 @@ pub enum Error {
         classes: String,
     },
     /// A booster that failed.
-    #[error("could not boost {class:?} of {target}: {problem}; leave boosting out of the models")]
+    #[error("could not boost {target}: {problem}; leave boosting out of the models")]
     Boosting {
         /// The target.
         target: String,
-        /// The class or label.
-        class: String,
         /// What went wrong.
         problem: String,
     },

@@ -93,15 +93,11 @@ impl Member {
             }
             Self::Boosting(model) => {
                 raw.extend(raw_counts(&model.counts));
-                for (target, forests) in model.forests.iter().enumerate() {
-                    let (mut heads, mut roots, mut nodes) = (Vec::new(), Vec::new(), Vec::new());
-                    for forest in forests {
-                        let words = forest.words();
-                        heads.extend(words.0);
-                        roots.extend(words.1);
-                        nodes.extend(words.2);
-                    }
-                    for (name, words) in [("forests", heads), ("roots", roots), ("nodes", nodes)] {
+                for (target, forest) in model.forests.iter().enumerate() {
+                    let (base, roots, nodes) = forest.as_ref().map(Forest::words).unwrap_or_default();
+                    // of no forest there is no base
+                    let base = if forest.is_some() { base.to_vec() } else { Vec::new() };
+                    for (name, words) in [("forest", base), ("roots", roots), ("nodes", nodes)] {
                         raw.push(Raw::keys(format!("{name}.{target}"), &words));
                     }
                 }
@@ -224,12 +220,11 @@ impl Member {
                     return Err(fault("its levels and classes are not those of a schema".into()));
                 }
                 let mut forests = Vec::new();
-                for (target, (classes, _)) in tables.iter().enumerate() {
-                    let words = ["forests", "roots", "nodes"].map(|name| keys(&format!("{name}.{target}")));
-                    let [heads, roots, nodes] = words;
-                    let read = read_forests(&heads?, &roots?, &nodes?, recipe.width());
-                    let read = read.filter(|forests| forests.len() == classes.len());
-                    forests.push(read.ok_or_else(|| fault(format!("target {target} has no whole forests")))?);
+                for target in 0..tables.len() {
+                    let words = ["forest", "roots", "nodes"].map(|name| keys(&format!("{name}.{target}")));
+                    let [base, roots, nodes] = words;
+                    let read = read_forest(&base?, &roots?, &nodes?, recipe.width());
+                    forests.push(read.ok_or_else(|| fault(format!("target {target} has no whole forest")))?);
                 }
                 let counts = Counts { config: recipe.counts(), tables: count_tables(tables)? };
                 Self::Boosting(Box::new(Boosting { config, schema, recipe, counts, forests }))
@@ -268,19 +263,18 @@ fn raw_counts(counts: &Counts) -> Vec<Raw> {
     raw
 }
 
-/// The forests of a target: of each base, number of trees and number of nodes, then all roots and all nodes; `None` where they do not fit.
-fn read_forests(heads: &[u64], roots: &[u64], nodes: &[u64], features: usize) -> Option<Vec<Forest>> {
-    let (mut roots, mut nodes) = (roots, nodes);
-    let mut forests = Vec::new();
-    for head in heads.chunks(3) {
-        let &[base, trees, count] = head else { return None };
-        let words = usize::try_from(count).ok()?.checked_mul(NODE_WORDS)?;
-        let (own_roots, other_roots) = roots.split_at_checked(usize::try_from(trees).ok()?)?;
-        let (own_nodes, other_nodes) = nodes.split_at_checked(words)?;
-        forests.push(Forest::of_words(base, own_roots, own_nodes, features)?);
-        (roots, nodes) = (other_roots, other_nodes);
+/// The forest of a target, or that there is none; `None` where the words make none.
+#[expect(clippy::option_option, reason = "there may be no forest, and words that should make one may not")]
+fn read_forest(head: &[u64], roots: &[u64], nodes: &[u64], features: usize) -> Option<Option<Forest>> {
+    match head {
+        [] => (roots.is_empty() && nodes.is_empty()).then_some(None),
+        [base, trees, count] => {
+            let whole =
+                *trees == roots.len() as u64 && count.checked_mul(NODE_WORDS as u64) == Some(nodes.len() as u64);
+            whole.then(|| Forest::of_words(*base, roots, nodes, features)).flatten().map(Some)
+        }
+        _ => None,
     }
-    (roots.is_empty() && nodes.is_empty()).then_some(forests)
 }
 
 /// As many bytes as there are: the caller cuts chunks of exactly that length.

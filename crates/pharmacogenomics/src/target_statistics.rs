@@ -1,8 +1,9 @@
 //! [`TargetStatistics`]: names as numbers, for models that split numbers: how often each class was seen with a name.
 //!
 //! The share of a class among the training rows of a name, drawn to its share among all rows, `(n_y + strength p) / (n + strength)`
-//! (Micci-Barreca 2001, doi:10.1145/507533.507538), for every field, every pair of fields and the levels of [`Counts`], with the
-//! number of these rows, and the estimates of [`Counts`] that go through levels.
+//! (Micci-Barreca 2001, doi:10.1145/507533.507538), for every field, every pair of fields, some triples and the levels of [`Counts`], with the
+//! number of these rows, and the estimates of [`Counts`] that go through levels. An empty cell is a name like others, and rows of one group, which say
+//! much the same, count for less.
 //!
 //! A training row must not be counted in its own numbers, or a name of one row would give its class away: those of the training rows are
 //! counted on the folds that the row's group is not in.
@@ -21,6 +22,19 @@ use serde::{Deserialize, Serialize};
 
 /// The most fields whose pairs are counted.
 const PAIR_FIELDS: usize = 8;
+/// What of annotations is counted beyond pairs: the drug, where it acts, in whom, and what with what is compared.
+const MORE: [&[&str]; 8] = [
+    &["drug", "gene", "population"],
+    &["drug", "variant_haplotypes", "population"],
+    &["drug", "genalle", "comparison"],
+    &["drug", "gene", "zygosity"],
+    &["drug", "population", "comparison"],
+    &["gene", "population", "comparison"],
+    &["genalle", "population", "comparison"],
+    &["drug", "variant_haplotypes", "comparison", "population"],
+];
+/// Numbers are cut here: a booster takes thresholds beyond them.
+const LARGEST: f32 = 1e30;
 /// The most names of a list that are told apart.
 const LIST_NAMES: usize = 32;
 
@@ -63,6 +77,8 @@ impl Recipe {
                 chains.push(chain);
             }
         }
+        let there = MORE.iter().filter(|level| level.iter().all(|name| categories.contains(name)));
+        levels.extend(there.map(|level| level.iter().map(ToString::to_string).collect::<Vec<_>>()));
         let mut lists = Vec::new();
         for field in named(FieldKind::Many) {
             let (offsets, codes, names) = examples.table().many(&field.name)?;
@@ -91,12 +107,18 @@ impl Recipe {
     /// The numbers of a row for one class.
     pub(crate) fn width(&self) -> usize {
         let names: usize = self.lists.iter().map(|(_, names)| names.len()).sum();
-        2 * self.levels.len() + self.chains.len() + self.numbers.len() + names
+        2 * self.levels.len() + self.chains.len() + 1 + self.numbers.len() + names
     }
 
     /// The settings of the counts over the levels.
     pub(crate) fn counts(&self) -> CountsConfig {
-        CountsConfig { levels: self.levels.clone(), sites: false, strength: self.strength }
+        CountsConfig {
+            levels: self.levels.clone(),
+            strength: self.strength,
+            missing: true,
+            siblings: true,
+            ..CountsConfig::default()
+        }
     }
 
     /// The statistics of `rows` by counts of other rows, target by target.
@@ -136,7 +158,8 @@ impl Recipe {
                     }
                 }
             });
-            TargetStatistics { levels, chains: self.chains.len(), width, values, shared: shared.clone() }
+            let rarity = table.prior.iter().map(|prior| prior.ln() as f32).collect();
+            TargetStatistics { levels, chains: self.chains.len(), rarity, width, values, shared: shared.clone() }
         };
         Ok(counts.tables.iter().map(of_table).collect())
     }
@@ -176,7 +199,7 @@ impl Recipe {
         let mut columns: Vec<Vec<f32>> = Vec::new();
         for name in &self.numbers {
             let (values, present) = examples.table().number(name)?;
-            let number = |value: f64| (value as f32).clamp(f32::MIN, f32::MAX);
+            let number = |value: f64| (value as f32).clamp(-LARGEST, LARGEST);
             columns.push(rows.iter().map(|row| if present[*row] { number(values[*row]) } else { f32::NAN }).collect());
         }
         for (field, wanted) in &self.lists {
@@ -196,6 +219,8 @@ impl Recipe {
 pub(crate) struct TargetStatistics {
     levels: usize,
     chains: usize,
+    /// The logarithm of the share of each class among all rows.
+    rarity: Vec<f32>,
     /// Classes or labels.
     width: usize,
     /// Of each row `ln(1 + rows)` of each level, then `level x class` shares, then `chain x class` shares; NaN where a level was never seen.
@@ -210,7 +235,8 @@ impl TargetStatistics {
     }
 
     fn empty(&self, rows: usize) -> Self {
-        Self { values: vec![f32::NAN; rows * self.row_width()], shared: vec![Vec::new(); rows], ..*self }
+        let values = vec![f32::NAN; rows * self.row_width()];
+        Self { values, shared: vec![Vec::new(); rows], rarity: self.rarity.clone(), ..*self }
     }
 
     fn take(&mut self, row: usize, other: &Self, other_row: usize) {
@@ -225,7 +251,7 @@ impl TargetStatistics {
         let values = &self.values[row * self.row_width()..(row + 1) * self.row_width()];
         let (seen, rest) = values.split_at(self.levels);
         let shares = rest.chunks_exact(self.width).map(move |of_level| of_level[class]);
-        shares.chain(seen.iter().copied()).chain(self.shared[row].iter().copied())
+        shares.chain(seen.iter().copied()).chain([self.rarity[class]]).chain(self.shared[row].iter().copied())
     }
 }
 

@@ -493,7 +493,8 @@ fn boosting_does_not_lean_on_names_that_a_cold_start_will_not_know() {
         model.probabilities(&examples, &cold.test).unwrap()[0].log_loss(&labels[0], &cold.test).unwrap()
     };
     let (aware, blind) = (loss(&cold), loss(&Parts { validation: vec![], ..cold.clone() }));
-    assert!(aware < blind - 0.01, "{aware}, without knowing that drugs are held out {blind}");
+    // of a gene alone 5 in 8 are known: a log-loss of .6616
+    assert!(aware < 0.665 && aware < blind - 0.001, "{aware}, without knowing that drugs are held out {blind}");
 }
 
 #[test]
