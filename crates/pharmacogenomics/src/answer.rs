@@ -7,7 +7,7 @@ use crate::{
     evidence::Near,
     examples::{Examples, cell},
     model_folder::Model,
-    schema::{FieldKind, Schema, TargetKind},
+    schema::Schema,
 };
 use cupel_data::{Table, nearest_name};
 use cupel_settings::Problem;
@@ -19,6 +19,9 @@ use std::collections::BTreeMap;
 pub struct Answer {
     /// By target.
     pub targets: BTreeMap<String, TargetAnswer>,
+    /// Two targets in one answer, where there are two of classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joint: Option<JointAnswer>,
     /// Fields whose name training never saw.
     pub unknown: Vec<UnknownName>,
     /// The training groups that are nearest, nearest first.
@@ -42,6 +45,17 @@ pub struct TargetAnswer {
     pub abstains: bool,
 }
 
+/// What a model says of two targets together.
+#[derive(Clone, Debug, Serialize)]
+pub struct JointAnswer {
+    /// The targets.
+    pub targets: [String; 2],
+    /// The likeliest pair of classes; empty when the model abstains on either target.
+    pub answer: Vec<String>,
+    /// The likeliest pairs, largest first: a class of either target and the probability of both.
+    pub probabilities: Vec<([String; 2], f64)>,
+}
+
 /// A name that training never saw.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct UnknownName {
@@ -53,6 +67,8 @@ pub struct UnknownName {
     pub did_you_mean: Option<String>,
 }
 
+/// Pairs of classes named.
+const PAIRS: usize = 5;
 /// Groups named as evidence.
 const NEAREST: usize = 5;
 
@@ -75,6 +91,7 @@ impl Model {
         let mut answers = Vec::with_capacity(rows.len());
         for (i, row) in rows.iter().enumerate() {
             let mut targets = BTreeMap::new();
+            let unknown = self.predictor.unknown_fields(questions, *row)?;
             for ((classes, answering), said) in
                 self.predictor.classes().iter().zip(self.predictor.answering()).zip(&said)
             {
@@ -82,32 +99,18 @@ impl Model {
                 let mut probabilities: Vec<(String, f64)> =
                     classes.names.iter().cloned().zip(p.iter().copied()).collect();
                 probabilities.sort_by(|a, b| b.1.total_cmp(&a.1));
-                let set = answering.conformal.set(classes.kind, p);
                 let name = |class: usize| classes.names[class].clone();
-                let (possible, abstains, decided): (Vec<String>, bool, Vec<usize>) = match classes.kind {
-                    TargetKind::Class => {
-                        let inside: Vec<usize> = (0..classes.len()).filter(|class| set[*class]).collect();
-                        let abstains = inside.is_empty() || inside.len() == classes.len();
-                        (
-                            inside.into_iter().map(name).collect(),
-                            abstains,
-                            answering.decision.class(p).into_iter().collect(),
-                        )
-                    }
-                    TargetKind::Labels => {
-                        let possible = (0..classes.len()).filter(|label| set[2 * label + 1]).map(name).collect();
-                        let sure = (0..classes.len()).any(|label| set[2 * label] != set[2 * label + 1]);
-                        let decided = answering.decision.labels(p).unwrap_or_default();
-                        let decided = (0..classes.len()).filter(|label| decided.get(*label) == Some(&true));
-                        (possible, !sure, decided.collect())
-                    }
-                };
-                let answer = if abstains { Vec::new() } else { decided.into_iter().map(name).collect() };
+                let verdict = answering.verdict(classes.kind, p, &unknown);
+                let answer = verdict.answer().iter().copied().map(name).collect();
+                let abstains = verdict.abstains;
+                let possible = (0..classes.len()).filter(|class| verdict.possible[*class]).map(name).collect();
                 let coverage = answering.conformal.coverage;
                 let answer = TargetAnswer { answer, probabilities, possible, coverage, abstains };
                 targets.insert(classes.target.clone(), answer);
             }
+            let joint = self.predictor.joint(&said, i).map(|(both, p)| self.joint_answer(both, &p, &targets));
             answers.push(Answer {
+                joint,
                 targets,
                 unknown: self.unknown(questions, *row)?,
                 evidence: self.evidence.nearest(questions, *row, NEAREST)?,
@@ -117,23 +120,31 @@ impl Model {
         Ok(answers)
     }
 
+    fn joint_answer(&self, both: [usize; 2], p: &[f64], targets: &BTreeMap<String, TargetAnswer>) -> JointAnswer {
+        let classes = both.map(|target| &self.predictor.classes()[target]);
+        let width = classes[1].len();
+        let pair = |at: usize| [classes[0].names[at / width].clone(), classes[1].names[at % width].clone()];
+        let mut order: Vec<usize> = (0..p.len()).collect();
+        order.sort_by(|a, b| p[*b].total_cmp(&p[*a]).then(a.cmp(b)));
+        let names = classes.map(|classes| classes.target.clone());
+        let abstains = names.iter().any(|name| targets.get(name).is_none_or(|target| target.abstains));
+        let answer = order.first().filter(|_| !abstains).map(|at| pair(*at).to_vec()).unwrap_or_default();
+        let probabilities = order.into_iter().take(PAIRS).map(|at| (pair(at), p[at])).collect();
+        JointAnswer { targets: names, answer, probabilities }
+    }
+
     /// The fields of a row whose name training never saw.
     ///
     /// # Errors
     /// [`Error::Data`] when the questions lack a field.
     pub fn unknown(&self, questions: &Examples, row: usize) -> Result<Vec<UnknownName>> {
         let mut unknown = Vec::new();
-        for (index, field) in self.predictor.schema().fields.iter().enumerate() {
-            let Some(vocabulary) = self.encoder.vocabulary(index) else { continue };
-            if field.kind != FieldKind::Category {
-                continue;
-            }
-            let Some(name) = questions.name(&field.name, row)?.filter(|name| vocabulary.position(name).is_none())
-            else {
-                continue;
-            };
-            let did_you_mean = vocabulary.suggestion(name).map(str::to_string);
-            unknown.push(UnknownName { field: field.name.clone(), name: name.to_string(), did_you_mean });
+        for field in self.predictor.unknown_fields(questions, row)? {
+            let Some(name) = questions.name(field, row)? else { continue };
+            let index = self.predictor.schema().fields.iter().position(|own| own.name == field);
+            let vocabulary = index.and_then(|index| self.encoder.vocabulary(index));
+            let did_you_mean = vocabulary.and_then(|names| names.suggestion(name)).map(str::to_string);
+            unknown.push(UnknownName { field: field.to_owned(), name: name.to_string(), did_you_mean });
         }
         Ok(unknown)
     }

@@ -8,6 +8,8 @@ use std::fmt;
 const SHOWN: usize = 5;
 /// What stands between several names in a cell.
 const JOINT: &str = "|";
+/// What stands between the classes of two targets.
+const BOTH: &str = " + ";
 
 /// Answers to questions, in their order.
 #[derive(Clone, Debug, Serialize)]
@@ -20,9 +22,25 @@ impl Answers {
     /// A line for each row and target, cells apart by `separator`: the answer, its probability, the set, whether the model abstains, and the names that
     /// training never saw.
     pub fn to_table(&self, separator: char) -> String {
+        let mut joints = String::new();
         let mut text = line(separator, &["row", "target", "answer", "probability", "set", "abstains", "unknown"]);
         for (row, answer) in (1..).zip(&self.answers) {
             let unknown: Vec<String> = answer.unknown.iter().map(|own| format!("{}={}", own.field, own.name)).collect();
+            if let Some(joint) = &answer.joint {
+                let likely = joint.probabilities.first().filter(|_| !joint.answer.is_empty());
+                joints += &line(
+                    separator,
+                    &[
+                        &format!("{row}"),
+                        &joint.targets.join(BOTH),
+                        &joint.answer.join(BOTH),
+                        &likely.map(|(_, p)| p.to_string()).unwrap_or_default(),
+                        "",
+                        &joint.answer.is_empty().to_string(),
+                        &unknown.join(JOINT),
+                    ],
+                );
+            }
             for (target, said) in &answer.targets {
                 let of_name = |name: &String| said.probabilities.iter().find(|(known, _)| known == name);
                 let likely = said.answer.iter().filter_map(of_name).map(|(_, p)| p.to_string());
@@ -39,6 +57,7 @@ impl Answers {
                     ],
                 );
             }
+            text.push_str(&std::mem::take(&mut joints));
         }
         text
     }
@@ -83,7 +102,13 @@ impl fmt::Display for Answer {
 impl Answer {
     /// What the model says of each target, in words.
     pub(crate) fn write_targets(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.targets.iter().try_for_each(|(name, target)| write!(f, "{name}: {target}"))
+        self.targets.iter().try_for_each(|(name, target)| write!(f, "{name}: {target}"))?;
+        let Some(joint) = &self.joint else { return Ok(()) };
+        write!(f, "{}: ", joint.targets.join(BOTH))?;
+        match (&joint.answer[..], joint.probabilities.first()) {
+            ([], _) | (_, None) => writeln!(f, "not known"),
+            (answer, Some((_, p))) => writeln!(f, "{} {p:.2}", answer.join(" ")),
+        }
     }
 }
 

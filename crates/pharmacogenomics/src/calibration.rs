@@ -65,6 +65,8 @@ impl<'a> Calibration<'a> {
             blend: Blend::fit(&self.models(target), labels, &self.rows, &weights),
             decision: Decision::choose(&blended, &prior, labels, &self.rows, &weights),
             conformal: Conformal::fit(&blended, labels, &self.rows, &weights, coverage),
+            hidden: Vec::new(),
+            joint: None,
         })
     }
 

@@ -109,6 +109,27 @@ impl MemberConfig {
     }
 }
 
+impl MemberConfig {
+    /// Fits the model to rows of which `like` was fitted to all: what `like` found out about its own size is taken from it.
+    pub(crate) fn fit_like(
+        &self,
+        like: &Member,
+        examples: &Examples,
+        parts: &Parts,
+        (classes, labels): (&[Classes], &[Labels]),
+        seed: u64,
+        device: &Device,
+    ) -> Result<Member> {
+        match (self, like) {
+            (Self::Boosting(config), Member::Boosting(like)) => {
+                let boosting = Boosting::fit_like(Some(like), config, examples, parts, classes, labels, seed)?;
+                Ok(Member::Boosting(Box::new(boosting)))
+            }
+            _ => self.fit(examples, parts, classes, labels, seed, device),
+        }
+    }
+}
+
 /// A fitted model that can be saved.
 #[derive(Clone, Debug)]
 pub enum Member {

@@ -42,7 +42,8 @@ impl Conformal {
         }
     }
 
-    /// For each row whose target is known: how many truths the set holds, how many it should, how many it names.
+    /// For each row whose target is known: how many truths the set holds, how many it should, how many it names. Of labels the truths are those that are there,
+    /// and it names those that may be.
     pub fn covered(&self, predictions: &Predictions, labels: &Labels, rows: &[usize]) -> Vec<Option<[usize; 3]>> {
         let width = predictions.width();
         let mut truth = vec![0.0; width];
@@ -51,13 +52,13 @@ impl Conformal {
                 return None;
             }
             let set = self.set(predictions.kind(), predictions.row(i));
-            let named = set.iter().filter(|inside| **inside).count();
             match labels.class(*row) {
-                Some(class) => Some([usize::from(set[class]), 1, named]),
+                Some(class) => Some([usize::from(set[class]), 1, set.iter().filter(|inside| **inside).count()]),
                 None => {
                     labels.write_row(*row, &mut truth);
-                    let holds = (0..width).filter(|label| set[2 * label + usize::from(truth[*label] > 0.0)]).count();
-                    Some([holds, width, named])
+                    let there: Vec<usize> = (0..width).filter(|label| truth[*label] > 0.0).collect();
+                    let holds = there.iter().filter(|label| set[2 * **label + 1]).count();
+                    Some([holds, there.len(), (0..width).filter(|label| set[2 * label + 1]).count()])
                 }
             }
         };

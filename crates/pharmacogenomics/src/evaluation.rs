@@ -5,7 +5,7 @@ use crate::{
     error::Result,
     examples::Examples,
     leakage::Leakage,
-    metrics::{ClassMeasures, LabelMeasures, argmax},
+    metrics::{CLIP, ClassMeasures, LabelMeasures, argmax},
     predictions::Predictions,
     predictor::{Answering, Predictor},
     schema::TargetKind,
@@ -38,6 +38,9 @@ pub const STRATUM_ROWS: usize = 400;
 pub struct Evaluation {
     /// By the name of the target.
     pub targets: BTreeMap<String, TargetEvaluation>,
+    /// Two targets of classes answered together, where there are two.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub joint: Option<JointEvaluation>,
     /// Rows evaluated.
     pub rows: usize,
     /// The reliability table of each target: of classes that of the largest probability, of labels that of all together.
@@ -55,6 +58,8 @@ pub struct TargetEvaluation {
     pub intervals: BTreeMap<&'static str, Interval>,
     /// What the conformal sets hold.
     pub conformal: Coverage,
+    /// What is given as an answer.
+    pub given: Given,
     /// Rows whose class training never saw and that no merged class takes; they are in no measure.
     pub unseen_or_missing: usize,
 }
@@ -71,14 +76,46 @@ pub enum Measures {
     Nothing {},
 }
 
+/// The answers that [`Model::answer`](crate::Model::answer) gives: inside their sets, and none where it abstains. The measures beside this are of
+/// decisions for every row.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+pub struct Given {
+    /// Share of the rows without an answer.
+    pub withheld: f64,
+    /// Of the rows with a name that training never saw, by field, the share without an answer.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub withheld_unknown: BTreeMap<String, f64>,
+    /// Averaged over the classes that occur by their rows; a row without an answer is one that no class was decided for.
+    pub weighted_f1: f64,
+    /// Averaged over the classes that occur.
+    pub macro_f1: f64,
+    /// Of all decisions together.
+    pub micro_f1: f64,
+}
+
+/// Two targets answered together.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct JointEvaluation {
+    /// The targets.
+    pub targets: [String; 2],
+    /// The mean log-loss of the pair of classes.
+    pub log_loss: f64,
+    /// What it would be if the targets had nothing to do with each other.
+    pub independent_log_loss: f64,
+    /// Share of the rows whose likeliest pair is right.
+    pub accuracy: f64,
+    /// Rows in which both are known.
+    pub rows: usize,
+}
+
 /// How often the sets hold the truth, and how large they are.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Coverage {
     /// What was promised.
     pub promised: f64,
-    /// Share of truths in their sets.
+    /// Share of truths in their sets; of labels of those that are there.
     pub covered: f64,
-    /// Mean number of classes in a set; of labels the mean share of labels left open or empty is read from it: 1 is sure.
+    /// Mean number of classes in a set; of labels of those that may be there.
     pub size: f64,
     /// Share of the rows of each stratum, of the strata with enough rows.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -177,6 +214,8 @@ impl Evaluation {
     ) -> Result<Self> {
         let strata = config.strata.as_deref().and_then(|column| examples.table().category(column).ok());
         let groups = examples.groups_or_rows();
+        let unknown: Vec<Vec<&str>> =
+            rows.iter().map(|row| predictor.unknown_fields(examples, *row)).collect::<Result<_>>()?;
         let (mut targets, mut reliability) = (BTreeMap::new(), BTreeMap::new());
         for ((classes, answering), said) in predictor.classes().iter().zip(predictor.answering()).zip(predictions) {
             let labels = classes.labels(examples)?;
@@ -192,12 +231,14 @@ impl Evaluation {
                 measures,
                 intervals,
                 conformal: coverage(said, answering, &labels, rows, strata),
+                given: given(said, answering, &labels, rows, &unknown),
                 unseen_or_missing: rows.iter().filter(|row| !labels.is_known(**row)).count(),
             };
             targets.insert(classes.target.clone(), evaluation);
             reliability.insert(classes.target.clone(), bins(said, &labels, rows));
         }
-        Ok(Self { targets, rows: rows.len(), reliability })
+        let joint = JointEvaluation::of(predictor, predictions, examples, rows)?;
+        Ok(Self { targets, joint, rows: rows.len(), reliability })
     }
 }
 
@@ -213,13 +254,37 @@ impl fmt::Display for Evaluation {
                     None => writeln!(f)?,
                 }
             }
-            let sets = &target.conformal;
+            let (sets, given) = (&target.conformal, &target.given);
+            let of_labels = matches!(target.measures, Measures::Labels(_));
             writeln!(
                 f,
                 "  sets          {:.1} % hold the truth ({:.0} % promised), {:.2} answers each",
                 100.0 * sets.covered,
                 100.0 * sets.promised,
                 sets.size
+            )?;
+            let (name, f1) = if of_labels { ("micro", given.micro_f1) } else { ("weighted", given.weighted_f1) };
+            writeln!(
+                f,
+                "  given         {:.1} % of the answers; {name} F1 {f1:.4}, macro F1 {:.4} with none for the rest",
+                100.0 * (1.0 - given.withheld),
+                given.macro_f1
+            )?;
+            for (field, withheld) in &given.withheld_unknown {
+                writeln!(f, "  unknown       {field}: {:.1} % of such rows without an answer", 100.0 * withheld)?;
+            }
+            if target.unseen_or_missing > 0 {
+                writeln!(f, "  not counted   {} rows without a class that training saw", target.unseen_or_missing)?;
+            }
+        }
+        if let Some(joint) = &self.joint {
+            writeln!(
+                f,
+                "{}\n  log-loss      {:.4} ({:.4} if they had nothing to do with each other)\n  accuracy      {:.4}",
+                joint.targets.join(" + "),
+                joint.log_loss,
+                joint.independent_log_loss,
+                joint.accuracy
             )?;
         }
         Ok(())
@@ -266,6 +331,68 @@ fn measures(said: &Predictions, answering: &Answering, labels: &Labels, rows: &[
     }
 }
 
+/// What is answered, with the fields of each row whose name is not known.
+fn given(said: &Predictions, answering: &Answering, labels: &Labels, rows: &[usize], unknown: &[Vec<&str>]) -> Given {
+    let width = said.width();
+    // hits, decided, support
+    let mut counts = vec![[0.0_f64; 3]; width];
+    let mut truth = vec![0.0; width];
+    let (mut withheld, mut known) = (0.0, 0.0_f64);
+    let mut of_unknown: BTreeMap<&str, (f64, f64)> = BTreeMap::new();
+    for (i, row) in rows.iter().enumerate() {
+        let verdict = answering.verdict(said.kind(), said.row(i), &unknown[i]);
+        for field in &unknown[i] {
+            let (abstained, all) = of_unknown.entry(field).or_default();
+            (*abstained, *all) = (*abstained + f64::from(u8::from(verdict.abstains)), *all + 1.0);
+        }
+        if !labels.is_known(*row) {
+            continue;
+        }
+        known += 1.0;
+        withheld += f64::from(u8::from(verdict.abstains));
+        labels.write_row(*row, &mut truth);
+        for class in verdict.answer() {
+            counts[*class][0] += truth[*class];
+            counts[*class][1] += 1.0;
+        }
+        counts.iter_mut().zip(&truth).for_each(|(counts, y)| counts[2] += y);
+    }
+    let f1 = |[hit, decided, support]: [f64; 3]| 2.0 * hit / (decided + support).max(f64::MIN_POSITIVE);
+    let total = |which: usize| counts.iter().map(|counts| counts[which]).sum::<f64>();
+    let present = counts.iter().filter(|counts| counts[2] > 0.0 || said.kind() == TargetKind::Labels);
+    let macro_f1 = present.clone().map(|counts| f1(*counts)).sum::<f64>() / present.count().max(1) as f64;
+    Given {
+        withheld: withheld / known.max(1.0),
+        withheld_unknown: of_unknown.into_iter().map(|(field, (n, all))| (field.to_owned(), n / all)).collect(),
+        weighted_f1: counts.iter().map(|counts| counts[2] * f1(*counts)).sum::<f64>() / total(2).max(f64::MIN_POSITIVE),
+        macro_f1,
+        micro_f1: f1([total(0), total(1), total(2)]),
+    }
+}
+
+impl JointEvaluation {
+    /// Of rows in which both targets are known; `None` where no two are answered together or there is no such row.
+    fn of(predictor: &Predictor, said: &[Predictions], examples: &Examples, rows: &[usize]) -> Result<Option<Self>> {
+        let labels = predictor.classes().iter().map(|classes| classes.labels(examples)).collect::<Result<Vec<_>>>()?;
+        let (mut sums, mut count, mut both) = ([0.0; 3], 0_usize, None);
+        for (i, row) in rows.iter().enumerate() {
+            let Some((targets, p)) = predictor.joint(said, i) else { continue };
+            both = Some(targets);
+            let [Some(a), Some(b)] = targets.map(|target| labels[target].class(*row)) else { continue };
+            let true_pair = a * said[targets[1]].width() + b;
+            let apart = said[targets[0]].row(i)[a] * said[targets[1]].row(i)[b];
+            sums[0] -= p[true_pair].max(CLIP).ln();
+            sums[1] -= apart.max(CLIP).ln();
+            sums[2] += f64::from(u8::from(argmax(&p) == true_pair));
+            count += 1;
+        }
+        let Some(both) = both.filter(|_| count > 0) else { return Ok(None) };
+        let [log_loss, independent_log_loss, accuracy] = sums.map(|sum| sum / count as f64);
+        let targets = both.map(|target| predictor.classes()[target].target.clone());
+        Ok(Some(Self { targets, log_loss, independent_log_loss, accuracy, rows: count }))
+    }
+}
+
 fn bins(said: &Predictions, labels: &Labels, rows: &[usize]) -> Vec<Bin> {
     let mut reliability = Reliability::default();
     let mut truth = vec![0.0; said.width()];
@@ -295,7 +422,7 @@ fn coverage(
     let covered = answering.conformal.covered(said, labels, rows);
     let share = |of: &[[usize; 3]]| {
         let sum = |which: usize| of.iter().map(|counts| counts[which]).sum::<usize>() as f64;
-        (sum(0) / sum(1).max(1.0), sum(2) / sum(1).max(1.0))
+        (sum(0) / sum(1).max(1.0), sum(2) / of.len().max(1) as f64)
     };
     let all: Vec<[usize; 3]> = covered.iter().flatten().copied().collect();
     let (pooled, size) = share(&all);

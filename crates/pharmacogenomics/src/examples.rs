@@ -11,6 +11,9 @@ use cupel_data::{Column, MISSING, Table, is_missing, nearest_name};
 use cupel_settings::Problem;
 use std::{collections::HashSet, fs::File, io::Read, path::Path};
 
+/// A name that no table has: names are spelt without such signs.
+const HIDDEN: &str = "\u{1}hidden";
+
 /// Rows with their fields, targets, groups, weights and times.
 ///
 /// Names are normalised (see [`normalise`](crate::normalise)) when they are read, those of targets too.
@@ -178,6 +181,23 @@ impl Examples {
             source: source.clone(),
             hash: hash.clone(),
         })
+    }
+
+    /// Some rows as questions, whose names in the `hidden` fields are replaced by one that no training sees.
+    pub(crate) fn hiding(&self, hidden: &[&str], rows: &[usize]) -> Result<Self> {
+        let table = self.table.select(rows)?;
+        let column = |field: &Field| -> Result<(String, Column)> {
+            let column = match table.column(&field.name)? {
+                Column::Category { codes, .. } if hidden.contains(&field.name.as_str()) => {
+                    let codes = codes.iter().map(|code| if *code == MISSING { MISSING } else { 0 }).collect();
+                    Column::Category { codes, names: vec![HIDDEN.into()] }
+                }
+                known => known.clone(),
+            };
+            Ok((field.name.clone(), column))
+        };
+        let columns = self.schema.fields.iter().map(column).collect::<Result<_>>()?;
+        Self::new(self.schema.clone(), Table::new(columns)?, self.source.clone(), self.hash.clone())
     }
 
     fn new(schema: Schema, table: Table, source: String, hash: String) -> Result<Self> {

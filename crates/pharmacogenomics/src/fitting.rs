@@ -5,6 +5,7 @@
 use crate::{
     calibration::Calibration,
     classifier::{Classifier, Member, MemberConfig},
+    encoder::Encoder,
     error::{Error, Result},
     examples::Examples,
     predictions::Predictions,
@@ -96,7 +97,9 @@ impl<'a> Fitting<'a> {
             targets.map(|(target, (classes, labels))| calibration.answering(target, classes, labels, coverage, seed));
         let answering = answering.collect::<Result<_>>()?;
         let schema = self.examples.schema().clone();
-        Ok(Predictor { schema, classes: self.classes, members: self.members, answering })
+        let encoder = Encoder::fit(self.examples, &self.parts.train)?;
+        let predictor = Predictor { schema, classes: self.classes, members: self.members, answering, encoder };
+        predictor.with_joint(self.examples, self.parts)?.with_hidden(self.examples, self.parts, seed)
     }
 
     /// Models fitted so far.
@@ -117,8 +120,11 @@ impl<'a> Fitting<'a> {
         let member = match fitted {
             Some(member) => member,
             None => {
-                let settings = &self.settings[index];
-                settings.fit(self.examples, parts, &self.classes, &self.labels, self.seed, &self.device)?
+                let (settings, known) = (&self.settings[index], (&self.classes[..], &self.labels[..]));
+                match self.members.get(index) {
+                    Some(like) => settings.fit_like(like, self.examples, parts, known, self.seed, &self.device)?,
+                    None => settings.fit(self.examples, parts, known.0, known.1, self.seed, &self.device)?,
+                }
             }
         };
         let said = member.probabilities(self.examples, &parts.validation)?;

@@ -61,6 +61,11 @@ impl Forest {
         Some(forest)
     }
 
+    /// The number of trees.
+    pub(crate) fn trees(&self) -> usize {
+        self.roots.len()
+    }
+
     /// The logit of a row of numbers, NaN where one is missing.
     pub(crate) fn logit(&self, features: &[f32]) -> f64 {
         let mut sum = self.base;

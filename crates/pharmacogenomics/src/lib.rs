@@ -28,7 +28,9 @@ mod field_net_config;
 mod fitting;
 mod forest;
 mod head_loss;
+mod hidden;
 mod id_files;
+mod joint;
 mod leakage;
 mod linear;
 mod member_file;
@@ -61,9 +63,10 @@ mod token_config;
 mod tokens;
 mod train_config;
 mod training;
+mod verdict;
 mod vocabulary;
 
-pub use answer::{Answer, TargetAnswer, UnknownName, question};
+pub use answer::{Answer, JointAnswer, TargetAnswer, UnknownName, question};
 pub use answers::Answers;
 pub use atc::atc_levels;
 pub use blend::Blend;
@@ -78,7 +81,8 @@ pub use encode_file::{encode_file, encode_rows, fit_file};
 pub use encoder::{Encoded, Encoder, FieldRecord};
 pub use error::{Error, Result};
 pub use evaluation::{
-    Coverage, Evaluation, EvaluationConfig, HEADLINE, Measured, Measures, STRATA, STRATUM_ROWS, TargetEvaluation,
+    Coverage, Evaluation, EvaluationConfig, Given, HEADLINE, JointEvaluation, Measured, Measures, STRATA, STRATUM_ROWS,
+    TargetEvaluation,
 };
 pub use evidence::{Evidence, Near};
 pub use examples::{Examples, Purpose, column_names};
@@ -86,6 +90,8 @@ pub use field_net::{FieldNet, Inputs, Widths};
 pub use field_net_config::{FieldNetConfig, Interaction};
 pub use fitting::Fitting;
 pub use head_loss::HeadLoss;
+pub use hidden::Hidden;
+pub use joint::Joint;
 pub use leakage::{Leakage, Shared};
 pub use linear::{Linear, LinearConfig};
 pub use model_folder::{Model, Origin};
@@ -109,4 +115,5 @@ pub use targets::{Classes, Labels, OTHER};
 pub use token_config::TokenConfig;
 pub use train_config::{EnsembleConfig, ModelKind, TrainConfig};
 pub use training::{Rehearsal, Trained, Training};
+pub use verdict::Verdict;
 pub use vocabulary::{FIRST_ID, MISSING_ID, UNKNOWN_ID, Vocabulary};

@@ -27,7 +27,7 @@ settings! {
     #[serde(deny_unknown_fields, default)]
     pub struct LinearConfig in "linear" {
         /// Most iterations of a logistic regression
-        pub iterations: usize = 100, in Range::at_least(1.0), "N";
+        pub iterations: usize = 60, in Range::at_least(1.0), "N";
         /// Inverse of the penalty on the squared weights of a logistic regression
         pub inverse_penalty: f64 = 0.3, in Range::above(0.0), "C";
         /// What a row of the copy with hidden names counts for

@@ -200,8 +200,13 @@ impl Model {
         let encoder = Encoder::of_record(content.schema.clone(), content.fields)?;
         read(EVIDENCE)?;
         let evidence = Evidence::open(&dir.join(EVIDENCE), &content.schema)?;
-        let predictor =
-            Predictor { schema: content.schema, classes: content.classes, members, answering: content.answering };
+        let predictor = Predictor {
+            schema: content.schema,
+            classes: content.classes,
+            members,
+            answering: content.answering,
+            encoder: encoder.clone(),
+        };
         Ok(Self { predictor, encoder, evidence, origin: content.origin })
     }
 }

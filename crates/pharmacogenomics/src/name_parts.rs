@@ -19,7 +19,7 @@ pub(crate) const PARTS: &str = "~parts";
 /// The field with the stems of the names of drugs.
 pub(crate) const STEMS: &str = "~stems";
 /// The fields whose names have stems.
-const STEM_FIELDS: [&str; 1] = ["drug"];
+pub(crate) const STEM_FIELDS: [&str; 1] = ["drug"];
 
 /// What is known of drugs from elsewhere, such as the levels of their ATC codes.
 pub(crate) type Attributes = BTreeMap<String, Vec<String>>;

@@ -6,11 +6,14 @@ use crate::{
     classifier::{Classifier, Member},
     conformal::Conformal,
     decision::Decision,
+    encoder::Encoder,
     error::Result,
     examples::Examples,
     fitting::Fitting,
+    hidden::Hidden,
+    joint::Joint,
     predictions::Predictions,
-    schema::Schema,
+    schema::{FieldKind, Schema},
     splits::Parts,
     targets::Classes,
     train_config::TrainConfig,
@@ -31,6 +34,12 @@ pub struct Answering {
     pub decision: Decision,
     /// How a set of answers is chosen.
     pub conformal: Conformal,
+    /// How sure an answer has to be where a name was never seen.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hidden: Vec<Hidden>,
+    /// How its classes go with those of another target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub joint: Option<Joint>,
 }
 
 /// Fitted models that answer together.
@@ -40,6 +49,8 @@ pub struct Predictor {
     pub(crate) classes: Vec<Classes>,
     pub(crate) members: Vec<Member>,
     pub(crate) answering: Vec<Answering>,
+    /// The names that training saw.
+    pub(crate) encoder: Encoder,
 }
 
 impl Predictor {
@@ -65,6 +76,21 @@ impl Predictor {
         let of_target =
             |(target, classes): (usize, &Classes)| Ok(calibration.weighed(target, &classes.labels(examples)?, seed)?.1);
         self.classes.iter().enumerate().map(of_target).collect()
+    }
+
+    /// The fields of categories of a row whose name training never saw.
+    ///
+    /// # Errors
+    /// [`Error::Data`](crate::Error::Data) when the examples lack a field.
+    pub fn unknown_fields(&self, examples: &Examples, row: usize) -> Result<Vec<&str>> {
+        let mut unknown = Vec::new();
+        for (index, field) in self.schema.fields.iter().enumerate().filter(|(_, f)| f.kind == FieldKind::Category) {
+            let Some(vocabulary) = self.encoder.vocabulary(index) else { continue };
+            if examples.name(&field.name, row)?.is_some_and(|name| vocabulary.position(name).is_none()) {
+                unknown.push(field.name.as_str());
+            }
+        }
+        Ok(unknown)
     }
 
     /// What the columns mean.

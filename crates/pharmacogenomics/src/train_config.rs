@@ -50,8 +50,8 @@ settings! {
         /// Share of truths that the sets of answers are to hold
         pub coverage: f64 = 0.9, in Range::INNER_SHARE, "SHARE";
         /// Folds of the training part by which every model is fitted again, so that training rows too can choose blend, calibration and thresholds;
-        /// 0 leaves these to the validation part alone, as does one of at least 10 000 rows, and takes a fifth of the time
-        pub cross_fit: usize = 5, in Range::at_least(0.0).at_most(100.0), "FOLDS";
+        /// 0 leaves these to the validation part alone, as does one of at least 10 000 rows, and takes a third of the time
+        pub cross_fit: usize = 3, in Range::at_least(0.0).at_most(100.0), "FOLDS";
     }
 }
 
