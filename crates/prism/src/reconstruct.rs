@@ -6,7 +6,8 @@ use cupel_train::{Casting, Run};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CacheStats, Calibration, Certificate, DecoderConfig, Exposures, FRAME_BYTES, Film, Model, Result, Search, Tiers, certificate,
+    CacheStats, Calibration, Certificate, DecoderConfig, Exposures, FRAME_BYTES, Film, Model, Result, Search, Tiers,
+    certificate,
     restarts::{Searched, searched},
     search::Tried,
     solvers::{by_decoder, by_sweeps},

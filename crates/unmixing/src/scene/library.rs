@@ -84,6 +84,11 @@ impl Library {
             }
         };
         let shape = cube.shape();
+        // A list of whole numbers says which bands or classes there are, and is no spectrum.
+        let is_list = shape.iter().filter(|&&len| len > 1).count() <= 1;
+        if is_list && cube.values().iter().all(|v| v.fract() == 0.0) {
+            return Ok(Err(Misfit::None));
+        }
         let &[first, second] = shape.as_slice() else {
             // an array without a name may be the abundances of a second file
             let problem = format!("the spectra have shape {shape:?}, expected a matrix");

@@ -53,6 +53,10 @@ impl<'a> Names<'a> {
         names.iter().find_map(|name| {
             let called = |full: &str| variables.iter().filter(is_array).find(|v| v.name() == full);
             called(&format!("{}{name}", self.beside)).or_else(|| called(name)).or_else(|| {
+                // A letter or two may mean anything in another group.
+                if name.len() <= 2 {
+                    return None;
+                }
                 let mut elsewhere = variables.iter().filter(is_array).filter(|v| base(v.name()) == *name);
                 elsewhere.next().filter(|_| elsewhere.next().is_none())
             })
