@@ -5,10 +5,7 @@
 
 mod program;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use cupel::data::open;
 use program::cupel;
@@ -178,5 +175,17 @@ fn spectra_meet_a_scene_by_wavelength() {
         let sad = serde_json::from_str::<Value>(&stdout).unwrap()["mean_sad_rad"].as_f64().unwrap();
         assert!(sad < 0.02, "{library}: mean SAD {sad}");
     }
-    fs::remove_dir_all(out.path().join("200")).unwrap();
+    let line = format!(
+        "unmix run {} --method vca --endmembers 3 --no-truth --match {} --json --out named",
+        scene.display(),
+        folder.join("fine.sli").display()
+    );
+    let (code, stdout, stderr) = cupel(out.path(), &line);
+    assert_eq!(code, Some(0), "{stderr}");
+    let matches = serde_json::from_str::<Value>(&stdout).unwrap()["matches"].clone();
+    let mut names: Vec<String> =
+        matches.as_array().unwrap().iter().map(|m| m["spectrum"].as_str().unwrap().into()).collect();
+    names.sort();
+    assert_eq!(names, ["grass", "soil", "water"]);
+    assert!(matches.as_array().unwrap().iter().all(|m| m["sad_rad"].as_f64().unwrap() < 0.02), "{matches}");
 }

@@ -68,8 +68,11 @@ pub use number::{HeldOut, Search, Suggestion, suggest};
 pub use pixels::Pixels;
 pub use plan::Plan;
 pub use published::{PUBLISHED, Published};
-pub use results::Results;
-pub use scene::{AxisOrder, BandRange, PixelOrder, Roi, Scene, SceneFiles, Truth, Usable, open_estimate, open_library};
+pub use results::{Match, Results};
+pub use scene::{
+    AxisOrder, BandRange, PixelOrder, Roi, Scene, SceneFiles, SpectralLibrary, Truth, Usable, open_estimate,
+    open_library,
+};
 pub use simulate::{dirichlet, mix, patches, smooth_endmembers};
 pub use source::{Source, check_available};
 pub use spa::spa;

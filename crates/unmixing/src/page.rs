@@ -6,8 +6,8 @@ use cupel_report::{Cell, ColorMap, HeatMap, LineChart, MapPanel, Range, Report, 
 use cupel_statistics::Spread;
 
 use crate::{
-    Abundances, Convention, Evidence, Method, Posterior, Regime, Result, Results, Row, Source, Summary, Truth, Unmixed,
-    UnmixingConfig, Usable, comparison::with_measures, summary::spread,
+    Abundances, Convention, Evidence, Match, Method, Posterior, Regime, Result, Results, Row, Source, Summary, Truth,
+    Unmixed, UnmixingConfig, Usable, comparison::with_measures, summary::spread,
 };
 
 /// Candidates that the table of evidence shows.
@@ -213,6 +213,16 @@ impl<'a> Page<'a> {
                 table.push([tried.endmembers as f64, tried.held_out_rmse, tried.instability_rad].map(Cell::from))?;
             }
             report.table("number_of_endmembers", "Evidence for the number of endmembers.", table);
+        }
+        if !self.results.matches.is_empty() {
+            let mut table = Table::new()
+                .text_column("endmember")
+                .text_column("nearest in the library")
+                .number_column("angle", "rad", 4);
+            for Match { endmember, spectrum, sad_rad } in &self.results.matches {
+                table.push([Cell::from(endmember.as_str()), Cell::from(spectrum.as_str()), Cell::from(*sad_rad)])?;
+            }
+            report.table("matches", "What the endmembers are by the library.", table);
         }
         let (x, label) = &self.bands;
         let spectra = Table::new().number_column(*label, "", 2);

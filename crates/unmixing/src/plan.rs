@@ -43,6 +43,10 @@ impl Unmixing {
     /// As [`Unmixing::plan`]; a scene larger than memory, no method.
     pub fn plan_comparison(&self, config: &ComparisonConfig, source: &Source) -> Result<Plan> {
         config.check()?;
+        if self.named.is_some() {
+            let (name, because) = ("match".to_owned(), "a comparison names no endmembers: run one method".to_owned());
+            return Err(Problem::Unused { name, because }.into());
+        }
         if config.methods().is_empty() {
             return Err(Error::setting("methods", "none", "at least one"));
         }

@@ -7,11 +7,12 @@ use serde::Serialize;
 
 use crate::{
     Agreement, Endmembers, Image, Result, Scene, Source, Suggestion, Summary, Truth, Unmixed, Unmixing, UnmixingConfig,
-    arrays,
+    arrays, assign,
     driver::Driver,
     page::{Page, Picture},
     plan::check_count,
     scene::numbered,
+    spectral_angle,
     unmixing::most_abundant_first,
 };
 
@@ -27,6 +28,9 @@ pub struct Results {
     /// Names of the endmembers: those of the truth, where there is one.
     #[serde(skip)]
     pub names: Vec<String>,
+    /// What the endmembers are by a library, where one was given.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub matches: Vec<Match>,
     /// Endmembers of the first run, in the units of the file.
     #[serde(skip)]
     pub endmembers: Endmembers,
@@ -42,7 +46,39 @@ pub struct Results {
     pub pixels_left_out: usize,
 }
 
+/// An endmember and the spectrum of a library that it is most likely.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Match {
+    /// Name of the endmember.
+    pub endmember: String,
+    /// Name of the spectrum in the library.
+    pub spectrum: String,
+    /// Angle between the two in radians.
+    pub sad_rad: f64,
+}
+
 impl Unmixing {
+    /// Each endmember with a spectrum of the library: one of its own for each at the least sum of angles, the nearest where the library has
+    /// fewer.
+    pub(crate) fn matches(&self, endmembers: &Endmembers, names: &[String]) -> Vec<Match> {
+        let Some(library) = &self.named else { return Vec::new() };
+        let count = library.spectra.count();
+        let angles: Vec<f64> =
+            endmembers.spectra().flat_map(|e| library.spectra.spectra().map(|l| spectral_angle(e, l))).collect();
+        let nearest = |row: &[f64]| (0..count).min_by(|&a, &b| row[a].total_cmp(&row[b])).unwrap_or(0);
+        let chosen = if endmembers.count() <= count {
+            assign(&angles, endmembers.count(), count)
+        } else {
+            angles.chunks_exact(count).map(nearest).collect()
+        };
+        let of = |((name, row), place): ((&String, &[f64]), usize)| Match {
+            endmember: name.clone(),
+            spectrum: library.names[place].clone(),
+            sad_rad: row[place],
+        };
+        names.iter().zip(angles.chunks_exact(count)).zip(chosen).map(of).collect()
+    }
+
     /// Unmixes a scene as often as the settings say, with the seeds that follow, and matches what is found to the truth. The folder of
     /// `run` gets arrays, figures, tables, `metrics.json` and the page; one in memory gets none, and cannot take a scene in tiles.
     ///
@@ -73,6 +109,7 @@ impl Unmixing {
             summary,
             runs: if runs.len() > 1 { runs } else { Vec::new() },
             names: names(truth, count),
+            matches: self.matches(&first.endmembers, &names(truth, count)),
             endmembers: first.endmembers.scaled(&vec![scene.scale; count]),
             suggestion,
             pixels: image.pixels().count(),
@@ -180,6 +217,9 @@ impl fmt::Display for Results {
             for (name, sad) in self.names.iter().zip(each) {
                 writeln!(f, "  {name:<20}{sad:.4} rad")?;
             }
+        }
+        for Match { endmember, spectrum, sad_rad } in &self.matches {
+            writeln!(f, "  {endmember:<20}is nearest to {spectrum} ({sad_rad:.4} rad)")?;
         }
         if let Some(e) = s.abundance_rmse {
             let (fcls, unit_max, rescaled) = (e.fcls, e.unit_max, e.rescaled);

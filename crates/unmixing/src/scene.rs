@@ -180,14 +180,23 @@ fn usable_in_maps(datasets: &[Dataset], rows: usize, columns: usize) -> Result<U
     Ok(Usable::all(rows, columns))
 }
 
+/// Spectra with their names.
+#[derive(Clone, Debug, PartialEq)]
+pub struct SpectralLibrary {
+    /// The spectra.
+    pub spectra: Endmembers,
+    /// Their names, or numbers where the file has none.
+    pub names: Vec<String>,
+}
+
 /// A library of spectra from a file for a scene of the bands of `axis`: by wavelength where both have them, else by their number.
 ///
 /// # Errors
 /// A file that cannot be read, has no spectra, or some that do not reach the bands of the scene.
-pub fn open_library(path: &Path, axis: &Axis) -> Result<Endmembers> {
+pub fn open_library(path: &Path, axis: &Axis) -> Result<SpectralLibrary> {
     let bands = Bands::all(axis);
     let problem = match open(path, &bands)? {
-        Ok(library) => return Ok(library.spectra),
+        Ok(library) => return Ok(SpectralLibrary { spectra: library.spectra, names: library.names }),
         Err(Misfit::Problem(problem)) => problem,
         Err(Misfit::None) => {
             let names = TRUE_ENDMEMBERS.join(", ");

@@ -7,8 +7,8 @@ use cupel_train::{Casting, Policy, Run};
 
 use crate::{
     Abundances, Cnnaeu, Convention, Deeptrans, EndmemberCount, Endmembers, Error, Evidence, Extracted, Extraction,
-    ExtractionConfig, Image, LinearAutoencoder, Method, Misicnet, Pixels, Posterior, Result, Search, Suggestion,
-    Sunsal, UnmixingConfig,
+    ExtractionConfig, Image, LinearAutoencoder, Method, Misicnet, Pixels, Posterior, Result, Search, SpectralLibrary,
+    Suggestion, Sunsal, UnmixingConfig,
     abundances::at_scene_brightness,
     config::MOST_SEARCHED,
     driver::Driver,
@@ -65,12 +65,13 @@ pub struct Unmixing {
     pub(crate) config: UnmixingConfig,
     pub(crate) computing: Option<(Device, Casting)>,
     pub(crate) library: Option<Endmembers>,
+    pub(crate) named: Option<SpectralLibrary>,
 }
 
 impl Unmixing {
     /// Takes the settings; what the scene does not allow is found when it is seen.
     pub fn new(config: UnmixingConfig) -> Self {
-        Self { config, computing: None, library: None }
+        Self { config, computing: None, library: None, named: None }
     }
 
     /// Where [networks](Method::is_network) compute and in which precision, and variational inference; `device` is without
@@ -84,6 +85,12 @@ impl Unmixing {
     #[must_use]
     pub fn with_library(self, library: Endmembers) -> Self {
         Self { library: Some(library), ..self }
+    }
+
+    /// Named spectra that the endmembers that are found are matched to.
+    #[must_use]
+    pub fn matched_to(self, library: SpectralLibrary) -> Self {
+        Self { named: Some(library), ..self }
     }
 
     /// The same with other settings.

@@ -74,6 +74,10 @@ pub struct SceneArguments {
     #[arg(long, value_name = "ROWS,COLUMNS")]
     roi: Option<Roi>,
 
+    /// Named spectra that the endmembers are matched to, by wavelength where both have them
+    #[arg(long = "match", value_name = "FILE")]
+    match_with: Option<PathBuf>,
+
     /// Spectra that sunsal chooses from [default: near-pure spectra of the scene]
     #[arg(long, value_name = "FILE")]
     library: Option<PathBuf>,
@@ -133,7 +137,10 @@ impl SceneArguments {
         let casting = casting(session, methods, config.mixture.is_variational(), source.values()?)?;
         let mut unmixing = Unmixing::new(config).on(&session.device()?.device, casting);
         if let Some(path) = &self.library {
-            unmixing = unmixing.with_library(open_library(path, source.band_axis()?)?);
+            unmixing = unmixing.with_library(open_library(path, source.band_axis()?)?.spectra);
+        }
+        if let Some(path) = &self.match_with {
+            unmixing = unmixing.matched_to(open_library(path, source.band_axis()?)?);
         }
         let plan = plan(&unmixing, &source).with_context(|| self.file.display().to_string())?;
         Ok(Task { plan, unmixing, source })
