@@ -152,7 +152,7 @@ fn answers_are_written_by_the_ending_of_the_file() {
         let (code, stdout, _) = cupel(folder, &format!("{line} --out {file} --force"));
         assert!(code == Some(0) && stdout.contains("2 answers in"), "{stdout}");
         if file != "a.json" {
-            assert_eq!(text.lines().count(), 1 + 2 * 3);
+            assert_eq!(text.lines().count(), 1 + 2 * 4);
             assert!(text.contains("drug=x y"), "{text}");
         }
     }

@@ -41,29 +41,6 @@ impl Conformal {
             TargetKind::Labels => reached(&with_absence(probabilities), &self.thresholds),
         }
     }
-
-    /// For each row whose target is known: how many truths the set holds, how many it should, how many it names. Of labels the truths are those that are there,
-    /// and it names those that may be.
-    pub fn covered(&self, predictions: &Predictions, labels: &Labels, rows: &[usize]) -> Vec<Option<[usize; 3]>> {
-        let width = predictions.width();
-        let mut truth = vec![0.0; width];
-        let mut of_row = |(i, row): (usize, &usize)| {
-            if !labels.is_known(*row) {
-                return None;
-            }
-            let set = self.set(predictions.kind(), predictions.row(i));
-            match labels.class(*row) {
-                Some(class) => Some([usize::from(set[class]), 1, set.iter().filter(|inside| **inside).count()]),
-                None => {
-                    labels.write_row(*row, &mut truth);
-                    let there: Vec<usize> = (0..width).filter(|label| truth[*label] > 0.0).collect();
-                    let holds = there.iter().filter(|label| set[2 * **label + 1]).count();
-                    Some([holds, there.len(), (0..width).filter(|label| set[2 * label + 1]).count()])
-                }
-            }
-        };
-        rows.iter().enumerate().map(&mut of_row).collect()
-    }
 }
 
 #[cfg(test)]
