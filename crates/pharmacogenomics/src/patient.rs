@@ -16,6 +16,7 @@ mod calls;
 mod core_alleles;
 mod definition;
 mod guidelines;
+mod hla;
 mod lowest_activity;
 mod matching;
 mod outside_calls;
@@ -251,8 +252,11 @@ impl Patient {
         };
         let outside = match &config.calls {
             Some(file) => outside_calls::read(Path::new(file), &tables.gene_names())?,
-            None => Vec::new(),
+            None => outside_calls::BySample::new(),
         };
+        if columns.len() > 1 && outside.contains_key(&None) {
+            return Err(Self::whose_calls(config));
+        }
         let sets = call_set::read(vcf, path, &columns, (&tables.genes, &tables.atlas, assembly), config)?;
         if sets.iter().all(|set| set.readings.is_empty() && set.copies.is_empty()) {
             return Err(nothing(path));
@@ -265,28 +269,60 @@ impl Patient {
         };
         let patient = |set: call_set::CallSet| {
             let sex = sex_of(&set);
-            let call = |(number, gene): (usize, &definition::Gene)| {
+            let call = |(number, gene): (usize, &definition::Gene), assume: bool| {
                 GeneCall::of(&Given {
                     number,
                     gene,
                     set: &set,
                     phenotypes: &tables.phenotypes,
-                    reference: config.absent_is_reference,
+                    reference: assume && config.absent_is_reference && set.chromosomes.contains(&gene.chromosome),
                     sex,
                 })
             };
-            let mut genes: Vec<GeneCall> = tables.genes.iter().enumerate().map(call).collect();
-            for given in &outside {
+            let mut genes: Vec<GeneCall> = tables.genes.iter().enumerate().map(|own| call(own, true)).collect();
+            let mut warnings = set.warnings.clone();
+            let own = [None, Some(set.sample.clone())].map(|whose| outside.get(&whose));
+            if own == [None, None] && !outside.is_empty() {
+                let names: Vec<&str> = outside.keys().flatten().map(String::as_str).collect();
+                warnings.push(format!("the outside calls are of {}, none is of this sample", names.join(", ")));
+            }
+            for given in own.into_iter().flatten().flatten() {
                 let own = GeneCall::given(given, &tables.phenotypes);
+                // what places say that were read, and not what is assumed of others
+                let read = tables.genes.iter().enumerate().find(|(_, gene)| gene.name == own.gene);
+                let own = match read {
+                    Some(read) => own.beside(&call(read, false)),
+                    None => own,
+                };
                 match genes.iter_mut().find(|call| call.gene == own.gene) {
                     Some(known) => *known = own,
                     None => genes.push(own),
                 }
             }
             genes.sort_by(|a, b| a.gene.cmp(&b.gene));
-            Self { sample: set.sample, assembly, genes, warnings: set.warnings }
+            Self { sample: set.sample, assembly, genes, warnings }
         };
         Ok(sets.into_iter().map(patient).collect())
+    }
+
+    /// Refuses outside calls that do not say whose they are, where there are several files.
+    ///
+    /// # Errors
+    /// [`Error::Model`](crate::Error::Model) where the file of outside calls names no sample, [`Error::Data`](crate::Error::Data) where it cannot be
+    /// read.
+    pub fn check_calls(config: &PatientConfig) -> Result<()> {
+        match &config.calls {
+            Some(file) if !outside_calls::names_samples(Path::new(file))? => Err(Self::whose_calls(config)),
+            _ => Ok(()),
+        }
+    }
+
+    fn whose_calls(config: &PatientConfig) -> Error {
+        Error::Model {
+            path: Path::new(config.calls.as_deref().unwrap_or_default()).to_path_buf(),
+            problem: "it does not say whose calls these are, and there are several samples".into(),
+            fix: "write #sample NAME above the lines of each sample, or ask for one sample and one file",
+        }
     }
 
     /// The assembly of a file: as it says itself, else as the settings say.
@@ -306,7 +342,7 @@ fn nothing(path: &Path) -> Error {
 fn assembly(vcf: &Vcf, config: &PatientConfig) -> Result<Assembly> {
     let refused =
         |got: &dyn ToString, expected: String| Err(Problem::value("assembly", got.to_string(), expected).into());
-    match (call_set::assembly_of(vcf), config.assembly) {
+    match (call_set::assembly_of(vcf)?, config.assembly) {
         (Some(own), Some(said)) if own != said => {
             refused(&said, format!("{own}, as the lengths of the chromosomes in the file say"))
         }

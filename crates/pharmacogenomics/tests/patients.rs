@@ -11,3 +11,5 @@ mod generated;
 mod rules;
 #[path = "patients/tables.rs"]
 mod tables;
+#[path = "patients/unsafe_inputs.rs"]
+mod unsafe_inputs;

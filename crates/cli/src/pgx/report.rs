@@ -96,6 +96,9 @@ impl Command for Arguments {
 
     fn work(self, Plan { files, out, model }: Plan, _: &mut Session) -> Result<Reported> {
         let config = &self.patient.settings;
+        if files.len() > 1 {
+            Patient::check_calls(config)?;
+        }
         let assemblies: Vec<_> = files.iter().map(|file| Patient::assembly(file, config)).collect();
         // tables are read once for each assembly that a file is in
         let mut tables: Vec<(Assembly, Tables)> = Vec::new();
@@ -142,9 +145,10 @@ impl Command for Arguments {
     }
 
     fn verdict(outcome: &Reported) -> Result<()> {
-        let failed = outcome.samples.iter().filter(|line| line.error.is_some()).count();
-        if failed > 0 {
-            bail!("{failed} of {} files or samples have no report", outcome.samples.len());
+        let errors: Vec<&str> = outcome.samples.iter().filter_map(|line| line.error.as_deref()).collect();
+        if let Some(first) = errors.first() {
+            let (failed, all) = (errors.len(), outcome.samples.len());
+            bail!("{failed} of {all} files or samples have no report; the first because: {first}");
         }
         Ok(())
     }

@@ -133,6 +133,9 @@ impl fmt::Display for PatientAnswers {
                 writeln!(f, "  given from outside")?;
             } else {
                 write!(f, "  {} of {} places read", call.places - call.not_read, call.places)?;
+                if call.assumed > 0 {
+                    write!(f, ", {} assumed to be reference", call.assumed)?;
+                }
                 if !call.missing.is_empty() {
                     write!(f, "; not read: {}", some_of(&call.missing))?;
                 }

@@ -56,10 +56,15 @@ impl Assembly {
         }
     }
 
+    /// The lengths of a chromosome in GRCh37 and GRCh38, where it is one of those that are known.
+    pub(crate) fn lengths(chromosome: &str) -> Option<[u64; 2]> {
+        CHROMOSOMES.iter().find(|known| known.0 == chromosome).map(|(_, old, new, _)| [*old, *new])
+    }
+
     /// The assembly in which a chromosome has this length.
     pub(crate) fn of_length(chromosome: &str, length: u64) -> Option<Self> {
-        let (_, old, new, _) = CHROMOSOMES.iter().find(|known| known.0 == chromosome)?;
-        if length == *old { Some(Self::GRCh37) } else { (length == *new).then_some(Self::GRCh38) }
+        let [old, new] = Self::lengths(chromosome)?;
+        if length == old { Some(Self::GRCh37) } else { (length == new).then_some(Self::GRCh38) }
     }
 }
 

@@ -15,8 +15,9 @@ use super::{
 use crate::error::{Error, Result};
 use cupel_settings::Problem;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, HashMap, HashSet},
     path::Path,
+    sync::Arc,
 };
 
 /// A stretch that is not there once on every haplotype.
@@ -27,6 +28,8 @@ pub(crate) struct CopyChange {
     pub(crate) end: u64,
     /// Copies on each haplotype; `None` where that is not known.
     pub(crate) haplotypes: Vec<Option<u32>>,
+    /// Why nothing follows from it, where that is known.
+    pub(crate) open: Option<String>,
 }
 
 /// What was read of one sample.
@@ -35,6 +38,8 @@ pub(crate) struct CallSet {
     pub(crate) sample: String,
     pub(crate) readings: HashMap<PlaceId, Reading>,
     pub(crate) copies: Vec<CopyChange>,
+    /// The chromosomes that the file has a line of.
+    pub(crate) chromosomes: Arc<HashSet<String>>,
     pub(crate) warnings: Vec<String>,
 }
 
@@ -42,22 +47,41 @@ pub(crate) struct CallSet {
 const LONGEST_CHECKED: usize = 10_000;
 
 /// The assembly that a file says it is in, by the lengths and accessions of its chromosomes or by name.
-pub(crate) fn assembly_of(vcf: &Vcf) -> Option<Assembly> {
+///
+/// # Errors
+/// [`Error::Setting`] where a chromosome has a length that it has in neither assembly, or where some have those of one and some of the other.
+pub(crate) fn assembly_of(vcf: &Vcf) -> Result<Option<Assembly>> {
+    let mut said: Option<(Assembly, String)> = None;
     for line in vcf.meta.iter().filter_map(|line| line.strip_prefix("##contig=<")) {
         let entry = |key: &str| line.trim_end_matches('>').split(',').find_map(|entry| entry.trim().strip_prefix(key));
         let Some((name, own)) = entry("ID=").map(chromosome_of) else { continue };
         let length = entry("length=").and_then(|text| text.parse().ok());
         let by_length = length.and_then(|length| Assembly::of_length(&name, length));
-        if let Some(assembly) = by_length.or(own) {
-            return Some(assembly);
+        if let (Some(length), Some([old, new]), None) = (length, Assembly::lengths(&name), by_length) {
+            let got = format!("chromosome {name} of {length} bases");
+            let expected = format!("GRCh37 ({old} bases) or GRCh38 ({new}); lift the file over to one of them");
+            return Err(Problem::value("assembly", got, expected).into());
+        }
+        for own in by_length.into_iter().chain(own) {
+            match &said {
+                Some((known, first)) if *known != own => {
+                    let got = format!("chromosome {first} of {known} and chromosome {name} of {own}");
+                    return Err(Problem::value("assembly", got, "a file in one assembly").into());
+                }
+                Some(_) => {}
+                None => said = Some((own, name.clone())),
+            }
         }
     }
+    if let Some((assembly, _)) = said {
+        return Ok(Some(assembly));
+    }
     let says = |names: &[&str]| vcf.meta.iter().any(|line| names.iter().any(|name| line.contains(name)));
-    match (says(&["GRCh37", "hg19", "b37"]), says(&["GRCh38", "hg38"])) {
+    Ok(match (says(&["GRCh37", "hg19", "b37"]), says(&["GRCh38", "hg38"])) {
         (true, false) => Some(Assembly::GRCh37),
         (false, true) => Some(Assembly::GRCh38),
         _ => None,
-    }
+    })
 }
 
 /// Reads what a file says of the samples in `columns`.
@@ -75,6 +99,7 @@ pub(crate) fn read(
     let mut lines: Vec<BTreeMap<PlaceId, Vec<Line>>> = vec![BTreeMap::new(); columns.len()];
     let mut sets: Vec<CallSet> = names.into_iter().map(|sample| CallSet { sample, ..CallSet::default() }).collect();
     let mut chromosomes: HashMap<String, String> = HashMap::new();
+    let (alone, mut phase_sets) = (vcf.samples.len() == 1, false);
     while let Some(record) = vcf.next()? {
         let chromosome = match chromosomes.get(record.chromosome) {
             Some(known) => known,
@@ -87,6 +112,7 @@ pub(crate) fn read(
                 chromosomes.entry(record.chromosome.to_string()).or_insert(name)
             }
         };
+        phase_sets = phase_sets || record.has_phase_sets();
         if record.end < record.start || !atlas.near(chromosome, record.start, structural_end(&record)) {
             check_ids(&record, chromosome, atlas, assembly, path)?;
             continue;
@@ -95,16 +121,21 @@ pub(crate) fn read(
         check_reference(&record, chromosome, atlas, assembly, path)?;
         check_texts(&record, chromosome, genes, atlas, path)?;
         let spoken = spoken_of(&record, chromosome, genes, atlas);
-        let structural = structural(&record).map_err(|problem| fault(path, record.line, problem))?;
-        if spoken.is_empty() && structural.is_empty() {
+        let structural = structural(&record);
+        let broken = breaks(&record, chromosome, genes);
+        if spoken.is_empty() && structural.is_empty() && broken.is_empty() {
             continue;
         }
         for (index, column) in columns.iter().enumerate() {
             let genotype = record.genotype(*column).map_err(|problem| fault(path, record.line, problem))?;
-            let unread = unread(&record, &genotype, config);
+            let unread = unread(&record, &genotype, alone, config);
             let warns = unread.as_ref().filter(|why| *why != NO_CALL && *why != HALF_CALL);
             for (id, alternatives) in &spoken {
                 let Some((gene, place)) = place_of(genes, *id) else { continue };
+                let is_reference = genotype.alleles.iter().all(|allele| *allele == Some(0)) && unread.is_none();
+                if alternatives.aside && is_reference {
+                    continue;
+                }
                 let line = line_of(&record, &genotype, unread.as_ref(), alternatives, chromosome);
                 if let Some(why) = warns {
                     sets[index].warnings.push(format!("{}: not read, {why}", place.name(&gene.chromosome)));
@@ -114,10 +145,23 @@ pub(crate) fn read(
             if let Some(change) = copy_change(&record, &genotype, unread.is_some(), &structural, chromosome) {
                 sets[index].copies.push(change);
             }
+            for (gene, change) in &broken {
+                let calls = |(i, text): (usize, &&str)| is_break(text) && genotype.alleles.contains(&Some(i + 1));
+                if unread.is_some() || record.alternates.iter().enumerate().any(calls) {
+                    sets[index].warnings.push(format!("{gene}: {}", change.open.as_deref().unwrap_or_default()));
+                    sets[index].copies.push(change.clone());
+                }
+            }
         }
     }
+    let read: Arc<HashSet<String>> = Arc::new(chromosomes.into_values().collect());
     for (set, lines) in sets.iter_mut().zip(lines) {
-        for (id, lines) in lines {
+        set.chromosomes = read.clone();
+        for (id, mut lines) in lines {
+            // beside sets of phase, an order of all of a chromosome is none
+            for line in lines.iter_mut().filter(|_| phase_sets) {
+                line.phase = line.phase.take().filter(|phase| !phase.starts_with(WHOLE));
+            }
             let Some((gene, place)) = place_of(genes, id) else { continue };
             let reading = join(&lines, place.assembly_allele).map_err(|(first, second, how)| {
                 let problem = format!("lines {first} and {second} speak of {} and {how}", place.name(&gene.chromosome));
@@ -136,8 +180,11 @@ const NO_CALL: &str = "no call";
 /// The same for one of two haplotypes.
 const HALF_CALL: &str = "half a call";
 
-/// Why a call does not count, if it does not.
-fn unread(record: &Record<'_>, genotype: &Genotype, config: &PatientConfig) -> Option<String> {
+/// What the names of sets begin with that are all of a chromosome.
+const WHOLE: &str = "all of ";
+
+/// Why a call does not count, if it does not; `alone` where the file has one sample.
+fn unread(record: &Record<'_>, genotype: &Genotype, alone: bool, config: &PatientConfig) -> Option<String> {
     let is_reference = !genotype.alleles.is_empty() && genotype.alleles.iter().all(|allele| *allele == Some(0));
     // DeepVariant's word for a place that it calls reference
     let passes = |filter: &str| matches!(filter, "PASS" | "." | "" | "0") || filter == "RefCall" && is_reference;
@@ -150,11 +197,11 @@ fn unread(record: &Record<'_>, genotype: &Genotype, config: &PatientConfig) -> O
     if let Some(filter) = genotype.filter.as_deref().filter(|filter| !passes(filter)) {
         return Some(format!("FT is {filter}"));
     }
-    if genotype.depth.is_some_and(|depth| depth <= 0.0) {
+    if genotype.depth.map_or(alone && record.has_no_reads(), |depth| depth <= 0.0) {
         return Some("no read covers it (DP 0)".into());
     }
     if let Some(quality) = genotype.quality.filter(|quality| *quality < config.min_genotype_quality) {
-        return Some(format!("its genotype quality is {quality}, below {}", config.min_genotype_quality));
+        return Some(format!("its genotype quality is {quality:.0}, below {}", config.min_genotype_quality));
     }
     None
 }
@@ -181,7 +228,7 @@ fn line_of(
     let said: Vec<Said> = genotype.alleles.iter().map(say).collect();
     let half = said.contains(&Said::Nothing).then(|| HALF_CALL.to_string());
     let phase = genotype.phased.then(|| {
-        genotype.phase_set.clone().map_or_else(|| format!("all of {chromosome}"), |set| format!("{chromosome} {set}"))
+        genotype.phase_set.clone().map_or_else(|| format!("{WHOLE}{chromosome}"), |set| format!("{chromosome} {set}"))
     });
     let here = |alternative: &Alternative| match alternative {
         Alternative::Here(seen) => Some(seen.clone()),
@@ -208,6 +255,8 @@ struct Alternatives {
     by_number: Vec<Alternative>,
     /// The line knows changes of length here, and none that a definition has: that they are not there says nothing of those that are defined.
     others_only: bool,
+    /// The line speaks of bases within what an insertion or deletion would change: of who has the reference there it says nothing.
+    aside: bool,
 }
 
 /// Whether an alternative is any that is not listed.
@@ -216,7 +265,8 @@ fn is_any(alternate: &str) -> bool {
 }
 
 fn is_bases(alternate: &str) -> bool {
-    !alternate.is_empty() && alternate.bytes().all(|base| base.is_ascii_alphabetic())
+    !alternate.is_empty()
+        && alternate.bytes().all(|base| matches!(base.to_ascii_uppercase(), b'A' | b'C' | b'G' | b'T' | b'N'))
 }
 
 /// The places that a line speaks of, with what its alternatives are there.
@@ -228,10 +278,11 @@ fn spoken_of(record: &Record<'_>, chromosome: &str, genes: &[Gene], atlas: &Atla
         .collect();
     let sequences = edits.iter().any(Option::is_some);
     let any = alternates.iter().any(|alternate| is_any(alternate));
-    let structural =
-        alternates.iter().any(|alternate| copies_of(alternate).is_some() || alternate.contains(['[', ']']));
+    // "D", "I", "-": something that is not said in bases
+    let unclear = alternates.iter().zip(&edits).any(|(text, edit)| edit.is_none() && !text.starts_with('<'));
+    let elsewhere = |text: &&str| copies_of(text).is_some() || is_break(text);
     let mut spoken = Vec::new();
-    if structural && !sequences {
+    if alternates.iter().any(elsewhere) && !sequences {
         return spoken;
     }
     let last = record.start.saturating_add(record.reference.len() as u64 - 1);
@@ -245,36 +296,48 @@ fn spoken_of(record: &Record<'_>, chromosome: &str, genes: &[Gene], atlas: &Atla
             .collect();
         // a line of an insertion or deletion says nothing of the bases beside it
         let speaks = !sequences
-            || any && place.position == record.start
+            || (any || unclear) && place.position == record.start
             || by_number.iter().any(|alternative| matches!(alternative, Alternative::Here(_)))
             || edits.iter().flatten().any(|edit| !edit.is_length_change() && covers(edit, place.position));
         if speaks {
-            spoken.push((id, Alternatives { by_number, others_only: false }));
+            spoken.push((id, Alternatives { by_number, others_only: false, aside: false }));
         }
     }
     let from = record.start.saturating_sub(REACH);
     for id in atlas.lengths(chromosome, from, reach.saturating_add(REACH)) {
-        let Some((_, place)) = place_of(genes, id) else { continue };
+        let Some((gene, place)) = place_of(genes, id) else { continue };
         let by_number: Vec<Alternative> = alternates
             .iter()
             .zip(&edits)
-            .map(|(alternate, edit)| at_length(record, alternate, edit.as_ref(), place, chromosome, atlas))
+            .map(|(alternate, edit)| at_length(record, alternate, edit.as_ref(), (gene, place), atlas))
             .collect();
+        let is_here = |alternative: &Alternative| matches!(alternative, Alternative::Here(_));
+        let stretch = || place.stretch(base_of(record, chromosome, atlas));
+        let covered = record.start <= place.position && place.position <= record.end;
+        let touched = |(first, after): (u64, u64)| record.start <= after && first <= reach;
         let speaks = match sequences {
             true => {
-                by_number.iter().any(|alternative| matches!(alternative, Alternative::Here(_)))
+                by_number.iter().any(is_here)
                     || edits
                         .iter()
                         .zip(&by_number)
                         .any(|(edit, own)| edit.is_some() && matches!(own, Alternative::Open))
                     || any && place.position == record.start
+                    || unclear && (place.position == record.start || touched(stretch()))
             }
-            false => record.start <= place.position && place.position <= record.end,
+            false if unclear => place.position == record.start || touched(stretch()),
+            false => covered || touched(stretch()),
         };
         if speaks {
             let known = |one: &Alternative| matches!(one, Alternative::Here(Seen::Text(_)));
-            let others_only = sequences && !any && !by_number.iter().any(known);
-            spoken.push((id, Alternatives { by_number, others_only }));
+            let others_only = (sequences || unclear) && !any && !by_number.iter().any(known);
+            let is_exchange = |edit: &Edit| edit.deleted.len() == edit.inserted.len();
+            let aside = match sequences || unclear {
+                true => others_only && !unclear && edits.iter().flatten().all(is_exchange),
+                // a stretch that begins beside the place says nothing of it, unless it was not read
+                false => !covered,
+            };
+            spoken.push((id, Alternatives { by_number, others_only, aside }));
         }
     }
     spoken
@@ -331,19 +394,17 @@ fn at_length(
     record: &Record<'_>,
     alternate: &str,
     edit: Option<&Edit>,
-    place: &Place,
-    chromosome: &str,
+    (gene, place): (&Gene, &Place),
     atlas: &Atlas,
 ) -> Alternative {
     let Some(edit) = edit else {
         return if copies_of(alternate).is_some() { Alternative::Elsewhere } else { Alternative::Open };
     };
-    if edit.deleted.len() == edit.inserted.len() {
+    if edit.deleted.is_empty() && edit.inserted.is_empty() {
         return Alternative::Elsewhere;
     }
-    let base = base_of(record, chromosome, atlas);
+    let base = base_of(record, &gene.chromosome, atlas);
     let own = edit.left_aligned(&base);
-    let mut beside = false;
     for (number, known) in place.edits.iter().enumerate() {
         let Some(known) = known else { continue };
         let aligned = known.left_aligned(&base);
@@ -354,9 +415,53 @@ fn at_length(
         if own.may_be(known) && own.position != aligned.position {
             return Alternative::Open;
         }
-        beside |= own.position == aligned.position && own.is_length_change();
     }
-    if beside { Alternative::Here(Seen::Other(alternate.into())) } else { Alternative::Elsewhere }
+    let (first, after) = place.stretch(&base);
+    // bases that go, or the two that an insertion stands between
+    let end = edit.position.saturating_add(edit.deleted.len() as u64);
+    let touches = if edit.deleted.is_empty() {
+        first <= own.position && own.position <= after
+    } else {
+        own.position < after && first < end
+    };
+    let single = |other: &Place| {
+        let offset = other.position.checked_sub(edit.position).and_then(|offset| usize::try_from(offset).ok());
+        let inserted = offset.and_then(|offset| edit.inserted.get(offset..=offset));
+        other.is_single() && inserted.is_some_and(|base| other.alleles.iter().any(|text| text.as_bytes() == base))
+    };
+    // what defines another allele of the gene is that, and leaves the place as it is
+    let mut others = gene.places.iter().filter(|other| other.position != place.position);
+    let is_known = others.any(|other| match edit.deleted.len() == edit.inserted.len() {
+        true => edit.deleted.len() == 1 && single(other),
+        false => other.edits.iter().flatten().any(|known| known.left_aligned(&base) == own),
+    });
+    match touches && !is_known {
+        true => Alternative::Here(Seen::Other(alternate.into())),
+        false => Alternative::Elsewhere,
+    }
+}
+
+/// Whether an alternative joins two stretches of the genome, as `G]17:198982]` does.
+fn is_break(alternate: &str) -> bool {
+    alternate.contains(['[', ']'])
+}
+
+/// The genes in which a line has a break of the chromosome, each with what makes it open.
+fn breaks(record: &Record<'_>, chromosome: &str, genes: &[Gene]) -> Vec<(String, CopyChange)> {
+    if !record.alternates.iter().any(|alternate| is_break(alternate)) {
+        return Vec::new();
+    }
+    let broken = |gene: &Gene| {
+        let first = gene.places.iter().map(|place| place.position).min().filter(|_| gene.chromosome == chromosome)?;
+        let last = gene.places.iter().map(Place::end).max()?;
+        let inside = first <= record.start && record.start <= last;
+        inside.then(|| {
+            let open = Some(format!("a rearrangement breaks it at {chromosome}:{}", record.start));
+            let (chromosome, haplotypes) = (chromosome.to_string(), Vec::new());
+            (gene.name.clone(), CopyChange { chromosome, start: first, end: first, haplotypes, open })
+        })
+    };
+    genes.iter().filter_map(broken).collect()
 }
 
 /// Copies that a symbolic allele stands for: `Some(None)` where it does not say.
@@ -372,24 +477,19 @@ fn copies_of(alternate: &str) -> Option<Option<u32>> {
 }
 
 /// The copies of each symbolic allele of a line, by its number; empty where it has none.
-fn structural(record: &Record<'_>) -> std::result::Result<Vec<(usize, Option<u32>)>, String> {
-    let found: Vec<(usize, Option<u32>)> =
-        record.alternates.iter().enumerate().filter_map(|(i, text)| Some((i + 1, copies_of(text)?))).collect();
-    if !found.is_empty() && structural_end(record) <= record.start {
-        return Err(format!(
-            "{} has neither END nor SVLEN, so that it is not known where it ends",
-            record.alternates.join(",")
-        ));
-    }
-    Ok(found)
+fn structural(record: &Record<'_>) -> Vec<(usize, Option<u32>)> {
+    record.alternates.iter().enumerate().filter_map(|(i, text)| Some((i + 1, copies_of(text)?))).collect()
 }
 
-/// The last place of a line, also where its length says it.
+/// The last place of a line, also where its length says it; that of a change of copies may be anywhere where neither says it.
 fn structural_end(record: &Record<'_>) -> u64 {
+    if !record.alternates.iter().any(|alternate| copies_of(alternate).is_some()) {
+        return record.end;
+    }
     let length = record.info.split(';').find_map(|entry| entry.strip_prefix("SVLEN="));
     let length = length.and_then(|text| text.split(',').next()?.parse::<i64>().ok()).map_or(0, i64::unsigned_abs);
-    let symbolic = record.alternates.iter().any(|alternate| copies_of(alternate).is_some());
-    if symbolic { record.end.max(record.start.saturating_add(length)) } else { record.end }
+    let end = record.end.max(record.start.saturating_add(length));
+    if end > record.start { end } else { u64::MAX }
 }
 
 /// The change of copies that a line says of a sample, if any.
@@ -420,7 +520,14 @@ fn copy_change(
     }
     let changed = haplotypes.iter().any(|copies| *copies != Some(1)) || haplotypes.is_empty();
     let (start, end) = (record.start.saturating_add(1), structural_end(record));
-    changed.then(|| CopyChange { chromosome: chromosome.to_string(), start, end, haplotypes })
+    let open = (end == u64::MAX).then(|| {
+        let text = record.alternates.join(",");
+        format!(
+            "{text} at {chromosome}:{} has neither END nor SVLEN, so that it is not known where it ends",
+            record.start
+        )
+    });
+    changed.then(|| CopyChange { chromosome: chromosome.to_string(), start, end, haplotypes, open })
 }
 
 fn check_ids(record: &Record<'_>, chromosome: &str, atlas: &Atlas, assembly: Assembly, path: &Path) -> Result<()> {

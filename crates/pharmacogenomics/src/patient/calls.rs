@@ -9,7 +9,7 @@ use super::{
     definition::{DefinitionSource, Gene, Place, Texts},
     lowest_activity,
     matching::{Evidence, Pair, explaining},
-    outside_calls::OutsideCall,
+    outside_calls::{Meaning, OutsideCall},
     phenotypes::{Phenotype, Phenotypes},
     reading::{Reading, Seen},
 };
@@ -28,6 +28,8 @@ pub struct GeneCall {
     pub phenotype: Option<Phenotype>,
     /// Places that define alleles and were not read.
     pub not_read: usize,
+    /// Places among them that the file does not mention and that were taken for reference.
+    pub assumed: usize,
     /// Places that define alleles.
     pub places: usize,
     /// The places that were not read, with the reason where the file mentions them.
@@ -114,6 +116,7 @@ impl GeneCall {
             diplotypes: Vec::new(),
             phenotype: None,
             not_read: 0,
+            assumed: 0,
             places: 0,
             missing: Vec::new(),
             not_told_apart: Vec::new(),
@@ -130,18 +133,55 @@ impl GeneCall {
     /// Takes what was given from outside.
     pub(crate) fn given(call: &OutsideCall, phenotypes: &Phenotypes) -> Self {
         let mut own = Self { outside: true, ..Self::empty(&call.gene) };
-        let Some(outcome) = call.outcome(phenotypes, &mut own.warnings) else {
-            own.unknown_because = Some("it was not tested, as the outside calls say".into());
-            return own;
+        let outcome = match call.meaning(phenotypes) {
+            Meaning::NotTested => {
+                own.unknown_because = Some("it was not tested, as the outside calls say".into());
+                return own;
+            }
+            Meaning::Contradiction(how) => return own.contradicted(&how),
+            Meaning::Is(outcome) => outcome,
         };
         own.diplotypes.push(outcome.diplotype.clone());
         own.phenotype.clone_from(&outcome.phenotype);
-        if own.phenotype.is_none() && outcome.words.is_empty() {
-            own.unknown_because =
-                Some("the tables do not say what this result means; give a phenotype or an activity score".into());
+        if own.phenotype.is_none() && outcome.words.is_empty() && !own.gene.starts_with("HLA-") {
+            let because = format!(
+                "the tables do not say what {} means; give an activity score or a phenotype",
+                outcome.diplotype
+            );
+            own.unknown_because = Some(because);
+            own.knowledge = Knowledge::Open;
+            return own;
         }
         own.knowledge = Knowledge::Possible(vec![outcome]);
         own
+    }
+
+    /// The same gene, of which nothing follows because what was given contradicts itself or what was read.
+    fn contradicted(mut self, how: &str) -> Self {
+        self.unknown_because = Some(format!("the outside calls contradict each other or the file: {how}"));
+        self.phenotype = None;
+        self.knowledge = Knowledge::Open;
+        self
+    }
+
+    /// What was given from outside beside what was read of the gene: not determined where no pair of alleles that the file leaves possible does what
+    /// the outside call says, unless that names alleles that no small variant shows.
+    pub(crate) fn beside(self, read: &Self) -> Self {
+        let (Knowledge::Possible(given), Knowledge::Possible(possible)) = (&self.knowledge, &read.knowledge) else {
+            return self;
+        };
+        let name = |outcome: &Outcome| outcome.phenotype.as_ref().map(|own| own.name.to_lowercase());
+        let hidden = |outcome: &Outcome| outcome.alleles.iter().any(|own| read.not_looked_for.contains(own));
+        let Some(said) = given.first().filter(|given| !hidden(given)) else { return self };
+        let own = name(said);
+        if own.is_none() || possible.iter().any(|other| name(other).is_none() || name(other) == own) {
+            return self;
+        }
+        let found: BTreeSet<String> = possible.iter().filter_map(name).collect();
+        let found: Vec<String> = found.into_iter().collect();
+        let pairs: Vec<&str> = possible.iter().take(3).map(|pair| pair.diplotype.as_str()).collect();
+        let how = format!("they say {}, the file shows {} ({})", said.diplotype, pairs.join(" or "), found.join(", "));
+        self.contradicted(&how)
     }
 
     /// Calls a gene from what was read.
@@ -167,12 +207,23 @@ impl GeneCall {
         if call.unknown_because.is_some() {
             return call;
         }
+        let two_copies = !gene.on_mitochondrion() && !gene.on_x();
+        let unpaired = |place: usize| {
+            two_copies && changes.is_empty() && own(place).is_some_and(|reading| reading.haplotypes.len() == 1)
+        };
         for (index, place) in gene.places.iter().enumerate() {
             let name = place.name(&gene.chromosome);
             match own(index) {
+                Some(reading) if reading.is_complete() && unpaired(index) => {
+                    call.missing.push(format!("{name}: one of two copies was called"))
+                }
                 Some(reading) if reading.is_complete() => {}
                 Some(reading) => {
                     call.missing.push(format!("{name}: {}", reading.unread.as_deref().unwrap_or("half a call")))
+                }
+                None if given.reference => {
+                    call.missing.push(format!("{name}: not in the file, assumed to be reference"));
+                    call.assumed += 1;
                 }
                 None => call.missing.push(name),
             }
@@ -190,7 +241,14 @@ impl GeneCall {
             call.unknown_because = Some(NOTHING_READ.into());
             return call;
         }
-        let outcomes = read.outcomes(given);
+        let mut outcomes = read.outcomes(given);
+        let mut partners = false;
+        if outcomes.is_empty()
+            && let Some(fewer) = read.without_partners(given)
+        {
+            outcomes = fewer.outcomes(given);
+            partners = true;
+        }
         if outcomes.is_empty() {
             call.unknown_because = Some("no pair of known alleles explains its genotypes".into());
             if let Some(seen) = combination(gene, &read) {
@@ -215,6 +273,10 @@ impl GeneCall {
             (None, true) => call.unknown_because = Some("the tables do not say what its alleles do together".into()),
         }
         call.warnings.extend(read.warnings);
+        if partners {
+            call.warnings
+                .push("a variant was seen without others of its allele, which the file does not mention".into());
+        }
         call.knowledge = Knowledge::Possible(outcomes);
         call
     }
@@ -271,13 +333,10 @@ impl<'a> Read<'a> {
         if several {
             return Err("its genotypes have more than two haplotypes".into());
         }
-        if single && !one_copy && readings().any(|reading| reading.haplotypes.len() == 2) {
-            return Err("its genotypes have one haplotype here and two there".into());
-        }
         if gene.on_x() && single && given.sex == Some(Sex::Female) {
             return Err("its genotypes have one haplotype, which a woman's have not".into());
         }
-        read.haploid = one_copy || single;
+        read.haploid = one_copy;
         let one = |reading: &Reading, place: &Place| -> std::result::Result<Texts, String> {
             match &reading.haplotypes[..] {
                 [a, b] if a != b && *a != Seen::Unknown && *b != Seen::Unknown => {
@@ -294,6 +353,7 @@ impl<'a> Read<'a> {
         if read.deleted > 1 {
             return Ok(read);
         }
+        let doubtful = read.doubtful(given);
         for (index, place) in gene.places.iter().enumerate() {
             let gone = lost.is_some_and(|(start, end, _)| start <= place.position && place.position <= end);
             let (masks, phase) = match own(index) {
@@ -301,10 +361,15 @@ impl<'a> Read<'a> {
                 Some(reading) if read.haploid || gone => (vec![one(reading, place)?], None),
                 // beside a deletion it is not known which haplotype remains
                 Some(reading) if read.deleted > 0 => {
-                    (vec![reading.haplotypes.iter().map(mask).fold(0, |all, one| all | one)], None)
+                    let open = if reading.haplotypes.len() == 1 { Texts::MAX } else { 0 };
+                    (vec![reading.haplotypes.iter().map(mask).fold(open, |all, one| all | one)], None)
+                }
+                // one haplotype is no genotype of a gene that is there twice: the other was not read
+                Some(reading) if reading.haplotypes.len() == 1 => {
+                    (reading.haplotypes.iter().map(mask).chain([Texts::MAX]).collect(), None)
                 }
                 Some(reading) => (reading.haplotypes.iter().map(mask).collect(), reading.phase.as_deref()),
-                None if given.reference => {
+                None if given.reference && !doubtful.contains(&index) => {
                     read.assumed.insert(index);
                     let ploidy = if read.haploid || read.deleted > 0 { 1 } else { 2 };
                     (Reading::of_reference(place.assembly_allele, ploidy).haplotypes.iter().map(mask).collect(), None)
@@ -314,6 +379,57 @@ impl<'a> Read<'a> {
             read.evidence.push(Evidence { place: index, masks, phase });
         }
         Ok(read)
+    }
+
+    /// The places that are not taken for reference, although the file does not mention them: beside them the file mentions a place of the same
+    /// allele, but did not read it, and nothing that was read excludes the allele.
+    fn doubtful(&self, given: &Given<'_>) -> BTreeSet<usize> {
+        let gene = given.gene;
+        let own = |place: usize| given.set.readings.get(&(given.number, place));
+        let mut places = BTreeSet::new();
+        for allele in &gene.alleles {
+            let differs = |place: usize| {
+                let reference = gene.places.get(place).map_or(0, |place| 1 << place.assembly_allele);
+                allele.defined.get(place) == Some(&true)
+                    && allele.accepts.get(place).is_some_and(|texts| texts & reference == 0)
+            };
+            let accepts = |place: usize| allele.accepts.get(place).copied().unwrap_or(0);
+            let of: Vec<usize> = (0..gene.places.len()).filter(|place| differs(*place)).collect();
+            let mentioned = || of.iter().filter_map(|place| Some((*place, own(*place)?)));
+            let open = |reading: &Reading| !reading.is_complete() || !self.haploid && reading.haplotypes.len() == 1;
+            let unread = mentioned().any(|(_, reading)| open(reading));
+            let possible = mentioned().all(|(place, reading)| {
+                open(reading) || reading.haplotypes.iter().any(|seen| mask(seen) & accepts(place) != 0)
+            });
+            if unread && possible {
+                places.extend(of.iter().filter(|place| own(**place).is_none()));
+            }
+        }
+        places
+    }
+
+    /// The same without places that were taken for reference although an allele was seen that has something else there.
+    fn without_partners(&self, given: &Given<'_>) -> Option<Self> {
+        let gene = given.gene;
+        let reference = |place: usize| gene.places.get(place).map_or(0, |place| 1 << place.assembly_allele);
+        let seen = |place: usize, texts: Texts| {
+            let of = self.evidence.iter().find(|one| one.place == place && !self.assumed.contains(&place));
+            of.is_some_and(|one| one.masks.iter().any(|mask| *mask != Texts::MAX && mask & texts != 0))
+        };
+        let mut dropped = BTreeSet::new();
+        for allele in &gene.alleles {
+            let own = || allele.accepts.iter().enumerate().filter(|(place, texts)| *texts & reference(*place) == 0);
+            if own().any(|(place, texts)| seen(place, *texts)) {
+                dropped.extend(own().map(|(place, _)| place).filter(|place| self.assumed.contains(place)));
+            }
+        }
+        (!dropped.is_empty()).then(|| Self {
+            evidence: self.evidence.iter().filter(|one| !dropped.contains(&one.place)).cloned().collect(),
+            assumed: self.assumed.difference(&dropped).copied().collect(),
+            haploid: self.haploid,
+            deleted: self.deleted,
+            warnings: self.warnings.clone(),
+        })
     }
 
     /// The pairs of alleles that explain it, with what they mean.
@@ -361,6 +477,9 @@ impl<'a> Read<'a> {
 fn deletion(gene: &Gene, changes: &[&CopyChange]) -> std::result::Result<(u64, u64, usize), String> {
     let [change, others @ ..] = changes else { return Err("no change of copies".into()) };
     let place = format!("{}:{}-{}", change.chromosome, change.start, change.end);
+    if let Some(why) = changes.iter().find_map(|change| change.open.clone()) {
+        return Err(why);
+    }
     if !others.is_empty() {
         return Err(format!("{} deletions or duplications lie in it, the first at {place}", changes.len()));
     }

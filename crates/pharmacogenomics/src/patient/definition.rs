@@ -54,6 +54,12 @@ impl Place {
         self.alleles.iter().all(|text| text.len() == 1)
     }
 
+    /// The bases that its changes of length can be written at, wherever in a repeat: the first, and the one after the last.
+    pub(crate) fn stretch(&self, base: impl Fn(u64) -> Option<u8>) -> (u64, u64) {
+        let known = self.edits.iter().flatten().map(|edit| edit.stretch(&base));
+        known.reduce(|a, b| (a.0.min(b.0), a.1.max(b.1))).unwrap_or((self.position, self.end() + 1))
+    }
+
     /// The last base of the text in the reference.
     pub(crate) fn end(&self) -> u64 {
         self.position + (self.alleles.get(self.assembly_allele).map_or(1, String::len) as u64).max(1) - 1

@@ -7,6 +7,7 @@
 use super::{
     calls::{GeneCall, Knowledge, Outcome},
     definition::DefinitionSource,
+    hla,
     phenotypes::without_gene,
 };
 use crate::{error::Result, normalise::normalise};
@@ -177,7 +178,7 @@ impl Value {
     }
 
     /// How well it says an outcome; `None` where it does not.
-    fn rank(&self, text: &str, outcome: &Outcome) -> Option<Rank> {
+    fn rank(&self, (gene, text): (&str, &str), outcome: &Outcome) -> Option<Rank> {
         let score = outcome.phenotype.as_ref().and_then(|phenotype| phenotype.activity_score);
         let name = outcome.phenotype.as_ref().map(|phenotype| phenotype.name.as_str());
         let named = |word: &str| name.is_some_and(|name| name.eq_ignore_ascii_case(word));
@@ -208,26 +209,10 @@ impl Value {
                 let scored =
                     number.is_some() && number == score && !outcome.words.iter().any(|word| word.starts_with('≥'));
                 let without = word.eq_ignore_ascii_case("n/a") && score.is_none() && named("Indeterminate");
-                (named(word) || said(word) || scored || without || typed(word, &outcome.alleles)).then_some((2, 0))
+                (named(word) || said(word) || scored || without || hla::proves(gene, &outcome.alleles, word))
+                    .then_some((2, 0))
             }
         }
-    }
-}
-
-/// Whether a result such as "*57:01 positive" is what two HLA types say.
-fn typed(word: &str, alleles: &[String]) -> bool {
-    let Some((name, result)) = word.rsplit_once(' ') else { return false };
-    if alleles.len() != 2 || !name.contains(':') {
-        return false;
-    }
-    let own = |allele: &String| {
-        let rest = allele.strip_prefix(name);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(':'))
-    };
-    match result {
-        "positive" => alleles.iter().any(own),
-        "negative" => alleles.iter().all(|allele| allele.contains(':') && !own(allele)),
-        _ => false,
     }
 }
 
@@ -364,7 +349,7 @@ impl Guidelines {
                     let because = call.unknown_because.clone();
                     open.push(missing(because.unwrap_or_else(|| "its alleles are not known".into())));
                 }
-                Some((Knowledge::Possible(outcomes), _)) => choices.push((gene, Choice::of(outcomes, &values))),
+                Some((Knowledge::Possible(outcomes), _)) => choices.push((gene, Choice::of(gene, outcomes, &values))),
             }
         }
         // genes that were all not tested ask for nothing
@@ -406,6 +391,29 @@ impl Guidelines {
         }
         let first = fired.first().map(|(rules, _)| rules.clone()).unwrap_or_default();
         let agree = fired.iter().all(|(rules, _)| *rules == first);
+        // what was given from outside says nothing to these rules: a model's word would stand in their place
+        let outside = |gene: &str| call(gene).filter(|call| call.outside && call.tested());
+        if open.is_empty() && agree && first.is_empty() && guideline.genes.iter().any(|gene| outside(gene).is_some()) {
+            let silent = |gene: &str| {
+                choices
+                    .iter()
+                    .any(|(own, own_choices)| *own == gene && own_choices.iter().any(|choice| choice.values.is_empty()))
+            };
+            let all = !guideline.genes.iter().any(|gene| silent(gene));
+            for gene in guideline.genes.iter().filter(|gene| all || silent(gene)) {
+                let found = call(gene).map(|call| call.diplotypes.join(" or ")).unwrap_or_default();
+                let because = match outside(gene) {
+                    Some(_) if gene.starts_with("HLA-") => {
+                        format!("no rule says what {found} means; give the result of the type that it asks for")
+                    }
+                    Some(_) => format!("no rule says what {found} means; give an activity score or a phenotype"),
+                    None => format!("no rule says what {found} means"),
+                };
+                open.push(MissingGene { gene: gene.clone(), because, missing: Vec::new(), not_tested: false });
+            }
+            said.not_determined.push(self.not_determined(guideline, open, Vec::new()));
+            return;
+        }
         if open.is_empty() && agree {
             for rule in first.iter().filter_map(|number| self.rules.get(*number)) {
                 let because = rule.lookup.iter().map(|(gene, value, _)| because(gene, value, call(gene))).collect();
@@ -482,7 +490,7 @@ impl Guidelines {
                 let values: Vec<(String, Value)> = rules.clone().flat_map(own).collect();
                 let borrowed: Vec<(&str, &Value)> = values.iter().map(|(text, value)| (text.as_str(), value)).collect();
                 let mut reached: BTreeSet<String> = Choice::not_tested(&borrowed).values;
-                for choice in Choice::of(of.get(gene).map_or(&[][..], Vec::as_slice), &borrowed) {
+                for choice in Choice::of(gene, of.get(gene).map_or(&[][..], Vec::as_slice), &borrowed) {
                     reached.extend(choice.values);
                 }
                 let source = rules.clone().next().map(|rule| rule.recommendation.source.clone()).unwrap_or_default();
@@ -514,11 +522,11 @@ impl Choice {
         Self { values: own.collect(), pairs: vec!["not tested".into()], phenotypes: BTreeSet::new() }
     }
 
-    fn of(outcomes: &[Outcome], values: &[(&str, &Value)]) -> Vec<Self> {
+    fn of(gene: &str, outcomes: &[Outcome], values: &[(&str, &Value)]) -> Vec<Self> {
         let mut choices: Vec<Self> = Vec::new();
         for outcome in outcomes {
             let ranked: Vec<(Rank, &str)> =
-                values.iter().filter_map(|(text, value)| Some((value.rank(text, outcome)?, *text))).collect();
+                values.iter().filter_map(|(text, value)| Some((value.rank((gene, text), outcome)?, *text))).collect();
             let best = ranked.iter().map(|(rank, _)| *rank).min();
             let own: BTreeSet<String> =
                 ranked.iter().filter(|(rank, _)| Some(*rank) == best).map(|(_, text)| (*text).to_string()).collect();

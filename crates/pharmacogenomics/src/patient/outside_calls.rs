@@ -1,15 +1,21 @@
 //! [`OutsideCall`]: results of genes that another program or a laboratory gives, in `PharmCAT`'s format of outside calls.
 //!
-//! One line for each gene, tabs between: gene, diplotype or allele, phenotype or other result, activity score; lines that begin with `#` are left
-//! out. A gene that is given is not read from the VCF file.
+//! One line for each gene, tabs between: gene, diplotype or allele, phenotype or other result, activity score; a heading and lines that begin with
+//! `#` are left out. `#sample NAME` says whose the lines below it are. A gene that is given is not read from the VCF file; a call that contradicts
+//! itself is no call.
 
 use super::{
     calls::Outcome,
+    hla::{self, HlaType},
     phenotypes::{Phenotype, Phenotypes, without_gene},
 };
 use crate::error::{Error, Result};
 use cupel_data::nearest_name;
-use std::{collections::BTreeSet, fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 /// What was given of one gene.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -21,41 +27,106 @@ pub(crate) struct OutsideCall {
     score: Option<String>,
 }
 
+/// What a file gives: by the sample that it names, `None` where it names none.
+pub(crate) type BySample = BTreeMap<Option<String>, Vec<OutsideCall>>;
+
+/// What a call means.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Meaning {
+    /// That the gene was not tested.
+    NotTested,
+    /// Nothing, because it contradicts itself; how.
+    Contradiction(String),
+    /// This.
+    Is(Outcome),
+}
+
 /// What stands for "not tested".
 const NOT_TESTED: [&str; 3] = ["no result", "not tested", "no call"];
+
+/// What stands for a score that a gene has not.
+const NO_SCORE: &str = "n/a";
+/// What names the sample of the lines below.
+const SAMPLE: &str = "#sample";
+/// Phenotypes of CYP2D6 with the lowest and highest score that they have (Caudle et al., Clin. Transl. Sci. 13, 116, 2020); tables give scores of
+/// other genes.
+const CYP2D6_SCORES: [(&str, f64, f64); 4] = [
+    ("Poor Metabolizer", 0.0, 0.0),
+    ("Intermediate Metabolizer", 0.25, 1.0),
+    ("Normal Metabolizer", 1.25, 2.25),
+    ("Ultrarapid Metabolizer", 2.5, f64::INFINITY),
+];
 
 /// Reads a file of outside calls; `genes` are those that rules or definitions know.
 ///
 /// # Errors
 /// [`Error::Data`] when the file cannot be read, [`Error::Model`] for a line that is no call, a gene that nothing knows or one that is repeated.
-pub(crate) fn read(path: &Path, genes: &BTreeSet<String>) -> Result<Vec<OutsideCall>> {
-    let text = fs::read_to_string(path).map_err(cupel_data::Error::io("read", path))?;
-    parse(&text, genes).map_err(|problem| Error::Model {
+pub(crate) fn read(path: &Path, genes: &BTreeSet<String>) -> Result<BySample> {
+    let bytes = fs::read(path).map_err(cupel_data::Error::io("read", path))?;
+    parse(&String::from_utf8_lossy(&bytes), genes).map_err(|problem| Error::Model {
         path: path.to_path_buf(),
         problem,
         fix: "write GENE, DIPLOTYPE, PHENOTYPE, ACTIVITY with tabs between, one gene a line; some may be empty",
     })
 }
 
-fn parse(text: &str, genes: &BTreeSet<String>) -> std::result::Result<Vec<OutsideCall>, String> {
-    let mut calls: Vec<OutsideCall> = Vec::new();
-    for (index, line) in text.lines().enumerate() {
+/// Whether every line of a file belongs to a sample that the file names.
+///
+/// # Errors
+/// [`Error::Data`] when the file cannot be read.
+pub(crate) fn names_samples(path: &Path) -> Result<bool> {
+    let bytes = fs::read(path).map_err(cupel_data::Error::io("read", path))?;
+    let text = String::from_utf8_lossy(&bytes);
+    let mut lines = text.trim_start_matches('\u{feff}').lines().filter(|line| sample(line).is_some() || is_call(line));
+    Ok(lines.next().is_none_or(|line| sample(line).is_some()))
+}
+
+fn is_call(line: &str) -> bool {
+    !line.trim().is_empty() && !line.starts_with('#') && !is_heading(line)
+}
+
+fn is_heading(line: &str) -> bool {
+    line.split('\t').next().is_some_and(|cell| cell.trim().eq_ignore_ascii_case("gene"))
+}
+
+/// The sample that a line names.
+fn sample(line: &str) -> Option<&str> {
+    let rest = line.trim().strip_prefix(SAMPLE)?;
+    let name = rest.strip_prefix(['\t', ' ', '=', ':'])?.trim();
+    (!name.is_empty()).then_some(name)
+}
+
+fn parse(text: &str, genes: &BTreeSet<String>) -> std::result::Result<BySample, String> {
+    let mut all = BySample::new();
+    let mut whose: Option<String> = None;
+    for (index, line) in text.trim_start_matches('\u{feff}').lines().enumerate() {
         let (number, line) = (index + 1, line.trim_end_matches('\r'));
-        if line.trim().is_empty() || line.starts_with('#') {
+        if let Some(name) = sample(line) {
+            whose = Some(name.to_string());
             continue;
         }
+        if !is_call(line) {
+            continue;
+        }
+        let calls = all.entry(whose.clone()).or_default();
         let cells: Vec<&str> = line.split('\t').map(str::trim).collect();
         let cell = |index: usize| cells.get(index).filter(|text| !text.is_empty()).map(|text| (*text).to_string());
-        let Some(gene) = cell(0) else { return Err(format!("line {number}: there is no gene")) };
-        if !genes.contains(&gene) {
-            let near = nearest_name(&gene, genes.iter().map(String::as_str));
+        let Some(written) = cell(0) else { return Err(format!("line {number}: there is no gene")) };
+        let Some(gene) = genes.iter().find(|gene| gene.eq_ignore_ascii_case(&written)).cloned() else {
+            let near = nearest_name(&written, genes.iter().map(String::as_str));
             let near = near.map(|near| format!(", did you mean {near}?")).unwrap_or_default();
-            return Err(format!("line {number}: no rule and no definition knows the gene {gene:?}{near}"));
-        }
-        let (diplotype, result, score) = (cell(1), cell(2), cell(3));
+            return Err(format!("line {number}: no rule and no definition knows the gene {written:?}{near}"));
+        };
+        let (mut diplotype, mut result, score) = (cell(1), cell(2), cell(3));
         if diplotype.is_none() && result.is_none() && score.is_none() {
             return Err(format!("line {number}: nothing is said of {gene}"));
         }
+        let fault = |problem: String| format!("line {number}: {gene}: {problem}");
+        if gene.starts_with("HLA-") {
+            diplotype = diplotype.map(|text| types(&gene, &text)).transpose().map_err(fault)?;
+            result = result.map(|text| result_of_type(&gene, &text)).transpose().map_err(fault)?;
+        }
+        let score = score.map(|text| score_of(&text)).transpose().map_err(fault)?;
         match calls.iter_mut().find(|call| call.gene == gene) {
             // a laboratory gives each HLA allele that it looked for
             Some(known) if gene.starts_with("HLA-") && diplotype.is_none() && score.is_none() => {
@@ -65,7 +136,52 @@ fn parse(text: &str, genes: &BTreeSet<String>) -> std::result::Result<Vec<Outsid
             None => calls.push(OutsideCall { gene, diplotype, results: result.into_iter().collect(), score }),
         }
     }
-    Ok(calls)
+    Ok(all)
+}
+
+fn is_untested(text: &str) -> bool {
+    NOT_TESTED.contains(&text.to_ascii_lowercase().as_str())
+}
+
+/// One or two types of an HLA gene as rules write them.
+fn types(gene: &str, text: &str) -> std::result::Result<String, String> {
+    if is_untested(text) {
+        return Ok(text.to_string());
+    }
+    let own: Option<Vec<String>> =
+        text.split('/').map(|name| HlaType::parse(gene, name).map(|own| own.name())).collect();
+    match own.filter(|own| own.len() <= 2) {
+        Some(own) => Ok(own.join("/")),
+        None => Err(format!("{text:?} is not {}", hla::EXPECTED)),
+    }
+}
+
+/// A result of an HLA gene as rules write it.
+fn result_of_type(gene: &str, text: &str) -> std::result::Result<String, String> {
+    if let Some((own, positive)) = hla::result(gene, text) {
+        return Ok(format!("{} {}", own.name(), if positive { "positive" } else { "negative" }));
+    }
+    // a rule's own word for two types at once: "1511 and 1502"
+    let four = |word: &str| word.len() == 4 && word.bytes().all(|byte| byte.is_ascii_digit());
+    if is_untested(text) || text.contains(" and ") && text.split(" and ").all(four) {
+        return Ok(text.to_string());
+    }
+    Err(format!("{text:?} is no result such as \"*57:01 positive\" or \"*57:01 negative\""))
+}
+
+/// A score as rules write it: "2.0", "≥3.0" or "n/a".
+fn score_of(text: &str) -> std::result::Result<String, String> {
+    if is_untested(text) || text.eq_ignore_ascii_case(NO_SCORE) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    let (sign, number) = match text.strip_prefix('≥').or_else(|| text.strip_prefix(">=")) {
+        Some(number) => ("≥", number.trim()),
+        None => ("", text),
+    };
+    match number.parse::<f64>() {
+        Ok(score) if score.is_finite() && score >= 0.0 => Ok(format!("{sign}{:?}", score + 0.0)),
+        _ => Err(format!("{text:?} is no activity score; give a number from 0 such as 1.5, ≥3.0, or {NO_SCORE}")),
+    }
 }
 
 /// A phenotype in the standard words.
@@ -82,61 +198,117 @@ fn standard(gene: &str, text: &str) -> String {
 }
 
 impl OutsideCall {
-    /// What it means; `None` where it says that the gene was not tested.
-    pub(crate) fn outcome(&self, phenotypes: &Phenotypes, warnings: &mut Vec<String>) -> Option<Outcome> {
-        let is_untested = |text: &String| NOT_TESTED.contains(&text.to_ascii_lowercase().as_str());
+    /// What it means.
+    pub(crate) fn meaning(&self, phenotypes: &Phenotypes) -> Meaning {
         let given = || self.diplotype.iter().chain(&self.results).chain(&self.score);
-        if given().all(is_untested) {
-            return None;
+        if given().all(|text| is_untested(text)) {
+            return Meaning::NotTested;
         }
         let results: Vec<String> = self.results.iter().map(|result| standard(&self.gene, result)).collect();
         let alleles: Vec<String> =
             self.diplotype.iter().flat_map(|pair| pair.split('/')).map(|name| name.trim().to_string()).collect();
+        if let Some(how) = self.opposite(&results, &alleles) {
+            return Meaning::Contradiction(how);
+        }
         let expected = match &alleles[..] {
             [a] => phenotypes.of(&self.gene, a, None),
             [a, b] => phenotypes.of(&self.gene, a, Some(b)),
             _ => None,
         };
+        let at_least = self.score.as_deref().is_some_and(|text| text.starts_with('≥'));
         let score = self.score.as_deref().and_then(|text| text.trim_start_matches('≥').parse::<f64>().ok());
         let phenotype = match (score, results.first(), expected) {
             (Some(score), result, expected) => {
-                let named = phenotypes.of_score(&self.gene, score).map(|known| known.name.clone());
-                let name = named.or_else(|| result.cloned()).or_else(|| expected.map(|known| known.name.clone()));
+                let named = self.names_of(phenotypes, score).into_iter().next();
+                let name = result.cloned().or(named).or_else(|| expected.map(|known| known.name.clone()));
                 Some(Phenotype {
                     name: name.unwrap_or_else(|| format!("activity score {score}")),
                     activity_score: Some(score),
                 })
             }
             (None, Some(result), _) => {
-                // a phenotype with one score has that score
-                let scores: BTreeSet<Option<u64>> = phenotypes
-                    .all(&self.gene)
-                    .filter(|(_, known)| known.name.eq_ignore_ascii_case(result))
-                    .map(|(_, known)| known.activity_score.map(f64::to_bits))
-                    .collect();
                 let own =
                     expected.filter(|own| own.name.eq_ignore_ascii_case(result)).and_then(|own| own.activity_score);
-                let only = if scores.len() == 1 { scores.first().copied().flatten().map(f64::from_bits) } else { None };
-                Some(Phenotype { name: result.clone(), activity_score: own.or(only) })
+                Some(Phenotype { name: result.clone(), activity_score: own.or(self.only_score(phenotypes, result)) })
             }
-            (None, None, expected) => expected.cloned(),
+            (None, None, Some(expected)) => {
+                let score = expected.activity_score.or_else(|| self.only_score(phenotypes, &expected.name));
+                Some(Phenotype { name: expected.name.clone(), activity_score: score })
+            }
+            (None, None, None) => None,
         };
-        if let (Some(own), Some(expected)) = (&phenotype, expected)
-            && (!own.name.eq_ignore_ascii_case(&expected.name)
-                || score.is_some() && own.activity_score != expected.activity_score)
-        {
-            let pair = self.diplotype.as_deref().unwrap_or_default();
-            warnings.push(format!("{pair} is {} in the tables, the outside calls say {}", expected.name, own.name));
+        if let Some(how) = self.disagreement(phenotypes, expected, results.first(), score.filter(|_| !at_least)) {
+            return Meaning::Contradiction(how);
         }
         let words: Vec<String> = results.iter().chain(&self.score).cloned().collect();
         let shown = self.diplotype.clone().or_else(|| (!words.is_empty()).then(|| words.join(", ")));
-        Some(Outcome {
+        Meaning::Is(Outcome {
             diplotype: shown.unwrap_or_default(),
             activities: alleles.iter().filter_map(|allele| phenotypes.activity(&self.gene, allele)).collect(),
             alleles,
             phenotype,
             words,
         })
+    }
+
+    /// Two results of HLA of which one is the other's opposite.
+    fn opposite(&self, results: &[String], alleles: &[String]) -> Option<String> {
+        let known: Vec<(HlaType, bool)> = results.iter().filter_map(|result| hla::result(&self.gene, result)).collect();
+        for (index, (own, positive)) in known.iter().enumerate() {
+            let word = |positive: bool| if positive { "positive" } else { "negative" };
+            let other = format!("{} {}", own.name(), word(!positive));
+            let twice = known[..index].iter().any(|(name, other)| name == own && other != positive);
+            if twice || hla::proves(&self.gene, alleles, &other) {
+                return Some(format!("they say that {} is positive and that it is negative", own.name()));
+            }
+        }
+        None
+    }
+
+    /// How a diplotype, a phenotype and a score that were given do not go together, if they do not.
+    fn disagreement(
+        &self,
+        phenotypes: &Phenotypes,
+        expected: Option<&Phenotype>,
+        result: Option<&String>,
+        score: Option<f64>,
+    ) -> Option<String> {
+        let pair = self.diplotype.as_deref().unwrap_or_default();
+        if let (Some(expected), Some(result)) = (expected, result)
+            && !expected.name.eq_ignore_ascii_case(result)
+        {
+            return Some(format!("{pair} is {} in the tables, and they say {result}", expected.name));
+        }
+        let score = score?;
+        if let Some(known) = expected.and_then(|expected| expected.activity_score)
+            && known.to_bits() != score.to_bits()
+        {
+            return Some(format!("{pair} has the activity score {known} in the tables, and they say {score}"));
+        }
+        let names = self.names_of(phenotypes, score);
+        let said = result.or(expected.map(|expected| &expected.name))?;
+        let fits = names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(said));
+        (!fits).then(|| format!("an activity score of {score} is {}, and they say {said}", names.join(" or ")))
+    }
+
+    /// The phenotypes that have a score.
+    fn names_of(&self, phenotypes: &Phenotypes, score: f64) -> Vec<String> {
+        if self.gene == "CYP2D6" {
+            let has = |(_, least, most): &&(&str, f64, f64)| (*least..=*most).contains(&score);
+            return CYP2D6_SCORES.iter().filter(has).map(|(name, ..)| (*name).to_string()).collect();
+        }
+        phenotypes.of_score(&self.gene, score)
+    }
+
+    /// The only score that a phenotype has.
+    fn only_score(&self, phenotypes: &Phenotypes, name: &str) -> Option<f64> {
+        if self.gene == "CYP2D6" {
+            let known = CYP2D6_SCORES.iter().find(|known| known.0.eq_ignore_ascii_case(name))?;
+            return (known.1.to_bits() == known.2.to_bits()).then_some(known.1);
+        }
+        let named = phenotypes.all(&self.gene).filter(|(_, known)| known.name.eq_ignore_ascii_case(name));
+        let scores: BTreeSet<Option<u64>> = named.map(|(_, known)| known.activity_score.map(f64::to_bits)).collect();
+        if scores.len() == 1 { scores.first().copied().flatten().map(f64::from_bits) } else { None }
     }
 }
 
@@ -148,7 +320,7 @@ mod tests {
     fn lines_are_calls_of_genes() {
         let genes: BTreeSet<String> = ["CYP2D6", "CYP2C9", "HLA-B", "MT-RNR1"].map(String::from).into();
         let text = "# a comment\nCYP2D6\t*1/*3\nCYP2C9\t\t\t2.0\nHLA-B\t\t*57:01 positive\nHLA-B\t\t*15:02 negative\nMT-RNR1\t1555A>G\n";
-        let calls = parse(text, &genes).unwrap();
+        let calls = parse(text, &genes).unwrap().remove(&None).unwrap();
         assert_eq!(calls.len(), 4);
         assert_eq!((calls[0].diplotype.as_deref(), calls[1].score.as_deref()), (Some("*1/*3"), Some("2.0")));
         assert_eq!(calls[2].results, ["*57:01 positive", "*15:02 negative"]);
@@ -157,9 +329,35 @@ mod tests {
             ("CYP2D6", "nothing is said"),
             ("\t*1", "no gene"),
             ("CYP2D6\t*1/*1\nCYP2D6\t*1/*2", "twice"),
+            ("HLA-B\t*57:XX/*08:01", "such as *57:01"),
+            ("HLA-B\t\t*5701 positive", "*57:01 positive"),
+            ("CYP2D6\t\t\t0,5", "no activity score"),
+            ("CYP2D6\t\t\t-1", "no activity score"),
+            ("CYP2D6\t\t\tNaN", "no activity score"),
+            ("CYP2D6\t\t\thigh", "no activity score"),
         ] {
             assert!(parse(text, &genes).unwrap_err().contains(words), "{text}");
         }
+    }
+
+    #[test]
+    fn spellings_of_one_call_are_read_alike() {
+        let genes: BTreeSet<String> = ["CYP2D6", "HLA-B"].map(String::from).into();
+        let one = |text: &str| parse(text, &genes).unwrap().into_values().next().unwrap().remove(0);
+        for text in [
+            "\u{feff}CYP2D6\t*4/*4",
+            "cyp2d6\t*4/*4\r\n",
+            "Gene\tDiplotype\nCYP2D6\t*4/*4",
+            "#sample P1\nCYP2D6\t*4/*4",
+        ] {
+            let call = one(text);
+            assert_eq!((call.gene.as_str(), call.diplotype.as_deref()), ("CYP2D6", Some("*4/*4")), "{text}");
+        }
+        for text in [">=3.0", "≥3.0", "≥3", ">= 3.00"] {
+            assert_eq!(one(&format!("CYP2D6\t\t\t{text}")).score.as_deref(), Some("≥3.0"), "{text}");
+        }
+        let by = parse("# no name\n#sample P1\nCYP2D6\t*1/*1\n#sample: P2\nCYP2D6\t*4/*4", &genes).unwrap();
+        assert_eq!(by.keys().flatten().collect::<Vec<_>>(), ["P1", "P2"]);
     }
 
     #[test]
@@ -169,11 +367,9 @@ mod tests {
             results: vec![result.into()],
             ..OutsideCall::default()
         };
-        let name = |result: &str| {
-            call(result)
-                .outcome(&Phenotypes::default(), &mut Vec::new())
-                .and_then(|outcome| outcome.phenotype)
-                .map(|p| p.name)
+        let name = |result: &str| match call(result).meaning(&Phenotypes::default()) {
+            Meaning::Is(outcome) => outcome.phenotype.map(|own| own.name),
+            _ => None,
         };
         assert_eq!(name("PM").as_deref(), Some("Poor Metabolizer"));
         assert_eq!(name("CYP2D6 Ultrarapid Metaboliser").as_deref(), Some("Ultrarapid Metabolizer"));

@@ -168,8 +168,10 @@ impl Phenotypes {
         self.of.get(gene).into_iter().flatten()
     }
 
-    /// The phenotype that has a score, where there is one.
-    pub(crate) fn of_score(&self, gene: &str, score: f64) -> Option<&Phenotype> {
-        self.all(gene).map(|(_, phenotype)| phenotype).find(|phenotype| phenotype.activity_score == Some(score))
+    /// The names of the phenotypes that have a score, sorted.
+    pub(crate) fn of_score(&self, gene: &str, score: f64) -> Vec<String> {
+        let own = self.all(gene).filter(|(_, phenotype)| phenotype.activity_score == Some(score));
+        let names: BTreeSet<&String> = own.map(|(_, phenotype)| &phenotype.name).collect();
+        names.into_iter().cloned().collect()
     }
 }

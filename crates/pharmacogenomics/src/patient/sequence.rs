@@ -55,6 +55,22 @@ impl Edit {
         edit
     }
 
+    /// The bases that the change can be written at, as far as they are known: the first, and the one after the last.
+    pub(crate) fn stretch(&self, base: impl Fn(u64) -> Option<u8>) -> (u64, u64) {
+        let first = self.left_aligned(&base);
+        let mut after = first.position + first.deleted.len() as u64;
+        if first.is_length_change() {
+            let unit = if first.deleted.is_empty() { &first.inserted } else { &first.deleted };
+            let mut turn = unit.iter().cycle();
+            while let (Some(next), Some(known)) = (turn.next(), base(after))
+                && *next == known
+            {
+                after += 1;
+            }
+        }
+        (first.position, after)
+    }
+
     /// Whether two changes of length may be one that stands at two places of a repeat: the bases of one are those of the other, turned.
     pub(crate) fn may_be(&self, other: &Self) -> bool {
         let turned = |a: &[u8], b: &[u8]| {
@@ -166,6 +182,8 @@ mod tests {
         // so is one AC more
         assert_eq!(Edit::new(15, "C", "CAC").left_aligned(base), Edit::new(9, "G", "GAC").left_aligned(base));
         assert_ne!(Edit::new(15, "C", "CAA").left_aligned(base), Edit::new(9, "G", "GAA").left_aligned(base));
+        assert_eq!(first.stretch(base), (10, 17), "six bases of ACACAC, and one more A");
+        assert_eq!(Edit::new(9, "G", "GAC").stretch(base), (10, 17));
         assert!(Edit::new(40, "CAC", "C").may_be(&Edit::new(9, "GCA", "G")));
         assert!(!Edit::new(40, "CAC", "C").may_be(&Edit::new(9, "GAA", "G")));
     }

@@ -1,6 +1,7 @@
 //! [`Vcf`]: the lines of a VCF file (4.0 to 4.5), bare or compressed by gzip or bgzip.
 //!
-//! Only what genotypes need is read: chromosome, position, identifiers, alleles, filter, `END`, and of samples `GT`, `PS`, `DP`, `GQ`, `FT` and `CN`.
+//! Only what genotypes need is read: chromosome, position, identifiers, alleles, filter, `END`, and of samples `GT`, `PS`, `PGT` with `PID`, `DP`,
+//! `AD`, `GQ`, `PL`, `GP`, `GL`, `FT` and `CN`.
 //! Lines are streamed and of bounded length, numbers are checked, and every error names its line.
 
 use crate::error::{Error, Result};
@@ -24,6 +25,7 @@ pub(crate) struct Vcf {
     path: PathBuf,
     number: u64,
     line: String,
+    bytes: Vec<u8>,
     /// The lines that begin with `##`.
     pub(crate) meta: Vec<String>,
     /// The samples in the order of their columns.
@@ -57,6 +59,7 @@ pub(crate) struct Genotype {
     pub(crate) phased: bool,
     pub(crate) phase_set: Option<String>,
     pub(crate) depth: Option<f64>,
+    /// That the genotype is right: `GQ`, else what `PL`, `GP` or `GL` say.
     pub(crate) quality: Option<f64>,
     pub(crate) filter: Option<String>,
     /// Copies of what the line speaks of.
@@ -76,10 +79,16 @@ impl Vcf {
         let lines: Box<dyn BufRead> =
             if compressed { Box::new(BufReader::new(MultiGzDecoder::new(stream))) } else { stream };
         let (meta, samples) = (Vec::new(), Vec::new());
-        let mut vcf = Self { lines, path: path.to_path_buf(), number: 0, line: String::new(), meta, samples };
+        let mut vcf =
+            Self { lines, path: path.to_path_buf(), number: 0, line: String::new(), bytes: Vec::new(), meta, samples };
         loop {
             if !vcf.advance()? {
                 return Err(vcf.fault("it has no line that begins with #CHROM".into()));
+            }
+            if vcf.number == 1
+                && let Some(rest) = vcf.line.strip_prefix('\u{feff}')
+            {
+                vcf.line = rest.to_string();
             }
             if vcf.number == 1 && !vcf.line.starts_with("##fileformat=VCF") {
                 return Err(vcf.fault("it does not begin with ##fileformat=VCF".into()));
@@ -113,14 +122,21 @@ impl Vcf {
 
     fn advance(&mut self) -> Result<bool> {
         self.line.clear();
-        let read = (&mut self.lines).take(LONGEST_LINE).read_line(&mut self.line);
+        self.bytes.clear();
+        let read = (&mut self.lines).take(LONGEST_LINE).read_until(b'\n', &mut self.bytes);
         let read = read.map_err(cupel_data::Error::io("read", &self.path))?;
         self.number += 1;
         if read as u64 == LONGEST_LINE {
             return Err(self.fault("it is longer than any line of a VCF file".into()));
         }
-        let text = self.line.trim_end_matches(['\r', '\n']).len();
-        self.line.truncate(text);
+        match std::str::from_utf8(&self.bytes) {
+            Ok(text) => self.line.push_str(text.trim_end_matches(['\r', '\n'])),
+            // names of programs and people in a header may be in an old encoding; nothing is read from them
+            Err(_) if self.bytes.starts_with(b"##") => {
+                self.line.push_str(String::from_utf8_lossy(&self.bytes).trim_end_matches(['\r', '\n']));
+            }
+            Err(_) => return Err(self.fault("it is no text in UTF-8".into())),
+        }
         Ok(read > 0)
     }
 
@@ -132,7 +148,11 @@ impl Vcf {
 /// The error of a line that is none of a VCF file.
 pub(crate) fn fault(path: &Path, line: u64, problem: String) -> Error {
     let problem = format!("line {line}: {problem}");
-    Error::Model { path: path.to_path_buf(), problem, fix: "it is damaged or no VCF file" }
+    Error::Model {
+        path: path.to_path_buf(),
+        problem,
+        fix: "give a VCF file; bcftools view names what is wrong in a line",
+    }
 }
 
 impl<'a> Record<'a> {
@@ -160,6 +180,7 @@ impl<'a> Record<'a> {
         let missing = || format!("there is no column of sample {}", sample + 1);
         let own = self.samples.split('\t').nth(sample).ok_or_else(missing)?;
         let mut genotype = Genotype::default();
+        let (mut likelihood, mut physical, mut order, mut no_reads) = (None, None, None, false);
         for (key, value) in self.format.split(':').zip(own.split(':')) {
             let given = Some(value).filter(|value| *value != ".");
             let number = || given.and_then(|value| value.parse::<f64>().ok());
@@ -171,13 +192,72 @@ impl<'a> Record<'a> {
                 "PS" => genotype.phase_set = given.map(str::to_string),
                 "DP" | "MIN_DP" => genotype.depth = number().or(genotype.depth),
                 "GQ" | "RGQ" => genotype.quality = number().or(genotype.quality),
+                "PL" => likelihood = given.and_then(|value| by_likelihood(value, 1.0)).or(likelihood),
+                "GL" => likelihood = likelihood.or(given.and_then(|value| by_likelihood(value, -10.0))),
+                "GP" => likelihood = likelihood.or(given.and_then(by_probability)),
+                "AD" => no_reads = given.is_some_and(|value| value.split(',').all(|count| count == "0")),
+                "PID" => physical = given,
+                "PGT" => order = given,
                 "FT" => genotype.filter = given.map(str::to_string),
                 "CN" => genotype.copies = given.and_then(|value| value.parse().ok()),
                 _ => {}
             }
         }
+        genotype.quality = genotype.quality.or(likelihood);
+        if no_reads {
+            genotype.depth = Some(0.0);
+        }
+        // GATK's phase of the reads themselves
+        if let (Some(set), None) = (physical, &genotype.phase_set) {
+            let order = order.map(|order| numbers(order, self.alternates.len())).transpose()?;
+            let sorted = |alleles: &[Option<usize>]| {
+                let mut sorted = alleles.to_vec();
+                sorted.sort_unstable();
+                sorted
+            };
+            if let Some(order) = order.filter(|order| sorted(order) == sorted(&genotype.alleles)) {
+                genotype.alleles = order;
+                genotype.phased = true;
+            }
+            genotype.phase_set = Some(set.to_string());
+        }
         Ok(genotype)
     }
+
+    /// Whether samples can name sets of places whose haplotypes stand in one order.
+    pub(crate) fn has_phase_sets(&self) -> bool {
+        self.format.split(':').any(|key| matches!(key, "PS" | "PID" | "HP"))
+    }
+
+    /// Whether the file says that nothing was read here.
+    pub(crate) fn has_no_reads(&self) -> bool {
+        self.info.split(';').any(|entry| entry == "DP=0")
+    }
+}
+
+/// How much likelier the best genotype is than the second, on the scale of `GQ`, from values of which the smallest, times `unit`, is best.
+fn by_likelihood(text: &str, unit: f64) -> Option<f64> {
+    let mut all: Vec<f64> = text
+        .split(',')
+        .map(|value| value.parse::<f64>().map(|value| value * unit))
+        .collect::<std::result::Result<_, _>>()
+        .ok()?;
+    all.sort_by(f64::total_cmp);
+    match all[..] {
+        [best, second, ..] => Some(second - best).filter(|difference| difference.is_finite()),
+        _ => None,
+    }
+}
+
+/// The same from posterior probabilities; before VCF 4.3 they were on the scale of `GQ`.
+fn by_probability(text: &str) -> Option<f64> {
+    let all: Vec<f64> = text.split(',').map(str::parse).collect::<std::result::Result<_, _>>().ok()?;
+    let total: f64 = all.iter().sum();
+    if all.len() < 2 || all.iter().any(|value| !(0.0..=1.0).contains(value)) || (total - 1.0).abs() > 0.05 {
+        return by_likelihood(text, 1.0);
+    }
+    let best = all.iter().copied().fold(0.0, f64::max);
+    Some(-10.0 * (1.0 - best).max(1e-10).log10())
 }
 
 /// The numbers of alleles, `None` where one was not called.
@@ -214,6 +294,34 @@ mod tests {
         assert_eq!(first.quality, Some(9.0));
         assert_eq!(numbers("|0|1", 1), Ok(vec![Some(0), Some(1)]));
         assert_eq!(numbers("./1", 1), Ok(vec![None, Some(1)]));
+    }
+
+    #[test]
+    fn evidence_is_read_where_gq_is_missing() {
+        let of = |format: &str, own: &str| {
+            let line = format!("1\t10\t.\tA\tC\t.\tPASS\t.\tGT:{format}\t0/0:{own}");
+            record(&line).unwrap().genotype(0).unwrap()
+        };
+        for (format, own, quality) in [
+            ("GQ:PL", "7:0,50,90", Some(7.0)),
+            ("GQ:PL", ".:0,50,90", Some(50.0)),
+            ("PL", "0,0,0", Some(0.0)),
+            ("PL", "0", None),
+            ("GP", "0.51,0.49,0", Some(3.1)),
+            ("GP", "1,0,0", Some(100.0)),
+            ("GP", "0,33,99", Some(33.0)),
+            ("GL", "-0.5,-3.5,-9", Some(30.0)),
+            ("PL", ".", None),
+        ] {
+            let got = of(format, own).quality;
+            let near = got.zip(quality).is_none_or(|(a, b)| (a - b).abs() < 0.01);
+            assert!(near && got.is_some() == quality.is_some(), "{format} {own}: {got:?}");
+        }
+        assert_eq!(of("AD", "0,0").depth, Some(0.0));
+        assert_eq!(of("AD", "9,0").depth, None);
+        let phased = record("1\t10\t.\tA\tC\t.\tPASS\t.\tGT:PGT:PID\t0/1:1|0:10_A_C").unwrap().genotype(0).unwrap();
+        assert_eq!((phased.alleles, phased.phased), (vec![Some(1), Some(0)], true));
+        assert_eq!(phased.phase_set.as_deref(), Some("10_A_C"));
     }
 
     #[test]
