@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
+use burn::tensor::Device;
 use cupel_prism::{
-    Calibrated, CalibrationConfig, Exposures, Geometry, InMemory, Knowledge, LedArray, Noise, Optics, Plane, Pose,
-    PtychographyConfig, calibrate, predicted, r_factor, simulate_ptychography, spectrum_of, spiral, zernike,
+    Calibrated, Calibration, CalibrationConfig, Exposures, Geometry, InMemory, Knowledge, LedArray, Noise, Optics,
+    Plane, Pose, PtychographyConfig, ReconstructionConfig, ScanFree, calibrate, calibrate_scan, predicted, r_factor,
+    reconstruct, simulate_ptychography, spectrum_of, spiral, zernike,
 };
+use cupel_train::{Casting, Run};
 use num_complex::Complex;
 
 #[test]
@@ -50,6 +53,62 @@ fn the_truth_of_a_scan_explains_it_and_calibration_brings_positions_nearer() {
     assert!(found.curve[199] < found.curve[4], "{} {}", found.curve[199], found.curve[4]);
     // The same again gives the same bits.
     assert_eq!(calibrate(&scene.exposures, &all, &settings, None).unwrap().plane, found.plane);
+}
+
+/// Rms along an axis after a common shift.
+fn apart(found: &[[f64; 2]], truth: &[[f64; 2]]) -> f64 {
+    let off: Vec<[f64; 2]> = found.iter().zip(truth).map(|(a, b)| [a[0] - b[0], a[1] - b[1]]).collect();
+    let count = off.len() as f64;
+    let mean = [0, 1].map(|axis| off.iter().map(|off| off[axis]).sum::<f64>() / count);
+    let sum: f64 = off.iter().map(|off| (off[0] - mean[0]).powi(2) + (off[1] - mean[1]).powi(2)).sum();
+    (sum / (2.0 * count)).sqrt()
+}
+
+#[test]
+fn positions_and_the_probe_of_a_scan_are_found_where_they_are_wrong() {
+    let wrong = PtychographyConfig {
+        detector: 32,
+        positions: 80,
+        step: 2.5,
+        aperture_radius: 5.0,
+        defocus_um: 70.0,
+        photons: Some(1e5),
+        position_error: 1.0,
+        defocus_error_um: 20.0,
+        ..PtychographyConfig::default()
+    };
+    let scene = simulate_ptychography(&wrong, 11).unwrap();
+    let all: Vec<usize> = (0..80).collect();
+    let truth = Calibrated {
+        plane: scene.object.clone(),
+        window: scene.probe.clone(),
+        centres: scene.centres.clone(),
+        pose: None,
+        curve: vec![],
+    };
+    let free = ScanFree { positions: true, probe: true };
+    let found = calibrate_scan(&scene.exposures, &all, free).unwrap();
+    let (after, before) = (apart(&found.centres, &scene.centres), apart(&scene.exposures.centres, &scene.centres));
+    assert!(after < 0.3 * before, "{after} {before}");
+    let r = |model| r_factor(&scene.exposures, &all, model).unwrap();
+    assert!(r(&found) < 1.1 * r(&truth), "{} {}", r(&found), r(&truth));
+    // what a user calls does the same, and tells
+    let config = ReconstructionConfig { certificate: false, restarts: 0, ..ReconstructionConfig::default() };
+    let on = (&Device::flex(), &Casting::f32());
+    let whole = reconstruct(&scene.exposures, &config, 1, on, &mut Run::in_memory()).unwrap();
+    let tiers = whole.calibration.unwrap();
+    assert_eq!((tiers.taken, tiers.tried.len()), (Calibration::Probe, 3));
+    assert!(tiers.tried[2].held_out_r < 0.8 * tiers.tried[0].held_out_r, "{tiers:?}");
+    let moved: Vec<[f64; 2]> =
+        (0..80).map(|k| [0, 1].map(|axis| scene.exposures.centres[k][axis] + whole.model.shifts[k][axis])).collect();
+    assert_eq!(moved.len(), found.centres.len());
+    assert!(apart(&moved, &found.centres) < 1e-9);
+    // positions of other exposures than those of a probe are refused, not passed over
+    let mut lights = scene.exposures.clone();
+    lights.optics.geometry = Geometry::Spectrum;
+    let config = ReconstructionConfig { calibration: Calibration::Positions, ..config };
+    let problem = reconstruct(&lights, &config, 1, on, &mut Run::in_memory()).unwrap_err().to_string();
+    assert!(problem.contains("calibration"), "{problem}");
 }
 
 #[test]
