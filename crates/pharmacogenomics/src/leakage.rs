@@ -6,10 +6,10 @@ use crate::{
     schema::FieldKind,
     splits::{Parts, pairs},
 };
-use cupel_data::MISSING;
+use cupel_data::{Column, MISSING};
 use serde::Serialize;
 use std::{
-    collections::{BTreeMap, HashSet},
+    collections::{BTreeMap, HashMap, HashSet},
     fmt,
 };
 
@@ -31,6 +31,11 @@ pub struct Leakage {
     pub cold: Vec<String>,
     /// Whether the split must not be reported on.
     pub leaky: bool,
+    /// Rows that are a training row again, in every field and target, part by part: a row of the part, counted from 1 below the header, and the first
+    /// training row that it copies; of train the rows that copy an earlier one.
+    pub copies: BTreeMap<&'static str, Vec<[usize; 2]>>,
+    /// Rows of the held-out parts with a class or label that training never saw, target by target.
+    pub unseen: BTreeMap<&'static str, BTreeMap<String, usize>>,
 }
 
 /// Shares of the rows of one held-out part, between 0 and 1.
@@ -89,7 +94,8 @@ impl Leakage {
         };
         let leaky = leaks(&val) || leaks(&test);
         let rows = [parts.train.len(), parts.validation.len(), parts.test.len(), parts.dropped.len()];
-        Ok(Self { rows, val, test, test_in_val, unit, cold: cold.to_vec(), leaky })
+        let (copies, unseen) = (copies(examples, parts)?, unseen(examples, parts)?);
+        Ok(Self { rows, val, test, test_in_val, unit, cold: cold.to_vec(), leaky, copies, unseen })
     }
 
     /// Refuses a leaky split.
@@ -134,8 +140,82 @@ impl fmt::Display for Leakage {
             let share = 100.0 * self.test_in_val;
             writeln!(f, "{share:.1} % of the test rows have a row of the same {} in val", self.unit)?;
         }
+        for (part, copies) in self.copies.iter().filter(|(_, copies)| !copies.is_empty()) {
+            let named = copies.iter().take(NAMED).map(|[row, first]| format!("{row} of {first}"));
+            let (named, more) = (named.collect::<Vec<_>>().join(", "), copies.len().saturating_sub(NAMED));
+            let more = if more > 0 { format!(", and {more} more") } else { String::new() };
+            writeln!(f, "{} rows of {part} are exact copies of training rows: {named}{more}", copies.len())?;
+        }
+        for (part, targets) in &self.unseen {
+            for (target, count) in targets.iter().filter(|(_, count)| **count > 0) {
+                writeln!(f, "{count} rows of {part} have a class of {target} that training never saw")?;
+            }
+        }
         writeln!(f, "{}", if self.leaky { "this split leaks" } else { "no leak" })
     }
+}
+
+/// Copies that are named in words.
+const NAMED: usize = 10;
+
+/// The names of a row in one column, as one text.
+fn cell_of(column: &Column, row: usize) -> String {
+    match column {
+        Column::Category { codes, .. } => codes[row].to_string(),
+        Column::Number { values, present } => format!("{} {}", present[row], values[row].to_bits()),
+        Column::Many { offsets, codes, .. } => {
+            let mut own: Vec<u32> = codes[offsets[row]..offsets[row + 1]].to_vec();
+            own.sort_unstable();
+            format!("{own:?}")
+        }
+        _ => String::new(),
+    }
+}
+
+/// The rows of each part that are a training row again.
+fn copies(examples: &Examples, parts: &Parts) -> Result<BTreeMap<&'static str, Vec<[usize; 2]>>> {
+    let schema = examples.schema();
+    let names = schema.fields.iter().map(|field| &field.name).chain(schema.targets.iter().map(|target| &target.name));
+    let columns: Vec<&Column> =
+        names.map(|name| examples.table().column(name)).collect::<std::result::Result<_, _>>()?;
+    let key = |row: usize| -> Vec<String> { columns.iter().map(|column| cell_of(column, row)).collect() };
+    let mut first: HashMap<Vec<String>, usize> = HashMap::new();
+    let mut found = BTreeMap::new();
+    for (part, rows) in parts.parts() {
+        let mut own = Vec::new();
+        for row in rows {
+            let key = key(*row);
+            match first.get(&key) {
+                Some(known) => own.push([row + 1, known + 1]),
+                None if part == "train" => drop(first.insert(key, *row)),
+                None => {}
+            }
+        }
+        found.insert(part, own);
+    }
+    Ok(found)
+}
+
+/// The rows of the held-out parts with a class or label that no training row has.
+fn unseen(examples: &Examples, parts: &Parts) -> Result<BTreeMap<&'static str, BTreeMap<String, usize>>> {
+    let mut found: BTreeMap<&'static str, BTreeMap<String, usize>> = BTreeMap::new();
+    for target in &examples.schema().targets {
+        let column = examples.table().column(&target.name)?;
+        let codes = |row: usize| -> &[u32] {
+            match column {
+                Column::Category { codes, .. } => std::slice::from_ref(&codes[row]),
+                Column::Many { offsets, codes, .. } => &codes[offsets[row]..offsets[row + 1]],
+                _ => &[],
+            }
+        };
+        let seen: HashSet<u32> = parts.train.iter().flat_map(|row| codes(*row)).copied().collect();
+        for (part, rows) in parts.parts().into_iter().filter(|(part, _)| *part != "train") {
+            let new = |code: &u32| *code != MISSING && !seen.contains(code);
+            let count = rows.iter().filter(|row| codes(**row).iter().any(new)).count();
+            found.entry(part).or_default().insert(target.name.clone(), count);
+        }
+    }
+    Ok(found)
 }
 
 /// The share of `rows` whose code some row of `before` has; missing codes are never shared where `optional`.

@@ -1,7 +1,7 @@
 //! Tables that went wrong once, with what is right, and families of their kind.
 
 use cupel_pharmacogenomics::{
-    Error, Examples, Field, FieldKind, ModelKind, Purpose, Schema, SplitConfig, Target, TrainConfig, Training,
+    Error, Examples, Field, FieldKind, Leakage, ModelKind, Purpose, Schema, SplitConfig, Target, TrainConfig, Training,
     fit_file, question,
 };
 use std::{
@@ -78,6 +78,12 @@ fn a_class_that_training_never_saw_is_no_fault() {
     let Some(folder) = cases() else { return };
     let examples = read(&folder, "val_unseen_class.tsv", "s.toml").unwrap();
     let parts = part().parts(&examples).unwrap();
+    let leakage = Leakage::of(&examples, &parts, &[]).unwrap();
+    assert!(leakage.unseen["val"]["effect_type"] > 0, "{leakage}");
+    assert!(
+        leakage.to_string().contains("rows of val have a class of effect_type that training never saw"),
+        "{leakage}"
+    );
     let config = TrainConfig::of([ModelKind::Majority, ModelKind::Counts]);
     let device = burn::tensor::Device::flex();
     let training = Training::new(&config, &examples, &parts, "part", &device).unwrap();
@@ -148,4 +154,31 @@ fn a_field_is_there_once_or_missing_and_a_slip_is_named() {
     refused(asked("drug\tdrug"), &["both called"]);
     let twice = question(&schema(false), &[("drug".into(), "a".into()), ("drug".into(), "b".into())]);
     refused(twice, &["drug twice", "\"a\"", "\"b\""]);
+}
+
+#[test]
+fn copies_of_training_rows_and_classes_that_training_never_saw_are_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("t.tsv");
+    let rows = [
+        ("a", "x|y", "up", "train"),
+        ("b", "x", "down", "train"),
+        ("A ", "y|x", "up", "train"), // the first again
+        ("b", "x", "down", "test"),   // the second again
+        ("b", "x", "up", "test"),     // another effect is no copy
+        ("c", "x", "sideways", "test"),
+        ("a", "x|y", "up", "val"),
+    ];
+    let row = |(drug, genes, effect, part): &(&str, &str, &str, &str)| format!("{drug}\t{genes}\t{effect}\t{part}\n");
+    fs::write(&path, "drug\tgenes\teffect\tpart\n".to_string() + &rows.iter().map(row).collect::<String>()).unwrap();
+    let examples = Examples::read(&path, &schema(false), &["part"], Purpose::Learning).unwrap();
+    let parts = part().parts(&examples).unwrap();
+    let leakage = Leakage::of(&examples, &parts, &[]).unwrap();
+    assert_eq!(leakage.copies["train"], [[3, 1]]);
+    assert_eq!(leakage.copies["val"], [[7, 1]]);
+    assert_eq!(leakage.copies["test"], [[4, 2]]);
+    assert_eq!((leakage.unseen["test"]["effect"], leakage.unseen["val"]["effect"]), (1, 0));
+    let text = leakage.to_string();
+    assert!(text.contains("1 rows of test are exact copies of training rows: 4 of 2"), "{text}");
+    assert!(text.contains("1 rows of test have a class of effect that training never saw"), "{text}");
 }
