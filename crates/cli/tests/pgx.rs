@@ -484,7 +484,7 @@ fn reports_are_a_page_and_a_file_for_each_sample_of_each_file() {
     let open = page("s1-2.html");
     assert!(open.contains("Not determined") && !open.contains("Change needed") && open.contains("if gene01"), "{open}");
     let pages: Vec<_> = fs::read_dir(folder.join("reports")).unwrap().map(|entry| entry.unwrap().path()).collect();
-    assert_eq!(pages.len(), 6);
+    assert_eq!(pages.len(), 9);
     for path in &pages {
         assert!(!fs::read_to_string(path).unwrap().contains("of <b>"), "{}", path.display());
     }
@@ -498,5 +498,82 @@ fn reports_are_a_page_and_a_file_for_each_sample_of_each_file() {
     assert!(
         stdout.contains("damaged.vcf") && stdout.contains("1 genes determined") && stderr.contains("1 of 2"),
         "{stdout} {stderr}"
+    );
+}
+
+#[test]
+fn guidelines_answer_questions_by_what_they_tell_of_a_gene() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    tables(folder);
+    json(folder, "pgx train --demo-data --models counts --cross-fit 0 --out model --json --quiet");
+    let ask = |more: &str| {
+        json(folder, &format!("pgx predict --model model --tables tables --json --quiet {more}"))["answers"][0].clone()
+    };
+    let said = ask("--query drug=drug01 --query gene=gene01 --query diplotype=*2/*3");
+    assert_eq!(said["answered_by"], "guideline");
+    let ids: Vec<&str> = said["guideline"]["recommendations"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["id"].as_str().unwrap())
+        .collect();
+    assert_eq!(ids, ["R2", "R1"]);
+    // what the model says stands beside it, and the alleles are told to it
+    assert!(said["targets"]["effect_type"]["probabilities"].is_array());
+    assert!(said["unknown"].as_array().unwrap().iter().any(|own| own["name"] == "gene01*2/*3"), "{said}");
+    // a model's own field says a diplotype too, and a phenotype is as good
+    let same = "--query drug=drug01 --query gene=GENE01 --query genalle=gene01*2/*3";
+    assert_eq!(ask(same)["guideline"]["recommendations"], said["guideline"]["recommendations"]);
+    let word = ask("--query drug=drug02 --query gene=gene01 --query activity=2.0");
+    assert_eq!(word["guideline"]["recommendations"][0]["id"], "R3");
+    // an allele that is not known, a gene that was not told
+    let open = ask("--query drug=drug01 --query gene=gene01 --query diplotype=*1/*9");
+    assert_eq!(open["answered_by"], "not determined");
+    assert_eq!(open["guideline"]["not_determined"][0]["genes"][0]["gene"], "gene01");
+    let other = ask("--query drug=drug01 --query gene=gene02 --query diplotype=*1/*1");
+    assert_eq!(other["guideline"]["not_determined"][0]["genes"][0]["not_tested"], true);
+    // without a result the model answers alone
+    assert!(ask("--query drug=drug01 --query gene=gene01")["guideline"].is_null());
+    let near = ask("--query drug=drug010 --query gene=gene01 --query diplotype=*2/*3");
+    assert_eq!(near["guideline"]["did_you_mean"], "drug01");
+
+    // rows of a table, further genes from a file, answers by the ending
+    fs::write(
+        folder.join("ask.tsv"),
+        "drug\tgene\tphenotype\ndrug01\tgene01\tPoor Metabolizer\ndrug03\tgene01\tpoor metaboliser\ndrug01\tgene01\t\n",
+    )
+    .unwrap();
+    let line = "pgx predict --model model --tables tables --table ask.tsv";
+    let all = json(folder, &format!("{line} --json --quiet"));
+    let by: Vec<&str> =
+        all["answers"].as_array().unwrap().iter().map(|answer| answer["answered_by"].as_str().unwrap()).collect();
+    assert_eq!(by, ["guideline", "guideline", "model"]);
+    assert_eq!(all["answers"][1]["guideline"]["recommendations"][0]["not_tested"][0], "gene02");
+    cupel(folder, &format!("{line} --out a.tsv --quiet"));
+    let text = fs::read_to_string(folder.join("a.tsv")).unwrap();
+    assert!(text.contains("1\tguideline\tavoid drug01|avoid it\t"), "{text}");
+    fs::write(folder.join("calls.tsv"), "gene02\t*1/*1\n").unwrap();
+    let both = ask("--calls calls.tsv --query drug=drug03 --query gene=gene01 --query diplotype=*2/*3");
+    assert_eq!(both["answered_by"], "model", "no rule is for both: {both}");
+
+    for (line, words) in [
+        ("--query drug=a --query drug=b", "drug twice"),
+        ("--query drug=a --query gene=gene01 --query diplotype=*1/*1", "--tables DIR"),
+        ("--tables tables --query drug=a --query gene=gen01 --query diplotype=*1/*1", "did you mean gene01?"),
+        ("--tables tables --query drug=a --query diplotype=*1/*1 --query diplotype=*2/*2", "given twice"),
+    ] {
+        let (code, _, stderr) = cupel(folder, &format!("pgx predict --model model {line}"));
+        assert!(code == Some(1) && stderr.contains(words), "{line}: {stderr}");
+    }
+    // a patient's answers are a table too
+    vcf(folder, "poor.vcf", &["chr1 200 . C T . PASS . GT 0|1", "chr1 210 . A G . PASS . GT 1|0"]);
+    let line = "pgx predict --model model --tables tables --vcf poor.vcf --out p.csv --quiet";
+    assert_eq!(cupel(folder, line).0, Some(0));
+    let text = fs::read_to_string(folder.join("p.csv")).unwrap();
+    assert!(
+        text.starts_with("sample,drug,answered_by,group,source,")
+            && text.contains("S1,drug01,guideline,change,CPIC,P2"),
+        "{text}"
     );
 }

@@ -7,6 +7,7 @@ use crate::{
     evidence::Near,
     examples::{Examples, cell},
     model_folder::Model,
+    patient::{DrugAnswer, Source},
     schema::Schema,
 };
 use cupel_data::{Table, nearest_name};
@@ -26,8 +27,25 @@ pub struct Answer {
     pub unknown: Vec<UnknownName>,
     /// The training groups that are nearest, nearest first.
     pub evidence: Vec<Near>,
-    /// What answered: a guideline or the model.
+    /// What answered: "guideline", "not determined" where a gene that a guideline asks for is not, or "model".
     pub answered_by: &'static str,
+    /// What guidelines say, where a diplotype, phenotype or activity was given and tables were asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub guideline: Option<Box<DrugAnswer>>,
+}
+
+impl Answer {
+    /// With what guidelines say, which goes before the model's word.
+    #[must_use]
+    pub fn with_guideline(mut self, said: DrugAnswer) -> Self {
+        self.answered_by = match said.answered_by {
+            Source::Guideline => "guideline",
+            Source::NotDetermined => "not determined",
+            Source::Model | Source::Nobody => self.answered_by,
+        };
+        self.guideline = Some(Box::new(said));
+        self
+    }
 }
 
 /// What a model says of one target.
@@ -79,7 +97,7 @@ impl Model {
     /// As [`answer`](Self::answer).
     pub fn answers(&self, questions: &Examples) -> Result<Answers> {
         let rows: Vec<usize> = (0..questions.len()).collect();
-        Ok(Answers { answers: self.answer(questions, &rows)? })
+        Ok(self.answer(questions, &rows)?.into())
     }
 
     /// Answers `rows` of `questions`.
@@ -115,6 +133,7 @@ impl Model {
                 unknown: self.unknown(questions, *row)?,
                 evidence: self.evidence.nearest(questions, *row, NEAREST)?,
                 answered_by: "model",
+                guideline: None,
             });
         }
         Ok(answers)

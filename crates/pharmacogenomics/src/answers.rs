@@ -1,6 +1,9 @@
 //! [`Answers`]: what a model says of many questions, in words, as JSON and as a table.
 
-use crate::answer::{Answer, TargetAnswer};
+use crate::{
+    answer::{Answer, TargetAnswer},
+    patient::Source,
+};
 use serde::Serialize;
 use std::fmt;
 
@@ -16,15 +19,34 @@ const BOTH: &str = " + ";
 pub struct Answers {
     /// One for each row.
     pub answers: Vec<Answer>,
+    /// What they are not.
+    pub notice: &'static str,
+}
+
+/// What stands on every answer.
+pub(crate) const NOTICE: &str = "not a medical device";
+
+impl From<Vec<Answer>> for Answers {
+    fn from(answers: Vec<Answer>) -> Self {
+        Self { answers, notice: NOTICE }
+    }
 }
 
 impl Answers {
     /// A line for each row and target, cells apart by `separator`: the answer, its probability, the set, whether the model abstains, and the names that
-    /// training never saw.
+    /// training never saw. Where guidelines were asked the target `guideline` has their recommendations, and the genes that are not determined.
     pub fn to_table(&self, separator: char) -> String {
         let mut joints = String::new();
         let mut text = line(separator, &["row", "target", "answer", "probability", "set", "abstains", "unknown"]);
         for (row, answer) in (1..).zip(&self.answers) {
+            if let Some(said) = &answer.guideline {
+                let texts: Vec<&str> = said.recommendations.iter().map(|one| one.recommendation.as_str()).collect();
+                let open: Vec<&str> =
+                    said.not_determined.iter().flat_map(|own| &own.genes).map(|gene| gene.gene.as_str()).collect();
+                let abstains = (said.answered_by != Source::Guideline).to_string();
+                let cells = [&row.to_string(), "guideline", &texts.join(JOINT), "", "", &abstains, &open.join(JOINT)];
+                text += &line(separator, &cells);
+            }
             let unknown: Vec<String> = answer.unknown.iter().map(|own| format!("{}={}", own.field, own.name)).collect();
             if let Some(joint) = &answer.joint {
                 let likely = joint.probabilities.first().filter(|_| !joint.answer.is_empty());
@@ -64,7 +86,7 @@ impl Answers {
 }
 
 /// Cells in quotes where they hold what would end them.
-fn line(separator: char, cells: &[&str]) -> String {
+pub(crate) fn line(separator: char, cells: &[&str]) -> String {
     let quoted = |cell: &&str| match cell.contains([separator, '"', '\n', '\r']) {
         true => format!("\"{}\"", cell.replace('"', "\"\"")),
         false => (*cell).to_owned(),
@@ -80,12 +102,16 @@ impl fmt::Display for Answers {
             }
             write!(f, "{answer}")?;
         }
-        Ok(())
+        writeln!(f, "{}", self.notice)
     }
 }
 
 impl fmt::Display for Answer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(said) = &self.guideline {
+            write!(f, "{said}")?;
+            writeln!(f, "what the model says, which is no guideline's word:")?;
+        }
         for unknown in &self.unknown {
             write!(f, "unknown {}: {:?}", unknown.field, unknown.name)?;
             match &unknown.did_you_mean {

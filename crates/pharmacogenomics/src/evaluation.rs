@@ -274,7 +274,11 @@ impl fmt::Display for Evaluation {
                 writeln!(f, "  unknown       {field}: {:.1} % of such rows without an answer", 100.0 * withheld)?;
             }
             if target.unseen_or_missing > 0 {
-                writeln!(f, "  not measured  {} rows: nothing stands there, or what training never saw", target.unseen_or_missing)?;
+                writeln!(
+                    f,
+                    "  not measured  {} rows: nothing stands there, or what training never saw",
+                    target.unseen_or_missing
+                )?;
             }
         }
         if let Some(joint) = &self.joint {

@@ -100,8 +100,8 @@ pub use network::{Network, NetworkConfig};
 pub use normalise::normalise;
 pub use outputs::{model_card, save_report};
 pub use patient::{
-    Assembly, DefinitionSource, DrugAnswer, GeneCall, Group, MissingGene, NotDetermined, Patient, PatientAnswers,
-    PatientConfig, Phenotype, PossibleRecommendation, Recommendation, Sex, SilentRule, Source, Tables,
+    Assembly, DefinitionSource, DrugAnswer, GeneCall, GivenGene, Group, MissingGene, NotDetermined, PairOdds, Patient,
+    PatientAnswers, PatientConfig, Phenotype, PossibleRecommendation, Recommendation, Sex, SilentRule, Source, Tables,
 };
 pub use planted::{PLANTED_FIELDS, PLANTED_PAIRS, Planted, demo, planted};
 pub use predictions::Predictions;

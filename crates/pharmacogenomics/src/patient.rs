@@ -13,8 +13,12 @@ mod assembly;
 mod atlas;
 mod call_set;
 mod calls;
+mod copies;
 mod core_alleles;
 mod definition;
+mod drug_facts;
+mod frequencies;
+mod given;
 mod guidelines;
 mod hla;
 mod lowest_activity;
@@ -22,6 +26,7 @@ mod matching;
 mod outside_calls;
 mod page;
 mod pharmcat;
+mod phenotype_json;
 mod phenotypes;
 mod reading;
 mod sequence;
@@ -32,6 +37,8 @@ pub use answers::{Group, PatientAnswers};
 pub use assembly::Assembly;
 pub use calls::GeneCall;
 pub use definition::DefinitionSource;
+pub use frequencies::PairOdds;
+pub use given::GivenGene;
 pub use guidelines::{MissingGene, NotDetermined, PossibleRecommendation, Recommendation};
 pub use phenotypes::Phenotype;
 pub use tables::{SilentRule, Tables};
@@ -44,6 +51,7 @@ use crate::{
 use calls::Given;
 use cupel_data::nearest_name;
 use cupel_settings::{Problem, Range, choices, settings};
+use drug_facts::normal;
 use serde::Serialize;
 use std::{collections::BTreeMap, io::BufRead, path::Path};
 use vcf::Vcf;
@@ -73,6 +81,8 @@ settings! {
         pub min_genotype_quality: f64 = 20.0, in Range::at_least(0.0), "QUALITY";
         /// Whose X chromosomes they are [default: as the genotypes show it]
         pub sex: Option<Sex> = None;
+        /// Weigh the pairs that remain possible by the frequencies of alleles in this population, as the tables' allele_frequencies.tsv has them; decides nothing
+        pub population: Option<String> = None, "NAME";
         /// Results of genes from elsewhere, in PharmCAT's format of outside calls
         pub calls: Option<String> = None, "FILE";
     }
@@ -123,6 +133,9 @@ pub struct DrugAnswer {
     /// What the model says gene by gene: where no guideline has a word, or of other genes than those that guidelines ask for.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub model: BTreeMap<String, Answer>,
+    /// The drug that a code, brand or synonym stands for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub taken_for: Option<String>,
     /// A drug of the guidelines that was probably meant.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub did_you_mean: Option<String>,
@@ -134,23 +147,32 @@ impl Tables {
         self.guidelines.drugs(&patient.genes)
     }
 
-    /// What the guidelines say of a drug for a patient.
+    /// What the guidelines say of a drug for a patient. A guideline whose genes are all determined answers, and stands beside one of which a gene is not:
+    /// where it asks for a change it is the answer, for another gene cannot take that back; "no change" is no answer while a gene is open.
     pub fn guideline(&self, drug: &str, patient: &Patient) -> DrugAnswer {
-        let said = self.guidelines.answer(drug, &patient.genes);
+        let asked = normal(drug);
+        let mut meant = self.drugs.meant(drug).filter(|name| self.guidelines.knows(name));
+        let other = (!self.guidelines.knows(&asked)).then(|| meant.next().filter(|_| meant.next().is_none())).flatten();
+        let said = self.guidelines.answer(other.unwrap_or(drug), &patient.genes);
         // a gene that nobody looked at leaves the other guidelines their word; one that was not read does not
         let unread = said.not_determined.iter().any(|guideline| guideline.genes.iter().any(|gene| !gene.not_tested));
+        let change = said.recommendations.iter().any(|one| one.change == Some(true));
         let answered_by = match (said.recommendations.is_empty(), said.not_determined.is_empty()) {
-            (false, _) if !unread => Source::Guideline,
+            (false, _) if !unread || change => Source::Guideline,
             (_, false) => Source::NotDetermined,
             _ => Source::Nobody,
         };
-        let near = || nearest_name(drug, self.guidelines.all_drugs()).map(str::to_string);
+        let near = || {
+            let known = self.guidelines.all_drugs();
+            nearest_name(&asked, known.into_iter().chain(self.drugs.names())).map(str::to_string)
+        };
         DrugAnswer {
             drug: drug.to_string(),
             answered_by,
             recommendations: said.recommendations,
             not_determined: said.not_determined,
             model: BTreeMap::new(),
+            taken_for: other.map(str::to_string),
             did_you_mean: if said.genes.is_empty() { near() } else { None },
         }
     }
@@ -250,6 +272,9 @@ impl Patient {
             },
             None => (0..vcf.samples.len()).collect(),
         };
+        if let Some(population) = &config.population {
+            tables.frequencies.check(population)?;
+        }
         let outside = match &config.calls {
             Some(file) => outside_calls::read(Path::new(file), &tables.gene_names())?,
             None => outside_calls::BySample::new(),
@@ -275,8 +300,12 @@ impl Patient {
                     gene,
                     set: &set,
                     phenotypes: &tables.phenotypes,
-                    reference: assume && config.absent_is_reference && set.chromosomes.contains(&gene.chromosome),
+                    reference: assume
+                        && config.absent_is_reference
+                        && set.chromosomes.contains(&gene.chromosome)
+                        && !(set.foreign_mitochondrion && gene.on_mitochondrion()),
                     sex,
+                    population: config.population.as_deref().map(|population| (&tables.frequencies, population)),
                 })
             };
             let mut genes: Vec<GeneCall> = tables.genes.iter().enumerate().map(|own| call(own, true)).collect();
@@ -323,6 +352,12 @@ impl Patient {
             problem: "it does not say whose calls these are, and there are several samples".into(),
             fix: "write #sample NAME above the lines of each sample, or ask for one sample and one file",
         }
+    }
+
+    /// The fields of a question to a model about a drug and what is known of a gene; none where that is not one pair of alleles.
+    pub fn fields_of(&self, drug: &str, gene: &str, model: &Model) -> Vec<(String, String)> {
+        let call = self.genes.iter().find(|call| call.gene.eq_ignore_ascii_case(gene));
+        call.and_then(|call| ask(drug, call, model)).unwrap_or_default()
     }
 
     /// The assembly of a file: as it says itself, else as the settings say.

@@ -7,6 +7,8 @@
 mod cases;
 #[path = "patients/generated.rs"]
 mod generated;
+#[path = "patients/given.rs"]
+mod given;
 #[path = "patients/rules.rs"]
 mod rules;
 #[path = "patients/tables.rs"]

@@ -1,6 +1,7 @@
 //! `cupel pgx predict`: what a model says of one question or of every row of a table, and what is known of a patient's genes.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     path::{Path, PathBuf},
 };
@@ -8,7 +9,10 @@ use std::{
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use cupel::{
-    pharmacogenomics::{Answers, Examples, Model, Patient, PatientAnswers, PatientConfig, Purpose, Tables, question},
+    pharmacogenomics::{
+        Answer, Answers, Assembly, DrugAnswer, Examples, GivenGene, Model, Patient, PatientAnswers, PatientConfig,
+        Purpose, Tables, question,
+    },
     settings::Settings,
 };
 use serde::Serialize;
@@ -38,8 +42,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with = "table", requires = "tables")]
     vcf: Option<PathBuf>,
 
-    /// Folder with the tables of alleles, phenotypes and guidelines
-    #[arg(long, value_name = "DIR", requires = "vcf")]
+    /// Folder with the tables of alleles, phenotypes and guidelines: guidelines answer questions too whose field diplotype, phenotype or activity is given
+    #[arg(long, value_name = "DIR")]
     tables: Option<PathBuf>,
 
     #[command(flatten)]
@@ -73,8 +77,14 @@ pub struct Plan {
 }
 
 enum Asked {
-    Questions(Box<Examples>),
+    Questions(Box<Questions>),
     Patient(Box<(Tables, Patient)>),
+}
+
+/// Rows for a model, and what guidelines say of them.
+struct Questions {
+    rows: Examples,
+    said: Vec<Option<DrugAnswer>>,
 }
 
 /// The answers, and where they went.
@@ -104,7 +114,8 @@ impl Command for Arguments {
     fn unused(&self) -> Vec<(String, String)> {
         let of_patient = PatientConfig::default().list().into_iter().map(|setting| setting.name);
         let because = "only of a patient, with --vcf, is it asked";
-        of_patient.filter(|_| self.vcf.is_none()).map(|name| (name, because.to_owned())).collect()
+        let asked = |name: &String| self.vcf.is_some() || name == "calls" && self.tables.is_some();
+        of_patient.filter(|name| !asked(name)).map(|name| (name, because.to_owned())).collect()
     }
 
     fn plan(&self, session: &Session) -> Result<Plan> {
@@ -116,39 +127,39 @@ impl Command for Arguments {
                 let patient = Patient::read(vcf, &tables, config)?;
                 Asked::Patient(Box::new((tables, patient)))
             }
-            _ => Asked::Questions(Box::new(match &self.table {
-                Some(table) => {
-                    let questions = Examples::read(table, model.predictor.schema(), &[], Purpose::Asking)?;
-                    if !questions.absent().is_empty() {
-                        let absent = questions.absent().join(", ");
-                        session.note(format_args!("{} has no {absent}: missing in every row", table.display()));
-                    }
-                    questions
-                }
-                None => question(model.predictor.schema(), &pairs(&self.query)?)?,
-            })),
+            _ => Asked::Questions(Box::new(self.questions(&model, session)?)),
         };
         let out = session.out().map(Path::to_path_buf);
         if let Some(out) = &out {
-            format(out, matches!(asked, Asked::Questions(_)))?;
+            format(out)?;
             session.may_write(out)?;
         }
-        let questions = if let Asked::Questions(questions) = &asked { questions.len() } else { 1 };
+        let questions = if let Asked::Questions(questions) = &asked { questions.rows.len() } else { 1 };
         Ok(Plan { questions, out, asked: Box::new((model, asked)) })
     }
 
     fn work(self, plan: Plan, _: &mut Session) -> Result<Said> {
         let answers = match *plan.asked {
-            (model, Asked::Questions(questions)) => Answered::Questions(model.answers(&questions)?),
+            (model, Asked::Questions(questions)) => {
+                let Questions { rows, said } = *questions;
+                let Answers { answers, .. } = model.answers(&rows)?;
+                let with = |(answer, said): (Answer, Option<DrugAnswer>)| match said {
+                    Some(said) => answer.with_guideline(said),
+                    None => answer,
+                };
+                let said = said.into_iter().chain(std::iter::repeat_with(|| None));
+                Answered::Questions(answers.into_iter().zip(said).map(with).collect::<Vec<_>>().into())
+            }
             (model, Asked::Patient(asked)) => {
                 let (tables, patient) = *asked;
                 Answered::Patient(Box::new(tables.answers(&self.drug, patient, &model)?))
             }
         };
         if let Some(out) = &plan.out {
-            let text = match (format(out, matches!(answers, Answered::Questions(_)))?, &answers) {
+            let text = match (format(out)?, &answers) {
                 (Format::Table(separator), Answered::Questions(answers)) => answers.to_table(separator),
-                _ => serde_json::to_string_pretty(&answers)?,
+                (Format::Table(separator), Answered::Patient(answers)) => answers.to_table(separator),
+                (Format::Json, _) => serde_json::to_string_pretty(&answers)?,
             };
             let write = |file: &mut dyn std::io::Write| {
                 file.write_all(text.as_bytes()).map_err(cupel::data::Error::io("write", out))
@@ -166,19 +177,77 @@ enum Format {
     Table(char),
 }
 
-/// The format that the ending of a file names; the answers for a patient are no table.
-fn format(out: &Path, table: bool) -> Result<Format> {
+/// The format that the ending of a file names.
+fn format(out: &Path) -> Result<Format> {
     let ending = out.extension().map(|ending| ending.to_string_lossy().to_lowercase());
     Ok(match ending.as_deref() {
         Some("json") => Format::Json,
-        Some("csv") if table => Format::Table(','),
-        Some("tsv") if table => Format::Table('\t'),
-        _ => {
-            let endings = if table { ".csv, .tsv and .json" } else { ".json" };
-            bail!("--out {}: the ending says how answers are written; there are {endings}", out.display())
-        }
+        Some("csv") => Format::Table(','),
+        Some("tsv") => Format::Table('\t'),
+        _ => bail!("--out {}: the ending says how answers are written; there are .csv, .tsv and .json", out.display()),
     })
 }
+
+impl Arguments {
+    /// What is asked by --query or --table, with the guidelines' word where there are tables.
+    fn questions(&self, model: &Model, session: &Session) -> Result<Questions> {
+        let schema = model.predictor.schema();
+        let Some(table) = &self.table else {
+            let asked = pairs(&self.query)?;
+            let own = |name: &str| schema.fields.iter().any(|field| field.name == name);
+            let (extra, fields): (Vec<_>, Vec<_>) = asked
+                .clone()
+                .into_iter()
+                .partition(|(name, _)| GivenGene::FIELDS.contains(&name.as_str()) && !own(name));
+            if let (Some((name, _)), None) = (extra.first(), &self.tables) {
+                bail!("--query {name}=...: guidelines read it, whose tables --tables DIR names");
+            }
+            // a field of either kind stands once
+            for (index, (name, _)) in asked.iter().enumerate() {
+                if asked[..index].iter().any(|(known, _)| known == name) {
+                    bail!("--query {name}=... is given twice; give each field once");
+                }
+            }
+            let said = self.guidelines(&[asked.into_iter().collect()], model)?;
+            let mut fields = fields;
+            // what the diplotype says to the model stands where the question leaves it open
+            for (name, value) in said.iter().flatten().flat_map(|(_, more)| more) {
+                if fields.iter().all(|(known, _)| known != name) {
+                    fields.push((name.clone(), value.clone()));
+                }
+            }
+            let rows = question(schema, &fields)?;
+            return Ok(Questions { rows, said: said.into_iter().map(|own| own.map(|(said, _)| said)).collect() });
+        };
+        let rows = Examples::read(table, schema, &[], Purpose::Asking)?;
+        if !rows.absent().is_empty() {
+            session.note(format_args!("{} has no {}: missing in every row", table.display(), rows.absent().join(", ")));
+        }
+        let said = match &self.tables {
+            Some(_) => self.guidelines(&GivenGene::questions(table)?, model)?,
+            None => Vec::new(),
+        };
+        Ok(Questions { rows, said: said.into_iter().map(|own| own.map(|(said, _)| said)).collect() })
+    }
+
+    /// What guidelines say of each question that names a drug and tells a result of a gene, and the model's fields that this result gives.
+    fn guidelines(&self, asked: &[BTreeMap<String, String>], model: &Model) -> Result<Vec<Option<Guided>>> {
+        let Some(folder) = &self.tables else { return Ok(Vec::new()) };
+        let calls = self.patient.settings.calls.as_deref().map(Path::new);
+        let tables = Tables::open(folder, self.patient.settings.assembly.unwrap_or(Assembly::GRCh38))?;
+        let answer = |fields: &BTreeMap<String, String>| -> Result<Option<Guided>> {
+            let given = GivenGene::of_question(fields);
+            let Some(drug) = fields.get("drug").filter(|_| given.is_some() || calls.is_some()) else { return Ok(None) };
+            let patient = tables.patient_of(given.as_slice(), calls)?;
+            let more = given.as_ref().map(|given| patient.fields_of(drug, &given.gene, model)).unwrap_or_default();
+            Ok(Some((tables.guideline(drug, &patient), more)))
+        };
+        asked.iter().map(answer).collect()
+    }
+}
+
+/// What guidelines say, and the fields of a model that a diplotype gives.
+type Guided = (DrugAnswer, Vec<(String, String)>);
 
 fn pairs(query: &[String]) -> Result<Vec<(String, String)>> {
     let pair = |text: &String| {
@@ -202,7 +271,7 @@ impl fmt::Display for Said {
         match (&self.answers, &self.out) {
             (Answered::Questions(answers), None) => answers.fmt(f),
             (Answered::Patient(answers), None) => answers.fmt(f),
-            (Answered::Questions(Answers { answers }), Some(out)) => {
+            (Answered::Questions(Answers { answers, .. }), Some(out)) => {
                 write!(f, "{} answers in {}", answers.len(), out.display())
             }
             (Answered::Patient(said), Some(out)) => write!(f, "{} answers in {}", said.answers.len(), out.display()),

@@ -18,7 +18,7 @@ use crate::{
     shared::{Device, Out, Output, Shared, Threads},
 };
 
-/// Say what the genes of patients mean for drugs: a page (HTML) and a JSON file for each sample of each VCF file
+/// Say what the genes of patients mean for drugs: a page (HTML), a JSON file and the genes as PharmCAT's phenotype.json for each sample of each VCF file
 #[derive(Args)]
 pub struct Arguments {
     /// Genotypes, bare or compressed; give several. Every sample is read, unless --sample names one
@@ -108,7 +108,7 @@ impl Command for Arguments {
             }
         }
         let of = |assembly: Assembly| tables.iter().find(|(known, _)| *known == assembly).map(|(_, tables)| tables);
-        let read = |(file, assembly): (&PathBuf, &_)| -> Vec<Result<PatientAnswers, String>> {
+        let read = |(file, assembly): (&PathBuf, &_)| -> Vec<Result<(PatientAnswers, String), String>> {
             let tables = match assembly {
                 Ok(assembly) => of(*assembly),
                 Err(error) => return vec![Err(format!("{}: {error}", file.display()))],
@@ -118,9 +118,17 @@ impl Command for Arguments {
                 Err(error) => vec![Err(error.to_string())],
                 Ok(patients) => patients
                     .into_par_iter()
-                    .map(|patient| match &model {
-                        Some(model) => tables.answers(&self.drug, patient, model).map_err(|error| error.to_string()),
-                        None => Ok(tables.guideline_answers(&self.drug, patient)),
+                    .map(|patient| {
+                        let name = file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+                        let genes = serde_json::to_string(&tables.phenotype_json(&patient, &name))
+                            .map_err(|error| error.to_string())?;
+                        let answers = match &model {
+                            Some(model) => {
+                                tables.answers(&self.drug, patient, model).map_err(|error| error.to_string())?
+                            }
+                            None => tables.guideline_answers(&self.drug, patient),
+                        };
+                        Ok((answers, genes))
                     })
                     .collect(),
             }
@@ -135,7 +143,7 @@ impl Command for Arguments {
             for ((file, _), said) in batch.iter().zip(said) {
                 for one in said {
                     samples.push(match one {
-                        Ok(answers) => write(&out, file, &answers, &mut names)?,
+                        Ok((answers, genes)) => write(&out, file, (&answers, &genes), &mut names)?,
                         Err(error) => Line { file: (*file).clone(), page: None, summary: None, error: Some(error) },
                     });
                 }
@@ -157,8 +165,13 @@ impl Command for Arguments {
 /// Files whose patients are in memory at a time.
 const BATCH: usize = 64;
 
-/// Writes the page and the JSON of a sample; names that are taken get a number.
-fn write(out: &Path, file: &Path, answers: &PatientAnswers, names: &mut BTreeSet<String>) -> Result<Line> {
+/// Writes the page, the JSON and the genes in PharmCAT's structure of a sample; names that are taken get a number.
+fn write(
+    out: &Path,
+    file: &Path,
+    (answers, genes): (&PatientAnswers, &str),
+    names: &mut BTreeSet<String>,
+) -> Result<Line> {
     let own = cupel::report::file_name(&answers.patient.sample);
     let first = if own.is_empty() { "sample".to_owned() } else { own };
     let numbered = (2..).map(|number| format!("{first}-{number}"));
@@ -167,9 +180,11 @@ fn write(out: &Path, file: &Path, answers: &PatientAnswers, names: &mut BTreeSet
     };
     names.insert(name.clone());
     let page = out.join(format!("{name}.html"));
-    for (path, text) in
-        [(&page, answers.to_html()), (&out.join(format!("{name}.json")), serde_json::to_string_pretty(answers)?)]
-    {
+    for (path, text) in [
+        (&page, answers.to_html()),
+        (&out.join(format!("{name}.json")), serde_json::to_string_pretty(answers)?),
+        (&out.join(format!("{name}.phenotype.json")), genes.to_string()),
+    ] {
         let write = |file: &mut dyn std::io::Write| {
             file.write_all(text.as_bytes()).map_err(cupel::data::Error::io("write", path))
         };

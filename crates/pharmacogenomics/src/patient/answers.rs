@@ -1,7 +1,11 @@
 //! [`PatientAnswers`]: what is known of a patient's genes and what follows for drugs, in words and as JSON.
 
 use super::{DefinitionSource, DrugAnswer, NotDetermined, Patient, Source, Tables};
-use crate::{error::Result, model_folder::Model};
+use crate::{
+    answers::{NOTICE, line},
+    error::Result,
+    model_folder::Model,
+};
 use serde::Serialize;
 use std::fmt;
 
@@ -45,9 +49,6 @@ impl Tables {
     }
 }
 
-/// What stands on every answer.
-const NOTICE: &str = "not a medical device";
-
 /// What rules say that recommend nothing.
 const SILENT: &str = "No recommendation";
 
@@ -58,20 +59,25 @@ pub enum Group {
     Change,
     /// All guidelines answer, and none asks for a change.
     NoChange,
-    /// There are guidelines, and of one a gene is not determined, while no other asks for a change.
+    /// There are guidelines, and of one a gene is not determined or not tested, while no other asks for a change.
     NotDetermined,
     /// No guideline has a word, or none but that it has none.
     NoGuideline,
 }
 
 impl DrugAnswer {
+    /// Whether a recommendation is a guideline's word without a gene that it asks for.
+    fn lacks_a_gene(&self) -> bool {
+        self.recommendations.iter().any(|one| !one.not_tested.is_empty())
+    }
+
     /// How it is read.
     pub fn group(&self) -> Group {
         match self.answered_by {
-            // a recommendation of which the table says nothing is taken for a change
+            // what a determined guideline asks for stands, whatever another lacks; where the table does not say it is taken for a change
             Source::Guideline if self.recommendations.iter().any(|one| one.change != Some(false)) => Group::Change,
             // "no change" would be said of a gene that was not read
-            Source::Guideline if !self.not_determined.is_empty() => Group::NotDetermined,
+            Source::Guideline if !self.not_determined.is_empty() || self.lacks_a_gene() => Group::NotDetermined,
             Source::Guideline if self.recommendations.iter().all(|one| one.recommendation.starts_with(SILENT)) => {
                 Group::NoGuideline
             }
@@ -92,6 +98,93 @@ impl PatientAnswers {
             "{}: {known} genes determined; {change} drugs with a change, {same} without, {open} not determined",
             self.patient.sample
         )
+    }
+}
+
+/// The columns of [`PatientAnswers::to_table`].
+const COLUMNS: [&str; 16] = [
+    "sample",
+    "drug",
+    "answered_by",
+    "group",
+    "source",
+    "guideline",
+    "name",
+    "date",
+    "link",
+    "population",
+    "because",
+    "strength",
+    "recommendation",
+    "change",
+    "not_determined",
+    "not_read",
+];
+
+impl PatientAnswers {
+    /// A line for each recommendation and each guideline that is not determined, cells apart by `separator`; a drug of which neither is there has one.
+    pub fn to_table(&self, separator: char) -> String {
+        let mut text = line(separator, &COLUMNS);
+        for answer in &self.answers {
+            let by = match answer.answered_by {
+                Source::Guideline => "guideline",
+                Source::Model => "model",
+                Source::NotDetermined => "not determined",
+                Source::Nobody => "nobody",
+            };
+            let group = match answer.group() {
+                Group::Change => "change",
+                Group::NoChange => "no change",
+                Group::NotDetermined => "not determined",
+                Group::NoGuideline => "no guideline",
+            };
+            let first = [self.patient.sample.as_str(), &answer.drug, by, group];
+            let mut add =
+                |rest: [&str; 12]| text += &line(separator, &first.iter().chain(&rest).copied().collect::<Vec<_>>());
+            for one in &answer.recommendations {
+                let or_none = |text: &Option<String>| text.clone().unwrap_or_default();
+                let change = one.change.map(|change| change.to_string()).unwrap_or_default();
+                add([
+                    &one.source,
+                    &one.guideline,
+                    &one.name,
+                    &or_none(&one.date),
+                    &one.link,
+                    &or_none(&one.population),
+                    &one.because.join("; "),
+                    &or_none(&one.strength),
+                    &one.recommendation,
+                    &change,
+                    &one.not_tested.join("; "),
+                    "",
+                ]);
+            }
+            for own in &answer.not_determined {
+                let population = own.population.clone().unwrap_or_default();
+                let open: Vec<String> =
+                    own.genes.iter().map(|gene| format!("{}: {}", gene.gene, gene.because)).collect();
+                let missing: Vec<&str> = own.genes.iter().flat_map(|gene| &gene.missing).map(String::as_str).collect();
+                let (open, missing) = (open.join("; "), missing.join("; "));
+                add([
+                    &own.source,
+                    &own.guideline,
+                    &own.name,
+                    "",
+                    &own.link,
+                    &population,
+                    "",
+                    "",
+                    "",
+                    "",
+                    &open,
+                    &missing,
+                ]);
+            }
+            if answer.recommendations.is_empty() && answer.not_determined.is_empty() {
+                add([""; 12]);
+            }
+        }
+        text
     }
 }
 
@@ -153,6 +246,11 @@ impl fmt::Display for PatientAnswers {
                 }
                 writeln!(f)?;
             }
+            if !call.odds.is_empty() {
+                let odds = call.odds.iter().map(|one| format!("{} {:.1} %", one.diplotype, 100.0 * one.share));
+                let odds: Vec<String> = odds.collect();
+                writeln!(f, "  in the population asked for, which decides nothing: {}", some_of(&odds))?;
+            }
             call.warnings.iter().try_for_each(|warning| writeln!(f, "  warning: {warning}"))?;
         }
         self.answers.iter().try_for_each(|answer| write!(f, "\n{answer}"))
@@ -161,11 +259,30 @@ impl fmt::Display for PatientAnswers {
 
 impl fmt::Display for DrugAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(name) = &self.taken_for {
+            writeln!(f, "{} is taken for {name}", self.drug)?;
+        }
         for one in &self.recommendations {
             write!(f, "{} ({} guideline", self.drug, one.source)?;
             one.strength.iter().try_for_each(|strength| write!(f, ", {strength}"))?;
             one.population.iter().try_for_each(|population| write!(f, ", {population}"))?;
             writeln!(f, "; {}): {}", one.because.join(", "), one.recommendation)?;
+            let version = one.date.as_deref().or(one.version.as_deref()).unwrap_or("no version");
+            writeln!(f, "  {}, {version}, {}", one.name, one.page.as_deref().unwrap_or(&one.link))?;
+            if !one.not_tested.is_empty() {
+                writeln!(
+                    f,
+                    "  without {}, which was not tested: its result could change this",
+                    one.not_tested.join(", ")
+                )?;
+            }
+        }
+        if !self.recommendations.is_empty() && !self.not_determined.is_empty() {
+            writeln!(
+                f,
+                "{}: what follows is not determined, and could ask for more than what stands above",
+                self.drug
+            )?;
         }
         self.not_determined.iter().try_for_each(|own| write_open(f, &self.drug, own))?;
         if self.answered_by == Source::Nobody {
@@ -217,6 +334,7 @@ mod tests {
         let recommendation = |change: bool| Recommendation {
             source: "CPIC".into(),
             guideline: "P1".into(),
+            name: "a guideline".into(),
             id: "R1".into(),
             because: Vec::new(),
             population: None,
@@ -224,12 +342,19 @@ mod tests {
             implications: String::new(),
             recommendation: "usual dose".into(),
             change: Some(change),
+            not_tested: Vec::new(),
             version: None,
+            date: None,
             link: String::new(),
+            page: None,
+            level: None,
+            papers: Vec::new(),
         };
         let open = NotDetermined {
             source: "DPWG".into(),
             guideline: "P2".into(),
+            name: "another".into(),
+            link: String::new(),
             population: None,
             genes: vec![MissingGene {
                 gene: "gene02".into(),
@@ -250,6 +375,7 @@ mod tests {
                 recommendations: vec![recommendation(change)],
                 not_determined,
                 model: std::collections::BTreeMap::new(),
+                taken_for: None,
                 did_you_mean: None,
             };
             assert_eq!(answer.group(), group);

@@ -41,6 +41,8 @@ pub(crate) struct CallSet {
     /// The chromosomes that the file has a line of.
     pub(crate) chromosomes: Arc<HashSet<String>>,
     pub(crate) warnings: Vec<String>,
+    /// Whether the file's mitochondrion is another than the definitions', or may be.
+    pub(crate) foreign_mitochondrion: bool,
 }
 
 /// Longest REF that is held against the reference.
@@ -84,6 +86,30 @@ pub(crate) fn assembly_of(vcf: &Vcf) -> Result<Option<Assembly>> {
     })
 }
 
+/// Bases of the mitochondrion that all definitions count on (rCRS, NC_012920), and of the one of UCSC's hg19 (NC_001807), where the same place has another number.
+const MITOCHONDRIA: [u64; 2] = [16_569, 16_571];
+
+/// Why the mitochondrion of a file is not read, where that is so: it is hg19's, or in GRCh37 the file does not say which it is.
+fn other_mitochondrion(vcf: &Vcf, assembly: Assembly) -> Option<&'static str> {
+    let mut known = false;
+    for line in vcf.meta.iter().filter_map(|line| line.strip_prefix("##contig=<")) {
+        let entry = |key: &str| line.trim_end_matches('>').split(',').find_map(|entry| entry.trim().strip_prefix(key));
+        let Some(id) = entry("ID=") else { continue };
+        let length: Option<u64> = entry("length=").and_then(|text| text.parse().ok());
+        let is_old = id.starts_with("NC_001807") || chromosome_of(id).0 == "MT" && length == Some(MITOCHONDRIA[1]);
+        if is_old {
+            return Some(
+                "the mitochondrion is that of hg19 (NC_001807), whose places have other numbers: it is not read",
+            );
+        }
+        known |= id.starts_with("NC_012920") || chromosome_of(id).0 == "MT" && length == Some(MITOCHONDRIA[0]);
+    }
+    let open = assembly == Assembly::GRCh37 && !known;
+    open.then_some(
+        "files in GRCh37 have one of two mitochondria, and this one does not say which (length of its contig): it is not read",
+    )
+}
+
 /// Reads what a file says of the samples in `columns`.
 ///
 /// # Errors
@@ -100,6 +126,8 @@ pub(crate) fn read(
     let mut sets: Vec<CallSet> = names.into_iter().map(|sample| CallSet { sample, ..CallSet::default() }).collect();
     let mut chromosomes: HashMap<String, String> = HashMap::new();
     let (alone, mut phase_sets) = (vcf.samples.len() == 1, false);
+    let mut foreign = other_mitochondrion(&vcf, assembly).map(|why| (why, false));
+    sets.iter_mut().for_each(|set| set.foreign_mitochondrion = foreign.is_some());
     while let Some(record) = vcf.next()? {
         let chromosome = match chromosomes.get(record.chromosome) {
             Some(known) => known,
@@ -113,6 +141,12 @@ pub(crate) fn read(
             }
         };
         phase_sets = phase_sets || record.has_phase_sets();
+        if let Some((why, said)) = foreign.as_mut().filter(|_| chromosome == "MT") {
+            if !std::mem::replace(said, true) {
+                sets.iter_mut().for_each(|set| set.warnings.push((*why).to_string()));
+            }
+            continue;
+        }
         if record.end < record.start || !atlas.near(chromosome, record.start, structural_end(&record)) {
             check_ids(&record, chromosome, atlas, assembly, path)?;
             continue;

@@ -7,6 +7,7 @@ use super::{
     Sex,
     call_set::{CallSet, CopyChange},
     definition::{DefinitionSource, Gene, Place, Texts},
+    frequencies::{Frequencies, PairOdds},
     lowest_activity,
     matching::{Evidence, Pair, explaining},
     outside_calls::{Meaning, OutsideCall},
@@ -50,6 +51,9 @@ pub struct GeneCall {
     /// The file and version that define the alleles.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub definition: Option<DefinitionSource>,
+    /// How likely the pairs are in the population that was asked for: information, which decides nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub odds: Vec<PairOdds>,
     /// Whether it was given from outside, and not read here.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub outside: bool,
@@ -58,6 +62,21 @@ pub struct GeneCall {
     pub(crate) letters: Option<(String, String)>,
     #[serde(skip)]
     pub(crate) knowledge: Knowledge,
+    /// What was read at its places.
+    #[serde(skip)]
+    pub(crate) variants: Vec<Variant>,
+}
+
+/// What was read at a place, in letters.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Variant {
+    pub(crate) chromosome: String,
+    pub(crate) position: u64,
+    pub(crate) rs: Option<String>,
+    /// What stands on each haplotype; `None` where that was not read.
+    pub(crate) haplotypes: Vec<Option<String>>,
+    pub(crate) phase: Option<String>,
+    pub(crate) reference: String,
 }
 
 /// How much is known of a gene.
@@ -107,6 +126,7 @@ pub(crate) struct Given<'a> {
     /// Whether a place that the file does not mention is reference.
     pub(crate) reference: bool,
     pub(crate) sex: Option<Sex>,
+    pub(crate) population: Option<(&'a Frequencies, &'a str)>,
 }
 
 impl GeneCall {
@@ -124,16 +144,23 @@ impl GeneCall {
             unknown_because: None,
             warnings: Vec::new(),
             definition: None,
+            odds: Vec::new(),
             outside: false,
             letters: None,
             knowledge: Knowledge::NotTested,
+            variants: Vec::new(),
         }
+    }
+
+    /// A gene of which nothing was said.
+    pub(crate) fn untested(gene: &str) -> Self {
+        Self { unknown_because: Some("it was not tested".into()), ..Self::empty(gene) }
     }
 
     /// Takes what was given from outside.
     pub(crate) fn given(call: &OutsideCall, phenotypes: &Phenotypes) -> Self {
         let mut own = Self { outside: true, ..Self::empty(&call.gene) };
-        let outcome = match call.meaning(phenotypes) {
+        let outcome = match call.meaning(phenotypes, &mut own.warnings) {
             Meaning::NotTested => {
                 own.unknown_because = Some("it was not tested, as the outside calls say".into());
                 return own;
@@ -202,6 +229,15 @@ impl GeneCall {
         if is_copy_number(&gene.name) {
             let because = "its alleles differ in copies of the gene, which a VCF file of small variants does not show";
             call.unknown_because = Some(because.into());
+            // a file that shows a change in it is no file without a word on it
+            let changed = |place: &usize| {
+                let reference = gene.places.get(*place).map_or(0, |place| place.assembly_allele);
+                let other = |seen: &Seen| *seen != Seen::Text(reference) && *seen != Seen::Unknown;
+                own(*place).is_some_and(|reading| reading.haplotypes.iter().any(other))
+            };
+            if !changes.is_empty() || (0..gene.places.len()).any(|place| changed(&place)) {
+                call.knowledge = Knowledge::Open;
+            }
             return call;
         }
         if call.unknown_because.is_some() {
@@ -229,6 +265,7 @@ impl GeneCall {
             }
         }
         call.not_read = call.missing.len();
+        call.variants = variants(gene, set, given.number);
         call.knowledge = Knowledge::Open;
         let read = match Read::of(given, &changes) {
             Ok(read) => read,
@@ -259,6 +296,9 @@ impl GeneCall {
         call.letters = letters(gene, set, given.number);
         call.not_told_apart = not_told_apart(gene, &read, &outcomes);
         call.diplotypes = outcomes.iter().take(NAMED).map(|outcome| outcome.diplotype.clone()).collect();
+        if let Some((frequencies, population)) = given.population {
+            call.odds = frequencies.odds(population, &gene.name, &outcomes);
+        }
         let agree = outcomes.windows(2).all(|two| two[0].phenotype == two[1].phenotype);
         match (outcomes.first().and_then(|outcome| outcome.phenotype.as_ref()), agree) {
             (Some(phenotype), true) => call.phenotype = Some(phenotype.clone()),
@@ -557,6 +597,28 @@ fn combination(gene: &Gene, read: &Read<'_>) -> Option<String> {
     };
     let names: Vec<String> = (0..ploidy).map(haplotype).collect();
     Some(format!("its haplotypes have variants of several alleles: {}", names.join(" / ")))
+}
+
+/// What was read at the places of a gene.
+fn variants(gene: &Gene, set: &CallSet, number: usize) -> Vec<Variant> {
+    let mut found = Vec::new();
+    for (index, place) in gene.places.iter().enumerate() {
+        let Some(reading) = set.readings.get(&(number, index)) else { continue };
+        let text = |seen: &Seen| match seen {
+            Seen::Text(number) => place.alleles.get(*number).cloned(),
+            Seen::Other(text) => Some(text.clone()),
+            Seen::Unknown => None,
+        };
+        found.push(Variant {
+            chromosome: gene.chromosome.clone(),
+            position: place.position,
+            rs: place.rs.clone(),
+            haplotypes: reading.haplotypes.iter().map(text).collect(),
+            phase: reading.phase.clone(),
+            reference: place.alleles.get(place.assembly_allele).cloned().unwrap_or_default(),
+        });
+    }
+    found
 }
 
 /// The only place of a gene with its two letters, sorted.

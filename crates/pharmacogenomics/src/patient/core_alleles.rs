@@ -42,6 +42,7 @@ impl Variant {
 struct Row {
     name: String,
     function: String,
+    activity: Option<f64>,
     structural: bool,
     /// In GRCh37 and GRCh38.
     core: [Vec<Variant>; 2],
@@ -54,7 +55,8 @@ pub(crate) struct CoreTable {
 }
 
 impl CoreTable {
-    /// Reads a table with the columns `Gene`, `StarAllele`, `SV`, `GRCh37Core` and `GRCh38Core`, and `Function` where it is there.
+    /// Reads a table with the columns `Gene`, `StarAllele`, `SV`, `GRCh37Core` and `GRCh38Core`, `Function` and `ActivityScore` where they are
+    /// there.
     ///
     /// # Errors
     /// [`Error::Data`] for a table that cannot be read or lacks a column, [`Error::Model`] for a cell that is no list of variants.
@@ -65,6 +67,7 @@ impl CoreTable {
         let [gene, star, structural, old, new] = columns;
         let (gene, star, structural, old, new) = (gene?, star?, structural?, old?, new?);
         let function = table.position("Function").ok();
+        let activity = table.position("ActivityScore").ok();
         let mut rows: BTreeMap<String, Vec<Row>> = BTreeMap::new();
         while let Some(row) = table.next()? {
             let cells: Vec<&str> = row.cells().collect();
@@ -83,6 +86,7 @@ impl CoreTable {
             rows.entry(cells[gene].to_string()).or_default().push(Row {
                 name: cells[star].to_string(),
                 function: function.map(|column| cells[column].to_string()).unwrap_or_default(),
+                activity: activity.and_then(|column| cells[column].parse().ok()).filter(|own: &f64| own.is_finite()),
                 structural: cells[structural].eq_ignore_ascii_case("true"),
                 core: [list(old)?, list(new)?],
             });
@@ -126,6 +130,13 @@ impl CoreTable {
         let rows = || self.rows.get(gene).into_iter().flatten().filter(|row| row.structural);
         let without = rows().filter(|row| row.function.eq_ignore_ascii_case("no function"));
         (rows().map(|row| row.name.clone()).collect(), without.map(|row| row.name.clone()).collect())
+    }
+
+    /// What the table says of the alleles of each gene: function and activity.
+    pub(crate) fn functions(&self) -> impl Iterator<Item = (&str, &str, &str, Option<f64>)> {
+        self.rows.iter().flat_map(|(gene, rows)| {
+            rows.iter().map(move |row| (gene.as_str(), row.name.as_str(), row.function.as_str(), row.activity))
+        })
     }
 
     /// The genes of the table, in an assembly.

@@ -2,15 +2,21 @@
 //!
 //! A guideline is a set of rules of one source for one drug and one kind of patient. It answers when all that its genes can be leads to the same
 //! rules; else it says which gene is not determined, and what the possible pairs of alleles would lead to. A rule by genotype goes before one
-//! by phenotype. "No Result" is a gene that was not tested; one that was, with an open result, is never that.
+//! by phenotype. "No Result" is a gene that was not tested ("NUDT15 genotype is not available", as CPIC's texts say); one that was, with an open result, is
+//! never that. A recommendation without a gene's result says so, for the result could change it.
+//!
+//! DPWG has two rules for some scores, told apart by a word: `1.0 (Intermediate Metabolizer)` and `1.0 (Phenotyping)`. The tables say which phenotype
+//! a score is, and nothing of the other word: a score with a normal allele has the rule of its phenotype, two alleles that both lower the activity may have
+//! either, and where one rule alone has the score it is that.
 
 use super::{
     calls::{GeneCall, Knowledge, Outcome},
     definition::DefinitionSource,
+    drug_facts::{DrugFacts, name_of_page, normal},
     hla,
     phenotypes::without_gene,
 };
-use crate::{error::Result, normalise::normalise};
+use crate::error::Result;
 use cupel_data::{TextRows, is_missing};
 use serde::Serialize;
 use std::{
@@ -25,6 +31,8 @@ pub struct Recommendation {
     pub source: String,
     /// The identifier of the guideline.
     pub guideline: String,
+    /// Its name.
+    pub name: String,
     /// The identifier of the recommendation.
     pub id: String,
     /// The gene and what was found of it, gene by gene.
@@ -42,11 +50,26 @@ pub struct Recommendation {
     /// Whether it changes the dose or the drug, or asks for other care; `None` where the table does not say.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub change: Option<bool>,
+    /// Genes that it asks for and that were not tested: it is what the guideline says without them, and their results could change it.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub not_tested: Vec<String>,
     /// The version of the guideline's text.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub version: Option<String>,
+    /// The day of that version.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub date: Option<String>,
     /// Where it stands.
     pub link: String,
+    /// Where its authors publish it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub page: Option<String>,
+    /// CPIC's level of evidence for the drug and the gene.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// The papers that it rests on, by their PubMed identifiers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub papers: Vec<String>,
 }
 
 /// A guideline that does not answer, because a gene is not determined.
@@ -56,6 +79,10 @@ pub struct NotDetermined {
     pub source: String,
     /// The identifier of the guideline.
     pub guideline: String,
+    /// Its name.
+    pub name: String,
+    /// Where it stands.
+    pub link: String,
     /// Patients whom it is for, where it is not for all.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub population: Option<String>,
@@ -106,6 +133,10 @@ enum Value {
 
 /// How well a value says what was found; smaller is better.
 type Rank = (u8, u64);
+/// The phenotype, or the score under its phenotype.
+const BY_PHENOTYPE: Rank = (2, 0);
+/// The score under another word.
+const OTHER_WORD: Rank = (4, 0);
 
 /// A rule: which values of which genes it is for.
 #[derive(Clone, Debug)]
@@ -115,11 +146,15 @@ struct Rule {
 }
 
 /// The rules of one source for one drug and one kind of patient.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Guideline {
     drug: String,
     rules: Vec<usize>,
     genes: BTreeSet<String>,
+    name: String,
+    page: Option<String>,
+    level: Option<String>,
+    papers: Vec<String>,
 }
 
 /// The rules of a table.
@@ -145,12 +180,6 @@ const LINK: &str = "https://www.clinpgx.org/guidelineAnnotation/";
 const MOST_COMBINATIONS: usize = 100_000;
 /// Pairs that are named for one possible recommendation.
 const NAMED: usize = 4;
-
-fn normal(name: &str) -> String {
-    let mut out = String::new();
-    normalise(name, &mut out);
-    out
-}
 
 impl Value {
     fn parse(gene: &str, text: &str) -> Self {
@@ -190,12 +219,12 @@ impl Value {
                 outcome.alleles.iter().for_each(|allele| *own.entry(allele.clone()).or_default() += 1);
                 (own == *alleles && !own.is_empty()).then_some((0, 0))
             }
-            // DPWG's word for two alleles that both lower the activity without taking it away
-            Self::Scored(number, word) if word.eq_ignore_ascii_case("Phenotyping") => {
-                let both = outcome.activities.len() == 2 && outcome.activities.iter().all(|activity| *activity < 1.0);
-                (score == Some(*number) && *number > 0.0 && both).then_some((1, 0))
-            }
-            Self::Scored(number, word) => (score == Some(*number) && named(word)).then_some((2, 0)),
+            Self::Scored(number, word) if score == Some(*number) => match (said(word), named(word)) {
+                (true, _) => Some((1, 0)),
+                (false, true) => Some(BY_PHENOTYPE),
+                (false, false) => Some(OTHER_WORD),
+            },
+            Self::Scored(..) => None,
             Self::AtLeast(least) => {
                 if said(text) {
                     return Some((2, 0));
@@ -216,10 +245,54 @@ impl Value {
     }
 }
 
+/// The day that begins a version such as 2024-03-25-16-13.
+fn date_of(version: &str) -> Option<String> {
+    let parts: Vec<&str> = version.split('-').take(3).collect();
+    let digits = |text: &str, count: usize| text.len() == count && text.bytes().all(|byte| byte.is_ascii_digit());
+    match parts[..] {
+        [year, month, day] if digits(year, 4) && digits(month, 2) && digits(day, 2) => Some(parts.join("-")),
+        _ => None,
+    }
+}
+
+/// Drugs that the name of a guideline lists.
+const DRUGS_NAMED: usize = 3;
+
+/// Gives guidelines their names, and what is known of their publication: CPIC's by its page, others by their drugs and genes.
+fn describe(guidelines: &mut [Guideline], rules: &[(Vec<String>, Rule)], facts: &DrugFacts) {
+    let mut drugs: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (own, rule) in rules {
+        drugs.entry(rule.recommendation.guideline.clone()).or_default().extend(own.iter().cloned());
+    }
+    for guideline in guidelines {
+        let Some((_, rule)) = guideline.rules.first().and_then(|number| rules.get(*number)) else { continue };
+        let own = &rule.recommendation;
+        let fact = facts.fact(&guideline.drug, guideline.genes.iter()).filter(|_| own.source == "CPIC");
+        let genes: Vec<&str> = guideline.genes.iter().map(String::as_str).collect();
+        let named =
+            fact.and_then(|fact| fact.page.as_deref()).and_then(|page| name_of_page(page, genes.iter().copied()));
+        guideline.name = named.unwrap_or_else(|| {
+            let all: Vec<&str> = drugs.get(&own.guideline).into_iter().flatten().map(String::as_str).collect();
+            let of = match all.len() {
+                count if count > DRUGS_NAMED => {
+                    format!("{} and {} more", all[..DRUGS_NAMED].join(", "), count - DRUGS_NAMED)
+                }
+                _ => all.join(", "),
+            };
+            format!("{} guideline for {of} and {}", own.source, genes.join(", "))
+        });
+        if let Some(fact) = fact {
+            guideline.page.clone_from(&fact.page);
+            guideline.level.clone_from(&fact.level);
+            guideline.papers.clone_from(&fact.papers);
+        }
+    }
+}
+
 impl Guidelines {
     /// Reads a table with the columns `source`, `guideline_id`, `recommendation_id`, `drugs`, `lookup`, `population`,
     /// `classification`, `implications` and `recommendation`; CPIC's rules come first.
-    pub(crate) fn read(path: &Path) -> Result<Self> {
+    pub(crate) fn read(path: &Path, facts: &DrugFacts) -> Result<Self> {
         let bytes = std::fs::read(path).map_err(cupel_data::Error::io("read", path))?;
         let mut rows = TextRows::open(path)?;
         let names = [
@@ -256,6 +329,7 @@ impl Guidelines {
                 recommendation: Recommendation {
                     source: cell(0),
                     guideline: cell(1),
+                    name: String::new(),
                     id: cell(2),
                     because: Vec::new(),
                     population: some(5).filter(|population| population != "general"),
@@ -263,8 +337,13 @@ impl Guidelines {
                     implications: cell(7),
                     recommendation: cell(8),
                     change: changes.iter().flatten().map(|column| cells[*column] == "1").reduce(|a, b| a || b),
+                    not_tested: Vec::new(),
                     version: version_column.map(|column| cells[column].to_string()),
+                    date: version_column.and_then(|column| date_of(cells[column])),
                     link: format!("{LINK}{}", cell(1)),
+                    page: None,
+                    level: None,
+                    papers: Vec::new(),
                 },
             };
             rules.push((cell(3).split('|').map(normal).collect(), rule));
@@ -277,13 +356,14 @@ impl Guidelines {
             for drug in drugs {
                 let key = (own.source.clone(), own.guideline.clone(), drug.clone(), own.population.clone());
                 let at = *index.entry(key).or_insert_with(|| {
-                    guidelines.push(Guideline { drug: drug.clone(), rules: Vec::new(), genes: BTreeSet::new() });
+                    guidelines.push(Guideline { drug: drug.clone(), ..Guideline::default() });
                     guidelines.len() - 1
                 });
                 guidelines[at].rules.push(number);
                 guidelines[at].genes.extend(rule.lookup.iter().map(|(gene, ..)| gene.clone()));
             }
         }
+        describe(&mut guidelines, &rules, facts);
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let source = Some(DefinitionSource::new(&name, version, &bytes));
         Ok(Self { rules: rules.into_iter().map(|(_, rule)| rule).collect(), guidelines, source })
@@ -295,6 +375,11 @@ impl Guidelines {
         let asked = self.guidelines.iter().filter(|guideline| guideline.genes.iter().any(said));
         let drugs: BTreeSet<&String> = asked.map(|guideline| &guideline.drug).collect();
         drugs.into_iter().cloned().collect()
+    }
+
+    /// Whether a drug, normalised, has a guideline.
+    pub(crate) fn knows(&self, drug: &str) -> bool {
+        self.guidelines.iter().any(|guideline| guideline.drug == drug)
     }
 
     /// All drugs.
@@ -349,7 +434,16 @@ impl Guidelines {
                     let because = call.unknown_because.clone();
                     open.push(missing(because.unwrap_or_else(|| "its alleles are not known".into())));
                 }
-                Some((Knowledge::Possible(outcomes), _)) => choices.push((gene, Choice::of(gene, outcomes, &values))),
+                Some((Knowledge::Possible(outcomes), call)) => {
+                    let own = Choice::of(gene, outcomes, &values);
+                    // alleles of which neither tables nor rules know anything are no result without a rule
+                    if call.phenotype.is_none() && own.iter().all(|choice| choice.values.is_empty()) {
+                        let because = call.unknown_because.clone();
+                        open.push(missing(because.unwrap_or_else(|| "no rule and no table knows this result".into())));
+                    } else {
+                        choices.push((gene, own));
+                    }
+                }
             }
         }
         // genes that were all not tested ask for nothing
@@ -417,7 +511,18 @@ impl Guidelines {
         if open.is_empty() && agree {
             for rule in first.iter().filter_map(|number| self.rules.get(*number)) {
                 let because = rule.lookup.iter().map(|(gene, value, _)| because(gene, value, call(gene))).collect();
-                said.recommendations.push(Recommendation { because, ..rule.recommendation.clone() });
+                let without = |(gene, _, value): &(String, String, Value)| {
+                    (*value == Value::NoResult && !tested(gene)).then(|| gene.clone())
+                };
+                said.recommendations.push(Recommendation {
+                    because,
+                    not_tested: rule.lookup.iter().filter_map(without).collect(),
+                    name: guideline.name.clone(),
+                    page: guideline.page.clone(),
+                    level: guideline.level.clone(),
+                    papers: guideline.papers.clone(),
+                    ..rule.recommendation.clone()
+                });
             }
             return;
         }
@@ -468,6 +573,8 @@ impl Guidelines {
         NotDetermined {
             source: own.map(|own| own.source.clone()).unwrap_or_default(),
             guideline: own.map(|own| own.guideline.clone()).unwrap_or_default(),
+            name: guideline.name.clone(),
+            link: own.map(|own| own.link.clone()).unwrap_or_default(),
             population: own.and_then(|own| own.population.clone()),
             genes,
             possible,
@@ -528,20 +635,32 @@ impl Choice {
             let ranked: Vec<(Rank, &str)> =
                 values.iter().filter_map(|(text, value)| Some((value.rank((gene, text), outcome)?, *text))).collect();
             let best = ranked.iter().map(|(rank, _)| *rank).min();
-            let own: BTreeSet<String> =
-                ranked.iter().filter(|(rank, _)| Some(*rank) == best).map(|(_, text)| (*text).to_string()).collect();
-            let at = match choices.iter().position(|choice| choice.values == own) {
-                Some(at) => at,
-                None => {
-                    choices.push(Self { values: own, pairs: Vec::new(), phenotypes: BTreeSet::new() });
-                    choices.len() - 1
-                }
+            let of_rank = |wanted: Option<Rank>| -> BTreeSet<String> {
+                let own = ranked.iter().filter(|(rank, _)| Some(*rank) == wanted);
+                own.map(|(_, text)| (*text).to_string()).collect()
             };
-            let Some(choice) = choices.get_mut(at) else { continue };
-            choice.pairs.push(outcome.diplotype.clone());
-            choice.phenotypes.extend(outcome.phenotype.iter().map(|phenotype| phenotype.name.clone()));
+            Self::add(&mut choices, of_rank(best), outcome);
+            // the tables do not say which of two rules a score has whose alleles both lower the activity, or are not known
+            let other = of_rank(Some(OTHER_WORD));
+            let normal = outcome.activities.iter().any(|activity| *activity >= 1.0);
+            if best == Some(BY_PHENOTYPE) && !other.is_empty() && !normal {
+                Self::add(&mut choices, other, outcome);
+            }
         }
         choices
+    }
+
+    fn add(choices: &mut Vec<Self>, values: BTreeSet<String>, outcome: &Outcome) {
+        let at = match choices.iter().position(|choice| choice.values == values) {
+            Some(at) => at,
+            None => {
+                choices.push(Self { values, pairs: Vec::new(), phenotypes: BTreeSet::new() });
+                choices.len() - 1
+            }
+        };
+        let Some(choice) = choices.get_mut(at) else { return };
+        choice.pairs.push(outcome.diplotype.clone());
+        choice.phenotypes.extend(outcome.phenotype.iter().map(|phenotype| phenotype.name.clone()));
     }
 
     fn shown(&self) -> String {

@@ -6,6 +6,7 @@
 
 use super::{
     calls::Outcome,
+    copies::{Activity, Unscored, activity_of, cyp2d6, without_suballele},
     hla::{self, HlaType},
     phenotypes::{Phenotype, Phenotypes, without_gene},
 };
@@ -41,6 +42,8 @@ pub(crate) enum Meaning {
     Is(Outcome),
 }
 
+/// The gene that is scored by its copies, of which the tables have no pairs.
+const CYP2D6: &str = "CYP2D6";
 /// What stands for "not tested".
 const NOT_TESTED: [&str; 3] = ["no result", "not tested", "no call"];
 
@@ -48,15 +51,6 @@ const NOT_TESTED: [&str; 3] = ["no result", "not tested", "no call"];
 const NO_SCORE: &str = "n/a";
 /// What names the sample of the lines below.
 const SAMPLE: &str = "#sample";
-/// Phenotypes of CYP2D6 with the lowest and highest score that they have (Caudle et al., Clin. Transl. Sci. 13, 116, 2020); tables give scores of
-/// other genes.
-const CYP2D6_SCORES: [(&str, f64, f64); 4] = [
-    ("Poor Metabolizer", 0.0, 0.0),
-    ("Intermediate Metabolizer", 0.25, 1.0),
-    ("Normal Metabolizer", 1.25, 2.25),
-    ("Ultrarapid Metabolizer", 2.5, f64::INFINITY),
-];
-
 /// Reads a file of outside calls; `genes` are those that rules or definitions know.
 ///
 /// # Errors
@@ -184,51 +178,87 @@ fn score_of(text: &str) -> std::result::Result<String, String> {
     }
 }
 
-/// A phenotype in the standard words.
+/// What metabolizers are called, as CPIC does; "extensive" is its old word for normal.
+const METABOLIZERS: [(&str, &str, &str); 6] = [
+    ("ultrarapid", "UM", "Ultrarapid Metabolizer"),
+    ("rapid", "RM", "Rapid Metabolizer"),
+    ("normal", "NM", "Normal Metabolizer"),
+    ("extensive", "EM", "Normal Metabolizer"),
+    ("intermediate", "IM", "Intermediate Metabolizer"),
+    ("poor", "PM", "Poor Metabolizer"),
+];
+
+/// A phenotype in the standard words: "likely cyp2c19 poor metaboliser" is "Likely Poor Metabolizer".
 fn standard(gene: &str, text: &str) -> String {
-    let text = without_gene(gene, text).replace("etaboliser", "etabolizer").replace("etabolizers", "etabolizer");
-    match text.to_ascii_uppercase().as_str() {
-        "PM" => "Poor Metabolizer".into(),
-        "IM" => "Intermediate Metabolizer".into(),
-        "NM" | "EM" => "Normal Metabolizer".into(),
-        "RM" => "Rapid Metabolizer".into(),
-        "UM" => "Ultrarapid Metabolizer".into(),
-        _ => text,
+    let text = without_gene(gene, text);
+    if let Some((.., name)) = METABOLIZERS.iter().find(|(_, short, _)| short.eq_ignore_ascii_case(text)) {
+        return (*name).to_string();
+    }
+    let lower = text.to_lowercase().replace("ultra-rapid", "ultrarapid").replace("ultra rapid", "ultrarapid");
+    let words = lower.split(|letter: char| !letter.is_alphanumeric());
+    if !lower.contains("metaboli") {
+        return text.to_string();
+    }
+    let named = METABOLIZERS.iter().filter(|(word, ..)| words.clone().any(|own| own == *word));
+    let named: BTreeSet<&str> = named.map(|(.., name)| *name).collect();
+    let modifier = ["likely", "possible"].into_iter().find(|modifier| words.clone().any(|own| own == *modifier));
+    match (named.len(), named.first(), modifier) {
+        (1, Some(name), Some("likely")) => format!("Likely {name}"),
+        (1, Some(name), Some(_)) => format!("Possible {name}"),
+        (1, Some(name), None) => (*name).to_string(),
+        _ => text.to_string(),
     }
 }
 
+/// Alleles by the names that tables know: without the gene before them, sub-alleles as their allele; HLA types have one name already.
+fn plain_allele(gene: &str, text: &str) -> String {
+    let text = text.trim();
+    let text = match text.get(..gene.len()).filter(|start| start.eq_ignore_ascii_case(gene)) {
+        Some(_) => text.get(gene.len()..).unwrap_or_default().trim_start(),
+        None => text,
+    };
+    let units = text.split('+').map(|unit| without_suballele(unit.trim()));
+    if text.starts_with('[') { text.to_string() } else { units.collect::<Vec<_>>().join("+") }
+}
+
 impl OutsideCall {
-    /// What it means.
-    pub(crate) fn meaning(&self, phenotypes: &Phenotypes) -> Meaning {
+    /// What it means; warnings say which of its alleles are not known.
+    pub(crate) fn meaning(&self, phenotypes: &Phenotypes, warnings: &mut Vec<String>) -> Meaning {
         let given = || self.diplotype.iter().chain(&self.results).chain(&self.score);
         if given().all(|text| is_untested(text)) {
             return Meaning::NotTested;
         }
         let results: Vec<String> = self.results.iter().map(|result| standard(&self.gene, result)).collect();
         let alleles: Vec<String> =
-            self.diplotype.iter().flat_map(|pair| pair.split('/')).map(|name| name.trim().to_string()).collect();
+            self.diplotype.iter().flat_map(|pair| pair.split('/')).map(|name| plain_allele(&self.gene, name)).collect();
         if let Some(how) = self.opposite(&results, &alleles) {
             return Meaning::Contradiction(how);
         }
-        let expected = match &alleles[..] {
-            [a] => phenotypes.of(&self.gene, a, None),
-            [a, b] => phenotypes.of(&self.gene, a, Some(b)),
+        let known = match &alleles[..] {
+            [a] => phenotypes.of(&self.gene, a, None).cloned(),
+            [a, b] => phenotypes.of(&self.gene, a, Some(b)).cloned(),
             _ => None,
         };
+        let mut more = None;
+        let expected = known.or_else(|| {
+            let (phenotype, word) = self.summed(&alleles, phenotypes, warnings)?;
+            more = word;
+            Some(phenotype)
+        });
         let at_least = self.score.as_deref().is_some_and(|text| text.starts_with('≥'));
         let score = self.score.as_deref().and_then(|text| text.trim_start_matches('≥').parse::<f64>().ok());
-        let phenotype = match (score, results.first(), expected) {
+        let phenotype = match (score, results.first(), expected.clone()) {
             (Some(score), result, expected) => {
                 let named = self.names_of(phenotypes, score).into_iter().next();
-                let name = result.cloned().or(named).or_else(|| expected.map(|known| known.name.clone()));
+                let name = result.cloned().or(named).or(expected.map(|known| known.name));
                 Some(Phenotype {
                     name: name.unwrap_or_else(|| format!("activity score {score}")),
                     activity_score: Some(score),
                 })
             }
             (None, Some(result), _) => {
-                let own =
-                    expected.filter(|own| own.name.eq_ignore_ascii_case(result)).and_then(|own| own.activity_score);
+                let agrees = expected.as_ref().filter(|own| own.name.eq_ignore_ascii_case(result));
+                let own = agrees.and_then(|own| own.activity_score);
                 Some(Phenotype { name: result.clone(), activity_score: own.or(self.only_score(phenotypes, result)) })
             }
             (None, None, Some(expected)) => {
@@ -237,10 +267,13 @@ impl OutsideCall {
             }
             (None, None, None) => None,
         };
-        if let Some(how) = self.disagreement(phenotypes, expected, results.first(), score.filter(|_| !at_least)) {
+        if let Some(how) =
+            self.disagreement(phenotypes, expected.as_ref(), results.first(), score.filter(|_| !at_least))
+        {
             return Meaning::Contradiction(how);
         }
-        let words: Vec<String> = results.iter().chain(&self.score).cloned().collect();
+        let more = more.filter(|_| results.is_empty() && self.score.is_none());
+        let words: Vec<String> = results.iter().chain(&self.score).cloned().chain(more).collect();
         let shown = self.diplotype.clone().or_else(|| (!words.is_empty()).then(|| words.join(", ")));
         Meaning::Is(Outcome {
             diplotype: shown.unwrap_or_default(),
@@ -293,22 +326,67 @@ impl OutsideCall {
 
     /// The phenotypes that have a score.
     fn names_of(&self, phenotypes: &Phenotypes, score: f64) -> Vec<String> {
-        if self.gene == "CYP2D6" {
-            let has = |(_, least, most): &&(&str, f64, f64)| (*least..=*most).contains(&score);
-            return CYP2D6_SCORES.iter().filter(has).map(|(name, ..)| (*name).to_string()).collect();
+        if self.gene == CYP2D6 {
+            return cyp2d6(Activity::Exactly(score)).map(str::to_string).into_iter().collect();
         }
         phenotypes.of_score(&self.gene, score)
     }
 
     /// The only score that a phenotype has.
     fn only_score(&self, phenotypes: &Phenotypes, name: &str) -> Option<f64> {
-        if self.gene == "CYP2D6" {
-            let known = CYP2D6_SCORES.iter().find(|known| known.0.eq_ignore_ascii_case(name))?;
-            return (known.1.to_bits() == known.2.to_bits()).then_some(known.1);
+        if self.gene == CYP2D6 {
+            return cyp2d6(Activity::Exactly(0.0)).filter(|poor| poor.eq_ignore_ascii_case(name)).map(|_| 0.0);
         }
         let named = phenotypes.all(&self.gene).filter(|(_, known)| known.name.eq_ignore_ascii_case(name));
         let scores: BTreeSet<Option<u64>> = named.map(|(_, known)| known.activity_score.map(f64::to_bits)).collect();
         if scores.len() == 1 { scores.first().copied().flatten().map(f64::from_bits) } else { None }
+    }
+}
+
+impl OutsideCall {
+    /// A call as one of its columns says it, for questions that are no file.
+    pub(crate) fn new(gene: &str, [diplotype, result, score]: [Option<&str>; 3]) -> Self {
+        let own = |text: Option<&str>| text.map(str::trim).filter(|text| !text.is_empty()).map(str::to_string);
+        Self {
+            gene: gene.to_string(),
+            diplotype: own(diplotype),
+            results: own(result).into_iter().collect(),
+            score: own(score),
+        }
+    }
+
+    /// The phenotype by the sum of the activities of the copies, and the score in words where it is "at least"; warnings say what has none.
+    fn summed(
+        &self,
+        alleles: &[String],
+        phenotypes: &Phenotypes,
+        warnings: &mut Vec<String>,
+    ) -> Option<(Phenotype, Option<String>)> {
+        if alleles.len() != 2 || self.gene != CYP2D6 || !phenotypes.is_scored(&self.gene) {
+            return None;
+        }
+        let known = phenotypes.alleles(&self.gene);
+        let of = |name: &str| known.contains(name).then(|| phenotypes.activity(&self.gene, name));
+        let activity = match activity_of(alleles, of) {
+            Ok(activity) => activity,
+            // what an allele of unknown function does with another is not determined
+            Err(Unscored::NoActivity(_)) => {
+                return Some((Phenotype { name: "Indeterminate".into(), activity_score: None }, None));
+            }
+            Err(Unscored::Copies(unit)) => {
+                warnings.push(format!("{unit} does not say how many copies there are: write x2, x3 or x≥3"));
+                return None;
+            }
+            Err(Unscored::NoAllele(name)) => {
+                let near = nearest_name(&name, known.iter().copied()).map(|near| format!(", did you mean {near}?"));
+                warnings.push(format!("the tables know no allele {name}{}", near.unwrap_or_default()));
+                return None;
+            }
+        };
+        let exact = matches!(activity, Activity::Exactly(_));
+        let name = cyp2d6(activity)?.to_string();
+        let phenotype = Phenotype { name, activity_score: exact.then(|| activity.least()) };
+        Some((phenotype, (!exact).then(|| activity.shown())))
     }
 }
 
@@ -367,12 +445,39 @@ mod tests {
             results: vec![result.into()],
             ..OutsideCall::default()
         };
-        let name = |result: &str| match call(result).meaning(&Phenotypes::default()) {
+        let name = |result: &str| match call(result).meaning(&Phenotypes::default(), &mut Vec::new()) {
             Meaning::Is(outcome) => outcome.phenotype.map(|own| own.name),
             _ => None,
         };
         assert_eq!(name("PM").as_deref(), Some("Poor Metabolizer"));
         assert_eq!(name("CYP2D6 Ultrarapid Metaboliser").as_deref(), Some("Ultrarapid Metabolizer"));
+        for (text, expected) in [
+            ("likely cyp2d6 poor metaboliser", "Likely Poor Metabolizer"),
+            ("CYP2D6 Ultrarapid Metabolizers (UM)", "Ultrarapid Metabolizer"),
+            ("Possible Intermediate Metabolizer", "Possible Intermediate Metabolizer"),
+            ("extensive metaboliser", "Normal Metabolizer"),
+            ("ultra-rapid metabolizer", "Ultrarapid Metabolizer"),
+            ("Normal Function", "Normal Function"),
+            // two words are not one
+            ("normal to intermediate metabolizer", "normal to intermediate metabolizer"),
+        ] {
+            assert_eq!(name(text).as_deref(), Some(expected), "{text}");
+        }
         assert_eq!(name("No Result"), None);
+    }
+
+    #[test]
+    fn alleles_are_named_as_the_tables_do() {
+        for (gene, text, expected) in [
+            ("CYP2C9", "CYP2C9*3", "*3"),
+            ("CYP2D6", " *4.024", "*4"),
+            ("CYP2D6", "*68+*4.001", "*68+*4"),
+            ("HLA-B", "*57:01:01N", "*57:01:01N"),
+            ("CYP2C9", "[*6 + *8]", "[*6 + *8]"),
+            ("MT-RNR1", "1555A>G", "1555A>G"),
+            ("DPYD", "c.1905+1G>A (*2A)", "c.1905+1G>A (*2A)"),
+        ] {
+            assert_eq!(plain_allele(gene, text), expected);
+        }
     }
 }

@@ -105,7 +105,7 @@ impl PatientAnswers {
             let open: Vec<String> = call.missing.iter().cloned().chain(apart).collect();
             let cells = [
                 call.gene.clone(),
-                call.diplotypes.join(" or "),
+                pairs_of(call),
                 score.map(|score| score.to_string()).unwrap_or_default(),
                 phenotype,
                 read,
@@ -150,6 +150,9 @@ impl PatientAnswers {
 
 fn write_drug(out: &mut String, answer: &DrugAnswer) {
     put(out, format_args!("<h3>{}</h3>\n", plain(&answer.drug)));
+    if let Some(name) = &answer.taken_for {
+        put(out, format_args!("<p>It is taken for {}.</p>\n", plain(name)));
+    }
     if let Some(name) = &answer.did_you_mean {
         put(out, format_args!("<p>No guideline knows it; did you mean {}?</p>\n", plain(name)));
     }
@@ -159,26 +162,49 @@ fn write_drug(out: &mut String, answer: &DrugAnswer) {
         let mut about = vec![one.because.join(", "), one.implications.clone()];
         about.extend(one.strength.iter().map(|strength| format!("strength: {strength}")));
         about.extend(one.population.iter().map(|population| format!("for: {population}")));
-        let version = one.version.as_deref().unwrap_or("no version");
+        about.extend(one.level.iter().map(|level| format!("CPIC level {level}")));
+        if !one.not_tested.is_empty() {
+            about.push(format!(
+                "without {}, which was not tested: its result could change this",
+                one.not_tested.join(", ")
+            ));
+        }
+        let version = one.date.as_deref().or(one.version.as_deref()).unwrap_or("no version");
         put(
             out,
             format_args!(
-                "<br><span class=\"small\">{}. {} guideline <a href=\"{}\">{}</a>, {}, recommendation {}</span></li>\n",
+                "<br><span class=\"small\">{}. {}, {}, <a href=\"{}\">{}</a>, recommendation {}",
                 plain(&about.join(". ")),
-                plain(&one.source),
+                plain(&one.name),
+                plain(version),
                 plain(&one.link),
                 plain(&one.guideline),
-                plain(version),
                 plain(&one.id)
             ),
         );
+        if let Some(page) = &one.page {
+            put(out, format_args!(", <a href=\"{0}\">{0}</a>", plain(page)));
+        }
+        if !one.papers.is_empty() {
+            put(out, format_args!(", PMID {}", plain(&one.papers.join(", "))));
+        }
+        out.push_str("</span></li>\n");
     }
     answer.not_determined.iter().for_each(|own| write_open(out, own));
     out.push_str("</ul>\n");
 }
 
+/// The possible pairs, with their odds where they were asked for.
+fn pairs_of(call: &GeneCall) -> String {
+    if call.odds.is_empty() {
+        return call.diplotypes.join(" or ");
+    }
+    let odds = call.odds.iter().map(|one| format!("{} ({:.1} %)", one.diplotype, 100.0 * one.share));
+    odds.collect::<Vec<_>>().join(" or ")
+}
+
 fn write_open(out: &mut String, own: &NotDetermined) {
-    let mut text = format!("{} guideline {}", own.source, own.guideline);
+    let mut text = format!("{} ({})", own.name, own.guideline);
     own.population.iter().for_each(|population| text.push_str(&format!(", {population}")));
     let genes = own.genes.iter().map(|gene| match gene.missing.is_empty() {
         true => format!("{}: {}", gene.gene, gene.because),

@@ -25,6 +25,10 @@ pub struct Phenotype {
 pub(crate) struct Phenotypes {
     of: HashMap<String, HashMap<(String, String), Phenotype>>,
     activities: HashMap<String, HashMap<String, f64>>,
+    /// What each allele does, in words.
+    functions: HashMap<String, HashMap<String, String>>,
+    /// The version of the file or table that has the gene.
+    versions: HashMap<String, String>,
     pub(crate) source: Option<DefinitionSource>,
 }
 
@@ -53,7 +57,19 @@ struct File {
     gene: String,
     #[serde(default)]
     activity_values: BTreeMap<String, String>,
+    #[serde(default)]
+    named_alleles: Vec<FileAllele>,
+    #[serde(default)]
+    version: Option<String>,
     diplotypes: Vec<FileDiplotype>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct FileAllele {
+    name: String,
+    #[serde(default)]
+    function_value: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -77,11 +93,22 @@ impl Phenotypes {
         let [gene, one, two, name, score] = columns;
         let (gene, one, two, name, score) = (gene?, one?, two?, name?, score?);
         let activities = [rows.position("act1").ok(), rows.position("act2").ok()];
+        let functions = [rows.position("func1").ok(), rows.position("func2").ok()];
         let version_column = rows.position("version").ok();
         let mut version: Option<String> = None;
         while let Some(row) = rows.next()? {
             let cells: Vec<&str> = row.cells().collect();
-            version = version.max(version_column.map(|column| cells[column].to_string()));
+            if let Some(own_version) = version_column.map(|column| cells[column]) {
+                if version.as_deref() < Some(own_version) {
+                    version = Some(own_version.to_string());
+                }
+                own.versions.entry(cells[gene].into()).or_insert_with(|| own_version.to_string());
+            }
+            for (allele, function) in [one, two].into_iter().zip(functions) {
+                if let Some(function) = function.map(|column| cells[column]).filter(|text| !is_missing(text)) {
+                    own.add_function(cells[gene], cells[allele], function);
+                }
+            }
             for (allele, activity) in [one, two].into_iter().zip(activities) {
                 if let Some(activity) = activity.and_then(|column| cells[column].parse().ok()) {
                     own.activities.entry(cells[gene].into()).or_default().insert(cells[allele].into(), activity);
@@ -121,6 +148,14 @@ impl Phenotypes {
         if self.of.contains_key(&file.gene) {
             return Ok(());
         }
+        if let Some(version) = &file.version {
+            self.versions.insert(file.gene.clone(), version.clone());
+        }
+        for allele in &file.named_alleles {
+            if let Some(function) = &allele.function_value {
+                self.add_function(&file.gene, &allele.name, function);
+            }
+        }
         for (allele, activity) in &file.activity_values {
             if let Ok(activity) = activity.parse() {
                 self.activities.entry(file.gene.clone()).or_default().insert(allele.clone(), activity);
@@ -142,6 +177,29 @@ impl Phenotypes {
         Ok(())
     }
 
+    /// Adds what a table says of the alleles of genes that have none yet.
+    pub(crate) fn add_functions<'a>(&mut self, of: impl Iterator<Item = (&'a str, &'a str, &'a str, Option<f64>)>) {
+        let have: BTreeSet<String> = self.activities.keys().chain(self.functions.keys()).cloned().collect();
+        for (gene, allele, function, activity) in of.filter(|(gene, ..)| !have.contains(*gene)) {
+            if !is_missing(function) {
+                self.add_function(gene, allele, function);
+            }
+            if let Some(activity) = activity {
+                self.activities.entry(gene.into()).or_default().insert(allele.into(), activity);
+            }
+        }
+    }
+
+    fn add_function(&mut self, gene: &str, allele: &str, function: &str) {
+        let of = match self.functions.get_mut(gene) {
+            Some(of) => of,
+            None => self.functions.entry(gene.into()).or_default(),
+        };
+        if !of.contains_key(allele) {
+            of.insert(allele.into(), function.into());
+        }
+    }
+
     fn add(&mut self, gene: &str, (a, b): (&str, &str), name: &str, activity_score: Option<f64>) {
         if !is_missing(name) {
             let phenotype = Phenotype { name: without_gene(gene, name).to_string(), activity_score };
@@ -161,6 +219,28 @@ impl Phenotypes {
     /// The activity of an allele.
     pub(crate) fn activity(&self, gene: &str, allele: &str) -> Option<f64> {
         self.activities.get(gene)?.get(allele).copied()
+    }
+
+    /// What an allele does, in words.
+    pub(crate) fn function(&self, gene: &str, allele: &str) -> Option<&str> {
+        self.functions.get(gene)?.get(allele).map(String::as_str)
+    }
+
+    /// The version of the table that has a gene.
+    pub(crate) fn version(&self, gene: &str) -> Option<&str> {
+        self.versions.get(gene).map(String::as_str)
+    }
+
+    /// Whether a gene is judged by the sum of the activities of its alleles.
+    pub(crate) fn is_scored(&self, gene: &str) -> bool {
+        self.activities.contains_key(gene)
+    }
+
+    /// The alleles of a gene of which anything is said.
+    pub(crate) fn alleles(&self, gene: &str) -> BTreeSet<&str> {
+        let pairs = self.all(gene).flat_map(|((a, b), _)| [a.as_str(), b.as_str()]);
+        let functions = self.functions.get(gene).into_iter().flat_map(|of| of.keys().map(String::as_str));
+        pairs.chain(functions).filter(|name| !name.is_empty() && *name != HEMIZYGOUS).collect()
     }
 
     /// All phenotypes of a gene.

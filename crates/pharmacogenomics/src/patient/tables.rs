@@ -6,6 +6,8 @@ use super::{
     calls::Outcome,
     core_alleles::CoreTable,
     definition::{DefinitionSource, Gene},
+    drug_facts::DrugFacts,
+    frequencies::Frequencies,
     guidelines::Guidelines,
     pharmcat,
     phenotypes::Phenotypes,
@@ -25,6 +27,8 @@ pub struct Tables {
     pub(crate) atlas: Atlas,
     pub(crate) phenotypes: Phenotypes,
     pub(crate) guidelines: Guidelines,
+    pub(crate) drugs: DrugFacts,
+    pub(crate) frequencies: Frequencies,
     pub(crate) assembly: Assembly,
     pub(crate) sources: Vec<DefinitionSource>,
 }
@@ -45,7 +49,8 @@ pub struct SilentRule {
 impl Tables {
     /// Reads the tables of a folder: the definitions of alleles in `pharmcat/alleles` and `alleles` (`PharmCAT`'s JSON), for other genes those of
     /// `raw/pypgx_allele-table.csv`; the phenotypes of `diplotype_phenotype.tsv`, for other genes those in `pharmcat/phenotype`, `phenotype` and
-    /// `raw/pypgx_diplotype-table.csv`; and `guideline_recommendations.tsv`.
+    /// `raw/pypgx_diplotype-table.csv`; and `guideline_recommendations.tsv`. Where they are there, `raw/pypgx_cpic-table.csv` and `drug_names.tsv` give names of
+    /// drugs and guidelines, `allele_frequencies.tsv` the odds of pairs.
     ///
     /// # Errors
     /// [`Error::Data`](crate::Error::Data) for a table that cannot be read or lacks a column, [`Error::Model`](crate::Error::Model) for one that is damaged.
@@ -66,6 +71,7 @@ impl Tables {
         if more.is_file() {
             phenotypes.add_table(&more)?;
         }
+        phenotypes.add_functions(core.functions());
         let mut known = KnownBases::default();
         let mut genes: BTreeMap<String, Gene> = BTreeMap::new();
         for folder in ["pharmcat/alleles", "alleles"] {
@@ -77,9 +83,10 @@ impl Tables {
                 genes.insert(gene.name.clone(), gene);
             }
         }
-        // files in GRCh37 have one of two mitochondria, whose places differ and whose name does not say which it is
-        let placed = |gene: &Gene| assembly == Assembly::GRCh38 || !gene.on_mitochondrion();
-        for gene in core.genes(assembly).into_iter().filter(placed) {
+        // the mitochondrion has one numbering of places in both assemblies, but for hg19's, which is not read
+        let both = core.genes(Assembly::GRCh38).into_iter().filter(Gene::on_mitochondrion);
+        let own = core.genes(assembly).into_iter().filter(|gene| !gene.on_mitochondrion());
+        for gene in own.chain(both) {
             genes.entry(gene.name.clone()).or_insert(gene);
         }
         let mut genes: Vec<Gene> = genes.into_values().collect();
@@ -94,9 +101,11 @@ impl Tables {
             Some(if assembly == Assembly::GRCh38 { lift.shift } else { -lift.shift })
         };
         let atlas = Atlas::new(&genes, known, shift);
-        let guidelines = Guidelines::read(&dir.join("guideline_recommendations.tsv"))?;
+        let drugs = DrugFacts::read(&raw("pypgx_cpic-table.csv"), &dir.join("drug_names.tsv"))?;
+        let guidelines = Guidelines::read(&dir.join("guideline_recommendations.tsv"), &drugs)?;
+        let frequencies = Frequencies::read(&dir.join("allele_frequencies.tsv"))?;
         let sources = guidelines.source.iter().cloned().chain(phenotypes.source.clone()).collect();
-        Ok(Self { genes, atlas, phenotypes, guidelines, assembly, sources })
+        Ok(Self { genes, atlas, phenotypes, guidelines, drugs, frequencies, assembly, sources })
     }
 
     /// The genes that definitions or rules know.

@@ -41,8 +41,9 @@ fn line(gene: &str, value: &str) -> Option<String> {
         return Some(format!("{gene}\t{}", alleles.join("/")));
     }
     match value {
-        // both alleles lower the activity
-        "1.0 (Phenotyping)" => Some(format!("{gene}\tc.2846A>T/c.2846A>T")),
+        // one allele works, which the tables tell from two that half work by their activities
+        "1.0 (Intermediate Metabolizer)" => Some(format!("{gene}\tReference/c.1905+1G>A (*2A)")),
+        "1.0 (Phenotyping)" => Some(format!("{gene}\t\tPhenotyping\t1.0")),
         "0.5 (Phenotyping)" => Some(format!("{gene}\tc.2846A>T/c.1905+1G>A (*2A)")),
         _ => {
             let number = value.split(" (").next().unwrap();
