@@ -558,7 +558,7 @@ fn guidelines_answer_questions_by_what_they_tell_of_a_gene() {
     assert_eq!(both["answered_by"], "model", "no rule is for both: {both}");
 
     for (line, words) in [
-        ("--query drug=a --query drug=b", "drug twice"),
+        ("--query drug=a --query drug=b", "given twice"),
         ("--query drug=a --query gene=gene01 --query diplotype=*1/*1", "--tables DIR"),
         ("--tables tables --query drug=a --query gene=gen01 --query diplotype=*1/*1", "did you mean gene01?"),
         ("--tables tables --query drug=a --query diplotype=*1/*1 --query diplotype=*2/*2", "given twice"),
