@@ -12,8 +12,8 @@ use serde::{Deserialize, Serialize};
 
 /// Rows by which a pair of classes is believed to be as frequent as chance has it.
 const STRENGTH: f64 = 5.0;
-/// Rounds of scaling; each brings the sums nearer, and after so many they are right to `1e-6` and better.
-const ROUNDS: usize = 30;
+/// Rounds of scaling. Each brings the sums nearer by the squared correlation of the two targets: of .9 they are right to `1e-9` after so many.
+const ROUNDS: usize = 100;
 
 /// How the classes of one target go with those of another.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,6 +119,7 @@ mod tests {
         // the odds ratio is that of the table
         let ratio = |p: &[f64]| p[0] * p[3] / (p[1] * p[2]);
         assert!((ratio(&p) / ratio(&joint.lift) - 1.0).abs() < 1e-6);
-        assert_eq!(joint.probabilities(&[1.0, 0.0], &[0.0, 1.0]), [0.0, 1.0, 0.0, 0.0]);
+        let certain = joint.probabilities(&[1.0, 0.0], &[0.0, 1.0]);
+        assert!((certain[1] - 1.0).abs() < 1e-9 && certain[0] + certain[2] + certain[3] == 0.0, "{certain:?}");
     }
 }
