@@ -115,7 +115,8 @@ impl View {
         }
         view.good =
             exposures.good.as_ref().map(|good| view.laid_out(good.iter().map(|good| f32::from(u8::from(*good)))));
-        for index in 0..exposures.centres.len() {
+        // of the windows of a union alone there are no frames
+        for index in 0..exposures.centres.len().min(exposures.frames.count()) {
             let frame = exposures.frames.frame(index)?;
             if frame.contains(&f32::INFINITY) {
                 let frame = view.laid_out(frame.into_iter());
