@@ -112,7 +112,7 @@ fn no_number_is_infinite_or_none() {
             let shown = of_flag(&help, name);
             let default = shown.split("[default: ").nth(1).and_then(|rest| rest.split(']').next());
             let first = default.and_then(|text| text.split([',', ' ']).next());
-            if !first.is_some_and(|text| text.parse::<f64>().is_ok()) {
+            if first.is_none_or(|text| text.parse::<f64>().is_err()) {
                 continue;
             }
             for word in ["nan", "NaN", "inf", "-inf", "infinity", "1e999", "-1e999"] {

@@ -189,7 +189,7 @@ pub(crate) enum Content {
     Hdf5(hdf5::Directory),
     Delimited(delimited::Layout),
     Png,
-    Envi(envi::Envi),
+    Envi(Box<envi::Envi>),
     Fits(fits::Fits),
     Tiff(Vec<tiff::Listed>),
     Jpeg,

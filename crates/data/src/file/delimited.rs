@@ -327,7 +327,7 @@ fn records<'a>(file: &'a mut File, layout: &Layout, origin: &Origin) -> Result<R
     let mut before = Vec::new();
     Read::take(&mut *file, layout.start).read_to_end(&mut before).map_err(read)?;
     let lines = before.iter().filter(|&&byte| byte == b'\n').count() as u64;
-    Ok(Records::new(BufReader::with_capacity(64 << 10, file), layout.delimiter).from_line(lines + 1))
+    Ok(Records::new(BufReader::with_capacity(64 << 10, file), layout.delimiter).on_line(lines + 1))
 }
 
 fn next<R: std::io::BufRead>(records: &mut Records<R>, record: &mut Record, origin: &Origin) -> Result<bool> {

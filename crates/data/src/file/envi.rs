@@ -147,7 +147,7 @@ pub(crate) fn data_beside(header: &Path, origin: &Origin) -> Result<PathBuf> {
 
 /// The header beside numbers, if there is one that begins like a header.
 pub(crate) fn header_beside(data: &Path) -> Option<PathBuf> {
-    headers_beside(data).find(|candidate| File::open(candidate).is_ok_and(|file| begins_a_header(file)))
+    headers_beside(data).find(|candidate| File::open(candidate).is_ok_and(begins_a_header))
 }
 
 /// The same, if the numbers are as many as it says, to the byte, under a name that such numbers have: then they may begin with anything,

@@ -129,7 +129,7 @@ pub fn open_with(path: impl AsRef<Path>, limits: Limits) -> Result<Dataset> {
                 None => envi::data_beside(&header, &origin)?,
             };
             let (envi, variables) = envi::open(&header, &data, &origin)?;
-            (origin, Content::Envi(envi), variables)
+            (origin, Content::Envi(Box::new(envi)), variables)
         }
         Recognised::Delimited(delimiter) => {
             let origin = origin("CSV/TSV");

@@ -81,7 +81,7 @@ impl<R: BufRead> Records<R> {
     }
 
     /// The same, where what was read before ends with the line before this one.
-    pub(crate) fn from_line(self, line: u64) -> Self {
+    pub(crate) fn on_line(self, line: u64) -> Self {
         Self { line, ..self }
     }
 

@@ -181,10 +181,10 @@ impl Array<'_> {
             return Ok(Some((with_bands(axis), format!("bands on the {} axis, by its true spectra", place[axis]))));
         }
         if let Some((rows, columns)) = self.names.image_size()? {
-            for axis in 0..3 {
+            for (axis, name) in place.iter().enumerate() {
                 let others: Vec<usize> = (0..3).filter(|&other| other != axis).map(|other| shape[other]).collect();
                 if others == [rows, columns] && rows != columns {
-                    let how = format!("bands on the {} axis, by the size of its image", place[axis]);
+                    let how = format!("bands on the {name} axis, by the size of its image");
                     return Ok(Some((with_bands(axis), how)));
                 }
             }
