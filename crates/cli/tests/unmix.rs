@@ -205,8 +205,8 @@ fn bad_input_gets_one_clear_message_and_leaves_nothing() {
         let array = Array::new(vec![12, 16], Values::F64(values)).unwrap();
         write_mat(&folder.join(name), &[(variable, &array)]).unwrap();
     };
-    matrix("nan.mat", "Y", &|v| v[5] = f64::NAN);
-    matrix("dark.mat", "Y", &|v| (0..12).for_each(|band| v[band * 16 + 3] = 0.0));
+    matrix("nan.mat", "Y", &|v| v.fill(f64::NAN));
+    matrix("dark.mat", "Y", &|v| v.fill(0.0));
     matrix("unnamed.mat", "foo", &|_| ());
     fs::write(folder.join("text.mat"), "this is no scene").unwrap();
     let other = Array::new(vec![3, 41], Values::F64(vec![0.5; 123])).unwrap();
@@ -217,10 +217,9 @@ fn bad_input_gets_one_clear_message_and_leaves_nothing() {
         ("unmix run text.mat", &["text.mat"]),
         ("unmix run unnamed.mat", &["foo [12, 16]", "Name the variable"]),
         ("unmix run unnamed.mat --variable fo", &["fo", "foo"]),
-        ("unmix run nan.mat --endmembers 2", &["nan.mat", "not a finite number", "mask"]),
-        ("unmix run dark.mat --endmembers 2", &["dark.mat", "zero in every band", "mask"]),
+        ("unmix run nan.mat --endmembers 2", &["nan.mat", "none of the 16 pixels has data"]),
+        ("unmix run dark.mat --endmembers 2", &["dark.mat", "none of the 16 pixels has data"]),
         ("unmix run scene.mat --endmembers 41", &["41 endmembers asked for", "1 to 40"]),
-        ("unmix run scene.mat --endmembers 2", &["the truth has 3 endmembers", "--endmembers"]),
         ("unmix run scene.mat --truth other.npy", &["other.npy", "no endmembers of 40 bands"]),
         ("unmix run scene.mat --device cuda:7", &["cuda"]),
         ("unmix evaluate nowhere", &["nowhere"]),
@@ -299,7 +298,10 @@ fn scenes_in_hdf5_and_matlab_7_3_are_unmixed() {
     let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/tests/fixtures");
     for name in ["scene.h5", "scene_7_3.mat"] {
         fs::copy(fixtures.join(name), folder.join(name)).unwrap();
-        let run = json(folder, &format!("unmix run {name} --method nfindr --seed 1 --quiet --json --out {name}-run"));
+        // MATLAB has its pixels column by column, which a plain HDF5 file does not say of itself.
+        let line =
+            format!("unmix run {name} --pixel-order column --method nfindr --seed 1 --quiet --json --out {name}-run");
+        let run = json(folder, &line);
         assert_eq!(run["endmembers"], 3);
         assert!(run["mean_sad_rad"].as_f64().unwrap() < 1e-3, "{name}: {run}");
         assert!(run["abundance_rmse"]["fcls"].as_f64().unwrap() < 1e-3, "{name}: {run}");

@@ -43,9 +43,11 @@ pub enum Error {
     },
     /// A scene of which nothing is left.
     #[error(
-        "none of the {pixels} pixels has data in every band that is used; see what is left out, or name bands to drop (--drop-bands)"
+        "{}: none of the {pixels} pixels has data in every band that is used; name bands to drop (--drop-bands), or other pixels", path.display()
     )]
     NoData {
+        /// The file.
+        path: PathBuf,
         /// All pixels.
         pixels: usize,
     },

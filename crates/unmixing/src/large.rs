@@ -97,7 +97,7 @@ impl LargeScene {
             good.retain(|band| !empty.contains(band));
         }
         if good.is_empty() {
-            return Err(Error::NoData { pixels: rows * columns });
+            return Err(Error::NoData { path: files.file.clone(), pixels: rows * columns });
         }
         let band_axis = all.select(&good)?;
         let truth = match files.truth.as_slice() {

@@ -307,6 +307,12 @@ impl OutsideCall {
         score: Option<f64>,
     ) -> Option<String> {
         let pair = self.diplotype.as_deref().unwrap_or_default();
+        // a rule's own word, such as "Phenotyping", is no phenotype that could contradict a score
+        let is_phenotype = |name: &str| {
+            let of_tables = phenotypes.all(&self.gene).any(|(_, known)| known.name.eq_ignore_ascii_case(name));
+            of_tables || name == "Indeterminate" || METABOLIZERS.iter().any(|(.., known)| *known == name)
+        };
+        let result = result.filter(|result| is_phenotype(result));
         if let (Some(expected), Some(result)) = (expected, result)
             && !expected.name.eq_ignore_ascii_case(result)
         {

@@ -60,6 +60,9 @@ pub(super) fn spectra(dataset: &Dataset, files: &SceneFiles) -> Result<Spectra> 
         },
     };
     let cube = read(dataset, name, files)?;
+    if cube.is_empty() {
+        return Err(no_scene(dataset, "Its spectra are empty."));
+    }
     let names = Names::beside(dataset, name.unwrap_or_default());
     let centres = centres(dataset, &names, files)?;
     let meaning = if files.raw { Meaning::default() } else { dataset.meaning(name)? };

@@ -94,7 +94,12 @@ pub(super) fn only_array(dataset: &Dataset) -> Option<Option<&str>> {
     let arrays = || dataset.variables().iter().filter(|v| matches!(v.class(), Class::Number(_)));
     let cubes: Vec<&Variable> =
         arrays().filter(|v| v.shape().len() == 3 && v.shape().iter().all(|&len| len > 1)).collect();
-    let candidates: Vec<&Variable> = if cubes.is_empty() { arrays().collect() } else { cubes };
+    let candidates: Vec<&Variable> = match (cubes.is_empty(), dataset.format()) {
+        (false, _) => cubes,
+        (true, Format::Tiff | Format::Hdf5) => arrays().collect(),
+        // A matrix among named variables may be anything.
+        (true, _) => Vec::new(),
+    };
     let largest = candidates.iter().max_by_key(|v| size(v))?;
     // Much larger than every other one: the maps of a truth are smaller than the spectra by bands over materials.
     let others = candidates.iter().filter(|v| v.name() != largest.name()).map(|v| size(v)).max().unwrap_or(0);

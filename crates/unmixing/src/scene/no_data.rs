@@ -105,7 +105,7 @@ pub(super) fn clean(cube: Cube<f32>, bad: &[bool], meaning: &Meaning, files: &Sc
     }
     let kept: Vec<usize> = (0..bands).filter(|&band| 2 * lacking[band] <= with_data).collect();
     if with_data == 0 || kept.is_empty() {
-        return Err(Error::NoData { pixels: rows * columns });
+        return Err(Error::NoData { path: files.file.clone(), pixels: rows * columns });
     }
     if kept.len() < bands {
         let gone: Vec<usize> = (0..bands).filter(|band| !kept.contains(band)).collect();
@@ -147,7 +147,7 @@ pub(super) fn clean(cube: Cube<f32>, bad: &[bool], meaning: &Meaning, files: &Sc
         ));
     }
     if usable.count() == 0 {
-        return Err(Error::NoData { pixels: rows * columns });
+        return Err(Error::NoData { path: files.file.clone(), pixels: rows * columns });
     }
     if usable.left_out() == 0 {
         return Ok(Cleaned { cube, kept, usable, notes });
