@@ -166,6 +166,12 @@ impl LargeScene {
         self.rows.div_ceil(self.tile_rows)
     }
 
+    /// Which bands of its file it has.
+    pub(crate) fn bands_of_file(&self) -> Bands {
+        let all = self.dataset.envi_header().map_or(self.good.len(), |header| header.bands);
+        Bands { axis: self.band_axis.clone(), kept: self.good.clone(), all }
+    }
+
     /// The number of bands that are used.
     pub(crate) fn bands(&self) -> usize {
         self.good.len()

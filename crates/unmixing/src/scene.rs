@@ -119,6 +119,11 @@ impl Scene {
         Ok(Self { truth, ..self })
     }
 
+    /// Which bands of its file it has.
+    pub(crate) fn bands(&self) -> &Bands {
+        &self.target.bands
+    }
+
     /// Image rows and columns.
     pub fn image_size(&self) -> (usize, usize) {
         (self.usable.rows(), self.usable.columns())
@@ -194,13 +199,17 @@ pub struct SpectralLibrary {
 /// # Errors
 /// A file that cannot be read, has no spectra, or some that do not reach the bands of the scene.
 pub fn open_library(path: &Path, axis: &Axis) -> Result<SpectralLibrary> {
-    let bands = Bands::all(axis);
-    let problem = match open(path, &bands)? {
+    library_for(path, &Bands::all(axis))
+}
+
+/// The same for some of the bands of a file.
+pub(crate) fn library_for(path: &Path, bands: &Bands) -> Result<SpectralLibrary> {
+    let problem = match open(path, bands)? {
         Ok(library) => return Ok(SpectralLibrary { spectra: library.spectra, names: library.names }),
         Err(Misfit::Problem(problem)) => problem,
         Err(Misfit::None) => {
             let names = TRUE_ENDMEMBERS.join(", ");
-            format!("no matrix of spectra of {} bands (alone, or as one of {names})", axis.len())
+            format!("no matrix of spectra of {} bands (alone, or as one of {names})", bands.kept.len())
         }
     };
     Err(Error::Library { path: path.to_path_buf(), problem })

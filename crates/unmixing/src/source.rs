@@ -4,7 +4,10 @@ use std::path::Path;
 
 use cupel_data::{Axis, AxisKind};
 
-use crate::{Error, LargeScene, Result, Scene, SceneFiles, Truth, Usable, scene::stem};
+use crate::{
+    Error, LargeScene, Result, Scene, SceneFiles, SpectralLibrary, Truth, Usable,
+    scene::{library_for, stem},
+};
 
 /// Copies of a scene that extraction holds at once, in all its spaces.
 const COPIES_HELD: u64 = 8;
@@ -55,6 +58,17 @@ impl Source {
         match self {
             Self::Whole(scene) => Ok(scene.cube.axis(AxisKind::Wavelength)?),
             Self::Tiled(scene) => Ok(scene.band_axis()),
+        }
+    }
+
+    /// Spectra from a file for this scene: by wavelength where both have them, else by the number of the band, in the scene or in its file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, has no spectra, or some that do not reach the bands of the scene.
+    pub fn library(&self, path: &Path) -> Result<SpectralLibrary> {
+        match self {
+            Self::Whole(scene) => library_for(path, scene.bands()),
+            Self::Tiled(scene) => library_for(path, &scene.bands_of_file()),
         }
     }
 

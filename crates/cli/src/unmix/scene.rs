@@ -7,9 +7,7 @@ use clap::Args;
 use cupel::{
     settings::{Range, Value},
     train::{Casting, Precision, Work},
-    unmixing::{
-        AxisOrder, BandRange, Method, PixelOrder, Plan, Roi, SceneFiles, Source, Unmixing, UnmixingConfig, open_library,
-    },
+    unmixing::{AxisOrder, BandRange, Method, PixelOrder, Plan, Roi, SceneFiles, Source, Unmixing, UnmixingConfig},
 };
 use serde::Serialize;
 
@@ -137,10 +135,10 @@ impl SceneArguments {
         let casting = casting(session, methods, config.mixture.is_variational(), source.values()?)?;
         let mut unmixing = Unmixing::new(config).on(&session.device()?.device, casting);
         if let Some(path) = &self.library {
-            unmixing = unmixing.with_library(open_library(path, source.band_axis()?)?.spectra);
+            unmixing = unmixing.with_library(source.library(path)?.spectra);
         }
         if let Some(path) = &self.match_with {
-            unmixing = unmixing.matched_to(open_library(path, source.band_axis()?)?);
+            unmixing = unmixing.matched_to(source.library(path)?);
         }
         let plan = plan(&unmixing, &source).with_context(|| self.file.display().to_string())?;
         Ok(Task { plan, unmixing, source })
