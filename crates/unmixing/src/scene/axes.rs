@@ -36,7 +36,7 @@ struct Array<'a> {
     name: Option<&'a str>,
     cube: Cube<f32>,
     centres: Vec<Centres>,
-    /// Bands of the true endmembers, where they tell.
+    /// What the user says of it.
     files: &'a SceneFiles,
 }
 

@@ -1,6 +1,7 @@
 //! [`SceneFiles`]: the files of a scene, and what a user says of them that they do not say themselves.
 
 use std::{
+    fmt,
     path::{Path, PathBuf},
     str::FromStr,
 };
@@ -158,6 +159,15 @@ impl FromStr for BandRange {
                 let (first, last) = end(first).zip(end(last)).ok_or_else(expected)?;
                 if first <= last { Ok(Self::Numbers(first, last)) } else { Err(expected()) }
             }
+        }
+    }
+}
+
+impl fmt::Display for BandRange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Numbers(first, last) => write!(f, "{first}-{last}"),
+            Self::Nanometres(first, last) => write!(f, "{first}-{last}nm"),
         }
     }
 }

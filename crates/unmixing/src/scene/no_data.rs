@@ -180,7 +180,7 @@ pub(crate) fn wanted_bands(
     let is_unwanted = |band: usize| unwanted.iter().any(|range| range.holds(band, centre(band)));
     if let Some(nothing) = unwanted.iter().find(|range| !(0..axis.len()).any(|band| range.holds(band, centre(band)))) {
         let expected = format!("ranges with a band in them, of the {} there are", axis.len());
-        return Err(Error::setting("drop-bands", format!("{nothing:?}"), expected));
+        return Err(Error::setting("drop-bands", nothing, expected));
     }
     let count = |of: &dyn Fn(usize) -> bool| (0..axis.len()).filter(|&band| of(band)).collect::<Vec<_>>();
     let (marked, dropped) = (count(&is_bad), count(&|band| is_unwanted(band) && !is_bad(band)));
