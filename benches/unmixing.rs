@@ -133,12 +133,16 @@ fn tile_passes(criterion: &mut Criterion) {
     group.sample_size(20).throughput(Throughput::Elements(pixels.count() as u64));
     let id = |pass: &str| BenchmarkId::new(pass, format!("{}/u16/cpu", shape(&pixels, 5)));
     group.bench_function(id("survey"), |bencher| {
-        bencher.iter_batched(|| Survey::new(&scene, 1), |mut survey| advance(&mut survey), BatchSize::PerIteration);
+        let survey = || Survey::new(&scene, 1).expect("a readable scene");
+        bencher.iter_batched(survey, |mut survey| advance(&mut survey), BatchSize::PerIteration);
     });
+    let mut survey = Survey::new(&scene, 1).expect("a readable scene");
+    advance(&mut survey);
+    let surveyed = survey.finish().expect("usable pixels");
     group.bench_function(id("abundances"), |bencher| {
         bencher.iter_batched(
             || {
-                let pass = AbundancePass::new(&scene, 1e4, &spectra, Convention::Rescaled, &pixels, &folder);
+                let pass = AbundancePass::new(&scene, &surveyed, &spectra, Convention::Rescaled, &folder);
                 pass.expect("bands that agree")
             },
             |mut pass| advance(&mut pass),

@@ -110,9 +110,18 @@ const DIVERGING: [u32; 33] = [
     0xb40426,
 ];
 
+/// The colour of the line, class or material of this number; beyond the list hues that are far from those before.
+pub(crate) fn color_of_number(number: usize) -> Rgb {
+    const GOLDEN_ANGLE: f64 = 2.399_963_229_728_653;
+    match LINE_COLORS.get(number) {
+        Some(color) => *color,
+        None => of_hue(GOLDEN_ANGLE * number as f64),
+    }
+}
+
 /// Colours of lines that readers with a colour vision deficiency tell apart on white: M. Okabe and K. Ito, Color Universal
 /// Design, 2008, without its yellow (too light for a line), then the darker colours of P. Tol, Colour Schemes, SRON/EPS/TN/09-002.
-pub(crate) const LINE_COLORS: [Rgb; 12] = [
+const LINE_COLORS: [Rgb; 12] = [
     [0x00, 0x72, 0xb2],
     [0xd5, 0x5e, 0x00],
     [0x00, 0x9e, 0x73],

@@ -1,6 +1,6 @@
 //! Figures, tables and the report of a cupel run.
 //!
-//! * [`HeatMap`], [`MapPanel`] and [`LineChart`] draw figures as SVG and PNG, with an embedded font and no help from the system.
+//! * [`HeatMap`], [`MapPanel`], [`ClassMap`], [`ColorImage`], [`LineChart`] and [`DotChart`] draw figures as SVG and PNG, with an embedded font and no help from the system.
 //! * [`Animation`] makes a GIF of grey pictures.
 //! * [`Table`] writes the same numbers as CSV, LaTeX and HTML.
 //! * [`Report`] collects what a run has to show, and saves it: figures, tables, numbers, and the page.
@@ -10,11 +10,14 @@
 
 mod animation;
 mod axes;
+mod class_map;
 mod color_bar;
+mod color_image;
 mod color_map;
 mod compare;
 mod coordinate;
 mod curves;
+mod dot_chart;
 mod embed;
 mod error;
 mod escape;
@@ -39,9 +42,12 @@ mod svg;
 mod table;
 
 pub use animation::Animation;
+pub use class_map::ClassMap;
 pub use color_bar::Range;
+pub use color_image::ColorImage;
 pub use color_map::ColorMap;
 pub use compare::compare_runs;
+pub use dot_chart::DotChart;
 pub use error::{Error, Result};
 pub use figure::Figure;
 pub use heat_map::HeatMap;

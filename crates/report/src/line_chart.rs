@@ -4,7 +4,7 @@ use std::path::Path;
 
 use crate::{
     axes::Axes,
-    color_map::{LINE_COLORS, Rgb},
+    color_map::{Rgb, color_of_number},
     error::{Error, Result},
     figure::{Anchor, Figure, Frame, GRID, Stroke, TEXT_SIZE, TICK_SIZE, TITLE_SIZE, Text},
     font::{self, CAP_HEIGHT, Weight},
@@ -324,7 +324,7 @@ impl LineChart {
             .filter(|(_, label)| !label.is_empty())
             .map(|(index, &text)| Entry {
                 text,
-                color: color(index),
+                color: color_of_number(index),
                 dashed: self.lines.iter().filter(|line| line.label == text).all(|line| line.reference)
                     && self.lines.iter().any(|line| line.label == text),
             })
@@ -361,12 +361,8 @@ struct Entry<'a> {
     dashed: bool,
 }
 
-fn color(index: usize) -> Rgb {
-    LINE_COLORS[index % LINE_COLORS.len()]
-}
-
 fn color_of(labels: &[&str], label: &str) -> Rgb {
-    color(labels.iter().position(|&other| other == label).unwrap_or(0))
+    color_of_number(labels.iter().position(|&other| other == label).unwrap_or(0))
 }
 
 fn dot([x, y]: [f64; 2]) -> Vec<[f64; 2]> {

@@ -236,6 +236,13 @@ impl<'a> MapPanel<'a> {
     }
 }
 
+/// Width and height of a map where there is so much room from left to right.
+pub(crate) fn size(rows: usize, columns: usize, room: f64) -> [f64; 2] {
+    let aspect = (rows as f64 / columns as f64).clamp(1.0 / LONGEST_ASPECT, LONGEST_ASPECT);
+    let width = room.min(MAP_SIDE).min(MAP_SIDE / aspect);
+    [width, width * aspect]
+}
+
 /// Where the maps and the bar lie.
 struct Layout {
     width: f64,
@@ -254,10 +261,8 @@ impl Layout {
         let in_row = count.div_ceil(grid_rows);
         let grid_rows = count.div_ceil(in_row);
 
-        let aspect = (panel.rows as f64 / panel.columns as f64).clamp(1.0 / LONGEST_ASPECT, LONGEST_ASPECT);
         let room = (MAPS_WIDTH - GAP * (in_row - 1) as f64) / in_row as f64;
-        let width = room.min(MAP_SIDE).min(MAP_SIDE / aspect);
-        let height = width * aspect;
+        let [width, height] = size(panel.rows, panel.columns, room);
 
         let tick_width = panel.vertical.as_ref().map_or(0.0, |coordinate| coordinate.tick_width(panel.rows));
         let left = MARGIN

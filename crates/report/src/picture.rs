@@ -1,4 +1,4 @@
-//! A picture of samples: one palette index for each, so that a map of a million samples stays a million bytes.
+//! A picture of samples: one palette index for each, so that a map of a million samples stays a million bytes, or one colour.
 
 use crate::{
     color_map::{ColorMap, MISSING, Rgb},
@@ -10,13 +10,20 @@ const MISSING_INDEX: u8 = 255;
 /// Number of colours of a map.
 const COLORS: u8 = 255;
 
-/// Samples in row-major order as indices into a palette.
+/// Samples in row-major order.
 #[derive(Clone, Debug)]
 pub(crate) struct Picture {
     pub(crate) rows: usize,
     pub(crate) columns: usize,
-    indices: Vec<u8>,
-    palette: Vec<Rgb>,
+    samples: Samples,
+}
+
+#[derive(Clone, Debug)]
+enum Samples {
+    /// Indices into a palette.
+    Indexed { indices: Vec<u8>, palette: Vec<Rgb> },
+    /// Red, green, blue and opacity of each.
+    Colors(Vec<[u8; 4]>),
 }
 
 impl Picture {
@@ -41,21 +48,38 @@ impl Picture {
                 }
             })
             .collect();
-        Self { rows, columns, indices, palette: palette(color_map) }
+        Self { rows, columns, samples: Samples::Indexed { indices, palette: palette(color_map) } }
+    }
+
+    /// Classes as colours of a palette of at most 255, `None` as missing.
+    pub(crate) fn of_classes(classes: &[Option<u8>], rows: usize, columns: usize, mut colors: Vec<Rgb>) -> Self {
+        colors.resize(usize::from(MISSING_INDEX), MISSING);
+        colors.push(MISSING);
+        let indices = classes.iter().map(|class| class.unwrap_or(MISSING_INDEX)).collect();
+        Self { rows, columns, samples: Samples::Indexed { indices, palette: colors } }
+    }
+
+    /// Colours with their opacity.
+    pub(crate) fn of_colors(colors: Vec<[u8; 4]>, rows: usize, columns: usize) -> Self {
+        Self { rows, columns, samples: Samples::Colors(colors) }
     }
 
     /// The whole colour map, lowest colour at the bottom.
     pub(crate) fn ramp(color_map: ColorMap) -> Self {
-        Self {
-            rows: usize::from(COLORS),
-            columns: 1,
-            indices: (0..COLORS).rev().collect(),
-            palette: palette(color_map),
-        }
+        let samples = Samples::Indexed { indices: (0..COLORS).rev().collect(), palette: palette(color_map) };
+        Self { rows: usize::from(COLORS), columns: 1, samples }
     }
 
-    pub(crate) fn color(&self, row: usize, column: usize) -> Rgb {
-        self.palette[usize::from(self.indices[row * self.columns + column])]
+    /// The colour of a sample and its opacity.
+    pub(crate) fn color(&self, row: usize, column: usize) -> [u8; 4] {
+        let place = row * self.columns + column;
+        match &self.samples {
+            Samples::Indexed { indices, palette } => {
+                let [red, green, blue] = palette[usize::from(indices[place])];
+                [red, green, blue, 255]
+            }
+            Samples::Colors(colors) => colors[place],
+        }
     }
 
     /// A PNG file with one pixel for each sample.
@@ -70,13 +94,22 @@ impl Picture {
         let height = u32::try_from(self.rows).map_err(|_| too_large())?;
         let mut bytes = Vec::new();
         let mut encoder = png::Encoder::new(&mut bytes, width, height);
-        encoder.set_color(png::ColorType::Indexed);
         encoder.set_depth(png::BitDepth::Eight);
-        encoder.set_palette(self.palette.concat());
+        let data = match &self.samples {
+            Samples::Indexed { indices, palette } => {
+                encoder.set_color(png::ColorType::Indexed);
+                encoder.set_palette(palette.concat());
+                indices.as_slice()
+            }
+            Samples::Colors(colors) => {
+                encoder.set_color(png::ColorType::Rgba);
+                colors.as_flattened()
+            }
+        };
         encoder
             .write_header()
             .and_then(|mut writer| {
-                writer.write_image_data(&self.indices)?;
+                writer.write_image_data(data)?;
                 writer.finish()
             })
             .map_err(|source| Error::Png { title: title.to_owned(), source })?;

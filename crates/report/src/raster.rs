@@ -87,7 +87,7 @@ fn draw_text(canvas: &mut Pixmap, text: &Text) {
     canvas.fill_path(&path, &paint(BLACK, 1.0), FillRule::Winding, transform, None);
 }
 
-/// Every pixel is the mean of the samples it covers, by area: crisp when a sample is many pixels, smooth when a pixel is many samples.
+/// Every pixel is the mean of the samples it covers, by area, on white paper: crisp when a sample is many pixels, smooth when a pixel is many samples.
 fn draw_picture(canvas: &mut Pixmap, picture: &Picture, frame: Frame) {
     let columns = shares(frame.x, frame.width, picture.columns, canvas.width());
     let rows = shares(frame.y, frame.height, picture.rows, canvas.height());
@@ -99,8 +99,10 @@ fn draw_picture(canvas: &mut Pixmap, picture: &Picture, frame: Frame) {
             for &(row, row_share) in row_shares {
                 for &(column, column_share) in column_shares {
                     let color = picture.color(row, column);
+                    let (share, opacity) = (row_share * column_share, f64::from(color[3]) / 255.0);
                     for channel in 0..3 {
-                        sum[channel] += row_share * column_share * f64::from(color[channel]);
+                        let over_white = opacity * f64::from(color[channel]) + (1.0 - opacity) * 255.0;
+                        sum[channel] += share * over_white;
                     }
                 }
             }

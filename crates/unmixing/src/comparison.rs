@@ -2,14 +2,15 @@
 
 use std::{collections::BTreeMap, fmt, path::Path};
 
-use cupel_report::{Cell, Report, Table};
+use cupel_report::{Cell, DotChart, Report, Table};
 use cupel_statistics::Spread;
 use cupel_train::Run;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     ComparisonConfig, Error, Image, Result, Source, Suggestion, Summary, Unmixing,
-    page::{cite, describe},
+    citations::cite,
+    page::{describe, sentence},
     results::seeds,
     summary::spread,
 };
@@ -63,6 +64,9 @@ impl Row {
 pub struct Comparison {
     /// One row a method, in the order asked for.
     pub rows: Vec<Row>,
+    /// Every run, in the order they were made.
+    #[serde(skip)]
+    pub runs: Vec<Summary>,
     /// Where everything was written.
     pub run_dir: Option<String>,
     /// How the number of endmembers was found, where it was searched for.
@@ -84,15 +88,17 @@ impl Unmixing {
         let (image, truth) = (Image::of_scene(scene)?, scene.truth.as_ref());
         let common = self.with_config(config.unmixing);
         let (count, suggestion) = common.count_for(&image, truth, run)?;
-        let mut rows = Vec::new();
+        let (mut rows, mut runs) = (Vec::new(), Vec::new());
         for config in config.each() {
             let unmixing = self.with_config(config);
             let fits = seeds(&config).map(|seed| Ok(unmixing.seeded(seed).fit_matched(&image, count, truth, run)?.1));
-            rows.push(Row::of(config.method.name(), &fits.collect::<Result<Vec<_>>>()?));
+            let fits = fits.collect::<Result<Vec<_>>>()?;
+            rows.push(Row::of(config.method.name(), &fits));
+            runs.extend(fits);
         }
         let dir = run.dir().map(Path::to_path_buf);
         let run_dir = dir.as_ref().map(|dir| dir.display().to_string());
-        let comparison = Comparison { rows, run_dir, suggestion };
+        let comparison = Comparison { rows, runs, run_dir, suggestion };
         if let Some(dir) = &dir {
             comparison.save(source, dir)?;
         }
@@ -102,6 +108,7 @@ impl Unmixing {
 
 impl Comparison {
     fn save(&self, source: &Source, dir: &Path) -> Result<()> {
+        let names: Vec<String> = self.rows.iter().map(|row| row.method.clone()).collect();
         let mut report = Report::new(dir, format!("Methods compared on {}", source.name()));
         report.summary(describe(source)?);
         if let Some(suggestion) = &self.suggestion {
@@ -111,12 +118,50 @@ impl Comparison {
         if let Some((sad, method)) = angles.min_by(|a, b| a.0.total_cmp(&b.0)) {
             report.finding(format!("The lowest mean spectral angle distance is {sad:.4} rad, by {method}."));
         }
+        source.notes().iter().for_each(|note| report.summary(sentence(note)));
+        self.figures(&names, &mut report);
         let caption = "Mean and standard deviation over the runs of each method.";
         report.table("comparison", caption, self.table()?);
+        report.table("runs", "All runs.", self.runs_table()?);
         cite(&mut report, None);
         report.numbers(self)?;
         report.save()?;
         Ok(())
+    }
+
+    /// Means with their spreads, for each measure that there is.
+    fn figures<'a>(&self, names: &'a [String], report: &mut Report<'a>) {
+        let of = |pick: &dyn Fn(&Row) -> Option<Spread>| -> Vec<Option<(f64, f64)>> {
+            self.rows.iter().map(|row| pick(row).map(|spread| (spread.mean, spread.sd))).collect()
+        };
+        let bar = "The bar is the standard deviation over the runs.";
+        let angles = of(&|row| row.mean_sad_rad);
+        if angles.iter().any(Option::is_some) {
+            let caption = format!("Mean spectral angle of each method to the true endmembers. {bar}");
+            let chart = DotChart::new("Spectral angle", "mean SAD [rad]", names).series("", &angles);
+            report.figure("angles", caption, move || chart.figure());
+        }
+        let errors = [("fcls", "fcls"), ("unit-max", "unit_max"), ("rescaled", "rescaled")]
+            .map(|(name, key)| (name, of(&|row| row.abundance_rmse.get(key).copied())));
+        if errors.iter().any(|(_, errors)| errors.iter().any(Option::is_some)) {
+            let chart = DotChart::new("Abundances", "RMSE to the true abundances", names);
+            let chart = errors.iter().fold(chart, |chart, (name, errors)| chart.series(*name, errors));
+            let caption = format!("Error of the abundances of each method under three conventions. {bar}");
+            report.figure("abundance_errors", caption, move || chart.figure());
+        }
+        let chart = DotChart::new("Reconstruction", "RMSE, with the largest value of the scene as one", names)
+            .series("", &of(&|row| row.reconstruction_rmse));
+        report.figure("reconstruction", format!("What each method cannot explain. {bar}"), move || chart.figure());
+    }
+
+    fn runs_table(&self) -> Result<Table> {
+        let mut table = with_measures(Table::new().text_column("method").number_column("seed", "", 0));
+        for run in &self.runs {
+            let first = [Cell::from(run.method.as_str()), Cell::from(run.seed as f64)];
+            let measures = Row::of("", std::slice::from_ref(run)).cells(|spread| Cell::from(spread.mean));
+            table.push(first.into_iter().chain(measures))?;
+        }
+        Ok(table)
     }
 
     fn table(&self) -> Result<Table> {

@@ -5,7 +5,8 @@
 //! furthest along random directions (the idea of the pixel purity index: Boardman, Kruse & Green, JPL 95-1, 23, 1995), of
 //! the spectra as they are and at unit norm, and an even sample of all for what lies between the corners. What extraction
 //! needs of the moments of all pixels, noise and subspace, it estimates from the sample: 2^20 values determine the moments of
-//! some hundred bands to a few percent. Both passes and
+//! some hundred bands to a few percent. Pixels are drawn by their number among those that can be unmixed, and sums run in their
+//! order, so that pixels without data change no bit wherever they lie. Both passes and
 //! the extraction are [`Advance`](cupel_train::Advance)s, which stop, save and resume. Memory does not depend on the
 //! number of rows: one tile, the sample and a reduced picture are held.
 
@@ -14,7 +15,7 @@ mod survey;
 mod unmix;
 
 pub use abundance_pass::AbundancePass;
-pub use survey::Survey;
+pub use survey::{Survey, Surveyed};
 
 use std::{
     fs::File,
@@ -22,17 +23,20 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use cupel_data::{Axis, AxisKind, Dataset, EnviHeader, Format, Tiles};
+use cupel_data::{Axis, AxisKind, Dataset, EnviHeader, Format, Meaning, Tiles};
 
 use crate::{
     Error, Result, SceneFiles, Truth, Usable,
-    scene::{Bands, LeftOut, named_bands, wanted_bands},
+    preview::Preview,
+    scene::{Bands, Lacks, LeftOut, Suspects, wanted_bands},
 };
 
 /// Scenes of fewer values are read whole: 128 MiB as f32.
 const VALUES_IN_MEMORY: usize = 1 << 25;
 /// Values of a tile: 8 MiB as f32.
 const TILE_VALUES: usize = 1 << 21;
+/// Rows, from the first to the last, that tell whether a scene has pixels that lack some bands.
+const ROWS_LOOKED_AT: usize = 64;
 /// Tiles by which a scene is known again.
 const HASHED_TILES: usize = 16;
 
@@ -51,6 +55,8 @@ pub struct LargeScene {
     left_out: LeftOut,
     /// Whether numbers are taken as they are stored.
     raw: bool,
+    /// Numbers that stand for missing values although nothing says so, by the rows that were looked at.
+    markers: Vec<f32>,
     notes: Vec<String>,
 }
 
@@ -87,42 +93,32 @@ impl LargeScene {
         }
         let bad: Vec<bool> = header.good_bands.iter().map(|good| !good).collect();
         let all = dataset.axes(None)?.axis(AxisKind::Wavelength)?.clone();
-        let mut notes = vec![format!("read as {rows} rows, {columns} columns, {bands} bands (by its header)")];
-        let mut good = wanted_bands(&all, &bad, &files.drop_bands, &mut notes)?;
-        let left_out = LeftOut::new(files, rows, columns)?;
-        let tile_rows = (TILE_VALUES / (columns * bands)).clamp(1, rows);
-        let empty = empty_bands(&dataset, rows, &good)?;
-        if !empty.is_empty() {
-            notes.push(format!("left out {}, which have no data", named_bands(&all, &empty)));
-            good.retain(|band| !empty.contains(band));
-        }
-        if good.is_empty() {
-            return Err(Error::NoData { path: files.file.clone(), pixels: rows * columns });
-        }
-        let band_axis = all.select(&good)?;
-        let truth = match files.truth.as_slice() {
-            [] => None,
-            paths => {
-                let bands = Bands { axis: band_axis.clone(), kept: good.clone(), all: bands };
-                Some(Truth::of_bands(paths, Usable::all(rows, columns), bands)?)
-            }
-        };
-        // True abundances are as large as the scene.
-        let truth = truth.map(|truth| Truth { abundances: None, ..truth });
-        let path = files.file.clone();
-        Ok(Some(Self {
-            path,
+        let notes = vec![format!("read as {rows} rows, {columns} columns, {bands} bands (by its header)")];
+        let mut scene = Self {
+            path: files.file.clone(),
             rows,
             columns,
-            good,
-            band_axis,
-            tile_rows,
-            dataset,
-            truth,
-            left_out,
+            good: (0..bands).collect(),
+            band_axis: all.clone(),
+            tile_rows: (TILE_VALUES / (columns * bands)).clamp(1, rows),
+            truth: None,
+            left_out: LeftOut::new(files, rows, columns)?,
             raw: files.raw,
+            markers: Vec::new(),
             notes,
-        }))
+            dataset,
+        };
+        scene.good = wanted_bands(&all, &bad, &files.drop_bands, &mut scene.notes)?;
+        scene.leave_out_bands(&all)?;
+        scene.band_axis = all.select(&scene.good)?;
+        let bands = scene.bands_of_file();
+        // True abundances are as large as the scene.
+        scene.truth = match files.truth.as_slice() {
+            [] => None,
+            paths => Some(Truth::of_bands(paths, Usable::all(rows, columns), bands)?),
+        }
+        .map(|truth| Truth { abundances: None, ..truth });
+        Ok(Some(scene))
     }
 
     /// The same scene, read so many rows at a time; at least one.
@@ -172,6 +168,11 @@ impl LargeScene {
         Bands { axis: self.band_axis.clone(), kept: self.good.clone(), all }
     }
 
+    /// The bands that show it in colours.
+    pub(crate) fn preview(&self) -> Preview {
+        Preview::of(&self.band_axis, &self.good)
+    }
+
     /// The number of bands that are used.
     pub(crate) fn bands(&self) -> usize {
         self.good.len()
@@ -181,8 +182,18 @@ impl LargeScene {
         self.tile_rows
     }
 
-    fn reader(&self) -> Result<Tiles<f32>> {
-        let (dataset, rows) = (&self.dataset, self.tile_rows);
+    /// What its stored numbers stand for.
+    pub(crate) fn meaning(&self) -> Result<Meaning> {
+        Ok(if self.raw { Meaning::default() } else { self.dataset.meaning(None)? })
+    }
+
+    /// Numbers that are taken for missing ones by the rows that were looked at.
+    pub(crate) fn markers(&self) -> &[f32] {
+        &self.markers
+    }
+
+    fn reader(&self, rows: usize) -> Result<Tiles<f32>> {
+        let dataset = &self.dataset;
         Ok(if self.raw {
             dataset.stored_tiles(None, AxisKind::Row, rows)?
         } else {
@@ -190,36 +201,92 @@ impl LargeScene {
         })
     }
 
-    /// The usable spectra of one tile: those that are finite and not zero in every band.
-    pub(crate) fn tile(&self, number: usize) -> Result<TilePixels> {
-        let mut tiles = self.reader()?;
-        tiles.seek(number);
-        let first = number * self.tile_rows * self.columns;
-        let Some(tile) = tiles.next() else {
-            return Err(Error::NoPixels { values: 0, bands: self.bands() });
-        };
-        let values = tile?.into_values();
+    /// Leaves out bands that most pixels with any data lack, and finds what stands for missing values.
+    ///
+    /// Some rows tell whether there are pixels that have some bands and lack others; only then, or where these rows have no data, all are counted.
+    fn leave_out_bands(&mut self, all: &Axis) -> Result<()> {
+        let looked_at = ROWS_LOOKED_AT.min(self.rows);
+        let some: Vec<usize> = (0..looked_at).map(|part| part * (self.rows - 1) / (looked_at - 1).max(1)).collect();
+        let mut suspects = Suspects::new(&self.meaning()?);
+        self.see_tiles(1, some.iter().copied(), |_, spectrum| suspects.see(spectrum))?;
+        self.markers = suspects.values();
+        let is_missing = |v: f32| !v.is_finite() || self.markers.contains(&v);
+        let mut lacks = Lacks::of(self.good.len());
+        self.see_tiles(1, some.into_iter(), |_, spectrum| lacks.see(spectrum, is_missing))?;
+        if lacks.any() || lacks.with_data == 0 {
+            lacks = Lacks::of(self.good.len());
+            self.see_tiles(self.tile_rows, 0..self.tiles(), |_, spectrum| lacks.see(spectrum, is_missing))?;
+        }
+        let kept = lacks.kept();
+        if lacks.with_data == 0 || kept.is_empty() {
+            return Err(Error::NoData { path: self.path.clone(), pixels: self.rows * self.columns });
+        }
+        let told = lacks.told(&all.select(&self.good)?);
+        self.notes.extend(told);
+        self.good = kept.into_iter().map(|band| self.good[band]).collect();
+        Ok(())
+    }
+
+    /// Shows the wanted pixels of these tiles of so many rows, in the bands that are used: each with its place in its tile. Gives the
+    /// pixels of the last tile.
+    fn see_tiles(
+        &self,
+        rows: usize,
+        numbers: impl Iterator<Item = usize>,
+        mut see: impl FnMut(usize, &[f32]),
+    ) -> Result<usize> {
+        let mut tiles = self.reader(rows)?;
         let bands = tiles.axes().axis(AxisKind::Wavelength)?.len();
         let all = self.good.len() == bands;
         let wants_all = self.left_out.is_nothing();
-        let mut usable = TilePixels { values: Vec::new(), places: Vec::new(), pixels: values.len() / bands };
         let mut spectrum = vec![0.0f32; self.good.len()];
-        let mut kept = Vec::with_capacity(values.len() / bands * self.good.len());
-        for (place, given) in values.chunks_exact(bands).enumerate() {
-            let chosen = if all {
-                given
-            } else {
-                spectrum.iter_mut().zip(&self.good).for_each(|(to, &band)| *to = given[band]);
-                &spectrum
+        let mut pixels = 0;
+        for number in numbers {
+            tiles.seek(number);
+            let Some(tile) = tiles.next() else {
+                return Err(Error::NoPixels { values: 0, bands });
             };
-            let has_data = chosen.iter().all(|v| v.is_finite()) && chosen.iter().any(|&v| v != 0.0);
-            if has_data && (wants_all || self.left_out.wants(first + place)) {
-                kept.extend_from_slice(chosen);
-                usable.places.push(place);
+            let tile = tile?;
+            let first = number * rows * self.columns;
+            pixels = tile.values().len() / bands;
+            for (place, given) in tile.values().chunks_exact(bands).enumerate() {
+                if !(wants_all || self.left_out.wants(first + place)) {
+                    continue;
+                }
+                if all {
+                    see(place, given);
+                } else {
+                    spectrum.iter_mut().zip(&self.good).for_each(|(to, &band)| *to = given[band]);
+                    see(place, &spectrum);
+                }
             }
         }
-        usable.values = kept;
-        Ok(usable)
+        Ok(pixels)
+    }
+
+    /// The usable spectra of one tile: those that are finite, hold none of the `markers` and are not zero in every band. All wanted spectra
+    /// are shown to `suspects`.
+    pub(crate) fn tile(
+        &self,
+        number: usize,
+        markers: &[f32],
+        mut suspects: Option<&mut Suspects>,
+    ) -> Result<TilePixels> {
+        let (mut values, mut places) = (Vec::new(), Vec::new());
+        let pixels = self.see_tiles(self.tile_rows, std::iter::once(number), |place, spectrum| {
+            if let Some(suspects) = &mut suspects {
+                suspects.see(spectrum);
+            }
+            let is_marker = |v: &f32| markers.contains(v);
+            if spectrum.iter().all(|v| v.is_finite())
+                && spectrum.iter().any(|&v| v != 0.0)
+                && (markers.is_empty() || !spectrum.iter().any(is_marker))
+            {
+                values.extend_from_slice(spectrum);
+                places.push(place);
+            }
+        })?;
+        Ok(TilePixels { values, places, pixels })
     }
 
     /// A hash of what a saved state is bound to: the size, and some tiles from the first to the last.
@@ -227,7 +294,8 @@ impl LargeScene {
         let mut hasher = blake3::Hasher::new();
         let hashed = HASHED_TILES.min(self.tiles());
         for part in 0..hashed {
-            let tile = self.tile(part * (self.tiles() - 1) / (hashed - 1).max(1))?;
+            let number = part * (self.tiles() - 1) / (hashed - 1).max(1);
+            let tile = self.tile(number, &self.markers, None)?;
             for place in &tile.places {
                 hasher.update(&(*place as u64).to_le_bytes());
             }
@@ -240,29 +308,6 @@ impl LargeScene {
         }
         Ok(*hasher.finalize().as_bytes())
     }
-}
-
-/// Rows in which it is looked for bands without data.
-const ROWS_LOOKED_AT: usize = 64;
-
-/// Bands that most pixels with any data lack, by some rows from the first to the last.
-fn empty_bands(dataset: &Dataset, rows: usize, good: &[usize]) -> Result<Vec<usize>> {
-    let mut tiles = dataset.tiles::<f32>(None, AxisKind::Row, 1)?;
-    let bands = tiles.axes().axis(AxisKind::Wavelength)?.len();
-    let (mut lacking, mut with_data) = (vec![0_usize; bands], 0);
-    let looked_at = ROWS_LOOKED_AT.min(rows);
-    for part in 0..looked_at {
-        tiles.seek(part * (rows - 1) / (looked_at - 1).max(1));
-        let Some(row) = tiles.next() else { break };
-        for spectrum in row?.values().chunks_exact(bands) {
-            let lacks = |band: usize| !spectrum[band].is_finite();
-            if good.iter().any(|&band| !lacks(band)) {
-                with_data += 1;
-                good.iter().filter(|&&band| lacks(band)).for_each(|&band| lacking[band] += 1);
-            }
-        }
-    }
-    Ok(good.iter().copied().filter(|&band| 2 * lacking[band] > with_data).collect())
 }
 
 /// Whether a file is a header of ENVI, or has a byte for each value of a large scene.

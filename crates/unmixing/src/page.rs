@@ -2,12 +2,19 @@
 
 use std::path::Path;
 
-use cupel_report::{Cell, ColorMap, HeatMap, LineChart, MapPanel, Range, Report, Table, file_name};
+use cupel_report::{
+    Cell, ClassMap, ColorImage, ColorMap, HeatMap, LineChart, MapPanel, Range, Report, Table, file_name,
+};
 use cupel_statistics::Spread;
 
 use crate::{
-    Abundances, Convention, Evidence, Match, Method, Posterior, Regime, Result, Results, Row, Source, Summary, Truth,
-    Unmixed, UnmixingConfig, Usable, comparison::with_measures, summary::spread,
+    Abundances, Convention, Evidence, Match, Posterior, Regime, Result, Results, Row, Scene, Source, Summary, Truth,
+    Unmixed, UnmixingConfig, Usable,
+    citations::cite,
+    comparison::with_measures,
+    flagged::{Flagged, purest},
+    preview::Preview,
+    summary::spread,
 };
 
 /// Candidates that the table of evidence shows.
@@ -22,17 +29,33 @@ pub(crate) struct Picture {
     pub(crate) abundances: Vec<Vec<f32>>,
     pub(crate) brightness: Vec<f32>,
     pub(crate) errors: Vec<f32>,
+    /// The bands of the preview.
+    pub(crate) colors: [Vec<f32>; 3],
 }
 
 impl Picture {
-    pub(crate) fn of(unmixed: &Unmixed, usable: &Usable) -> Self {
+    pub(crate) fn of(unmixed: &Unmixed, scene: &Scene) -> Self {
+        let usable = &scene.usable;
         let single = |values: &[f64]| {
             let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
             usable.scattered(&values, 1, f32::NAN)
         };
         let abundances = maps(unmixed.own_abundances(), Some(usable));
         let (brightness, errors) = (single(&unmixed.brightness), single(&unmixed.errors));
-        Self { rows: usable.rows(), columns: usable.columns(), step: 1, abundances, brightness, errors }
+        let bands = scene.bands();
+        let channel = |band: usize| scene.cube.values().iter().skip(band).step_by(bands.kept.len()).copied().collect();
+        let colors = Preview::of(&bands.axis, &bands.kept).bands.map(channel);
+        Self { rows: usable.rows(), columns: usable.columns(), step: 1, abundances, brightness, errors, colors }
+    }
+
+    /// The endmember of the largest share in each pixel.
+    fn dominant(&self) -> Vec<Option<usize>> {
+        let share = |k: usize, place: usize| self.abundances[k][place];
+        let largest = |place: usize| {
+            let known = (0..self.abundances.len()).filter(|&k| share(k, place).is_finite());
+            known.reduce(|best, k| if share(k, place) > share(best, place) { k } else { best })
+        };
+        (0..self.rows * self.columns).map(largest).collect()
     }
 }
 
@@ -47,6 +70,11 @@ pub(crate) struct Page<'a> {
     bands: (Vec<f64>, &'static str),
     evidence: &'a [Evidence],
     posterior: Option<&'a Posterior>,
+    preview: Preview,
+    dominant: Vec<Option<usize>>,
+    /// Of a scene in memory what only it and its results tell.
+    whole: Option<(&'a Scene, &'a Unmixed)>,
+    flagged: Flagged,
 }
 
 impl<'a> Page<'a> {
@@ -64,11 +92,19 @@ impl<'a> Page<'a> {
             (Some(centres), false) => (centres.to_vec(), "wavelength (nm)"),
             (None, _) => ((1..=axis.len()).map(|b| b as f64).collect(), "band"),
         };
+        let whole = match source {
+            Source::Whole(scene) => unmixed.map(|unmixed| (scene.as_ref(), unmixed)),
+            Source::Tiled(_) => None,
+        };
         Ok(Self {
             config,
             results,
             source,
             truth,
+            preview: source.preview(),
+            dominant: picture.dominant(),
+            flagged: whole.map(|(scene, unmixed)| Flagged::of(scene, unmixed)).unwrap_or_default(),
+            whole,
             picture,
             bands,
             evidence: unmixed.map_or(&[], |unmixed| &unmixed.evidence),
@@ -91,7 +127,7 @@ impl<'a> Page<'a> {
     fn words(&self, report: &mut Report<'_>) -> Result<()> {
         let summary = &self.results.summary;
         report.summary(describe(self.source)?);
-        self.source.notes().iter().for_each(|note| report.summary(sentence(note)));
+        self.source.notes().iter().chain(&self.results.notes).for_each(|note| report.summary(sentence(note)));
         let tiled = matches!(self.source, Source::Tiled(_));
         if tiled {
             report.summary(format!(
@@ -122,6 +158,7 @@ impl<'a> Page<'a> {
             ));
         }
         report.finding(finding(self.runs().first().unwrap_or(summary)));
+        self.flagged.words.iter().for_each(|words| report.finding(format!("{words}.")));
         if let Some(posterior) = self.posterior {
             report.finding(known(posterior, self.runs()));
         }
@@ -132,6 +169,13 @@ impl<'a> Page<'a> {
         let Picture { rows, columns, step, .. } = self.picture;
         let reduced = if step > 1 { format!(", every {step}th pixel") } else { String::new() };
         let bounded = self.config.abundance != Convention::Nnls;
+        report.figure("preview", format!("{}{reduced}", self.preview.caption), move || {
+            let [red, green, blue] = &self.picture.colors;
+            ColorImage::new(self.source.name(), [red, green, blue], rows, columns).figure()
+        });
+        report.figure("dominant", format!("The endmember of the largest share in every pixel{reduced}."), move || {
+            ClassMap::new("Dominant endmember", self.names(), &self.dominant, rows, columns).figure()
+        });
         report.figure("abundances", format!("Share of each endmember in every pixel{reduced}."), move || {
             let panel = self.panel(format!("Abundances ({})", self.config.abundance), &self.picture.abundances);
             if bounded { panel.range(0.0, 1.0).figure() } else { panel.figure() }
@@ -169,6 +213,10 @@ impl<'a> Page<'a> {
         report.figure("reconstruction_error", "What the endmembers cannot explain.", move || {
             let map = HeatMap::new("Reconstruction error", &self.picture.errors, rows, columns);
             map.label("root mean square over bands").figure()
+        });
+        report.pixels("preview_pixels", move || {
+            let [red, green, blue] = &self.picture.colors;
+            ColorImage::new(self.source.name(), [red, green, blue], rows, columns).pixels()
         });
         for (name, map) in self.names().iter().zip(&self.picture.abundances).filter(|_| step == 1) {
             report.pixels(format!("abundance_{}", file_name(name)), move || {
@@ -213,6 +261,13 @@ impl<'a> Page<'a> {
                 table.push([tried.endmembers as f64, tried.held_out_rmse, tried.instability_rad].map(Cell::from))?;
             }
             report.table("number_of_endmembers", "Evidence for the number of endmembers.", table);
+        }
+        if let Some((scene, unmixed)) = self.whole {
+            let caption = "The purest pixel of each endmember, by row and column counted from 1.";
+            report.table("purest_pixels", caption, purest(scene, unmixed, self.names())?);
+        }
+        if let Some(table) = self.flagged.table()? {
+            report.table("flagged_pixels", self.flagged.caption(), table);
         }
         if !self.results.matches.is_empty() {
             let mut table = Table::new()
@@ -283,7 +338,7 @@ fn maps(abundances: &Abundances, usable: Option<&Usable>) -> Vec<Vec<f32>> {
 }
 
 /// A note as a sentence.
-fn sentence(note: &str) -> String {
+pub(crate) fn sentence(note: &str) -> String {
     let mut letters = note.chars();
     let first = letters.next().map(|letter| letter.to_uppercase().to_string()).unwrap_or_default();
     format!("{first}{}.", letters.as_str())
@@ -363,63 +418,4 @@ fn evidence_table(evidence: &[Evidence]) -> Result<Table> {
         ])?;
     }
     Ok(table)
-}
-
-/// Where the methods come from: `method`, where it is no extractor, and what all results rest on.
-pub(crate) fn cite(report: &mut Report<'_>, method: Option<Method>) {
-    if let Some((text, locator)) = method.and_then(source) {
-        report.cite(text, locator);
-    }
-    for (text, locator) in [
-        (
-            "A. Zouaoui et al., Entropic descent archetypal analysis for blind hyperspectral unmixing, IEEE TIP 32, 2023",
-            "arXiv:2209.11002",
-        ),
-        (
-            "J. M. P. Nascimento, J. M. Bioucas-Dias, Vertex component analysis, IEEE TGRS 43(4), 2005",
-            "doi:10.1109/TGRS.2005.844293",
-        ),
-        ("M. E. Winter, N-FINDR, Proc. SPIE 3753, 1999", "doi:10.1117/12.366289"),
-        (
-            "N. Gillis, S. A. Vavasis, Fast and robust recursive algorithms for separable nonnegative matrix factorization, IEEE TPAMI 36(4), 2014",
-            "arXiv:1208.1237",
-        ),
-        (
-            "D. C. Heinz, C.-I Chang, Fully constrained least squares linear spectral mixture analysis, IEEE TGRS 39(3), 2001",
-            "doi:10.1109/36.911111",
-        ),
-    ] {
-        report.cite(text, locator);
-    }
-}
-
-/// Where a comparison method comes from.
-fn source(method: Method) -> Option<(&'static str, &'static str)> {
-    match method {
-        Method::Pmm => Some((
-            "O. Hoidn, A. A. Mishra, A. Mehta, Probabilistic mixture model-based spectral unmixing, Applied Sciences 14, 4836, 2024",
-            "doi:10.3390/app14114836",
-        )),
-        Method::LinearAe => Some((
-            "B. Palsson et al., Hyperspectral unmixing using a neural network autoencoder, IEEE Access 6, 2018",
-            "doi:10.1109/ACCESS.2018.2818280",
-        )),
-        Method::Cnnaeu => Some((
-            "B. Palsson et al., Convolutional autoencoder for spectral-spatial hyperspectral unmixing, IEEE TGRS 59(1), 2021",
-            "doi:10.1109/TGRS.2020.2992743",
-        )),
-        Method::Misicnet => Some((
-            "B. Rasti et al., MiSiCNet: minimum simplex convolutional network for deep hyperspectral unmixing, IEEE TGRS 60, 2022",
-            "doi:10.1109/TGRS.2022.3146904",
-        )),
-        Method::Deeptrans => Some((
-            "P. Ghosh et al., Hyperspectral unmixing using transformer network, IEEE TGRS 60, 2022",
-            "arXiv:2203.17076",
-        )),
-        Method::Sunsal => Some((
-            "J. M. Bioucas-Dias, M. A. T. Figueiredo, Alternating direction algorithms for constrained sparse regression, WHISPERS 2010",
-            "arXiv:1002.4527",
-        )),
-        _ => None,
-    }
 }

@@ -44,6 +44,9 @@ pub struct Results {
     pub pixels: usize,
     /// Pixels that were left out, for want of data or as asked.
     pub pixels_left_out: usize,
+    /// What was left out of a scene in tiles as it was read, a line each; what is known before is in [`Source::notes`].
+    #[serde(skip)]
+    pub notes: Vec<String>,
 }
 
 /// An endmember and the spectrum of a library that it is most likely.
@@ -114,11 +117,12 @@ impl Unmixing {
             suggestion,
             pixels: image.pixels().count(),
             pixels_left_out: scene.usable.left_out(),
+            notes: Vec::new(),
             unmixed: None,
         };
         if let Some(dir) = run.dir().map(Path::to_path_buf) {
             run.monitor().phase("figures and tables", || {
-                let picture = Picture::of(&first, &scene.usable);
+                let picture = Picture::of(&first, scene);
                 let page = Page::new(source, (&self.config, truth), &results, picture, Some(&first))?;
                 let (arrays, page) =
                     rayon::join(|| arrays::save(&dir, &first, &results.names, scene), || page.save(&dir));

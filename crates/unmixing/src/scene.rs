@@ -11,13 +11,15 @@ mod library;
 mod names;
 mod no_data;
 mod pixel_table;
+mod suspects;
 mod truth;
 mod usable;
 mod wavelengths;
 
 pub use files::{AxisOrder, BandRange, PixelOrder, Roi, SceneFiles};
 pub(crate) use library::Bands;
-pub(crate) use no_data::{LeftOut, named_bands, wanted_bands};
+pub(crate) use no_data::{Lacks, LeftOut, wanted_bands};
+pub(crate) use suspects::Suspects;
 pub use truth::Truth;
 pub use usable::Usable;
 

@@ -6,6 +6,7 @@ use cupel_data::{Axis, AxisKind};
 
 use crate::{
     Error, LargeScene, Result, Scene, SceneFiles, SpectralLibrary, Truth, Usable,
+    preview::Preview,
     scene::{library_for, stem},
 };
 
@@ -102,6 +103,14 @@ impl Source {
         match self {
             Self::Whole(scene) => Some(&scene.usable),
             Self::Tiled(_) => None,
+        }
+    }
+
+    /// The bands that show it in colours.
+    pub(crate) fn preview(&self) -> Preview {
+        match self {
+            Self::Whole(scene) => Preview::of(&scene.bands().axis, &scene.bands().kept),
+            Self::Tiled(scene) => scene.preview(),
         }
     }
 

@@ -10,6 +10,7 @@ mod numerics {
     mod extractors;
     mod hostile;
     mod large;
+    mod masks;
     mod metrics;
     mod mixture;
     mod networks;

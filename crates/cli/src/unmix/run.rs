@@ -50,6 +50,7 @@ impl Command for Arguments {
 
     fn work(self, task: Task, session: &mut Session) -> Result<Results> {
         let results = task.unmixing.run(&task.source, session.run())?;
+        results.notes.iter().for_each(|note| session.note(note));
         results.suggestion.iter().for_each(|suggestion| session.note(&suggestion.reason));
         Ok(results)
     }

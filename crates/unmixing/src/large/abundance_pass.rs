@@ -14,7 +14,7 @@ use cupel_data::{ElementType, EnviHeader, write_envi_header};
 use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
 use serde::{Deserialize, Serialize};
 
-use super::LargeScene;
+use super::{LargeScene, Surveyed};
 use crate::{
     Abundances, Convention, Endmembers, Error, Pixels, Result,
     abundances::{Solver, at_scene_brightness},
@@ -33,7 +33,7 @@ pub(crate) struct Done {
     pub(crate) pixels: usize,
     /// Sum of the squared errors of the pixels, each a mean over its bands.
     pub(crate) squared_error: f64,
-    /// Of every so many-th pixel of every so many-th row: abundances, brightness and error. As bytes, since it holds NaN.
+    /// Of every so many-th pixel of every so many-th row: abundances, brightness, error and the bands of the preview. As bytes, since it holds NaN.
     #[serde(skip)]
     picture: Vec<f32>,
 }
@@ -87,7 +87,7 @@ impl Image {
 /// The pass that solves every pixel.
 pub struct AbundancePass<'a> {
     scene: &'a LargeScene,
-    scale: f64,
+    surveyed: &'a Surveyed,
     endmembers: &'a Endmembers,
     solver: Solver,
     bright: Endmembers,
@@ -95,30 +95,32 @@ pub struct AbundancePass<'a> {
     pub(crate) done: Done,
     /// Distance of the pixels of the reduced picture.
     step: usize,
+    /// The bands that show the scene in colours.
+    preview: [usize; 3],
 }
 
 impl<'a> AbundancePass<'a> {
-    /// A pass that writes images into the folder `dir`; `sample` decides the brightness where a convention needs one.
+    /// A pass that writes images into the folder `dir`; the sample decides the brightness where a convention needs one.
     ///
     /// # Errors
     /// Files that cannot be written, bands that differ.
     pub fn new(
         scene: &'a LargeScene,
-        scale: f64,
+        surveyed: &'a Surveyed,
         endmembers: &'a Endmembers,
         convention: Convention,
-        sample: &Pixels,
         dir: &Path,
     ) -> Result<Self> {
-        let solver = Solver::new(sample, endmembers, convention)?;
-        let bright = at_scene_brightness(sample, endmembers)?;
+        let solver = Solver::new(&surveyed.pixels, endmembers, convention)?;
+        let bright = at_scene_brightness(&surveyed.pixels, endmembers)?;
         let images = [
             Image::open(dir, "abundances", numbered(endmembers.count()), "abundance of each endmember")?,
             Image::open(dir, "brightness", vec!["brightness".into()], "brightness relative to the endmembers")?,
             Image::open(dir, "reconstruction_error", vec!["error".into()], "root mean square over bands")?,
         ];
         let step = scene.rows.max(scene.columns).div_ceil(PICTURE_SIDE).max(1);
-        Ok(Self { scene, scale, endmembers, solver, bright, images, done: Done::default(), step })
+        let (done, preview) = (Done::default(), scene.preview().bands);
+        Ok(Self { scene, surveyed, endmembers, solver, bright, images, done, step, preview })
     }
 
     /// Gives the images their headers. All tiles must be done.
@@ -140,9 +142,9 @@ impl<'a> AbundancePass<'a> {
         Ok(())
     }
 
-    /// Numbers of a pixel: its abundances, its brightness and its error.
+    /// Numbers of a pixel: its abundances, its brightness, its error, and its values in the bands of the preview.
     fn width(&self) -> usize {
-        self.endmembers.count() + 2
+        self.endmembers.count() + 2 + self.preview.len()
     }
 
     /// The reduced picture.
@@ -156,29 +158,32 @@ impl<'a> AbundancePass<'a> {
             abundances: (0..count).map(map).collect(),
             brightness: map(count),
             errors: map(count + 1),
+            colors: [map(count + 2), map(count + 3), map(count + 4)],
         }
     }
 
     fn solve(&mut self) -> Result<()> {
         let number = self.done.tiles;
-        let tile = self.scene.tile(number)?;
+        let tile = self.scene.tile(number, &self.surveyed.markers, None)?;
         let (count, width, columns) = (self.endmembers.count(), self.width(), self.scene.columns);
         let mut results = vec![f32::NAN; tile.pixels * width];
         if !tile.places.is_empty() {
-            let scaled = tile.values.iter().map(|v| (f64::from(*v) / self.scale) as f32).collect();
+            let scaled = tile.values.iter().map(|v| (f64::from(*v) / self.surveyed.scale) as f32).collect();
             let pixels = Pixels::of_checked(scaled, self.scene.bands());
             let own = self.solver.solve(&pixels)?;
             let weights = Abundances::solve(&pixels, &self.bright, Convention::Nnls)?;
             let errors = reconstruction_errors(&pixels, &self.bright, &weights)?;
-            let rows = own.rows().zip(weights.rows()).zip(&errors);
-            for (&place, ((own, weights), error)) in tile.places.iter().zip(rows) {
+            let rows = own.rows().zip(weights.rows()).zip(&errors).zip(pixels.spectra());
+            for (&place, (((own, weights), error), spectrum)) in tile.places.iter().zip(rows) {
                 let result = &mut results[place * width..(place + 1) * width];
                 result.iter_mut().zip(own).for_each(|(to, a)| *to = *a as f32);
                 result[count] = weights.iter().sum::<f64>() as f32;
                 result[count + 1] = *error as f32;
+                result[count + 2..].iter_mut().zip(self.preview).for_each(|(to, band)| *to = spectrum[band]);
             }
             self.done.pixels += tile.places.len();
-            self.done.squared_error += errors.iter().map(|e| e * e).sum::<f64>();
+            // One by one: where tiles begin changes no bit.
+            self.done.squared_error = errors.iter().fold(self.done.squared_error, |sum, e| sum + e * e);
         }
         let first_row = number * self.scene.tile_rows();
         for (row, line) in results.chunks_exact(columns * width).enumerate() {

@@ -1,4 +1,10 @@
 //! [`Survey`]: the first pass over a large scene.
+//!
+//! How many pixels can be unmixed is known only at its end. The sample is therefore drawn as it goes: every usable pixel gets a random number by
+//! its place among the usable ones, and those with the lowest are kept (bottom-k sampling: Cohen & Kaplan, PODC 2007). They are as
+//! likely as any others, and what lies between the usable pixels does not matter.
+
+use std::collections::BinaryHeap;
 
 use cupel_data::Stream;
 use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
@@ -6,7 +12,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::LargeScene;
-use crate::{Pixels, Result};
+use crate::{Pixels, Result, scene::Suspects};
 
 /// Values of the even sample; extraction holds several copies of it in several spaces.
 const SAMPLE_VALUES: usize = 1 << 20;
@@ -19,23 +25,44 @@ const BLOCK_PIXELS: usize = 256;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 struct Extreme {
     score: f32,
+    /// Its number among the usable pixels.
     pixel: usize,
     spectrum: Vec<f32>,
 }
 
 /// What the pass has found so far.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Found {
     /// Tiles done.
     tiles: usize,
     usable: usize,
     maximum: f32,
-    /// Numbers of the sampled pixels and, one after the other, their spectra.
-    sampled: Vec<usize>,
+    /// The draws of the sampled pixels with their numbers among the usable ones, and, one after the other, their spectra.
+    sampled: Vec<(u64, usize)>,
     #[serde(skip)]
     spectra: Vec<f32>,
     /// For each direction both ends, of the spectra as they are and of those at unit norm.
     extremes: Vec<Option<Extreme>>,
+    /// Numbers that are taken for missing ones, and what says so.
+    markers: Vec<f32>,
+    suspects: Suspects,
+    /// Whether it began again, since other numbers than these turned out to stand for missing ones.
+    again: bool,
+}
+
+/// What the first pass found.
+#[derive(Clone, Debug)]
+pub struct Surveyed {
+    /// The sampled and the extreme pixels, divided by the scale, in the order of the scene and each once.
+    pub pixels: Pixels,
+    /// The largest value of the usable spectra, by which spectra are divided; 1 where none is positive.
+    pub scale: f64,
+    /// Pixels that can be unmixed.
+    pub usable: usize,
+    /// What was left out, a line each.
+    pub notes: Vec<String>,
+    /// Numbers that stand for missing values although nothing says so.
+    pub(crate) markers: Vec<f32>,
 }
 
 /// The pass that finds the scale, a sample and the extreme pixels of a scene.
@@ -43,61 +70,62 @@ pub struct Survey<'a> {
     scene: &'a LargeScene,
     seed: u64,
     directions: Vec<f32>,
-    chosen: Vec<usize>,
+    /// Draws of the usable pixels.
+    draws: Stream,
     found: Found,
+    /// The sampled pixels, that with the highest draw first: draw and place in the sample.
+    highest: BinaryHeap<(u64, usize)>,
 }
 
 impl<'a> Survey<'a> {
     /// A pass that has not begun.
-    pub fn new(scene: &'a LargeScene, seed: u64) -> Self {
+    ///
+    /// # Errors
+    /// A scene that cannot be read.
+    pub fn new(scene: &'a LargeScene, seed: u64) -> Result<Self> {
         let stream = Stream::new(seed, "survey of a large scene");
-        let bands = scene.bands();
-        let mut directions = vec![0.0; DIRECTIONS * bands];
+        let mut directions = vec![0.0; DIRECTIONS * scene.bands()];
         stream.child(0).fill_normal(&mut directions);
-        let pixels = scene.rows * scene.columns;
-        let mut chosen = stream.child(1).sample(pixels, (SAMPLE_VALUES / bands).clamp(1, pixels));
-        chosen.sort_unstable();
-        let found = Found { extremes: vec![None; 4 * DIRECTIONS], ..Found::default() };
-        Self { scene, seed, directions, chosen, found }
+        let found = Found {
+            tiles: 0,
+            usable: 0,
+            maximum: 0.0,
+            sampled: Vec::new(),
+            spectra: Vec::new(),
+            extremes: vec![None; 4 * DIRECTIONS],
+            markers: scene.markers().to_vec(),
+            suspects: Suspects::new(&scene.meaning()?),
+            again: false,
+        };
+        Ok(Self { scene, seed, directions, draws: stream.child(1), found, highest: BinaryHeap::new() })
     }
 
-    /// The largest value of the usable spectra, by which spectra are divided; 1 where none is positive.
-    pub fn scale(&self) -> f64 {
-        if self.found.maximum > 0.0 { f64::from(self.found.maximum) } else { 1.0 }
-    }
-
-    /// Pixels that can be unmixed.
-    pub fn usable(&self) -> usize {
-        self.found.usable
-    }
-
-    /// The sampled and the extreme pixels, divided by the scale, in the order of the scene and each once.
+    /// What it found, once all tiles are done.
     ///
     /// # Errors
     /// A scene without a usable pixel.
-    pub fn pixels(&self) -> Result<Pixels> {
+    pub fn finish(self) -> Result<Surveyed> {
         let bands = self.scene.bands();
+        let Found { sampled, spectra, extremes, maximum, usable, markers, suspects, .. } = self.found;
         let mut all: Vec<(usize, &[f32])> =
-            self.found.sampled.iter().copied().zip(self.found.spectra.chunks_exact(bands)).collect();
-        all.extend(self.found.extremes.iter().flatten().map(|extreme| (extreme.pixel, extreme.spectrum.as_slice())));
+            sampled.iter().map(|&(_, pixel)| pixel).zip(spectra.chunks_exact(bands)).collect();
+        all.extend(extremes.iter().flatten().map(|extreme| (extreme.pixel, extreme.spectrum.as_slice())));
         all.sort_by_key(|(pixel, _)| *pixel);
         all.dedup_by_key(|(pixel, _)| *pixel);
-        let scale = self.scale();
+        let scale = if maximum > 0.0 { f64::from(maximum) } else { 1.0 };
         let scaled = |v: &f32| (f64::from(*v) / scale) as f32;
-        Pixels::new(all.into_iter().flat_map(|(_, spectrum)| spectrum.iter().map(scaled)).collect(), bands)
+        let values: Vec<f32> = all.into_iter().flat_map(|(_, spectrum)| spectrum.iter().map(scaled)).collect();
+        let pixels = Pixels::new(values.into(), bands)?;
+        Ok(Surveyed { pixels, scale, usable, notes: suspects.told().collect(), markers })
     }
 
     fn take(&mut self, number: usize) -> Result<()> {
-        let tile = self.scene.tile(number)?;
+        let Found { markers, suspects, .. } = &mut self.found;
+        let tile = self.scene.tile(number, markers, Some(suspects))?;
         let bands = self.scene.bands();
-        let first = number * self.scene.tile_rows() * self.scene.columns;
-        let from = self.chosen.partition_point(|&pixel| pixel < first);
-        let to = self.chosen.partition_point(|&pixel| pixel < first + tile.pixels);
-        for &pixel in &self.chosen[from..to] {
-            if let Ok(place) = tile.places.binary_search(&(pixel - first)) {
-                self.found.sampled.push(pixel);
-                self.found.spectra.extend_from_slice(&tile.values[place * bands..(place + 1) * bands]);
-            }
+        let first = self.found.usable;
+        for (place, spectrum) in tile.values.chunks_exact(bands).enumerate() {
+            self.draw(first + place, spectrum);
         }
         self.found.usable += tile.places.len();
         self.found.maximum = tile.values.iter().copied().fold(self.found.maximum, f32::max);
@@ -109,12 +137,36 @@ impl<'a> Survey<'a> {
                 if extreme.as_ref().is_none_or(|extreme| score > extreme.score) {
                     let place = block * BLOCK_PIXELS + place;
                     let spectrum = tile.values[place * bands..(place + 1) * bands].to_vec();
-                    *extreme = Some(Extreme { score, pixel: first + tile.places[place], spectrum });
+                    *extreme = Some(Extreme { score, pixel: first + place, spectrum });
                 }
             }
         }
         self.found.tiles += 1;
+        if self.found.tiles == self.scene.tiles() && self.found.suspects.values() != self.found.markers {
+            // Some rows did not tell what all of them do.
+            let markers = self.found.suspects.values();
+            *self = Self::new(self.scene, self.seed)?;
+            (self.found.markers, self.found.again) = (markers, true);
+        }
         Ok(())
+    }
+
+    /// Takes a pixel into the sample if its draw is among the lowest so far.
+    fn draw(&mut self, pixel: usize, spectrum: &[f32]) {
+        let (bands, draw) = (spectrum.len(), self.draws.u64(pixel as u64));
+        let Found { sampled, spectra, .. } = &mut self.found;
+        if sampled.len() < (SAMPLE_VALUES / bands).max(1) {
+            self.highest.push((draw, sampled.len()));
+            sampled.push((draw, pixel));
+            spectra.extend_from_slice(spectrum);
+        } else if let Some(mut highest) = self.highest.peek_mut()
+            && draw < highest.0
+        {
+            let place = highest.1;
+            *highest = (draw, place);
+            sampled[place] = (draw, pixel);
+            spectra[place * bands..(place + 1) * bands].copy_from_slice(spectrum);
+        }
     }
 
     /// For each direction and way the largest score with its place in the block.
@@ -168,6 +220,7 @@ impl Advance for Survey<'_> {
         self.found = set.json("survey")?;
         self.found.spectra =
             set.bytes("spectra")?.as_chunks().0.iter().map(|&bytes| f32::from_le_bytes(bytes)).collect();
+        self.highest = self.found.sampled.iter().enumerate().map(|(place, &(draw, _))| (draw, place)).collect();
         Ok(())
     }
 
@@ -181,6 +234,6 @@ impl Advance for Survey<'_> {
     }
 
     fn total(&self) -> Option<u64> {
-        Some(self.scene.tiles() as u64)
+        Some(self.scene.tiles() as u64 * if self.found.again { 2 } else { 1 })
     }
 }

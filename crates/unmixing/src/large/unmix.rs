@@ -21,20 +21,20 @@ impl Unmixing {
         };
         let policy = Policy::default();
         let mut driver = Driver::new(run, &policy);
-        let mut survey = Survey::new(scene, self.config.seed);
+        let mut survey = Survey::new(scene, self.config.seed)?;
         driver.drive(&mut survey)?;
-        let (sample, scale, pixels) = (survey.pixels()?, survey.scale(), survey.usable());
-        drop(survey);
+        let surveyed = survey.finish()?;
+        let (sample, scale, pixels) = (&surveyed.pixels, surveyed.scale, surveyed.usable);
         let truth = scene.truth();
         let known = truth.map(|truth| truth.endmembers.count());
-        let (count, suggestion) = self.count(&sample, known, &mut driver)?;
+        let (count, suggestion) = self.count(sample, known, &mut driver)?;
         check_count(count, sample.count(), sample.bands())?;
-        let (extracted, steps) = self.extract(&sample, count, &mut driver)?;
+        let (extracted, steps) = self.extract(sample, count, &mut driver)?;
         let truth = truth.map(|truth| truth.nearest(&extracted.endmembers)).transpose()?;
         let truth = truth.as_ref();
-        let endmembers = extracted.endmembers.reordered(&order_of(&extracted.endmembers, truth, &sample)?);
+        let endmembers = extracted.endmembers.reordered(&order_of(&extracted.endmembers, truth, sample)?);
 
-        let mut pass = AbundancePass::new(scene, scale, &endmembers, self.config.abundance, &sample, &dir)?;
+        let mut pass = AbundancePass::new(scene, &surveyed, &endmembers, self.config.abundance, &dir)?;
         driver.drive(&mut pass)?;
         pass.write_headers()?;
         let agreement = truth.map(|truth| Agreement::of(&endmembers, &truth.endmembers)).transpose()?;
@@ -55,6 +55,7 @@ impl Unmixing {
             unmixed: None,
             pixels,
             pixels_left_out: scene.rows * scene.columns - pixels,
+            notes: surveyed.notes.clone(),
         };
         arrays::save_endmembers(&dir, &results.endmembers)?;
         driver.phase("figures and tables", || {

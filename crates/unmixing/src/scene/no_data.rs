@@ -4,13 +4,9 @@ use std::path::Path;
 
 use cupel_data::{Axis, AxisKind, Cube, Meaning};
 
-use super::{BandRange, Roi, SceneFiles, Usable};
+use super::{BandRange, Roi, SceneFiles, Usable, suspects::Suspects};
 use crate::{Error, Result};
 
-/// Numbers below zero that instruments and software write where there are no data, whether or not the file says so.
-const MARKERS: [f32; 8] = [-9999.0, -99999.0, -999.0, -32768.0, -32767.0, -1e20, -1e30, f32::MIN];
-/// Numbers at which counters stop.
-const FULL: [f32; 3] = [65535.0, 32767.0, 4_294_967_295.0];
 /// Numbers of bands that are listed one by one.
 const LISTED: usize = 12;
 
@@ -89,31 +85,22 @@ pub(super) fn clean(cube: Cube<f32>, bad: &[bool], meaning: &Meaning, files: &Sc
     let wanted_bands = wanted_bands(cube.axis(AxisKind::Wavelength)?, bad, &files.drop_bands, &mut notes)?;
     let cube = selected(cube, &wanted_bands)?;
     let left_out = LeftOut::new(files, rows, columns)?;
-    let markers = markers(&cube, meaning, &mut notes);
     let bands = cube.axis(AxisKind::Wavelength)?.len();
-    let is_missing = |v: f32| !v.is_finite() || markers.contains(&v);
     let wanted: Vec<bool> = (0..rows * columns).map(|place| left_out.wants(place)).collect();
     let spectra = || cube.values().chunks_exact(bands).zip(&wanted).filter(|(_, wanted)| **wanted).map(|(s, _)| s);
+    let mut suspects = Suspects::new(meaning);
+    spectra().for_each(|spectrum| suspects.see(spectrum));
+    notes.extend(suspects.told());
+    let markers = suspects.values();
+    let is_missing = |v: f32| !v.is_finite() || markers.contains(&v);
 
-    let mut lacking = vec![0_usize; bands];
-    let mut with_data = 0;
-    for spectrum in spectra() {
-        if spectrum.iter().any(|&v| !is_missing(v)) {
-            with_data += 1;
-            lacking.iter_mut().zip(spectrum).for_each(|(count, &v)| *count += usize::from(is_missing(v)));
-        }
-    }
-    let kept: Vec<usize> = (0..bands).filter(|&band| 2 * lacking[band] <= with_data).collect();
-    if with_data == 0 || kept.is_empty() {
+    let mut lacks = Lacks::of(bands);
+    spectra().for_each(|spectrum| lacks.see(spectrum, is_missing));
+    let kept = lacks.kept();
+    if lacks.with_data == 0 || kept.is_empty() {
         return Err(Error::NoData { path: files.file.clone(), pixels: rows * columns });
     }
-    if kept.len() < bands {
-        let gone: Vec<usize> = (0..bands).filter(|band| !kept.contains(band)).collect();
-        let share = gone.iter().map(|&band| lacking[band]).min().unwrap_or(0);
-        let where_ =
-            if share == with_data { "have no data".into() } else { format!("have no data in {share} pixels or more") };
-        notes.push(format!("left out {}, which {where_}", named_bands(cube.axis(AxisKind::Wavelength)?, &gone)));
-    }
+    notes.extend(lacks.told(cube.axis(AxisKind::Wavelength)?));
     let cube = selected(cube, &kept)?;
     let bands = kept.len();
     let kept: Vec<usize> = kept.into_iter().map(|band| wanted_bands[band]).collect();
@@ -158,6 +145,49 @@ pub(super) fn clean(cube: Cube<f32>, bad: &[bool], meaning: &Meaning, files: &Sc
     Ok(Cleaned { cube, kept, usable, notes })
 }
 
+/// How many of the pixels with any data lack each band.
+#[derive(Debug)]
+pub(crate) struct Lacks {
+    lacking: Vec<usize>,
+    pub(crate) with_data: usize,
+}
+
+impl Lacks {
+    pub(crate) fn of(bands: usize) -> Self {
+        Self { lacking: vec![0; bands], with_data: 0 }
+    }
+
+    pub(crate) fn see(&mut self, spectrum: &[f32], is_missing: impl Fn(f32) -> bool) {
+        if spectrum.iter().any(|&v| !is_missing(v)) {
+            self.with_data += 1;
+            self.lacking.iter_mut().zip(spectrum).for_each(|(count, &v)| *count += usize::from(is_missing(v)));
+        }
+    }
+
+    /// Whether there are pixels that have some bands and lack others.
+    pub(crate) fn any(&self) -> bool {
+        self.lacking.iter().any(|&count| count > 0)
+    }
+
+    /// The bands that most pixels with data have.
+    pub(crate) fn kept(&self) -> Vec<usize> {
+        (0..self.lacking.len()).filter(|&band| 2 * self.lacking[band] <= self.with_data).collect()
+    }
+
+    /// A line for the others.
+    pub(crate) fn told(&self, axis: &Axis) -> Option<String> {
+        let kept = self.kept();
+        let gone: Vec<usize> = (0..self.lacking.len()).filter(|band| !kept.contains(band)).collect();
+        let share = gone.iter().map(|&band| self.lacking[band]).min()?;
+        let where_ = if share == self.with_data {
+            "have no data".into()
+        } else {
+            format!("have no data in {share} pixels or more")
+        };
+        Some(format!("left out {}, which {where_}", named_bands(axis, &gone)))
+    }
+}
+
 /// The cube of these bands, without a copy where they are all.
 fn selected(cube: Cube<f32>, bands: &[usize]) -> Result<Cube<f32>> {
     let all = cube.axis(AxisKind::Wavelength)?.len();
@@ -195,30 +225,6 @@ pub(crate) fn wanted_bands(
         return Err(Error::NoPixels { values: 0, bands: 0 });
     }
     Ok(good)
-}
-
-/// Values that stand for missing ones although nothing says so: they are far from every other one of the scene.
-fn markers(cube: &Cube<f32>, meaning: &Meaning, notes: &mut Vec<String>) -> Vec<f32> {
-    let finite = || cube.values().iter().copied().filter(|v| v.is_finite());
-    let measured = |&stored: &f32| Some((stored, meaning.measured_value(f64::from(stored))? as f32));
-    let known: Vec<(f32, f32)> = MARKERS.iter().chain(&FULL).filter_map(measured).collect();
-    let is_marker = |v: f32| known.iter().any(|&(_, value)| value == v);
-    let (mut lowest, mut highest) = (f32::INFINITY, f32::NEG_INFINITY);
-    finite().filter(|&v| !is_marker(v)).for_each(|v| (lowest, highest) = (lowest.min(v), highest.max(v)));
-    let far = |value: f32| if value < 0.0 { lowest > 0.5 * value } else { highest < 0.5 * value };
-    let mut found = Vec::new();
-    for (stored, value) in known.into_iter().filter(|&(_, value)| lowest <= highest && far(value)) {
-        let count = finite().filter(|&v| v == value).count();
-        if count > 0 {
-            let meaning = if stored < 0.0 { "as if there were no data" } else { "as saturated" };
-            notes.push(format!(
-                "{count} values are {stored}, far from all others, and are left out {meaning}; nothing in the file says so \
-                 (--ignore-value {stored} does)"
-            ));
-            found.push(value);
-        }
-    }
-    found
 }
 
 fn pixels(count: usize) -> String {

@@ -170,22 +170,21 @@ fn a_killed_run_goes_on_to_the_same_bits() {
     let dir = folder.path().join("parts");
     let config = BTreeMap::from([("tile_rows", 4)]);
     let mut run = run_in(&dir);
-    let mut survey = Dies { work: Survey::new(&large, SEED), left: 5 };
+    let mut survey = Dies { work: Survey::new(&large, SEED).unwrap(), left: 5 };
     assert!(run.drive(&mut survey, &POLICY).unwrap_err().to_string().contains("killed"));
     drop(run);
     let resumed = || open_run(&dir, &config, Opening::Resume { strict: false });
     let mut run = resumed();
-    let mut survey = Survey::new(&large, SEED);
+    let mut survey = Survey::new(&large, SEED).unwrap();
     run.drive(&mut survey, &POLICY).unwrap();
-    let sample = survey.pixels().unwrap();
-    let scale = survey.scale();
-    assert_eq!(survey.usable(), expected.pixels);
+    let surveyed = survey.finish().unwrap();
+    assert_eq!(surveyed.usable, expected.pixels);
 
     // Killed in the second, with half a tile behind the last checkpoint.
-    let endmembers = expected.endmembers.scaled(&[1.0 / scale; COUNT]);
+    let endmembers = expected.endmembers.scaled(&[1.0 / surveyed.scale; COUNT]);
     let pass = |dir: &Path| {
         fs::create_dir_all(dir).unwrap();
-        AbundancePass::new(&large, scale, &endmembers, Convention::Rescaled, &sample, dir).unwrap()
+        AbundancePass::new(&large, &surveyed, &endmembers, Convention::Rescaled, dir).unwrap()
     };
     let finished = |run: &mut Run, work: &mut dyn Advance| run.drive(work, &POLICY).is_ok();
     let uninterrupted = folder.path().join("uninterrupted");
@@ -222,7 +221,7 @@ fn a_killed_run_goes_on_to_the_same_bits() {
     values.chunks_exact_mut(4).for_each(|value| value.copy_from_slice(&3.0f32.to_le_bytes()));
     fs::write(&path, values).unwrap();
     let changed = self::large(&path, 4);
-    assert!(run.drive(&mut Survey::new(&changed, SEED), &POLICY).unwrap_err().to_string().contains("survey"));
+    assert!(run.drive(&mut Survey::new(&changed, SEED).unwrap(), &POLICY).unwrap_err().to_string().contains("survey"));
 }
 
 #[test]
@@ -249,10 +248,8 @@ fn a_scene_without_usable_pixels_is_refused() {
     let array = Array::new(vec![6, 5, 4], Values::F32(vec![-9999.0; 120])).unwrap();
     let header = EnviHeader { ignore_value: Some(-9999.0), ..EnviHeader::new(6, 5, 4) };
     write_envi_array(&path, &header, &array).unwrap();
-    let large = LargeScene::open_from(&SceneFiles::of(&path), 0).unwrap().unwrap().with_tile_rows(2);
-    let mut run = run_in(&folder.path().join("run"));
-    let ending = Unmixing::new(config(2)).run(&Source::from(large), &mut run);
-    assert!(ending.unwrap_err().to_string().contains("a scene needs at least one pixel"));
+    let error = LargeScene::open_from(&SceneFiles::of(&path), 0).unwrap_err().to_string();
+    assert!(error.contains("none of the 30 pixels has data"), "{error}");
 }
 
 #[test]
