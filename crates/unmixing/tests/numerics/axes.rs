@@ -43,7 +43,8 @@ fn cubes_that_nobody_describes_are_read_by_custom_or_refused() {
     let path = folder.path().join("scene.npy");
     let (mut refused_right, mut accepted_wrong) = (0, 0);
     const SCENES: u64 = 40;
-    for seed in 0..SCENES {
+    // What decides was chosen on other families; the first 40 of these had been seen before.
+    for seed in 200..200 + SCENES {
         let (size, values) = draw(seed);
         for (order, name) in [([0, 1, 2], ""), ([2, 0, 1], "bands,rows,columns"), ([0, 2, 1], "rows,bands,columns")] {
             write_npy(&path, &reordered(size, &values, order)).unwrap();
@@ -75,7 +76,7 @@ fn cubes_that_nobody_describes_are_read_by_custom_or_refused() {
         "of {SCENES} scenes {refused_right} were refused that were right, of {} {accepted_wrong} were not",
         2 * SCENES
     );
-    assert!(refused_right <= SCENES / 20 && accepted_wrong <= 2 * SCENES / 5, "{refused_right}, {accepted_wrong}");
+    assert!(refused_right <= SCENES / 20 && accepted_wrong <= SCENES / 20, "{refused_right}, {accepted_wrong}");
 }
 
 #[test]
