@@ -10,7 +10,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cupel::data::{Array, Values, open, write_mat, write_npy};
+use cupel::data::{Array, EnviHeader, Values, open, write_envi_array, write_mat, write_npy};
 use program::{command, cupel, json};
 
 fn scene(folder: &Path, pixels: usize) {
@@ -47,7 +47,12 @@ fn a_simulated_scene_is_unmixed_measured_and_evaluated() {
         "figures/brightness.png",
         "figures/reconstruction_error.png",
         "figures/abundance_errors.png",
+        "figures/preview.png",
+        "figures/preview_pixels.png",
+        "figures/dominant.png",
         "tables/measures.tex",
+        "tables/purest_pixels.csv",
+        "bands.json",
         "tables/candidates.csv",
     ] {
         assert!(folder.join("run").join(file).is_file(), "{file}");
@@ -87,7 +92,77 @@ fn several_runs_and_methods_give_means_and_spreads() {
             assert!(spread["mean"].is_f64() && spread["sd"].is_f64(), "{row}");
         }
     }
-    assert!(folder.join("compared/report.html").is_file() && folder.join("compared/tables/comparison.tex").is_file());
+    let compared = folder.join("compared");
+    assert!(compared.join("report.html").is_file() && compared.join("tables/comparison.tex").is_file());
+    for figure in ["angles", "abundance_errors", "reconstruction"] {
+        let drawn = fs::read_to_string(compared.join(format!("figures/{figure}.svg"))).unwrap();
+        assert!(names.iter().all(|name| drawn.contains(&format!(">{name}<"))), "{figure}");
+    }
+    let runs = fs::read_to_string(compared.join("tables/runs.csv")).unwrap();
+    assert_eq!(runs.lines().count(), 1 + 4 * 2, "{runs}");
+}
+
+#[test]
+fn runs_of_some_bands_and_pixels_are_evaluated_against_truths_of_all_or_of_these() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    scene(folder, 900);
+    let line = "unmix run scene.mat --method vca --seed 1 --drop-bands 3-6,20 --roi 2-30,4-28 --out run --json --quiet";
+    let run = json(folder, line);
+    let measured = json(folder, "unmix evaluate run --json");
+    let same = |measured: &serde_json::Value| {
+        let close = |a: &serde_json::Value, b: &serde_json::Value| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-9;
+        assert!(close(&measured["mean_sad_rad"], &run["mean_sad_rad"]), "{measured} {run}");
+        assert!(close(&measured["abundance_rmse"]["overall"], &run["abundance_rmse"]["native"]), "{measured} {run}");
+    };
+    same(&measured);
+    // The true spectra of these bands alone, with the maps of the whole image.
+    let truth = open(folder.join("scene.mat")).unwrap();
+    let spectra = truth.cube::<f64>(Some("GT")).unwrap();
+    let kept: Vec<usize> = (0..40).filter(|band| !(2..6).contains(band) && *band != 19).collect();
+    let side = spectra.shape().iter().position(|&len| len == 40).unwrap();
+    let at = |k: usize, band: usize| spectra.values()[if side == 1 { k * 40 + band } else { band * 3 + k }];
+    let few = (0..3).flat_map(|k| kept.iter().map(move |&band| (k, band))).map(|(k, band)| at(k, band)).collect();
+    write_npy(&folder.join("few.npy"), &Array::new(vec![3, 35], Values::F64(few)).unwrap()).unwrap();
+    let maps = truth.array(Some("S_GT")).unwrap();
+    write_npy(&folder.join("maps.npy"), &maps).unwrap();
+    same(&json(folder, "unmix evaluate run --truth few.npy maps.npy --json"));
+    // Of other bands it is refused, with both counts; and so is a file that has nothing of a truth.
+    let other = Array::new(vec![3, 39], Values::F64(vec![0.5; 117])).unwrap();
+    write_npy(&folder.join("other.npy"), &other).unwrap();
+    let (code, _, stderr) = cupel(folder, "unmix evaluate run --truth other.npy");
+    assert!(code == Some(1) && stderr.contains("35 bands"), "{stderr}");
+    let (code, _, stderr) = cupel(folder, "unmix evaluate run --truth few.npy run/brightness.npy");
+    assert!(code == Some(1) && stderr.contains("nothing in it is taken as truth"), "{stderr}");
+    // Fewer endmembers are compared with the nearest materials.
+    json(folder, "unmix run scene.mat --method vca --endmembers 2 --out two --json --quiet");
+    assert_eq!(json(folder, "unmix evaluate two --json")["sad_rad"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn names_that_stand_twice_or_are_of_another_alphabet_name_every_map() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    scene(folder, 400);
+    let truth = open(folder.join("scene.mat")).unwrap();
+    let spectra = truth.cube::<f64>(Some("GT")).unwrap();
+    let side = spectra.shape().iter().position(|&len| len == 40).unwrap();
+    let at = |k: usize, band: usize| spectra.values()[if side == 1 { k * 40 + band } else { band * 3 + k }];
+    let lines: Vec<String> = (0..40).map(|band| format!("{},{},{}", at(0, band), at(1, band), at(2, band))).collect();
+    fs::write(folder.join("far.csv"), format!("\u{6728},\u{6c34},\u{571f}\n{}\n", lines.join("\n"))).unwrap();
+    let header = EnviHeader { spectra_names: Some(vec!["grass".into(); 3]), ..EnviHeader::new(1, 1, 1) };
+    let values = (0..3).flat_map(|k| (0..40).map(move |band| (k, band))).map(|(k, band)| at(k, band)).collect();
+    let library = Array::new(vec![3, 40, 1], Values::F64(values)).unwrap();
+    write_envi_array(&folder.join("twice.sli"), &header, &library).unwrap();
+    for (name, file) in [("twice", "twice.sli"), ("far", "far.csv")] {
+        json(folder, &format!("unmix run scene.mat --method vca --truth {file} --out {name} --json --quiet"));
+        let maps = fs::read_dir(folder.join(name).join("figures")).unwrap().flatten();
+        let maps = maps.filter(|file| {
+            let name = file.file_name().to_string_lossy().into_owned();
+            name.starts_with("abundance_") && !name.starts_with("abundance_errors")
+        });
+        assert_eq!(maps.count(), 3, "{name}");
+    }
 }
 
 #[test]

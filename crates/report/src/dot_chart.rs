@@ -34,8 +34,11 @@ pub struct DotChart<'a> {
     title: String,
     label: String,
     names: &'a [String],
-    series: Vec<(String, Vec<Option<(f64, f64)>>)>,
+    series: Vec<Series>,
 }
+
+/// A name, and for each line a mean with its standard deviation.
+type Series = (String, Vec<Option<(f64, f64)>>);
 
 impl<'a> DotChart<'a> {
     /// A chart with a line for each name, from the top down, and the label of its axis with the unit.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cupel_data::{Array, Values, write_mat, write_npy};
 
-use crate::{Endmembers, Posterior, Result, Scene, Unmixed};
+use crate::{Endmembers, Error, Posterior, Result, RunBands, Scene, Unmixed};
 
 /// Writes `endmembers.npy` (endmembers x bands, in the units of the file), `abundances.npy` (rows x columns x endmembers),
 /// `brightness.npy` and `reconstruction_error.npy` (rows x columns), those of a posterior, and all of them in `result.mat`; where the scene
@@ -51,6 +51,7 @@ pub(crate) fn save(dir: &Path, unmixed: &Unmixed, names: &[String], scene: &Scen
             place.write_maps(&dir.join(name), &as_f32(array)?, &names)?;
         }
     }
+    save_bands(dir, &RunBands::of(scene.bands()))?;
     for (name, array) in &named {
         write_npy(&dir.join(format!("{name}.npy")), array)?;
     }
@@ -62,6 +63,13 @@ pub(crate) fn save(dir: &Path, unmixed: &Unmixed, names: &[String], scene: &Scen
 fn as_f32(array: &Array) -> Result<Array> {
     let cube = array.clone().into_cube::<f32>()?;
     Ok(Array::new(array.shape().to_vec(), Values::F32(cube.into_values()))?)
+}
+
+/// Says which bands the endmembers of a run have.
+pub(crate) fn save_bands(dir: &Path, bands: &RunBands) -> Result<()> {
+    let path = dir.join(RunBands::FILE);
+    let text = serde_json::to_vec_pretty(bands).map_err(|error| Error::setting("bands", error, "numbers"))?;
+    Ok(cupel_data::write_atomic(&path, |file| file.write_all(&text).map_err(cupel_data::Error::io("write", &path)))?)
 }
 
 /// Writes the endmembers alone.

@@ -113,11 +113,11 @@ impl LargeScene {
         scene.band_axis = all.select(&scene.good)?;
         let bands = scene.bands_of_file();
         // True abundances are as large as the scene.
-        scene.truth = match files.truth.as_slice() {
-            [] => None,
-            paths => Some(Truth::of_bands(paths, Usable::all(rows, columns), bands)?),
+        if !files.truth.is_empty() {
+            let (truth, told) = Truth::of_bands(&files.truth, Usable::all(rows, columns), bands)?;
+            scene.truth = Some(Truth { abundances: None, ..truth });
+            scene.notes.extend(told);
         }
-        .map(|truth| Truth { abundances: None, ..truth });
         Ok(Some(scene))
     }
 
@@ -164,8 +164,14 @@ impl LargeScene {
 
     /// Which bands of its file it has.
     pub(crate) fn bands_of_file(&self) -> Bands {
-        let all = self.dataset.envi_header().map_or(self.good.len(), |header| header.bands);
-        Bands { axis: self.band_axis.clone(), kept: self.good.clone(), all }
+        let header = self.dataset.envi_header();
+        let widths = header.map(|header| &header.widths_nm).filter(|widths| !widths.is_empty());
+        Bands {
+            axis: self.band_axis.clone(),
+            widths_nm: widths.map(|widths| self.good.iter().map(|&band| widths[band]).collect()),
+            kept: self.good.clone(),
+            all: header.map_or(self.good.len(), |header| header.bands),
+        }
     }
 
     /// The bands that show it in colours.

@@ -73,7 +73,7 @@ pub use plan::Plan;
 pub use published::{PUBLISHED, Published};
 pub use results::{Match, Results};
 pub use scene::{
-    AxisOrder, BandRange, PixelOrder, Roi, Scene, SceneFiles, SpectralLibrary, Truth, Usable, open_estimate,
+    AxisOrder, BandRange, PixelOrder, Roi, RunBands, Scene, SceneFiles, SpectralLibrary, Truth, Usable, open_estimate,
     open_library,
 };
 pub use simulate::{dirichlet, mix, patches, smooth_endmembers};

@@ -14,9 +14,12 @@ use crate::{
     comparison::with_measures,
     flagged::{Flagged, purest},
     preview::Preview,
+    results::distinct,
     summary::spread,
 };
 
+/// Letters of an endmember's name that the name of its map has.
+const LONGEST_NAME: usize = 100;
 /// Candidates that the table of evidence shows.
 const CANDIDATES_SHOWN: usize = 12;
 
@@ -218,8 +221,12 @@ impl<'a> Page<'a> {
             let [red, green, blue] = &self.picture.colors;
             ColorImage::new(self.source.name(), [red, green, blue], rows, columns).pixels()
         });
+        let mut files: Vec<String> = Vec::new();
         for (name, map) in self.names().iter().zip(&self.picture.abundances).filter(|_| step == 1) {
-            report.pixels(format!("abundance_{}", file_name(name)), move || {
+            // Names of other alphabets become the same underscores.
+            let file: String = file_name(name).chars().take(LONGEST_NAME).collect();
+            files.push(distinct(format!("abundance_{file}"), "_", &files));
+            report.pixels(files[files.len() - 1].clone(), move || {
                 HeatMap::new(name.as_str(), map, rows, columns).range(0.0, 1.0).pixels()
             });
         }

@@ -197,10 +197,23 @@ pub(crate) fn order_of(endmembers: &Endmembers, truth: Option<&Truth>, sample: &
     }
 }
 
-/// Names of the endmembers in the order of the truth; those that it has not are numbered.
+/// Names of the endmembers in the order of the truth; those that it has not are numbered, and so are those that stand twice.
 pub(crate) fn names(truth: Option<&Truth>, count: usize) -> Vec<String> {
     let given = truth.map_or(&[][..], |truth| &truth.names);
-    given.iter().cloned().chain(numbered(count).into_iter().skip(given.len())).take(count).collect()
+    let mut names: Vec<String> = Vec::new();
+    for name in given.iter().cloned().chain(numbered(count).into_iter().skip(given.len())).take(count) {
+        names.push(distinct(name, " ", &names));
+    }
+    names
+}
+
+/// A name that is not among `others`: with the lowest number behind it that makes it so.
+pub(crate) fn distinct(name: String, gap: &str, others: &[String]) -> String {
+    if !others.contains(&name) {
+        return name;
+    }
+    let numbered = (2_usize..).map(|number| format!("{name}{gap}{number}"));
+    numbered.into_iter().find(|numbered| !others.contains(numbered)).unwrap_or(name)
 }
 
 impl fmt::Display for Results {

@@ -5,6 +5,7 @@
 //! axes, of its numbers and of missing ones is obeyed; what is read by custom is told, and refused where the numbers speak against it.
 
 mod axes;
+mod estimate;
 mod evidence;
 mod files;
 mod library;
@@ -16,6 +17,7 @@ mod truth;
 mod usable;
 mod wavelengths;
 
+pub use estimate::{RunBands, open_estimate};
 pub use files::{AxisOrder, BandRange, PixelOrder, Roi, SceneFiles};
 pub(crate) use library::Bands;
 pub(crate) use no_data::{Lacks, LeftOut, wanted_bands};
@@ -25,11 +27,11 @@ pub use usable::Usable;
 
 use std::path::{Path, PathBuf};
 
-use cupel_data::{Axis, AxisKind, Cube, Dataset, Georeference, Variable};
+use cupel_data::{Axis, AxisKind, Cube, Dataset, Georeference};
 
 use self::{
     library::{Misfit, open},
-    names::{TRUE_ABUNDANCES, TRUE_ENDMEMBERS, base, only_array},
+    names::TRUE_ENDMEMBERS,
     truth::Target,
 };
 use crate::{Endmembers, Error, Result, published::Published};
@@ -85,7 +87,7 @@ impl Scene {
     /// A file that cannot be read, has no recognisable scene or no usable pixel, or a truth that does not fit.
     pub fn open(files: &SceneFiles) -> Result<Self> {
         let dataset = cupel_data::open(&files.file)?.with_missing(&files.ignore_values);
-        let axes::Spectra { cube, bad, told, meaning } = axes::spectra(&dataset, files)?;
+        let axes::Spectra { cube, bad, told, meaning, widths_nm } = axes::spectra(&dataset, files)?;
         let [rows, columns, all] = [0, 1, 2].map(|axis| cube.shape()[axis]);
         let published = Published::find(all, rows * columns);
         let nominal_wavelengths = cube.axis(AxisKind::Wavelength)?.coordinates().is_none() && published.is_some();
@@ -102,11 +104,13 @@ impl Scene {
         let scale = if scale > 0.0 { f64::from(scale) } else { 1.0 };
         let cube = cube.map(|v| (f64::from(*v) / scale) as f32);
         let name = published.map_or_else(|| stem(&files.file), |p| p.name.to_owned());
-        let bands = Bands { axis: before.select(&kept)?, kept, all };
+        let widths_nm = widths_nm.map(|widths| kept.iter().map(|&band| widths[band]).collect());
+        let bands = Bands { axis: before.select(&kept)?, widths_nm, kept, all };
         let target = Target { usable: usable.clone(), bands, order: files.pixel_order };
         let own = files.truth.is_empty() && !files.no_truth;
         let truth = if own { Truth::within(&dataset, &target)? } else { None };
-        let notes = [vec![told], notes].concat();
+        let (truth, of_truth) = truth.map_or((None, None), |(truth, told)| (Some(truth), told));
+        let notes: Vec<String> = std::iter::once(told).chain(notes).chain(of_truth).collect();
         let georeference = dataset.georeference();
         let scene = Self { name, cube, scale, usable, truth, nominal_wavelengths, georeference, notes, target };
         if files.truth.is_empty() { Ok(scene) } else { scene.with_truth(&files.truth) }
@@ -117,8 +121,9 @@ impl Scene {
     /// # Errors
     /// Files that hold no truth, or one that does not fit the scene.
     pub fn with_truth(self, paths: &[PathBuf]) -> Result<Self> {
-        let truth = Some(Truth::read(paths, &self.target)?);
-        Ok(Self { truth, ..self })
+        let (truth, told) = Truth::read(paths, &self.target)?;
+        let notes = self.notes.iter().cloned().chain(told).collect();
+        Ok(Self { truth: Some(truth), notes, ..self })
     }
 
     /// Which bands of its file it has.
@@ -135,56 +140,6 @@ impl Scene {
 /// A file's name without its ending.
 pub(crate) fn stem(path: &Path) -> String {
     path.file_stem().map_or_else(|| "scene".into(), |stem| stem.to_string_lossy().into_owned())
-}
-
-/// An estimate and its truth from files, for comparison without the scene.
-///
-/// The image size is that of any three-dimensional abundance maps among them; without such, pixels are compared in
-/// the order of the files. Pixels that the maps of the estimate leave out are left out of the truth.
-///
-/// # Errors
-/// Files without endmembers, or an estimate and a truth of different sizes.
-pub fn open_estimate(estimate: &[PathBuf], truth: &[PathBuf]) -> Result<(Truth, Truth)> {
-    let datasets = estimate.iter().chain(truth).map(cupel_data::open).collect::<cupel_data::Result<Vec<_>>>()?;
-    let arrays = |names: &'static [&str], rank: usize| {
-        datasets
-            .iter()
-            .flat_map(move |d| {
-                let one = only_array(d).is_some();
-                d.variables().iter().filter(move |v| one || names.contains(&base(v.name()))).map(Variable::shape)
-            })
-            .filter(move |shape| shape.len() == rank)
-    };
-    let anywhere = estimate.first().or(truth.first()).map_or(Path::new("endmembers"), PathBuf::as_path);
-    let bands = arrays(&TRUE_ENDMEMBERS, 2).next().and_then(|shape| shape.iter().max().copied());
-    let no_endmembers =
-        || Error::Truth { path: anywhere.to_path_buf(), problem: "no endmembers (a matrix of spectra)".into() };
-    let bands = bands.ok_or_else(no_endmembers)?;
-    let image = arrays(&TRUE_ABUNDANCES, 3).next().map(|shape| (shape[0], shape[1]));
-    let flat =
-        || arrays(&TRUE_ABUNDANCES, 2).filter(|s| !s.contains(&bands)).flat_map(|s| s.iter().max()).max().copied();
-    let (rows, columns) = image.or_else(|| Some((flat()?, 1))).unwrap_or((1, 1));
-    let usable = usable_in_maps(&datasets[..estimate.len()], rows, columns)?;
-    let bands = Bands::all(&Axis::new(AxisKind::Wavelength, bands));
-    let target = Target { usable, bands, order: None };
-    Ok((Truth::read(estimate, &target)?, Truth::read(truth, &target)?))
-}
-
-/// The pixels that the abundance maps of an estimate have: NaN stands for those that were left out.
-fn usable_in_maps(datasets: &[Dataset], rows: usize, columns: usize) -> Result<Usable> {
-    for dataset in datasets {
-        let named = names::Names::of(dataset).find(&TRUE_ABUNDANCES).map(|v| Some(v.name()));
-        let Some(name) = named.or_else(|| only_array(dataset)) else { continue };
-        let Ok(cube) = dataset.cube::<f64>(name) else { continue };
-        if let [r, c, count] = *cube.shape().as_slice()
-            && (r, c) == (rows, columns)
-        {
-            let maps = cube.values().chunks_exact(count.max(1)).enumerate();
-            let places = maps.filter(|(_, shares)| shares.iter().all(|share| !share.is_nan())).map(|(place, _)| place);
-            return Ok(Usable::of(rows, columns, places.collect()));
-        }
-    }
-    Ok(Usable::all(rows, columns))
 }
 
 /// Spectra with their names.

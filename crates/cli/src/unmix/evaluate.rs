@@ -7,7 +7,10 @@ use std::{
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use cupel::unmixing::{AbundanceErrors, Agreement, open_estimate};
+use cupel::{
+    settings::Value,
+    unmixing::{AbundanceErrors, Agreement, PixelOrder, RunBands, open_estimate},
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -57,6 +60,9 @@ struct RunScene {
     file: PathBuf,
     #[serde(default)]
     truth: Vec<PathBuf>,
+    /// How matrices have their pixels, where the user said so.
+    #[serde(alias = "pixel-order")]
+    pixel_order: Option<String>,
 }
 
 impl Command for Arguments {
@@ -70,12 +76,19 @@ impl Command for Arguments {
     fn plan(&self, _: &Session) -> Result<Measured> {
         let (estimate, truth) = match &self.run {
             Some(run) => {
-                let truth = if self.truth.is_empty() { truth_of_run(run)? } else { self.truth.clone() };
-                (vec![run.join("endmembers.npy"), run.join("abundances.npy")], truth)
+                let scene = scene_of_run(run)?;
+                let (order, bands) = (scene.pixel_order.clone(), bands_of_run(run)?);
+                let order = order.map(|order| PixelOrder::parse(&order)).transpose().map_err(anyhow::Error::msg)?;
+                let truth = if self.truth.is_empty() { scene.truth()? } else { self.truth.clone() };
+                let maps = ["abundances.npy", "abundances.hdr"].map(|name| run.join(name));
+                let maps = maps.iter().find(|path| path.exists()).unwrap_or(&maps[0]).clone();
+                open_estimate(&[run.join("endmembers.npy"), maps], &truth, bands.as_ref(), order)?
             }
-            None => (self.endmembers.iter().chain(&self.abundances).cloned().collect(), self.truth.clone()),
+            None => {
+                let estimate: Vec<PathBuf> = self.endmembers.iter().chain(&self.abundances).cloned().collect();
+                open_estimate(&estimate, &self.truth, None, None)?
+            }
         };
-        let (estimate, truth) = open_estimate(&estimate, &truth)?;
         let agreement = Agreement::of(&estimate.endmembers, &truth.endmembers)?;
         let abundance_rmse = match (&estimate.abundances, &truth.abundances) {
             (Some(estimate), Some(truth)) => Some(agreement.abundance_errors(estimate, truth)?),
@@ -89,19 +102,36 @@ impl Command for Arguments {
     }
 }
 
-/// The files in which the run found its truth.
-fn truth_of_run(run: &Path) -> Result<Vec<PathBuf>> {
+/// What the run says of its scene.
+fn scene_of_run(run: &Path) -> Result<RunScene> {
     let path = run.join("config.toml");
     let text = std::fs::read_to_string(&path).with_context(|| format!("{}: this is not a run", path.display()))?;
     let config: RunConfig =
         toml::from_str(&text).with_context(|| format!("{}: this is not a run of unmix", path.display()))?;
-    if !config.scene.truth.is_empty() {
-        return Ok(config.scene.truth);
+    Ok(config.scene)
+}
+
+impl RunScene {
+    /// The files in which the run found its truth.
+    fn truth(self) -> Result<Vec<PathBuf>> {
+        if !self.truth.is_empty() {
+            return Ok(self.truth);
+        }
+        if !self.file.exists() {
+            bail!("{}: the scene of this run is gone; name the truth with --truth", self.file.display());
+        }
+        Ok(vec![self.file])
     }
-    if !config.scene.file.exists() {
-        bail!("{}: the scene of this run is gone; name the truth with --truth", config.scene.file.display());
+}
+
+/// Which bands of its scene's file the run used; runs of before do not say it.
+fn bands_of_run(run: &Path) -> Result<Option<RunBands>> {
+    let path = run.join(RunBands::FILE);
+    if !path.exists() {
+        return Ok(None);
     }
-    Ok(vec![config.scene.file])
+    let text = std::fs::read(&path).with_context(|| path.display().to_string())?;
+    Ok(Some(serde_json::from_slice(&text).with_context(|| path.display().to_string())?))
 }
 
 impl fmt::Display for Measured {

@@ -181,10 +181,10 @@ impl Arguments {
         let Some(endmembers) = &self.endmembers else { return Ok(None) };
         let Some(abundances) = &self.abundances else {
             let files = [endmembers.clone()];
-            return Ok(Some((open_estimate(&files, &files)?.0.endmembers, None)));
+            return Ok(Some((open_estimate(&files, &files, None, None)?.0.endmembers, None)));
         };
         let files = [endmembers.clone(), abundances.clone()];
-        let (given, _) = open_estimate(&files, &files)?;
+        let (given, _) = open_estimate(&files, &files, None, None)?;
         let found = given.abundances.with_context(|| {
             format!("{}: no abundances for {} endmembers", abundances.display(), given.endmembers.count())
         })?;

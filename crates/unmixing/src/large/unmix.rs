@@ -6,7 +6,7 @@ use cupel_train::{Policy, Run};
 
 use super::{AbundancePass, LargeScene, Survey};
 use crate::{
-    Agreement, Error, Result, Results, Source, Summary, Unmixing, arrays,
+    Agreement, Error, Result, Results, RunBands, Source, Summary, Unmixing, arrays,
     driver::Driver,
     page::Page,
     plan::check_count,
@@ -58,6 +58,7 @@ impl Unmixing {
             notes: surveyed.notes.clone(),
         };
         arrays::save_endmembers(&dir, &results.endmembers)?;
+        arrays::save_bands(&dir, &RunBands::of(&scene.bands_of_file()))?;
         driver.phase("figures and tables", || {
             Page::new(source, (&self.config, truth), &results, pass.picture(), None)?.save(&dir)
         })?;

@@ -12,7 +12,7 @@ use super::{
     no_scene, transposed,
     wavelengths::{Centres, centres},
 };
-use crate::{Published, Result};
+use crate::{Error, Published, Result};
 
 const IMAGE: [AxisKind; 3] = [AxisKind::Row, AxisKind::Column, AxisKind::Wavelength];
 
@@ -26,6 +26,8 @@ pub(super) struct Spectra {
     pub(super) told: String,
     /// What their stored numbers stand for.
     pub(super) meaning: Meaning,
+    /// Full widths of the bands at half maximum in nanometres, where they are known.
+    pub(super) widths_nm: Option<Vec<f64>>,
 }
 
 /// An array of a file, whose axes have no names yet, with how it is to be read.
@@ -54,7 +56,10 @@ pub(super) fn spectra(dataset: &Dataset, files: &SceneFiles) -> Result<Spectra> 
         None => match known().or_else(|| only_array(dataset)) {
             Some(name) => name,
             None => match pages(dataset, files)? {
-                Some(cube) => return image(dataset, cube, "each page a band", files),
+                Some(cube) => {
+                    let centres = centres(dataset, &Names::of(dataset), files)?;
+                    return image(cube, "each page a band", centres, files);
+                }
                 None => return Err(no_scene(dataset, "Name the variable that holds the spectra.")),
             },
         },
@@ -108,12 +113,18 @@ fn pages(dataset: &Dataset, files: &SceneFiles) -> Result<Option<Cube<f32>>> {
     Ok(Some(Cube::new(values, axes)?))
 }
 
-/// An array whose axes are named, as an image.
-fn image(dataset: &Dataset, cube: Cube<f32>, how: &str, files: &SceneFiles) -> Result<Spectra> {
+/// An array whose axes are named, as an image; `centres` are all lists of band centres that are known.
+fn image(cube: Cube<f32>, how: &str, centres: Vec<Centres>, files: &SceneFiles) -> Result<Spectra> {
     let cube = cube.permuted(&IMAGE)?;
     let [rows, columns, bands] = [0, 1, 2].map(|axis| cube.shape()[axis]);
-    let names = Names::of(dataset);
-    let own = centres(dataset, &names, files)?.into_iter().find(|centres| centres.nanometres.len() == bands);
+    if let (Some(path), Some(given)) = (&files.wavelengths, centres.first())
+        && given.nanometres.len() != bands
+    {
+        let problem = format!("it has {} band centres, the scene has {bands} bands", given.nanometres.len());
+        return Err(Error::Wavelengths { path: path.clone(), problem });
+    }
+    let own = centres.into_iter().find(|centres| centres.nanometres.len() == bands);
+    let widths_nm = own.as_ref().and_then(|centres| centres.widths_nm.clone()).filter(|widths| widths.len() == bands);
     let bad = own.as_ref().and_then(|centres| centres.bad.clone()).unwrap_or_default();
     let cube = match own {
         Some(own) if cube.axis(AxisKind::Wavelength)?.coordinates().is_none() || files.wavelengths.is_some() => {
@@ -125,7 +136,7 @@ fn image(dataset: &Dataset, cube: Cube<f32>, how: &str, files: &SceneFiles) -> R
     };
     let of = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let told = format!("read as {}, {}, {} ({how})", of(rows, "row"), of(columns, "column"), of(bands, "band"));
-    Ok(Spectra { cube, bad, told, meaning: Meaning::default() })
+    Ok(Spectra { cube, bad, told, meaning: Meaning::default(), widths_nm })
 }
 
 impl Array<'_> {
@@ -137,7 +148,7 @@ impl Array<'_> {
         };
         let cube = self.cube.rename(&kinds)?;
         let bad = self.dataset.envi_header().map(|header| header.good_bands.iter().map(|good| !good).collect());
-        let spectra = image(self.dataset, cube, &how, self.files)?;
+        let spectra = image(cube, &how, self.centres, self.files)?;
         Ok(Spectra { bad: bad.filter(|bad: &Vec<bool>| !bad.is_empty()).unwrap_or(spectra.bad), ..spectra })
     }
 
@@ -329,7 +340,7 @@ impl Array<'_> {
                 format!("pixels {order} by {order}, --pixel-order changes it")
             }
         };
-        image(self.dataset, cube, &format!("{how}; {order_told}"), files)
+        image(cube, &format!("{how}; {order_told}"), self.centres, files)
     }
 
     /// The image size that the true abundance maps have.

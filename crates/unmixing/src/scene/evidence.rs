@@ -80,7 +80,7 @@ impl Part {
     fn lines(&self, axis: usize) -> impl Iterator<Item = Vec<f64>> + '_ {
         let step: usize = self.shape[axis + 1..].iter().product();
         let len = self.shape[axis];
-        let starts = (0..self.values.len()).filter(move |place| place / step % len == 0);
+        let starts = (0..self.values.len()).filter(move |place| (place / step).is_multiple_of(len));
         starts.map(move |start| (0..len).map(|i| self.values[start + i * step]).collect())
     }
 

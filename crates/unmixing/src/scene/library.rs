@@ -5,9 +5,9 @@ use std::path::Path;
 use cupel_data::{Axis, Cube, Dataset, Format};
 
 use super::{
-    names::{MATERIALS, Names, TRUE_ENDMEMBERS, only_array},
+    names::{MATERIALS, Names, TRUE_ENDMEMBERS, Unnamed, unnamed},
     numbered, pixel_table, transposed,
-    wavelengths::{centres, usable},
+    wavelengths::{Centres, centres, usable},
 };
 use crate::{Endmembers, Result, scene::SceneFiles};
 
@@ -21,6 +21,8 @@ const BEYOND: f64 = 0.5;
 pub(crate) struct Bands {
     /// The bands that are used, with their centres where these are known.
     pub(crate) axis: Axis,
+    /// Their full widths at half maximum in nanometres, where these are known.
+    pub(crate) widths_nm: Option<Vec<f64>>,
     /// Which bands of the file they are.
     pub(crate) kept: Vec<usize>,
     /// How many bands the file has.
@@ -30,7 +32,7 @@ pub(crate) struct Bands {
 impl Bands {
     /// All bands of a scene.
     pub(crate) fn all(axis: &Axis) -> Self {
-        Self { axis: axis.clone(), kept: (0..axis.len()).collect(), all: axis.len() }
+        Self { axis: axis.clone(), widths_nm: None, kept: (0..axis.len()).collect(), all: axis.len() }
     }
 
     fn centres(&self) -> Option<&[f64]> {
@@ -44,6 +46,9 @@ pub(crate) struct Library {
     pub(crate) spectra: Endmembers,
     pub(crate) names: Vec<String>,
     centres: Option<Vec<f64>>,
+    widths_nm: Option<Vec<f64>>,
+    /// The variable that holds them, where the file has several.
+    pub(super) variable: Option<String>,
 }
 
 /// Why there are no spectra for a scene.
@@ -68,20 +73,27 @@ impl Library {
         let names = Names::of(dataset);
         let variable = names.find(&TRUE_ENDMEMBERS);
         let named = variable.is_some();
-        let name = match variable {
-            Some(variable) => Some(variable.name()),
-            None => match only_array(dataset) {
-                Some(name) => name,
-                None => return Ok(Err(Misfit::None)),
-            },
+        let lists = centres(dataset, &names, &SceneFiles::default())?;
+        let lengths: Vec<usize> = lists.iter().map(|list| list.nanometres.len()).collect();
+        let is_bands = |len: usize| len == bands.kept.len() || len == bands.all || lengths.contains(&len);
+        let fits = |shape: &[usize]| shape.len() == 2 && shape.iter().any(|&len| len > 1 && is_bands(len));
+        let name = match variable.map_or_else(|| unnamed(dataset, fits), |v| Unnamed::One(Some(v.name()))) {
+            Unnamed::One(name) => name,
+            Unnamed::None => return Ok(Err(Misfit::None)),
+            Unnamed::Several(names) => {
+                let problem = format!("{} could be the spectra: call the right one E", names.join(" and "));
+                return Ok(Err(Misfit::Problem(problem)));
+            }
         };
         let cube = dataset.cube::<f64>(name)?;
         let own = match cube.axes().axis(cupel_data::AxisKind::Wavelength) {
-            Ok(axis) => axis.coordinates_in("nm").ok().map(<[f64]>::to_vec),
-            Err(_) => {
-                let lists = centres(dataset, &names, &SceneFiles::default())?;
-                lists.into_iter().map(|list| list.nanometres).find(|list| cube.shape().contains(&list.len()))
+            Ok(axis) if axis.coordinates_in("nm").is_ok() => {
+                let widths_nm = lists.into_iter().find(|list| list.nanometres.len() == axis.len());
+                let nanometres = axis.coordinates_in("nm")?.to_vec();
+                Some(Centres { nanometres, widths_nm: widths_nm.and_then(|list| list.widths_nm), bad: None })
             }
+            Ok(_) => None,
+            Err(_) => lists.into_iter().find(|list| cube.shape().contains(&list.nanometres.len())),
         };
         let shape = cube.shape();
         // A list of whole numbers says which bands or classes there are, and is no spectrum.
@@ -94,7 +106,7 @@ impl Library {
             let problem = format!("the spectra have shape {shape:?}, expected a matrix");
             return Ok(Err(if named { Misfit::Problem(problem) } else { Misfit::None }));
         };
-        let wanted = [Some(bands.kept.len()), Some(bands.all), own.as_ref().map(Vec::len)];
+        let wanted = [Some(bands.kept.len()), Some(bands.all), own.as_ref().map(|own| own.nanometres.len())];
         let is_bands = |len: usize| wanted.contains(&Some(len));
         // Spectra as rows, unless only the other side can be that of the bands.
         let spectra = match (is_bands(second), is_bands(first)) {
@@ -109,7 +121,11 @@ impl Library {
         let count = spectra.shape()[0];
         let len = spectra.shape()[1];
         let texts = MATERIALS.iter().filter_map(|name| names.find(&[name])).find_map(|v| dataset.text(v.name()).ok());
-        Self::new(spectra, texts.filter(|texts| texts.len() == count), own.filter(|own| own.len() == len))
+        let own = own.filter(|own| own.nanometres.len() == len);
+        let (centres, widths) = own.map_or((None, None), |own| (Some(own.nanometres), own.widths_nm));
+        let library = Self::new(spectra, texts.filter(|texts| texts.len() == count), centres)?;
+        let variable = name.filter(|_| dataset.variables().len() > 1).map(str::to_owned);
+        Ok(library.map(|library| Self { widths_nm: widths, variable, ..library }))
     }
 
     fn new(
@@ -119,7 +135,10 @@ impl Library {
     ) -> Result<std::result::Result<Self, Misfit>> {
         let bands = cube.shape().last().copied().unwrap_or(0);
         Ok(match Endmembers::new(cube.into_values(), bands) {
-            Ok(spectra) => Ok(Self { names: names.unwrap_or_else(|| numbered(spectra.count())), spectra, centres }),
+            Ok(spectra) => {
+                let names = names.unwrap_or_else(|| numbered(spectra.count()));
+                Ok(Self { names, spectra, centres, widths_nm: None, variable: None })
+            }
             Err(error) => Err(Misfit::Problem(error.to_string())),
         })
     }
@@ -149,8 +168,9 @@ impl Library {
 
     /// The spectra at the bands of a scene: by wavelength where both have them, else by their number.
     ///
-    /// Where the library is finer than the scene, the mean of its values about each band, weighed by a Gaussian as wide as the distance
-    /// of the scene's bands; else interpolated linearly.
+    /// Where the library is finer than the scene, the mean of its values about each band, weighed by a Gaussian that makes its bands as wide as
+    /// those of the scene; else interpolated linearly. The width of a band is that of its file, else the distance to the next; bands of a
+    /// library of which no width is known are narrow.
     ///
     /// # Errors
     /// What does not fit, with counts and ranges of both.
@@ -161,7 +181,7 @@ impl Library {
             if same {
                 return Ok(self);
             }
-            return self.resampled(own, wanted).map_err(|problem| {
+            return self.resampled(own, wanted, bands.widths_nm.as_deref()).map_err(|problem| {
                 Misfit::Problem(format!("{problem}: it has {len} bands from {}, {}", range(own), described(bands)))
             });
         }
@@ -172,7 +192,7 @@ impl Library {
             let chosen = |spectrum: &[f64]| bands.kept.iter().map(|&band| spectrum[band]).collect::<Vec<_>>();
             let values = self.spectra.spectra().flat_map(chosen).collect();
             return match Endmembers::new(values, bands.kept.len()) {
-                Ok(spectra) => Ok(Self { spectra, centres: None, ..self }),
+                Ok(spectra) => Ok(Self { spectra, centres: None, widths_nm: None, ..self }),
                 Err(error) => Err(Misfit::Problem(error.to_string())),
             };
         }
@@ -181,7 +201,12 @@ impl Library {
         Err(Misfit::Problem(format!("it has {len} bands{own}, {}; {hint}", described(bands))))
     }
 
-    fn resampled(&self, own: &[f64], wanted: &[f64]) -> std::result::Result<Self, String> {
+    fn resampled(
+        &self,
+        own: &[f64],
+        wanted: &[f64],
+        widths: Option<&[f64]>,
+    ) -> std::result::Result<Self, String> {
         let mut order: Vec<usize> = (0..own.len()).collect();
         order.sort_by(|&a, &b| own[a].total_cmp(&own[b]));
         let x: Vec<f64> = order.iter().map(|&place| own[place]).collect();
@@ -196,15 +221,26 @@ impl Library {
                 return Err(format!("it does not reach the band at {nm:.0} nm"));
             }
         }
-        let weights: Vec<Vec<(usize, f64)>> =
-            wanted.iter().enumerate().map(|(place, &nm)| weights(&x, nm, step(wanted, place))).collect();
+        // A band of the library is as wide as the nearest one to the scene's.
+        let narrow = |nm: f64| {
+            let widths = self.widths_nm.as_ref()?;
+            let nearest = (0..own.len()).min_by(|&a, &b| (own[a] - nm).abs().total_cmp(&(own[b] - nm).abs()))?;
+            widths.get(nearest).copied().filter(|width| width.is_finite())
+        };
+        let weights_of = |(place, &nm): (usize, &f64)| {
+            let known = widths.and_then(|widths| widths.get(place).copied()).filter(|width| *width > 0.0);
+            let width = known.unwrap_or_else(|| step(wanted, place));
+            weights(&x, nm, (width.powi(2) - narrow(nm).unwrap_or(0.0).powi(2)).max(0.0).sqrt())
+        };
+        let weights: Vec<Vec<(usize, f64)>> = wanted.iter().enumerate().map(weights_of).collect();
         let at = |spectrum: &[f64]| -> Vec<f64> {
             let value = |w: &Vec<(usize, f64)>| w.iter().map(|&(place, weight)| weight * spectrum[order[place]]).sum();
             weights.iter().map(value).collect()
         };
         let values = self.spectra.spectra().flat_map(at).collect();
         let spectra = Endmembers::new(values, wanted.len()).map_err(|error| error.to_string())?;
-        Ok(Self { spectra, names: self.names.clone(), centres: Some(wanted.to_vec()) })
+        let widths_nm = widths.map(<[f64]>::to_vec);
+        Ok(Self { spectra, names: self.names.clone(), centres: Some(wanted.to_vec()), widths_nm, variable: self.variable.clone() })
     }
 }
 
@@ -255,7 +291,7 @@ mod tests {
 
     fn library(centres: Vec<f64>, of: impl Fn(f64) -> f64) -> Library {
         let spectra = Endmembers::new(centres.iter().map(|&nm| of(nm)).collect(), centres.len()).unwrap();
-        Library { spectra, names: numbered(1), centres: Some(centres) }
+        Library { spectra, names: numbered(1), centres: Some(centres), widths_nm: None, variable: None }
     }
 
     fn bands(centres: Vec<f64>) -> Bands {
@@ -285,6 +321,28 @@ mod tests {
         let found = library(evenly(400.0, 1.0, 201), line).at(&bands(evenly(440.0, 20.0, 7))).ok().unwrap();
         let peak = found.spectra.values()[3];
         assert!(peak > 0.03 && peak < 0.06, "an area of 1 to 2 nm in a Gaussian of 20 nm: {peak}");
+    }
+
+    #[test]
+    fn known_widths_decide_and_what_is_as_wide_already_stays() {
+        // Lines of a Gaussian of 6 nm, as an instrument of that width sees them.
+        let of_width = |width: f64| move |nm: f64| (-4.0 * 2.0_f64.ln() * ((nm - 500.0) / width).powi(2)).exp() / width;
+        let at = |own: Option<f64>, wanted: f64| {
+            let fine = library(evenly(400.0, 1.0, 201), of_width(6.0));
+            let fine = Library { widths_nm: own.map(|own| vec![own; 201]), ..fine };
+            let scene = Bands { widths_nm: Some(vec![wanted; 7]), ..bands(evenly(440.0, 20.0, 7)) };
+            fine.at(&scene).ok().unwrap().spectra.values()[3]
+        };
+        for wanted in [8.0, 12.0, 20.0] {
+            // Widths of Gaussians add in squares.
+            let expected = of_width(wanted)(500.0);
+            let found = at(Some(6.0), wanted);
+            assert!((found / expected - 1.0).abs() < 0.02, "{wanted} nm: {found} for {expected}");
+            let narrow = at(None, wanted);
+            let wider = of_width((wanted * wanted + 36.0_f64).sqrt())(500.0);
+            assert!((narrow / wider - 1.0).abs() < 0.02, "{wanted} nm: {narrow} for {wider}");
+        }
+        assert!((at(Some(6.0), 6.0) / of_width(6.0)(500.0) - 1.0).abs() < 1e-12);
     }
 
     #[test]

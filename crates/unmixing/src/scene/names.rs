@@ -82,7 +82,34 @@ impl<'a> Names<'a> {
     }
 }
 
-/// The only array of a file that holds one, or one that is much the largest; nothing where several could be meant.
+/// The array of a file that is meant where none has a known name.
+pub(super) enum Unnamed<'a> {
+    /// The only one that fits; without a name where the format has none.
+    One(Option<&'a str>),
+    /// More than one that fits.
+    Several(Vec<&'a str>),
+    /// None that fits.
+    None,
+}
+
+/// The only array of a file whose shape fits. The largest is no better than others here: a wrong truth would be taken without a word.
+pub(super) fn unnamed(dataset: &Dataset, fits: impl Fn(&[usize]) -> bool) -> Unnamed<'_> {
+    match dataset.format() {
+        Format::Npy | Format::Delimited | Format::Envi => return Unnamed::One(None),
+        Format::Fits if dataset.fits_header(None).is_ok() => return Unnamed::One(None),
+        _ => {}
+    }
+    let arrays = dataset.variables().iter().filter(|v| matches!(v.class(), Class::Number(_)));
+    let fitting: Vec<&str> = arrays.filter(|v| fits(v.shape())).map(Variable::name).collect();
+    match fitting.as_slice() {
+        [] => Unnamed::None,
+        &[one] => Unnamed::One(Some(one)),
+        _ => Unnamed::Several(fitting),
+    }
+}
+
+/// The array of a scene without a known name: the only one of a file that holds one, or one that is much the largest; nothing where several
+/// could be meant.
 pub(super) fn only_array(dataset: &Dataset) -> Option<Option<&str>> {
     match dataset.format() {
         Format::Npy | Format::Delimited | Format::Envi => return Some(None),

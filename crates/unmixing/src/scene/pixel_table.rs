@@ -2,8 +2,8 @@
 
 use cupel_data::{Axes, Axis, AxisKind, Cube, Dataset, Format, Meaning};
 
-use super::{SceneFiles, axes::Spectra, files::axis_called, no_scene, wavelengths::usable};
-use crate::Result;
+use super::{SceneFiles, axes::Spectra, files::axis_called, names::Names, no_scene, wavelengths::usable};
+use crate::{Error, Result};
 
 /// What a heading says of the band under it: its centre in nanometres, as in `400`, `400.5 nm` or `0.4um`.
 pub(super) fn centre(heading: &str) -> Option<f64> {
@@ -64,7 +64,16 @@ pub(super) fn read(dataset: &Dataset, files: &SceneFiles) -> Result<Option<Spect
         let y = if downwards { rows.len() - 1 - y } else { y };
         let place = y * columns.len() + at(&columns, line[column]);
         if std::mem::replace(&mut taken[place], true) {
-            let hint = format!("Pixel {} has the place of one before it.", number + 1);
+            let hint = format!(
+                "Its line {} has the place of one before it: row {}, column {} ({} {}, {} {}).",
+                number + 2,
+                y + 1,
+                place % columns.len() + 1,
+                headings[row],
+                line[row],
+                headings[column],
+                line[column]
+            );
             return Err(no_scene(dataset, &hint));
         }
         let target = &mut values[place * bands.len()..(place + 1) * bands.len()];
@@ -72,7 +81,21 @@ pub(super) fn read(dataset: &Dataset, files: &SceneFiles) -> Result<Option<Spect
     }
     let names: Vec<&str> = bands.iter().map(|&band| headings[band].as_str()).collect();
     let band = Axis::new(AxisKind::Wavelength, bands.len());
-    let band = match centres(&names).filter(|_| files.wavelengths.is_none()) {
+    let given = match files.wavelengths {
+        Some(_) => super::wavelengths::centres(dataset, &Names::of(dataset), files)?.into_iter().next(),
+        None => None,
+    };
+    let (widths_nm, centres) = match given {
+        Some(given) => (given.widths_nm, Some(given.nanometres)),
+        None => (None, centres(&names)),
+    };
+    if let (Some(path), Some(centres)) = (&files.wavelengths, &centres)
+        && centres.len() != bands.len()
+    {
+        let problem = format!("it has {} band centres, the scene has {} bands", centres.len(), bands.len());
+        return Err(Error::Wavelengths { path: path.clone(), problem });
+    }
+    let band = match centres {
         Some(centres) => band.with_coordinates(centres, "nm")?,
         None => band,
     };
@@ -85,5 +108,6 @@ pub(super) fn read(dataset: &Dataset, files: &SceneFiles) -> Result<Option<Spect
         headings[row],
         headings[column]
     );
-    Ok(Some(Spectra { cube: Cube::new(values, axes)?, bad: Vec::new(), told, meaning: Meaning::default() }))
+    let (cube, bad, meaning) = (Cube::new(values, axes)?, Vec::new(), Meaning::default());
+    Ok(Some(Spectra { cube, bad, told, meaning, widths_nm }))
 }

@@ -8,7 +8,7 @@ use super::{
     PixelOrder, Usable,
     axes::order_of,
     library::{Bands, Library, Misfit},
-    names::{Names, TRUE_ABUNDANCES, TRUE_ENDMEMBERS, only_array},
+    names::{Names, TRUE_ABUNDANCES, TRUE_ENDMEMBERS, Unnamed, unnamed},
     transposed,
 };
 use crate::{Abundances, Agreement, Endmembers, Error, Result};
@@ -40,7 +40,7 @@ impl Truth {
     /// Files that hold no truth, or one of another size.
     pub fn open(paths: &[PathBuf], rows: usize, columns: usize, bands: usize) -> Result<Self> {
         let bands = Bands::all(&Axis::new(AxisKind::Wavelength, bands));
-        Self::read(paths, &Target { usable: Usable::all(rows, columns), bands, order: None })
+        Ok(Self::read(paths, &Target { usable: Usable::all(rows, columns), bands, order: None })?.0)
     }
 
     /// The part of it that so few `estimated` endmembers can be compared with: the true ones that are nearest to them, in their order,
@@ -59,12 +59,12 @@ impl Truth {
     }
 
     /// The truth of an image for some of its bands.
-    pub(crate) fn of_bands(paths: &[PathBuf], usable: Usable, bands: Bands) -> Result<Self> {
+    pub(crate) fn of_bands(paths: &[PathBuf], usable: Usable, bands: Bands) -> Result<(Self, Option<String>)> {
         Self::read(paths, &Target { usable, bands, order: None })
     }
 
-    /// The truth in the file of a scene; nothing where it has none.
-    pub(super) fn within(dataset: &Dataset, target: &Target) -> Result<Option<Self>> {
+    /// The truth in the file of a scene, and where it stands there; nothing where it has none.
+    pub(super) fn within(dataset: &Dataset, target: &Target) -> Result<Option<(Self, Option<String>)>> {
         if Names::of(dataset).find(&TRUE_ENDMEMBERS).is_none() {
             return Ok(None);
         }
@@ -74,20 +74,25 @@ impl Truth {
             Err(Misfit::None) => return Ok(None),
             Err(Misfit::Problem(problem)) => return Err(truth_error(dataset.path(), problem)),
         };
-        let abundances = true_abundances(dataset, target, library.spectra.count())?;
-        Ok(Some(Self { endmembers: library.spectra, abundances, names: library.names }))
+        // What has no name of a truth is the scene's, whatever its shape.
+        let named = Names::of(dataset).find(&TRUE_ABUNDANCES).is_some();
+        let maps = if named { true_abundances(dataset, target, library.spectra.count())? } else { None };
+        let (abundances, maps) = maps.map_or((None, None), |(abundances, name)| (Some(abundances), name));
+        let told = told(library.variable.as_deref(), maps.as_deref());
+        Ok(Some((Self { endmembers: library.spectra, abundances, names: library.names }, told)))
     }
 
-    /// The truth in files of its own.
-    pub(super) fn read(paths: &[PathBuf], target: &Target) -> Result<Self> {
+    /// The truth in files of its own, and which of their variables it is, where they have several.
+    pub(super) fn read(paths: &[PathBuf], target: &Target) -> Result<(Self, Option<String>)> {
         let datasets = paths.iter().map(cupel_data::open).collect::<cupel_data::Result<Vec<_>>>()?;
         let anywhere = paths.first().map_or(Path::new("truth"), PathBuf::as_path);
         let (mut found, mut problem) = (None, None);
-        for dataset in &datasets {
+        let mut used = vec![false; datasets.len()];
+        for (dataset, used) in datasets.iter().zip(&mut used) {
             match Library::read(dataset, &target.bands)?.and_then(|library| library.at(&target.bands)) {
-                Ok(library) => found = found.or(Some(library)),
+                Ok(library) if found.is_none() => (found, *used) = (Some(library), true),
+                Ok(_) | Err(Misfit::None) => {}
                 Err(Misfit::Problem(other)) => problem = problem.or(Some((dataset.path(), other))),
-                Err(Misfit::None) => {}
             }
         }
         let library = match (found, problem) {
@@ -99,24 +104,62 @@ impl Truth {
                 return Err(truth_error(anywhere, format!("no endmembers of {bands} bands (one of {names})")));
             }
         };
-        let mut abundances = None;
-        for dataset in &datasets {
-            abundances = abundances.or(true_abundances(dataset, target, library.spectra.count())?);
+        let count = library.spectra.count();
+        let mut maps = None;
+        for (dataset, used) in datasets.iter().zip(&mut used) {
+            if maps.is_none() {
+                maps = true_abundances(dataset, target, count)?;
+                *used |= maps.is_some();
+            }
         }
-        Ok(Self { endmembers: library.spectra, abundances, names: library.names })
+        if let Some((dataset, _)) = datasets.iter().zip(&used).find(|(_, used)| !**used) {
+            let (rows, columns) = (target.usable.rows(), target.usable.columns());
+            let found: Vec<String> = dataset.variables().iter().map(ToString::to_string).collect();
+            let problem = format!(
+                "nothing in it is taken as truth: it holds {}; expected are {count} spectra, or abundances of {rows} x {columns} pixels and \
+                 {count} materials",
+                found.join(", ")
+            );
+            return Err(truth_error(dataset.path(), problem));
+        }
+        let (abundances, maps) = maps.map_or((None, None), |(abundances, name)| (Some(abundances), name));
+        let told = told(library.variable.as_deref(), maps.as_deref());
+        Ok((Self { endmembers: library.spectra, abundances, names: library.names }, told))
     }
 }
 
-/// The true abundances in a file; nothing where it has none.
-fn true_abundances(dataset: &Dataset, target: &Target, endmembers: usize) -> Result<Option<Abundances>> {
+/// Which variables the truth is, where the files have several.
+fn told(endmembers: Option<&str>, abundances: Option<&str>) -> Option<String> {
+    let of = |what: &str, name: Option<&str>| name.map(|name| format!("{what} from `{name}`"));
+    let parts: Vec<String> =
+        [of("endmembers", endmembers), of("abundances", abundances)].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| format!("truth: {}", parts.join(", ")))
+}
+
+/// The true abundances in a file with the name of their variable, where the file has several; nothing where it has none.
+fn true_abundances(
+    dataset: &Dataset,
+    target: &Target,
+    endmembers: usize,
+) -> Result<Option<(Abundances, Option<String>)>> {
     let names = Names::of(dataset);
-    let (name, cube) = match (names.find(&TRUE_ABUNDANCES).map(Variable::name), only_array(dataset)) {
-        (Some(name), _) => (name, dataset.cube::<f64>(Some(name))?),
-        (None, Some(only)) => ("", dataset.cube::<f64>(only)?),
-        (None, None) => return Ok(None),
-    };
     let (rows, columns) = (target.usable.rows(), target.usable.columns());
-    let (pixels, order) = (rows * columns, target.order.unwrap_or_else(|| order_of(dataset, &names)));
+    let pixels = rows * columns;
+    let fits = |shape: &[usize]| {
+        [[rows, columns, endmembers].as_slice(), &[endmembers, rows, columns], &[endmembers, pixels], &[pixels, endmembers]]
+            .contains(&shape)
+    };
+    let known = names.find(&TRUE_ABUNDANCES).map(Variable::name);
+    let variable = match known.map_or_else(|| unnamed(dataset, fits), |name| Unnamed::One(Some(name))) {
+        Unnamed::One(name) => name,
+        Unnamed::None => return Ok(None),
+        Unnamed::Several(names) => {
+            let problem = format!("{} could be the abundances: call the right one A", names.join(" and "));
+            return Err(truth_error(dataset.path(), problem));
+        }
+    };
+    let (name, cube) = (known.unwrap_or_default(), dataset.cube::<f64>(variable)?);
+    let order = target.order.unwrap_or_else(|| order_of(dataset, &names));
     let image = |cube: Cube<f64>, sides: [(AxisKind, usize); 3]| -> Result<Vec<f64>> {
         let axes = Axes::new(sides.map(|(kind, len)| Axis::new(kind, len)).to_vec())?;
         let cube = Cube::new(cube.into_values(), axes)?;
@@ -145,7 +188,9 @@ fn true_abundances(dataset: &Dataset, target: &Target, endmembers: usize) -> Res
         }
     };
     let values = target.usable.gathered(&values, endmembers);
-    Abundances::new(values, endmembers).map(Some).map_err(|e| truth_error(dataset.path(), e.to_string()))
+    let abundances = Abundances::new(values, endmembers).map_err(|e| truth_error(dataset.path(), e.to_string()))?;
+    let variable = variable.filter(|_| dataset.variables().len() > 1).map(str::to_owned);
+    Ok(Some((abundances, variable)))
 }
 
 fn truth_error(path: &Path, problem: String) -> Error {

@@ -22,12 +22,16 @@ const WAVELENGTHS: [&str; 11] = [
     "bandcenters",
     "wvl",
 ];
+/// Names of variables that hold full widths at half maximum, in lower case.
+const WIDTHS: [&str; 6] = ["fwhm", "fwhm_nm", "bandwidth", "bandwidths", "width", "widths"];
 /// Names of variables that say which bands are good, in lower case.
 const GOOD: [&str; 4] = ["good_wavelengths", "good_bands", "goodbands", "bbl"];
 
 /// Band centres that a file holds.
 pub(super) struct Centres {
     pub(super) nanometres: Vec<f64>,
+    /// Their full widths at half maximum in nanometres.
+    pub(super) widths_nm: Option<Vec<f64>>,
     /// Which of the bands are marked as bad.
     pub(super) bad: Option<Vec<bool>>,
 }
@@ -46,14 +50,27 @@ pub(super) fn centres(dataset: &Dataset, names: &Names<'_>, files: &SceneFiles) 
             [_, columns] if columns > 1 => cube.values().iter().step_by(columns).copied().collect(),
             _ => cube.values().to_vec(),
         };
+        let [first, last] = [values.first(), values.last()].map(|value| value.copied().unwrap_or(0.0));
         let nanometres = usable(values, None).ok_or_else(|| Error::Wavelengths {
             path: path.clone(),
             problem: "its numbers do not go strictly up or down".into(),
         })?;
-        all.push(Centres { nanometres, bad: None });
+        // A column of widths beside them has their unit.
+        let scale = (nanometres[nanometres.len() - 1] - nanometres[0]) / (last - first);
+        let named = given.column_names().and_then(|names| names.iter().position(|name| is_width(name)));
+        let widths_nm = named.map(|column| {
+            let columns = cube.shape().last().copied().unwrap_or(1);
+            cube.values().iter().skip(column).step_by(columns).map(|width| width * scale).collect()
+        });
+        all.push(Centres { nanometres, widths_nm, bad: None });
+    }
+    if let Some(header) = dataset.envi_header().filter(|header| !header.wavelengths_nm.is_empty()) {
+        let nanometres = header.wavelengths_nm.clone();
+        let widths_nm = Some(header.widths_nm.clone()).filter(|widths| !widths.is_empty());
+        all.push(Centres { nanometres, widths_nm, bad: None });
     }
     if dataset.format() == Format::Envi {
-        return Ok(all); // its header says it
+        return Ok(all);
     }
     let is_list = |shape: &[usize]| shape.iter().filter(|&&len| len > 1).count() == 1;
     let lists = |known: &'static [&'static str]| {
@@ -64,18 +81,50 @@ pub(super) fn centres(dataset: &Dataset, names: &Names<'_>, files: &SceneFiles) 
     for variable in lists(&WAVELENGTHS) {
         let unit = dataset.attributes(variable.name())?;
         let unit = unit.iter().find(|(key, _)| key.eq_ignore_ascii_case("units") || key.eq_ignore_ascii_case("unit"));
-        let unit = unit.and_then(|(_, value)| Attribute::text(value)).and_then(nanometres_per);
-        let Some(nanometres) = usable(dataset.cube::<f64>(Some(variable.name()))?.into_values(), unit) else {
-            continue;
+        let unit = unit.and_then(|(_, value)| Attribute::text(value));
+        let values = dataset.cube::<f64>(Some(variable.name()))?.into_values();
+        let Some(nanometres) = in_unit(values.clone(), unit.unwrap_or_default()) else { continue };
+        let widths = lists(&WIDTHS).find(|v| v.shape().iter().product::<usize>() == nanometres.len());
+        let scale = (nanometres[nanometres.len() - 1] - nanometres[0]) / (values[values.len() - 1] - values[0]);
+        let widths_nm = match widths {
+            // Of wavenumbers a width is none of wavelengths.
+            Some(widths) if (nanometres[0] - scale * values[0]).abs() <= 1e-6 * nanometres[0] => {
+                let widths = dataset.cube::<f64>(Some(widths.name()))?.into_values();
+                Some(widths.into_iter().map(|width| width * scale).collect())
+            }
+            _ => None,
         };
         let good = lists(&GOOD).find(|v| v.shape().iter().product::<usize>() == nanometres.len());
         let bad = match good {
             Some(good) => Some(dataset.cube::<f64>(Some(good.name()))?.values().iter().map(|&v| v == 0.0).collect()),
             None => None,
         };
-        all.push(Centres { nanometres, bad });
+        all.push(Centres { nanometres, widths_nm, bad });
     }
     Ok(all)
+}
+
+fn is_width(name: &str) -> bool {
+    WIDTHS.contains(&name.trim().to_lowercase().as_str())
+}
+
+/// Centres in nanometres from numbers in a unit; nothing where the unit is no length, no wavenumber and no frequency.
+pub(super) fn in_unit(values: Vec<f64>, unit: &str) -> Option<Vec<f64>> {
+    /// Speed of light in nanometres a second.
+    const LIGHT_NM: f64 = 299_792_458e9;
+    let per = |scale: f64| usable(values.iter().map(|value| scale / value).collect(), Some(1.0));
+    match unit.trim().to_lowercase().replace(' ', "").as_str() {
+        "" | "unknown" | "none" | "1" => usable(values, None),
+        "cm-1" | "cm^-1" | "1/cm" | "wavenumber" | "wavenumbers" => per(1e7),
+        "m-1" | "m^-1" | "1/m" => per(1e9),
+        "hz" => per(LIGHT_NM),
+        "ghz" => per(LIGHT_NM / 1e9),
+        "thz" => per(LIGHT_NM / 1e12),
+        _ => {
+            let scale = nanometres_per(unit)?;
+            usable(values, Some(scale))
+        }
+    }
 }
 
 /// Centres in nanometres, where they go strictly up or strictly down; micrometres are told from nanometres by their size where the
@@ -113,5 +162,8 @@ mod tests {
         }
         assert_eq!(nanometres_per(" Micrometers "), Some(1e3));
         assert_eq!(nanometres_per("cm-1"), None);
+        assert_eq!(in_unit(vec![20_000.0, 10_000.0], "cm-1"), Some(vec![500.0, 1000.0]));
+        assert_eq!(in_unit(vec![0.5, 1.0], "um"), Some(vec![500.0, 1000.0]));
+        assert_eq!(in_unit(vec![1.0, 2.0], "index"), None);
     }
 }
