@@ -111,7 +111,8 @@ fn runs_of_some_bands_and_pixels_are_evaluated_against_truths_of_all_or_of_these
     let run = json(folder, line);
     let measured = json(folder, "unmix evaluate run --json");
     let same = |measured: &serde_json::Value| {
-        let close = |a: &serde_json::Value, b: &serde_json::Value| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-9;
+        let close =
+            |a: &serde_json::Value, b: &serde_json::Value| (a.as_f64().unwrap() - b.as_f64().unwrap()).abs() < 1e-9;
         assert!(close(&measured["mean_sad_rad"], &run["mean_sad_rad"]), "{measured} {run}");
         assert!(close(&measured["abundance_rmse"]["overall"], &run["abundance_rmse"]["native"]), "{measured} {run}");
     };

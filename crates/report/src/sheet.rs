@@ -110,7 +110,7 @@ impl Sheet {
             let shown = |&(index, number): &(usize, bool)| {
                 let mut value = shown_in_html(&row[index], number);
                 if is_spread(index + 1) && !row[index + 1].is_empty() {
-                    value = format!("{value} ± {}", xml(&row[index + 1]));
+                    value = format!("{value} ±\u{a0}{}", xml(&row[index + 1]));
                 }
                 cell(value, number)
             };

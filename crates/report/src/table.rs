@@ -329,7 +329,7 @@ mod tests {
     #[test]
     fn html_joins_mean_and_standard_deviation_and_escapes_names() {
         let text = example().to_html();
-        assert!(text.contains("<td class=\"number\">0.065 ± 0.012</td>"), "{text}");
+        assert!(text.contains("<td class=\"number\">0.065 ±\u{a0}0.012</td>"), "{text}");
         assert!(text.contains("<th class=\"number\">mean SAD [rad]</th>") && !text.contains(" sd<"), "{text}");
         assert!(text.contains("<td class=\"number\">–</td>") && text.contains("\u{2212}3"), "{text}");
         let text = hostile().to_html();

@@ -201,12 +201,7 @@ impl Library {
         Err(Misfit::Problem(format!("it has {len} bands{own}, {}; {hint}", described(bands))))
     }
 
-    fn resampled(
-        &self,
-        own: &[f64],
-        wanted: &[f64],
-        widths: Option<&[f64]>,
-    ) -> std::result::Result<Self, String> {
+    fn resampled(&self, own: &[f64], wanted: &[f64], widths: Option<&[f64]>) -> std::result::Result<Self, String> {
         let mut order: Vec<usize> = (0..own.len()).collect();
         order.sort_by(|&a, &b| own[a].total_cmp(&own[b]));
         let x: Vec<f64> = order.iter().map(|&place| own[place]).collect();
@@ -240,7 +235,13 @@ impl Library {
         let values = self.spectra.spectra().flat_map(at).collect();
         let spectra = Endmembers::new(values, wanted.len()).map_err(|error| error.to_string())?;
         let widths_nm = widths.map(<[f64]>::to_vec);
-        Ok(Self { spectra, names: self.names.clone(), centres: Some(wanted.to_vec()), widths_nm, variable: self.variable.clone() })
+        Ok(Self {
+            spectra,
+            names: self.names.clone(),
+            centres: Some(wanted.to_vec()),
+            widths_nm,
+            variable: self.variable.clone(),
+        })
     }
 }
 

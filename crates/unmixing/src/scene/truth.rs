@@ -146,8 +146,13 @@ fn true_abundances(
     let (rows, columns) = (target.usable.rows(), target.usable.columns());
     let pixels = rows * columns;
     let fits = |shape: &[usize]| {
-        [[rows, columns, endmembers].as_slice(), &[endmembers, rows, columns], &[endmembers, pixels], &[pixels, endmembers]]
-            .contains(&shape)
+        [
+            [rows, columns, endmembers].as_slice(),
+            &[endmembers, rows, columns],
+            &[endmembers, pixels],
+            &[pixels, endmembers],
+        ]
+        .contains(&shape)
     };
     let known = names.find(&TRUE_ABUNDANCES).map(Variable::name);
     let variable = match known.map_or_else(|| unnamed(dataset, fits), |name| Unnamed::One(Some(name))) {
