@@ -89,7 +89,7 @@ impl Value {
             Self::Object(fields) => {
                 match self.spread() {
                     Some((mean, Self::Nothing)) => return mean.shown(),
-                    Some((mean, sd)) => return format!("{} ± {}", mean.shown(), sd.shown()),
+                    Some((mean, sd)) => return format!("{} ±\u{a0}{}", mean.shown(), sd.shown()),
                     None => {}
                 }
                 let shown: Vec<String> =

@@ -108,7 +108,7 @@ fn a_report_tells_the_whole_story_in_order() {
         "src=\"data:image/svg+xml;base64,",
         "<code>figures/never_made.svg</code> is not in the run folder",
         "<h2>Tables</h2>",
-        "0.019 ± 0.000",
+        "0.019 ±\u{a0}0.000",
         "<b>Table 1.</b> Angles.",
         "<h2>How it was made</h2>",
         "<td>18446744073709551615</td>",
@@ -250,8 +250,8 @@ fn a_list_of_objects_is_a_table() {
     for wanted in [
         "<p><code>rows</code></p>",
         "<th>method</th><th class=\"number\">runs</th><th class=\"number\">mean_sad_rad</th><th class=\"number\">seconds</th>",
-        "<td>vca</td><td class=\"number\">2</td><td class=\"number\">0.0129 ± 0.0002</td><td class=\"number\">0.5</td>",
-        "<td class=\"number\">0.0409 ± 1 × 10⁻⁹</td>",
+        "<td>vca</td><td class=\"number\">2</td><td class=\"number\">0.0129 ±\u{a0}0.0002</td><td class=\"number\">0.5</td>",
+        "<td class=\"number\">0.0409 ±\u{a0}1 × 10⁻⁹</td>",
     ] {
         assert!(html.contains(wanted), "{wanted} in\n{html}");
     }
@@ -269,7 +269,7 @@ fn numbers_that_a_table_shows_are_not_said_again() {
         ("report.json", &story("tables/comparison.csv")),
         ("tables/comparison.csv", comparison),
     ]);
-    assert!(!html.contains("<code>rows</code>") && html.contains("0.013 ± 0.000"), "{html}");
+    assert!(!html.contains("<code>rows</code>") && html.contains("0.013 ±\u{a0}0.000"), "{html}");
     // One number less in the table, and that one is said with the names it belongs to.
     let short = "method,runs,mean SAD [rad]\nspa,2,0.041\nvca,2,0.013\n";
     let html = page(&[
@@ -425,7 +425,7 @@ fn the_best_of_a_row_is_marked_where_its_name_says_what_is_better() {
         ("seed", "1 | 2"),
         ("ece", "0.1 | 0.1"),
         ("error_accuracy", "1 | 2"),
-        ("rmse", "2 ± 0.1 | <b>1 ± 0.5</b>"),
+        ("rmse", "2 ±\u{a0}0.1 | <b>1 ±\u{a0}0.5</b>"),
         ("none", ""),
     ] {
         assert_eq!(row(name), wanted, "{name}");
