@@ -13,7 +13,7 @@ use std::{
     time::SystemTime,
 };
 
-use cupel::data::{Array, Values, write_npy, write_png};
+use cupel::data::{Array, EnviHeader, Values, write_envi_array, write_npy, write_png};
 use serde_json::Value;
 
 /// How each command is called: quickly, and with an effect. `{}` is a place of its own for what a call writes.
@@ -28,7 +28,12 @@ const CALLS: &[(&str, &str)] = &[
         "--skies skies --validation-fraction 0.25 --estimator unet --filters 4 --levels 1 --epochs 2 --out {}",
     ),
     ("data info", "scene.npz"),
+    ("data bands", "small.img --drop 2-3 --out {}.img"),
     ("data convert", "scene.npz {}.npz"),
+    ("data crop", "small.img --roi 2-3,1-4 --out {}.img"),
+    ("data mask", "small.img --ignore-value 0 --out {}.img"),
+    ("data resample", "small.img --to 450,550 --out {}.img"),
+    ("data stack", "small.img small.img --out {}.img"),
     ("demo", "--out {}"),
     ("doctor", ""),
     ("pca apply", "cube.npy --components components --out {}.npy"),
@@ -121,6 +126,10 @@ impl Place {
         let disc = |row: usize, column: usize| (row.abs_diff(9).pow(2) + column.abs_diff(11).pow(2) < 40) as u8;
         let image = (0..24 * 24).map(|place| 40 + 200 * disc(place / 24, place % 24)).collect();
         write_png(&place.path("object.png"), &Array::new(vec![24, 24], Values::U8(image)).unwrap()).unwrap();
+        let small = Array::new(vec![3, 4, 5], Values::U16((0..60).collect())).unwrap();
+        let wavelengths_nm = (0..5).map(|band| 400.0 + 50.0 * f64::from(band)).collect();
+        let header = EnviHeader { wavelengths_nm, ..EnviHeader::new(3, 4, 5) };
+        write_envi_array(&place.path("small.img"), &header, &small).unwrap();
         for (name, bright) in [("found", 0.9), ("truth", 1.0)] {
             let values = (0..24 * 24).map(|place| bright * f32::from(disc(place / 24, place % 24))).collect();
             write_npy(&place.path(&format!("{name}.npy")), &Array::new(vec![24, 24], Values::F32(values)).unwrap())

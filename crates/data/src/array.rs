@@ -76,6 +76,19 @@ impl Array {
         Self::new(shape, self.values)
     }
 
+    /// The positions `range` along one axis, which must exist.
+    pub(crate) fn part(&self, axis: usize, range: std::ops::Range<usize>) -> Result<Self> {
+        let mut shape = self.shape.clone();
+        let inner: usize = shape[axis + 1..].iter().product();
+        let block = inner * shape[axis];
+        shape[axis] = range.len();
+        let values = map_values!(&self.values, values => {
+            let blocks = values.chunks_exact(block.max(1));
+            blocks.flat_map(|block| block[range.start * inner..range.end * inner].iter().copied()).collect()
+        });
+        Self::new(shape, values)
+    }
+
     /// The array with numbers of type `T` and axes [`AxisKind::Dimension`] 0, 1, ...
     ///
     /// # Errors

@@ -133,6 +133,19 @@ macro_rules! map_values {
 pub(crate) use {map_values, with_values};
 
 impl Values {
+    /// Adds values of the same type at the end; others are left away.
+    pub(crate) fn append(&mut self, other: Self) {
+        macro_rules! append {
+            ($($variant:ident),*) => {
+                match (self, other) {
+                    $((Self::$variant(values), Self::$variant(other)) => values.extend(other),)*
+                    _ => {}
+                }
+            };
+        }
+        append!(U8, I8, U16, I16, U32, I32, U64, I64, F16, F32, F64, Bool, Complex64, Complex128);
+    }
+
     /// The number of values.
     pub fn len(&self) -> usize {
         with_values!(self, values => values.len())

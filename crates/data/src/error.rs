@@ -148,6 +148,34 @@ pub enum Error {
         /// What to do instead.
         fix: String,
     },
+    /// An array is no image.
+    #[error("{name:?} of {} cannot be read as an image: {problem}; name its axes, as in --axes rows,columns,bands, or another variable", path.display())]
+    Axes {
+        /// The file.
+        path: PathBuf,
+        /// The variable.
+        name: String,
+        /// Why.
+        problem: String,
+    },
+    /// Wavelengths are missing or do not fit.
+    #[error("{}: {problem}", path.display())]
+    Wavelengths {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        problem: String,
+    },
+    /// Two images do not belong together.
+    #[error("{} and {} cannot be stacked: {problem}", first.display(), other.display())]
+    Stack {
+        /// The first image.
+        first: PathBuf,
+        /// The one that does not fit.
+        other: PathBuf,
+        /// Why.
+        problem: String,
+    },
     /// A file that is there would be replaced.
     #[error("{} exists; choose another name, or force to replace it", path.display())]
     Exists {

@@ -8,6 +8,7 @@ mod element;
 mod error;
 mod field;
 mod file;
+mod image;
 mod loader;
 mod nearest;
 mod philox;
@@ -26,9 +27,10 @@ pub use field::Field;
 pub use file::{
     Attribute, Celestial, CelestialFrame, Class, Dataset, EnviHeader, FitsBeam, FitsCards, FitsHeader, Format,
     Georeference, Interleave, Limits, Meaning, TextRow, TextRows, Tiles, Variable, Wcs, WcsAxis, convert, envi_partner,
-    open, open_with, write_csv, write_envi, write_envi_array, write_envi_header, write_fits, write_mat, write_npy,
-    write_npz, write_png, write_tiff,
+    is_written, open, open_with, write_csv, write_envi, write_envi_array, write_envi_header, write_fits, write_mat,
+    write_npy, write_npz, write_png, write_tiff,
 };
+pub use image::{Image, ImageInfo, Response, file_and_variable, read_mask};
 pub use loader::{Loader, LoaderConfig};
 pub use nearest::nearest_name;
 pub use num_complex::Complex;

@@ -54,6 +54,73 @@ const NAMES: [(AxisKind, &str); 13] = [
     (AxisKind::Mode, "mode"),
 ];
 
+/// What the axes of an image are called in the conventions of NetCDF, HDF5, FITS and observatories, in lower case and letters only.
+const CALLED: [(AxisKind, &[&str]); 3] = [
+    (
+        AxisKind::Row,
+        &[
+            "y",
+            "row",
+            "rows",
+            "line",
+            "lines",
+            "lat",
+            "latitude",
+            "northing",
+            "downtrack",
+            "alongtrack",
+            "scanline",
+            "nrows",
+            "nlines",
+        ],
+    ),
+    (
+        AxisKind::Column,
+        &[
+            "x",
+            "col",
+            "column",
+            "columns",
+            "sample",
+            "samples",
+            "lon",
+            "longitude",
+            "easting",
+            "crosstrack",
+            "acrosstrack",
+            "pixel",
+            "ncols",
+        ],
+    ),
+    (
+        AxisKind::Wavelength,
+        &[
+            "band",
+            "bands",
+            "wavelength",
+            "wavelengths",
+            "wavelengthnm",
+            "wavelengthum",
+            "wave",
+            "lambda",
+            "wl",
+            "channel",
+            "channels",
+            "spectral",
+            "nbands",
+            "z",
+        ],
+    ),
+];
+
+impl AxisKind {
+    /// The axis of an image that this name stands for, in the conventions of NetCDF, HDF5, FITS and observatories.
+    pub fn called(name: &str) -> Option<Self> {
+        let plain: String = name.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect();
+        CALLED.into_iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(kind, _)| kind)
+    }
+}
+
 impl fmt::Display for AxisKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -390,7 +390,22 @@ impl Dataset {
         along: AxisKind,
         len: usize,
     ) -> Result<Tiles<T>> {
-        let pieces = match &self.content {
+        Tiles::new(self.pieces_at(position)?, dressing, along, len)
+    }
+
+    /// The array of this name, with where it is in the list, in pieces.
+    pub(crate) fn pieces(&self, name: &str) -> Result<(usize, Pieces)> {
+        let position = self.array_position(Some(name))?;
+        Ok((position, self.pieces_at(position)?))
+    }
+
+    /// The name of the only array.
+    pub(crate) fn only_array_name(&self) -> Result<String> {
+        self.array_position(None).map(|position| self.variables[position].name.clone())
+    }
+
+    fn pieces_at(&self, position: usize) -> Result<Pieces> {
+        Ok(match &self.content {
             Content::Envi(envi) if position == 0 => Pieces::Raw(envi.raw.clone()),
             Content::Npy(header) => {
                 let layout = header.layout(&self.origin)?;
@@ -400,11 +415,10 @@ impl Dataset {
             Content::Fits(fits) => Pieces::Raw(Arc::new(fits.raw(&self.file(), position, &self.origin)?)),
             Content::Hdf5(directory) => match directory.pieces(position, &self.origin) {
                 Some(pieces) => Pieces::Hdf5(Box::new(pieces)),
-                None => Pieces::Whole(dressing.dress(self.read(position)?)?),
+                None => Pieces::Whole(self.read(position)?),
             },
-            _ => Pieces::Whole(dressing.dress(self.read(position)?)?),
-        };
-        Tiles::new(pieces, dressing, along, len)
+            _ => Pieces::Whole(self.read(position)?),
+        })
     }
 
     /// Where on the Earth the pixels of the image lie, as far as an ENVI header or the tags of a TIFF file say.
@@ -417,6 +431,25 @@ impl Dataset {
                 let first = pages.first().filter(|page| !page.place.is_empty())?;
                 Some(Georeference::GeoTiff(first.place.clone()))
             }
+            _ => None,
+        }
+    }
+
+    /// The same of the variable at `position`.
+    pub(crate) fn georeference_of(&self, position: usize) -> Option<Georeference> {
+        match &self.content {
+            Content::Tiff(pages) => {
+                let page = pages.get(position).filter(|page| !page.place.is_empty())?;
+                Some(Georeference::GeoTiff(page.place.clone()))
+            }
+            _ => self.georeference().filter(|_| position == 0),
+        }
+    }
+
+    /// What a TIFF file says of the bands of the variable at `position`; nothing for other formats.
+    pub(crate) fn tiff_bands(&self, position: usize) -> Option<&tiff::BandItems> {
+        match &self.content {
+            Content::Tiff(pages) => pages.get(position).map(|page| &page.bands),
             _ => None,
         }
     }
@@ -468,6 +501,11 @@ impl Dataset {
                     _ => Meaning::default(),
                 };
                 let shape = variable.shape();
+                if let Content::Tiff(pages) = content
+                    && let Some(axes) = pages[position].axes(shape)?
+                {
+                    return Ok(Dressing { axes, meaning });
+                }
                 let axes = shape.iter().zip(0..=u8::MAX);
                 let axes = axes.map(|(&len, number)| Axis::new(AxisKind::Dimension(number), len)).collect();
                 Ok(Dressing { axes: Axes::new(axes)?, meaning })

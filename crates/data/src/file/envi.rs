@@ -9,7 +9,7 @@ mod header;
 mod write;
 
 pub use header::{EnviHeader, Interleave};
-pub(crate) use write::interleave_of;
+pub(crate) use write::{interleave_of, stored as envi_stored, write_envi_rows};
 pub use write::{write_envi, write_envi_array, write_envi_header};
 
 use crate::{

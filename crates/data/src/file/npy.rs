@@ -5,7 +5,7 @@
 
 use crate::{
     array::{Array, value_count},
-    element::{ElementType, Values},
+    element::ElementType,
     error::{Error, Place, Result},
     file::{
         literal::{self, Literal},
@@ -169,27 +169,30 @@ pub(crate) fn write(writer: &mut dyn Write, array: &Array, path: &Path) -> Resul
             fix: "merge axes".into(),
         });
     }
-    write_header(writer, array).and_then(|()| write_values(writer, array.values())).map_err(Error::io("write", path))
+    write_header(writer, array.element_type(), array.shape())
+        .and_then(|()| write_values(writer, array.values()))
+        .map_err(Error::io("write", path))
 }
 
-fn write_header(writer: &mut dyn Write, array: &Array) -> std::io::Result<()> {
-    let descr = match array.values() {
-        Values::U8(_) => "|u1",
-        Values::I8(_) => "|i1",
-        Values::U16(_) => "<u2",
-        Values::I16(_) => "<i2",
-        Values::U32(_) => "<u4",
-        Values::I32(_) => "<i4",
-        Values::U64(_) => "<u8",
-        Values::I64(_) => "<i8",
-        Values::F16(_) => "<f2",
-        Values::F32(_) => "<f4",
-        Values::F64(_) => "<f8",
-        Values::Bool(_) => "|b1",
-        Values::Complex64(_) => "<c8",
-        Values::Complex128(_) => "<c16",
+/// What comes before the numbers.
+pub(crate) fn write_header(writer: &mut dyn Write, element: ElementType, shape: &[usize]) -> std::io::Result<()> {
+    let descr = match element {
+        ElementType::U8 => "|u1",
+        ElementType::I8 => "|i1",
+        ElementType::U16 => "<u2",
+        ElementType::I16 => "<i2",
+        ElementType::U32 => "<u4",
+        ElementType::I32 => "<i4",
+        ElementType::U64 => "<u8",
+        ElementType::I64 => "<i8",
+        ElementType::F16 => "<f2",
+        ElementType::F32 => "<f4",
+        ElementType::F64 => "<f8",
+        ElementType::Bool => "|b1",
+        ElementType::Complex64 => "<c8",
+        ElementType::Complex128 => "<c16",
     };
-    let shape: String = array.shape().iter().map(|len| format!("{len},")).collect();
+    let shape: String = shape.iter().map(|len| format!("{len},")).collect();
     let mut header = format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': ({shape}), }}");
     // The values begin at a multiple of 64 bytes, after 10 bytes of magic, version and length and one line feed.
     let padding = (64 - (10 + header.len() + 1) % 64) % 64;

@@ -2,10 +2,18 @@
 //! deflate, LZW or PackBits, or not packed.
 //!
 //! Adobe, "TIFF 6.0". Each page is a variable `[rows, columns]` or `[rows, columns, bands]` of the numbers that are stored:
-//! palettes are not applied; scales and the number for missing values are those of GDAL's tags. The format has no checksums. Written is one page of a plain TIFF, not packed, which every software reads.
+//! palettes are not applied; scales and the number for missing values are those of GDAL's tags. The format has no checksums.
 
+mod items;
+mod write;
+
+pub(crate) use self::{
+    items::{BandItems, Item, nanometres_per},
+    write::{About, element_of, write, write_rows as write_page},
+};
 use crate::{
     array::{Array, value_count},
+    axes::{Axes, Axis, AxisKind},
     element::{ElementType, Values},
     error::{Error, Place, Result},
     file::{
@@ -17,13 +25,11 @@ use crate::{
 };
 use std::{
     fs::File,
-    io::{self, BufReader, Cursor, Seek, SeekFrom, Write},
-    path::Path,
+    io::{self, BufReader, Seek, SeekFrom},
 };
 use tiff::{
     TiffError,
     decoder::{ChunkType, Decoder, DecodingResult, ifd::Value},
-    encoder::{TiffEncoder, colortype},
     tags::{CompressionMethod, PlanarConfiguration, SampleFormat, Tag},
 };
 
@@ -69,23 +75,42 @@ pub(crate) struct Listed {
     page: usize,
     pub(crate) meaning: Meaning,
     pub(crate) place: GeoTags,
+    /// What is said of its bands.
+    pub(crate) bands: BandItems,
+}
+
+impl Listed {
+    /// The axes of an image whose wavelengths are known.
+    pub(crate) fn axes(&self, shape: &[usize]) -> Result<Option<Axes>> {
+        let (&[rows, columns, bands], centres) = (shape, &self.bands.wavelengths_nm) else { return Ok(None) };
+        if centres.is_empty() {
+            return Ok(None);
+        }
+        let band = Axis::new(AxisKind::Wavelength, bands);
+        // The detectors of some instruments overlap.
+        let band = band.clone().with_coordinates(centres.clone(), "nm").unwrap_or(band);
+        let axes = vec![Axis::new(AxisKind::Row, rows), Axis::new(AxisKind::Column, columns), band];
+        Axes::new(axes).map(Some)
+    }
 }
 
 /// The tags of GeoTIFF 1.1 (OGC 19-008r4): where the pixels lie, and in which coordinates.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct GeoTags {
-    numbers: Vec<(u16, Vec<f64>)>,
-    keys: Vec<u16>,
-    text: Option<String>,
+    pub(crate) numbers: Vec<(u16, Vec<f64>)>,
+    pub(crate) keys: Vec<u16>,
+    pub(crate) text: Option<String>,
 }
 
 impl GeoTags {
-    const SCALE: u16 = 33550;
-    const TIE_POINTS: u16 = 33922;
-    const TRANSFORMATION: u16 = 34264;
-    const KEYS: u16 = 34735;
-    const PARAMETERS: u16 = 34736;
-    const TEXT: u16 = 34737;
+    pub(crate) const SCALE: u16 = 33550;
+    pub(crate) const TIE_POINTS: u16 = 33922;
+    pub(crate) const TRANSFORMATION: u16 = 34264;
+    pub(crate) const KEYS: u16 = 34735;
+    pub(crate) const PARAMETERS: u16 = 34736;
+    pub(crate) const TEXT: u16 = 34737;
+    /// Rational functions of a camera, as GDAL keeps them.
+    pub(crate) const RPC: u16 = 50844;
 
     /// Whether nothing is known.
     pub(crate) fn is_empty(&self) -> bool {
@@ -95,7 +120,7 @@ impl GeoTags {
     fn read(reader: &mut Reader<'_>, origin: &Origin) -> Result<Self> {
         let mut find = |tag: u16| reader.find_tag(Tag::from_u16_exhaustive(tag)).map_err(|error| fault(origin, error));
         let mut tags = Self::default();
-        for tag in [Self::SCALE, Self::TIE_POINTS, Self::TRANSFORMATION, Self::PARAMETERS] {
+        for tag in [Self::SCALE, Self::TIE_POINTS, Self::TRANSFORMATION, Self::PARAMETERS, Self::RPC] {
             if let Some(value) = find(tag)? {
                 tags.numbers.push((tag, value.into_f64_vec().map_err(|error| fault(origin, error))?));
             }
@@ -138,7 +163,8 @@ pub(crate) fn read_directory(
         if page == 0 || kind.is_none_or(|kind| kind & REDUCED == 0) {
             let bands = shape.get(2).copied().unwrap_or(1);
             let place = GeoTags::read(&mut reader, origin)?;
-            listed.push(Listed { page, meaning: meaning(&mut reader, bands, origin)?, place });
+            let (meaning, bands) = gdal(&mut reader, bands, origin)?;
+            listed.push(Listed { page, meaning, place, bands });
             variables.push(Variable::new(&format!("page_{}", page + 1), shape, class));
         }
         if !reader.more_images() {
@@ -152,8 +178,8 @@ pub(crate) fn read_directory(
     Ok((listed, variables))
 }
 
-/// What GDAL writes of the numbers of a page: the one that stands for a missing value, and the scale and offset of each band.
-fn meaning(reader: &mut Reader<'_>, bands: usize, origin: &Origin) -> Result<Meaning> {
+/// What GDAL writes of a page: the number that stands for a missing value, and its items.
+fn gdal(reader: &mut Reader<'_>, bands: usize, origin: &Origin) -> Result<(Meaning, BandItems)> {
     let mut text = |tag: u16| -> Result<Option<String>> {
         match reader.find_tag(Tag::from_u16_exhaustive(tag)).map_err(|error| fault(origin, error))? {
             Some(Value::Ascii(text)) => Ok(Some(text)),
@@ -161,35 +187,17 @@ fn meaning(reader: &mut Reader<'_>, bands: usize, origin: &Origin) -> Result<Mea
         }
     };
     let no_data = text(GDAL_NODATA)?;
-    let metadata = text(GDAL_METADATA)?.unwrap_or_default();
-    let of_bands = |role: &str, otherwise: f64| -> Vec<f64> {
-        let mut values = vec![otherwise; bands];
-        let mut found = false;
-        for (sample, value) in gdal_items(&metadata, role) {
-            if let (Some(place), Ok(value)) = (values.get_mut(sample), value.trim().parse()) {
-                (*place, found) = (value, true);
-            }
-        }
-        if found { values } else { Vec::new() }
-    };
-    Ok(Meaning {
-        missing: no_data.and_then(|text| text.trim_matches(['\0', ' ']).parse().ok()).into_iter().collect(),
-        gains: of_bands("scale", 1.0),
-        offsets: of_bands("offset", 0.0),
+    let items = items::parse(&text(GDAL_METADATA)?.unwrap_or_default());
+    let missing: Option<f64> = no_data.and_then(|text| text.trim_matches(['\0', ' ']).parse().ok());
+    let meaning = Meaning {
+        missing: missing.into_iter().collect(),
+        gains: items::of_role(&items, "scale", bands, 1.0),
+        offsets: items::of_role(&items, "offset", bands, 0.0),
         ..Meaning::default()
-    })
-}
-
-/// The items of GDAL's metadata that have this role, each with the band that it is of, counted from 0.
-///
-/// They are written `<Item name="SCALE" sample="0" role="scale">1e-4</Item>`.
-fn gdal_items<'a>(metadata: &'a str, role: &str) -> impl Iterator<Item = (usize, &'a str)> {
-    let role = format!("role=\"{role}\"");
-    metadata.split("<Item ").skip(1).filter_map(move |item| {
-        let (attributes, rest) = item.split_once('>')?;
-        let sample = attributes.split_once("sample=\"").and_then(|(_, rest)| rest.split_once('"')?.0.parse().ok());
-        attributes.contains(&role).then_some((sample?, rest.split_once('<')?.0))
-    })
+    };
+    let roles = ["scale", "offset"];
+    let items: Vec<Item> = items.into_iter().filter(|item| !roles.contains(&item.role.as_str())).collect();
+    Ok((meaning, BandItems::of(&items, bands)))
 }
 
 /// The numbers of a variable.
@@ -200,122 +208,6 @@ pub(crate) fn read_array(file: &mut File, listed: &Listed, limits: &Limits, orig
     let page = Page::of(&mut reader, len, limits, origin)?.map_err(|what| origin.fault(Place::File, what))?;
     let values = page.read(&mut reader, origin)?;
     Array::new(page.shape(), values)
-}
-
-/// Writes an image `[rows, columns]` of any real numbers, or `[rows, columns, 3]` of u8 or u16 as colours, in one page, not packed.
-pub(crate) fn write(output: &mut dyn Write, array: &Array, path: &Path) -> Result<()> {
-    let cannot = |problem: String, fix: &str| Error::CannotHold {
-        path: path.to_path_buf(),
-        format: "TIFF",
-        problem,
-        fix: fix.into(),
-    };
-    let side = |len: usize| match u32::try_from(len) {
-        Ok(side) if side > 0 => Ok(side),
-        _ => Err(cannot(format!("an image cannot be {len} pixels wide or high"), "write a smaller part of it")),
-    };
-    // Offsets in a plain TIFF have 32 bits.
-    let bytes = value_count(array.shape()).map(|count| count as u64 * 8);
-    if bytes.is_none_or(|bytes| bytes > u64::from(u32::MAX / 2)) {
-        return Err(cannot("an image of 2 GiB does not fit".into(), "write it as npy, or a smaller part of it"));
-    }
-    let mut file = Cursor::new(Vec::new());
-    let mut encoder = TiffEncoder::new(&mut file).map_err(|error| Error::io("write", path)(io::Error::other(error)))?;
-    macro_rules! image {
-        ($color:ident, $values:expr) => {
-            encoder.write_image::<colortype::$color>(side(array.shape()[1])?, side(array.shape()[0])?, $values)
-        };
-    }
-    let written = match (array.shape(), array.values()) {
-        ([_, _], Values::U8(values)) => image!(Gray8, values),
-        ([_, _], Values::I8(values)) => image!(GrayI8, values),
-        ([_, _], Values::U16(values)) => image!(Gray16, values),
-        ([_, _], Values::I16(values)) => image!(GrayI16, values),
-        ([_, _], Values::U32(values)) => image!(Gray32, values),
-        ([_, _], Values::I32(values)) => image!(GrayI32, values),
-        ([_, _], Values::F32(values)) => image!(Gray32Float, values),
-        ([_, _], Values::F64(values)) => image!(Gray64Float, values),
-        ([_, _, 3], Values::U8(values)) => image!(RGB8, values),
-        ([_, _, 3], Values::U16(values)) => image!(RGB16, values),
-        (shape, _) => {
-            let problem = format!("the array is {shape:?} {}", array.element_type());
-            let fix = "write [rows, columns] of integers up to 32 bits, f32 or f64, or [rows, columns, 3] of u8 or u16";
-            return Err(cannot(problem, fix));
-        }
-    };
-    written.map_err(|error| Error::io("write", path)(io::Error::other(error)))?;
-    output.write_all(&file.into_inner()).map_err(Error::io("write", path))
-}
-
-/// Writes maps `[rows, columns]` or `[rows, columns, maps]` as f32 in one page of a GeoTIFF, not packed, with NaN for missing values.
-pub(crate) fn write_maps(
-    output: &mut dyn Write,
-    maps: &Array,
-    names: &[String],
-    place: &GeoTags,
-    path: &Path,
-) -> Result<()> {
-    let cannot = |problem: String| Error::CannotHold {
-        path: path.to_path_buf(),
-        format: "TIFF",
-        problem,
-        fix: "write NPY, or fewer maps".into(),
-    };
-    let (rows, columns, bands) = match *maps.shape() {
-        [rows, columns] => (rows, columns, 1),
-        [rows, columns, bands] => (rows, columns, bands),
-        ref shape => return Err(cannot(format!("the array is {shape:?}, expected rows, columns and maps"))),
-    };
-    let values = maps.clone().into_cube::<f32>()?.into_values();
-    let bytes = values.len() as u64 * size_of::<f32>() as u64;
-    let (Ok(width), Ok(height), Ok(samples)) = (u32::try_from(columns), u32::try_from(rows), u16::try_from(bands))
-    else {
-        return Err(cannot(format!("{rows} x {columns} pixels of {bands} maps are too many")));
-    };
-    // Offsets in a plain TIFF have 32 bits.
-    if bytes == 0 || bytes > u64::from(u32::MAX / 2) {
-        return Err(cannot(format!("{bytes} bytes do not fit")));
-    }
-    let item = |(sample, name): (usize, &String)| {
-        let name = name.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
-        format!("<Item name=\"DESCRIPTION\" sample=\"{sample}\" role=\"description\">{name}</Item>")
-    };
-    let metadata: String = names.iter().enumerate().map(item).collect();
-    let metadata = format!("<GDALMetadata>{metadata}</GDALMetadata>");
-    let mut file = Cursor::new(Vec::new());
-    let write = |file: &mut Cursor<Vec<u8>>| -> std::result::Result<(), TiffError> {
-        let mut encoder = TiffEncoder::new(file)?;
-        let mut page = encoder.image_directory()?;
-        let offset = u32::try_from(page.write_data(values.as_slice())?).unwrap_or(u32::MAX);
-        page.write_tag(Tag::ImageWidth, width)?;
-        page.write_tag(Tag::ImageLength, height)?;
-        page.write_tag(Tag::BitsPerSample, vec![32_u16; bands].as_slice())?;
-        page.write_tag(Tag::SampleFormat, vec![SampleFormat::IEEEFP.to_u16(); bands].as_slice())?;
-        page.write_tag(Tag::Compression, CompressionMethod::None.to_u16())?;
-        page.write_tag(Tag::PhotometricInterpretation, 1_u16)?;
-        page.write_tag(Tag::PlanarConfiguration, PlanarConfiguration::Chunky.to_u16())?;
-        page.write_tag(Tag::SamplesPerPixel, samples)?;
-        if bands > 1 {
-            page.write_tag(Tag::ExtraSamples, vec![0_u16; bands - 1].as_slice())?;
-        }
-        page.write_tag(Tag::RowsPerStrip, height)?;
-        page.write_tag(Tag::StripOffsets, offset)?;
-        page.write_tag(Tag::StripByteCounts, u32::try_from(bytes).unwrap_or(u32::MAX))?;
-        for (tag, numbers) in &place.numbers {
-            page.write_tag(Tag::from_u16_exhaustive(*tag), numbers.as_slice())?;
-        }
-        if !place.keys.is_empty() {
-            page.write_tag(Tag::from_u16_exhaustive(GeoTags::KEYS), place.keys.as_slice())?;
-        }
-        if let Some(text) = &place.text {
-            page.write_tag(Tag::from_u16_exhaustive(GeoTags::TEXT), text.trim_end_matches('\0'))?;
-        }
-        page.write_tag(Tag::from_u16_exhaustive(GDAL_METADATA), metadata.as_str())?;
-        page.write_tag(Tag::from_u16_exhaustive(GDAL_NODATA), "nan")?;
-        page.finish()
-    };
-    write(&mut file).map_err(|error| Error::io("write", path)(io::Error::other(error)))?;
-    output.write_all(&file.into_inner()).map_err(Error::io("write", path))
 }
 
 fn open<'a>(file: &'a mut File, len: u64, limits: &Limits, origin: &Origin) -> Result<Reader<'a>> {

@@ -8,17 +8,28 @@ use crate::{
     error::{Error, Result},
     file::{guard::guarded, hdf5, meaning::Meaning, raw::Raw},
 };
-use std::{ops::Range, sync::Arc};
+use std::{marker::PhantomData, ops::Range, sync::Arc};
 
 /// Where pieces come from.
 #[derive(Debug)]
-pub(crate) enum Pieces<T> {
+pub(crate) enum Pieces {
     /// A mapped array.
     Raw(Arc<Raw>),
     /// A data set of which some chunks are decoded.
     Hdf5(Box<hdf5::Pieces>),
     /// An array in memory.
-    Whole(Cube<T>),
+    Whole(Array),
+}
+
+impl Pieces {
+    /// The positions `range` along one axis, as they are stored.
+    pub(crate) fn part(&self, axis: usize, range: Range<usize>) -> Result<Array> {
+        match self {
+            Self::Raw(raw) => raw.part(axis, range),
+            Self::Hdf5(data) => guarded(data.origin(), || data.part(axis, range)),
+            Self::Whole(array) => array.part(axis, range),
+        }
+    }
 }
 
 /// What makes a cube of the numbers in a file: their axes, and what they stand for.
@@ -54,7 +65,8 @@ impl Dressing {
 /// The pieces of an array, in order; made by [`Dataset::tiles`](crate::Dataset::tiles).
 #[derive(Debug)]
 pub struct Tiles<T> {
-    pieces: Pieces<T>,
+    pieces: Pieces,
+    numbers: PhantomData<T>,
     dressing: Dressing,
     /// The position of the axis along which the pieces are taken.
     axis: usize,
@@ -66,14 +78,14 @@ pub struct Tiles<T> {
 }
 
 impl<T: Element> Tiles<T> {
-    pub(crate) fn new(pieces: Pieces<T>, dressing: Dressing, along: AxisKind, len: usize) -> Result<Self> {
+    pub(crate) fn new(pieces: Pieces, dressing: Dressing, along: AxisKind, len: usize) -> Result<Self> {
         if len == 0 {
             let problem = "a piece has at least one position".into();
             return Err(Error::Setting { name: "len", value: "0".into(), problem });
         }
         let axis = dressing.axes.position(along)?;
         let total = dressing.axes.axis(along)?.len();
-        Ok(Self { pieces, dressing, axis, len, total, next: 0 })
+        Ok(Self { pieces, numbers: PhantomData, dressing, axis, len, total, next: 0 })
     }
 
     /// The axes of the whole array.
@@ -87,18 +99,9 @@ impl<T: Element> Tiles<T> {
     }
 
     fn piece(&self, range: Range<usize>) -> Result<Cube<T>> {
-        let convert = |array: Array| {
-            let part = self.dressing.part(self.axis, &range)?;
-            part.dress(array).map_err(|error| self.placed(error, range.start))
-        };
-        match &self.pieces {
-            Pieces::Raw(raw) => convert(raw.part(self.axis, range.clone())?),
-            Pieces::Hdf5(data) => convert(guarded(data.origin(), || data.part(self.axis, range.clone()))?),
-            Pieces::Whole(cube) => {
-                let kind = cube.axes().kinds()[self.axis];
-                cube.select(kind, &range.collect::<Vec<_>>())
-            }
-        }
+        let part = self.dressing.part(self.axis, &range)?;
+        let array = self.pieces.part(self.axis, range.clone())?;
+        part.dress(array).map_err(|error| self.placed(error, range.start))
     }
 
     /// A value that does not fit is placed in the whole array.

@@ -3,10 +3,11 @@
 use crate::{
     array::Array,
     atomic::write_atomic,
+    element::{ElementType, Values},
     error::{Error, Result},
-    file::{delimited, mat, npy, npz, png, tiff, zip},
+    file::{delimited, mat, npy, npz, numbers::write_values, png, tiff, zip},
 };
-use std::{collections::HashSet, path::Path};
+use std::{collections::HashSet, ops::Range, path::Path};
 
 /// Writes one array as NPY 1.0.
 ///
@@ -14,6 +15,30 @@ use std::{collections::HashSet, path::Path};
 /// [`Error::CannotHold`] for more than 64 axes; [`Error::Io`].
 pub fn write_npy(path: &Path, array: &Array) -> Result<()> {
     write_atomic(path, |output| npy::write(output, array, path))
+}
+
+/// Writes an array of which `rows` puts the numbers one after the other.
+pub(crate) fn write_npy_rows(
+    path: &Path,
+    element: ElementType,
+    shape: &[usize],
+    rows: impl FnOnce(&mut dyn FnMut(&Values) -> Result<()>) -> Result<()>,
+) -> Result<()> {
+    write_atomic(path, |output| {
+        npy::write_header(output, element, shape).map_err(Error::io("write", path))?;
+        rows(&mut |values| write_values(output, values).map_err(Error::io("write", path)))
+    })
+}
+
+/// Writes an image of which `rows` gives the rows that are asked for, one after the other.
+pub(crate) fn write_tiff_rows(
+    path: &Path,
+    shape: [usize; 3],
+    element: ElementType,
+    about: &tiff::About,
+    rows: impl FnMut(Range<usize>) -> Result<Array>,
+) -> Result<()> {
+    write_atomic(path, |output| tiff::write_page(output, shape, element, about, path, rows))
 }
 
 /// Writes named arrays as deflated NPZ. Equal arrays give equal files.
@@ -53,12 +78,13 @@ pub fn write_png(path: &Path, image: &Array) -> Result<()> {
     write_atomic(path, |output| png::write(output, image, path))
 }
 
-/// Writes an image `[rows, columns]` of integers up to 32 bits, f32 or f64, or a colour image `[rows, columns, 3]` of u8 or u16, as TIFF.
+/// Writes an image `[rows, columns]` or `[rows, columns, bands]` of real numbers as TIFF, three bands of u8 or u16 as colours, and from
+/// 4 GB on as BigTIFF. f16 becomes f32 and booleans become u8.
 ///
 /// # Errors
-/// [`Error::CannotHold`] for anything else; [`Error::Io`].
+/// [`Error::CannotHold`] for other shapes, an empty image and complex numbers; [`Error::Io`].
 pub fn write_tiff(path: &Path, image: &Array) -> Result<()> {
-    write_atomic(path, |output| tiff::write(output, image, path))
+    write_atomic(path, |output| tiff::write(output, image, &tiff::About::default(), path))
 }
 
 /// Writes an array of one or two axes as text with commas, or tabs where the name ends in `.tsv`, and with the names of the

@@ -62,6 +62,13 @@ impl SceneFiles {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AxisOrder(pub(super) [AxisKind; 3]);
 
+impl AxisOrder {
+    /// Which axis is which, in the order of the file.
+    pub fn kinds(self) -> [AxisKind; 3] {
+        self.0
+    }
+}
+
 impl FromStr for AxisOrder {
     type Err = String;
 
@@ -174,7 +181,7 @@ impl fmt::Display for BandRange {
 
 impl BandRange {
     /// Whether the band `number`, counted from 0, with this centre is among them; without a centre, none by centre is.
-    pub(super) fn holds(&self, number: usize, nanometres: Option<f64>) -> bool {
+    pub fn holds(&self, number: usize, nanometres: Option<f64>) -> bool {
         match *self {
             Self::Numbers(first, last) => (first..=last).contains(&(number + 1)),
             Self::Nanometres(first, last) => nanometres.is_some_and(|nm| (first..=last).contains(&nm)),

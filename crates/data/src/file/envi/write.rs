@@ -96,12 +96,8 @@ pub fn write_envi_array(path: &Path, header: &EnviHeader, array: &Array) -> Resu
     let header = EnviHeader { rows, columns, bands, ..header.clone() };
     let shape = [rows, columns, bands];
     let order = header.interleave.axes();
-    let narrow = match array.values() {
-        Values::I8(values) => Some(Values::I16(values.iter().map(|&value| value.into()).collect())),
-        Values::F16(values) => Some(Values::F32(values.iter().map(|&value| value.into()).collect())),
-        Values::Bool(values) => Some(Values::U8(values.iter().map(|&value| value.into()).collect())),
-        _ => None,
-    };
+    let narrow = matches!(array.values(), Values::I8(_) | Values::F16(_) | Values::Bool(_));
+    let narrow = narrow.then(|| stored(array.values().clone()));
     let values = narrow.as_ref().unwrap_or(array.values());
     let element = values.element_type();
     write_set(path, &header, element, |file| {
@@ -143,6 +139,29 @@ pub(crate) fn interleave_of(ending: &str) -> Option<Interleave> {
     match ending {
         "hdr" | "img" => Some(Interleave::Bip),
         _ => ending.parse().ok(),
+    }
+}
+
+/// Writes numbers of a type that the format has, which `rows` puts one after the other in the order of the header, and the header.
+pub(crate) fn write_envi_rows(
+    path: &Path,
+    header: &EnviHeader,
+    element: ElementType,
+    rows: impl FnOnce(&mut dyn FnMut(Values) -> Result<()>) -> Result<()>,
+) -> Result<()> {
+    write_set(path, header, element, |file| {
+        rows(&mut |values| write_values(file, &values).map_err(Error::io("write", path)))
+    })
+    .map(drop)
+}
+
+/// Numbers in a type that the format has.
+pub(crate) fn stored(values: Values) -> Values {
+    match values {
+        Values::I8(values) => Values::I16(values.into_iter().map(i16::from).collect()),
+        Values::F16(values) => Values::F32(values.into_iter().map(f32::from).collect()),
+        Values::Bool(values) => Values::U8(values.into_iter().map(u8::from).collect()),
+        values => values,
     }
 }
 
