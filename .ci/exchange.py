@@ -1,5 +1,6 @@
 """Arrays pass between cupel and NumPy or SciPy in both directions without a changed number, images between it and Spectral
-Python, images and skies with their world coordinates between it and astropy, and tables of astropy, images of tifffile, HDF5 of h5py, visibilities among it, and MATLAB 7.3 of hdf5storage are read.
+Python, images and skies with their world coordinates between it and astropy, and tables of astropy, images of tifffile, HDF5 of h5py, visibilities among it, and MATLAB 7.3 of hdf5storage are read. What rasterio, which is GDAL, sees of places, missing values and wavelengths is what was written, in both
+directions.
 
   exchange.py CUPEL FOLDER     the binary, and a folder that is emptied first
 """
@@ -13,12 +14,15 @@ import sys
 import h5py
 import hdf5storage
 import numpy as np
+import rasterio
+import rasterio.control
 import scipy.io
 import spectral.io.envi
 import tifffile
 from astropy import __version__ as astropy_version
 from astropy.io import fits
 from astropy.wcs import WCS
+from rasterio.transform import Affine
 
 CUPEL = pathlib.Path(sys.argv[1]).resolve()
 FOLDER = pathlib.Path(sys.argv[2])
@@ -85,6 +89,10 @@ def main():
     images = envi() + others()
     versions = f"Spectral Python {spectral.__version__}, tifffile {tifffile.__version__} and astropy {astropy_version}"
     print(f"{images} images pass between cupel and {versions} with equal numbers")
+    versions = f"rasterio {rasterio.__version__} (GDAL {rasterio.__gdal_version__})"
+    print(f"{rasters()} images of {versions} are read with equal numbers and masks")
+    print(f"{places()} images lie for {versions} and Spectral Python where they lay, with their missing values and wavelengths")
+    print(f"{runs()} maps of runs lie for {versions} where their scene lies")
     print(f"{skies()} skies come back to astropy {astropy_version} with equal numbers, world coordinates, units and beams")
     print(f"{tables()} columns of tables of astropy {astropy_version} are read with equal numbers")
     print(f"{hdf5()} data sets of h5py {h5py.__version__} (HDF5 {h5py.version.hdf5_version}) are read with equal numbers")
@@ -144,6 +152,140 @@ def others():
             tifffile.imwrite(FOLDER / "x.tif", array, photometric="minisblack", planarconfig="contig", **options)
             convert(FOLDER / "x.tif", back, "--force")
             np.testing.assert_array_equal(np.load(back), array, err_msg=f"TIFF, {kind}, {options}")
+            count += 1
+    return count
+
+
+STRAIGHT = Affine(30, 0, 500000, 0, -30, 4000000)
+TURNED = Affine(30, 0, 500000, 0, -30, 4000000) * Affine.rotation(20)
+DEGREES = Affine(0.01, 0, 10, 0, -0.02, 50)
+# Coordinate systems that ENVI has words for, and others.
+SYSTEMS = [(32633, STRAIGHT), (32733, STRAIGHT), (26911, STRAIGHT), (25832, STRAIGHT), (32601, TURNED), (4326, DEGREES), (4258, DEGREES)]
+WITHOUT_WORDS = [(3035, STRAIGHT), (3857, STRAIGHT)]
+
+
+def raster(path, array, **options):
+    """Bands first, as rasterio has them."""
+    shape = {"count": array.shape[2], "height": array.shape[0], "width": array.shape[1]}
+    with rasterio.open(path, "w", driver="GTiff", dtype=array.dtype, **shape, **options) as target:
+        target.write(array.transpose(2, 0, 1))
+        return path
+
+
+def rasters():
+    """What GDAL writes in its many ways is read."""
+    count, back = 0, FOLDER / "raster.npy"
+    big = random.integers(0, 200, size=(70, 50, 4))
+    for kind in ("u1", "i2", "u2", "i4", "u4", "f4", "f8"):
+        array = big.astype(kind)
+        ways = [{}, {"compress": "deflate"}, {"compress": "lzw"}, {"compress": "packbits"}, {"bigtiff": "YES"}, {"interleave": "pixel"}]
+        ways += [{"tiled": True, "blockxsize": 16, "blockysize": 32, "compress": "deflate", "interleave": "pixel"}]
+        if np.dtype(kind).itemsize < 8:
+            ways += [{"compress": "lzw", "predictor": 2}, {"compress": "deflate", "predictor": 2, "tiled": True, "blockxsize": 16, "blockysize": 16}]
+        if np.dtype(kind).kind == "f":
+            ways += [{"compress": "deflate", "predictor": 3}]
+        for options in ways:
+            made = raster(FOLDER / "raster.tif", array, crs="EPSG:32633", transform=STRAIGHT, **options)
+            convert(made, back, "--force")
+            np.testing.assert_array_equal(np.load(back), array, err_msg=f"{kind}, {options}")
+            count += 1
+    mask = random.integers(0, 2, size=(70, 50)).astype(bool)
+    for options in ({}, {"tiled": True, "blockxsize": 16, "blockysize": 16}):
+        made = FOLDER / "masked.tif"
+        with rasterio.Env(GDAL_TIFF_INTERNAL_MASK=True):
+            raster(made, big.astype("u2"), **options)
+            with rasterio.open(made, "r+") as target:
+                target.write_mask(mask)
+                target.build_overviews([2])
+        convert(made, back, "--force")
+        np.testing.assert_array_equal(np.load(back), big, err_msg=f"mask, {options}")
+        cupel("data", "mask", made, "--mask", f"{made}:mask", "--out", FOLDER / "masked.img", "--force")
+        with rasterio.open(FOLDER / "masked.img") as found:
+            seen = found.read_masks(1) > 0
+            np.testing.assert_array_equal(seen, mask, err_msg=f"mask, {options}")
+            np.testing.assert_array_equal(found.read().transpose(1, 2, 0)[mask], big[mask])
+        count += 2
+    return count
+
+
+def cupel(*words):
+    done = subprocess.run([CUPEL, *words], capture_output=True, text=True)
+    assert done.returncode == 0, f"{words}: {done.stderr}"
+    return done.stdout + done.stderr
+
+
+def seen(path, epsg, transform, what):
+    """CRS and corners by rasterio."""
+    with rasterio.open(path) as found:
+        assert found.crs is not None and found.crs.to_epsg(confidence_threshold=50) == epsg, f"{what}: {found.crs} is not EPSG:{epsg}"
+        for corner in ((0, 0), (found.width, 0), (0, found.height), (found.width, found.height)):
+            np.testing.assert_allclose(found.transform * corner, transform * corner, rtol=1e-9, atol=1e-6, err_msg=what)
+        return found.nodata, found.descriptions, [found.tags(band) for band in found.indexes], [found.tags(band, ns="IMAGERY") for band in found.indexes]
+
+
+def places():
+    """Images keep their places, missing values, names and wavelengths from TIFF to ENVI and back, and when they are cut."""
+    count = 0
+    array = random.integers(1, 100, size=(12, 9, 4)).astype("i2")
+    array[2, 3] = -9999
+    for epsg, transform in SYSTEMS + WITHOUT_WORDS:
+        given = raster(FOLDER / "place.tif", array, crs=f"EPSG:{epsg}", transform=transform, nodata=-9999)
+        with rasterio.open(given, "r+") as target:
+            for band, nm in enumerate(WAVELENGTHS, 1):
+                target.update_tags(band, wavelength=str(nm), wavelength_units="Nanometers")
+                target.set_band_description(band, f"band {band}")
+        made = FOLDER / "place.img"
+        told = cupel("data", "convert", given, made, "--force")
+        assert ("coordinate system" in told) == ((epsg, transform) in WITHOUT_WORDS), f"EPSG:{epsg}: {told}"
+        chain = [("place_again.tif", given, transform)]
+        if (epsg, transform) in SYSTEMS:
+            seen(made, epsg, transform, f"ENVI, EPSG:{epsg}")
+            chain += [("place_back.tif", made, transform)]
+        for name, source, transform in chain:
+            target = FOLDER / name
+            cupel("data", "convert", source, target, "--force")
+            nodata, names, tags, imagery = seen(target, epsg, transform, f"{name}, EPSG:{epsg}")
+            assert nodata == -9999 and names == ("band 1", "band 2", "band 3", "band 4"), (nodata, names)
+            np.testing.assert_allclose([float(tag["wavelength"]) for tag in tags], WAVELENGTHS, rtol=1e-12)
+            np.testing.assert_allclose([1000 * float(tag["CENTRAL_WAVELENGTH_UM"]) for tag in imagery], WAVELENGTHS, rtol=1e-9)
+            part = FOLDER / "place_part.tif"
+            cupel("data", "crop", target, "--roi", "3-7,2-6", "--out", part, "--force")
+            seen(part, epsg, transform * Affine.translation(1, 2), f"part of {name}, EPSG:{epsg}")
+            with rasterio.open(part) as found:
+                np.testing.assert_array_equal(found.read().transpose(1, 2, 0), array[2:7, 1:6])
+            count += 2
+        opened = spectral.io.envi.open(made.with_suffix(".hdr"), made)
+        np.testing.assert_allclose(opened.bands.centers, WAVELENGTHS, rtol=1e-12)
+        assert opened.metadata["data ignore value"] == "-9999" and opened.metadata["band names"][3] == "band 4", opened.metadata
+        count += 1
+    # Ground control points pass, too.
+    points = [rasterio.control.GroundControlPoint(row, column, 10 + column / 100, 50 - row / 100) for row in (0, 12) for column in (0, 9)]
+    given = FOLDER / "points.tif"
+    with rasterio.open(given, "w", driver="GTiff", dtype="i2", count=1, height=12, width=9) as target:
+        target.write(array[:, :, :1].transpose(2, 0, 1))
+        target.gcps = (points, rasterio.crs.CRS.from_epsg(4326))
+    cupel("data", "crop", given, "--roi", "3-12,2-9", "--out", FOLDER / "points_part.tif", "--force")
+    with rasterio.open(FOLDER / "points_part.tif") as found:
+        got = sorted((point.row + 2, point.col + 1, point.x, point.y) for point in found.gcps[0])
+    np.testing.assert_allclose(got, sorted((point.row, point.col, point.x, point.y) for point in points), rtol=1e-12, atol=1e-9)
+    return count + 1
+
+
+def runs():
+    """Maps of `unmix run` of a scene in ENVI and of one in GeoTIFF."""
+    count = 0
+    cupel("unmix", "simulate", "--pixels", "144", "--bands", "30", "--materials", "3", "--seed", "3", "--out", FOLDER / "scene.npz")
+    cube = np.load(FOLDER / "scene.npz")["Y"]
+    array = np.asarray(cube.reshape(12, 12, 30) if cube.shape[0] == 144 else cube.T.reshape(12, 12, 30), dtype="f4")
+    raster(FOLDER / "run.tif", array, crs="EPSG:32633", transform=STRAIGHT)
+    cupel("data", "convert", FOLDER / "run.tif", FOLDER / "run.img", "--force")
+    for scene in ("run.tif", "run.img"):
+        out = FOLDER / f"run_{scene[-3:]}"
+        cupel("unmix", "run", FOLDER / scene, "--method", "vca", "--endmembers", "3", "--out", out)
+        maps = [path for path in (out / "maps").iterdir() if path.suffix in (".tif", ".img")]
+        assert maps, f"no maps in {out}"
+        for path in maps:
+            seen(path, 32633, STRAIGHT, str(path))
             count += 1
     return count
 

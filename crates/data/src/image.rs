@@ -5,6 +5,7 @@
 
 mod centres;
 mod draw;
+mod flags;
 mod kept;
 mod mask;
 mod number;
@@ -14,6 +15,7 @@ mod stack;
 mod write;
 
 pub use self::{
+    flags::PixelFlags,
     mask::{file_and_variable, read_mask},
     resample::Response,
 };

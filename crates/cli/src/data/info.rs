@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Result;
 use clap::Args;
-use cupel::data::{Class, Dataset, ElementType, Image, Meaning, Variable, open};
+use cupel::data::{Class, Dataset, ElementType, Image, Meaning, PixelFlags, Variable, open};
 use serde::Serialize;
 
 use crate::{
@@ -123,9 +123,21 @@ impl Listing {
             format: dataset.format().name(),
             variables: rows.into_iter().map(row).collect::<Result<_>>()?,
             image: Told::of(dataset),
-            masks: Vec::new(),
+            masks: masks(dataset),
         })
     }
+}
+
+/// A line for each map in the file that says which pixels to use.
+fn masks(dataset: &Dataset) -> Vec<String> {
+    let Ok(image) = Image::open(dataset, None, None) else { return Vec::new() };
+    let info = image.info();
+    let told = |flags: PixelFlags| {
+        let words = if flags.meanings.is_empty() { String::new() } else { format!(" ({})", flags.words()) };
+        let (name, path) = (&flags.name, shown(dataset.path()));
+        format!("{name} has the same rows and columns{words}: --mask {path}:{name} uses it")
+    };
+    dataset.pixel_flags(&info.variable, info.rows, info.columns).unwrap_or_default().into_iter().map(told).collect()
 }
 
 impl Told {

@@ -21,7 +21,7 @@ pub struct Mask {
     #[command(flatten)]
     source: Source,
 
-    /// A map of rows and columns: pixels where it is 0 or missing have no data; FILE:VARIABLE for one of several arrays
+    /// A map of rows and columns: pixels where it is 0 or missing, or by its flags not good, have no data; FILE:VARIABLE for one of several arrays
     #[arg(long, value_name = "FILE")]
     mask: Option<PathBuf>,
 
@@ -32,6 +32,10 @@ pub struct Mask {
     /// A stored number that stands for missing values, beside those that the file names; may be given several times
     #[arg(long, value_name = "V", allow_negative_numbers = true)]
     ignore_value: Vec<f64>,
+
+    /// The numbers of good pixels in the map, where it holds flags
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "mask", allow_negative_numbers = true)]
+    good: Vec<f64>,
 
     #[command(flatten)]
     out: Out,
@@ -48,7 +52,8 @@ impl Mask {
             }
             return Ok(None);
         };
-        let keep = read_mask(path, info.rows, info.columns).with_context(|| format!("--mask {}", path.display()))?;
+        let keep = read_mask(path, &self.good, info.rows, info.columns)
+            .with_context(|| format!("--mask {}", path.display()))?;
         Ok(Some(if self.invert { keep.into_iter().map(|keep| !keep).collect() } else { keep }))
     }
 

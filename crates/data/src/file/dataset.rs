@@ -495,6 +495,11 @@ impl Dataset {
                     return Ok(Dressing { axes, meaning: Meaning::default() });
                 }
                 let variable = &self.variables[position];
+                if let Content::Hdf5(directory) = content
+                    && let Some(described) = directory.described(position)
+                {
+                    return Ok(Dressing { axes: described.axes.clone(), meaning: described.meaning.clone() });
+                }
                 let meaning = match content {
                     Content::Tiff(pages) => pages[position].meaning.clone(),
                     Content::Hdf5(_) => Meaning::of_attributes(&self.attributes(variable.name())?),
@@ -645,6 +650,10 @@ impl Dataset {
         {
             // Tables beside an image say something about it: its beams, its bands.
             arrays.retain(|&position| fits.is_image(position));
+        }
+        if let Content::Tiff(pages) = &self.content {
+            // A mask says something about the image beside it.
+            arrays.retain(|&position| pages[position].mask.is_none());
         }
         match (&self.content, arrays.as_slice()) {
             // A table with text in it says itself which cell is not a number; an image has its wavelengths with it.

@@ -101,16 +101,12 @@ pub(crate) fn read_directory(
                 "the file is truncated or damaged; copy it again",
             ));
         };
-        if (variables.len() + part.items.len()) as u64 > limits.variables {
-            return Err(Error::FileLimit {
-                path: origin.path.clone(),
-                place: Place::Byte(offset),
-                what: "the number of images and columns",
-                size: (variables.len() + part.items.len()) as u64,
-                limit: limits.variables,
-                name: "Limits::variables",
-            });
-        }
+        origin.within(
+            Place::Byte(offset),
+            "the number of images and columns",
+            (variables.len() + part.items.len()) as u64,
+            limits.of_variables(),
+        )?;
         if !part.items.is_empty() {
             let given = header.text("EXTNAME").filter(|name| !name.is_empty());
             let stem = unique(given.map_or_else(|| origin.stem(), str::to_string));

@@ -15,15 +15,16 @@ mod attributes;
 mod data_set;
 mod datatype;
 mod matlab;
+mod observatory;
 mod old_layout;
 mod pieces;
 
 pub(crate) use pieces::Pieces;
 
-use self::{attributes::stored, data_set::DataSet, datatype::Kind, matlab::Marks};
+use self::{attributes::stored, data_set::DataSet, datatype::Kind, matlab::Marks, observatory::Described};
 use crate::{
     array::Array,
-    element::ElementType,
+    element::{ElementType, Values},
     error::{Error, Place, Result},
     file::{
         dataset::{Class, Variable},
@@ -63,6 +64,8 @@ pub(crate) struct Directory {
     /// The bytes of the file.
     len: u64,
     items: Vec<Item>,
+    /// What is said of some of them elsewhere in the file.
+    described: Vec<Described>,
 }
 
 impl fmt::Debug for Directory {
@@ -92,6 +95,8 @@ enum Item {
     Text(Box<DataSet>),
     /// Of MATLAB: a data set of references.
     Cell(Box<DataSet>),
+    /// Bands of a cube, which attributes of the file describe.
+    List(Values),
     /// Listed only.
     Other,
 }
@@ -122,7 +127,7 @@ pub(crate) fn read_directory(
     }
     let root = opened.root_group().map_err(|error| fault(origin, Place::File, error))?;
     let mut walk = Walk {
-        directory: Directory { root: root.clone(), opened, matlab, len, items: Vec::new() },
+        directory: Directory { root: root.clone(), opened, matlab, len, items: Vec::new(), described: Vec::new() },
         variables: Vec::new(),
         ancestors: Vec::new(),
         visited: HashSet::new(),
@@ -130,7 +135,8 @@ pub(crate) fn read_directory(
         origin,
     };
     walk.group(&root, "")?;
-    let Walk { directory, variables, .. } = walk;
+    let Walk { mut directory, mut variables, .. } = walk;
+    directory.describe(&mut variables, origin)?;
     let mut names = HashSet::new();
     if let Some(twice) = variables.iter().find(|variable| !names.insert(variable.name())) {
         return Err(origin.fault(Place::Variable(twice.name().into()), "two variables have this name"));
@@ -155,6 +161,7 @@ impl Directory {
             }),
             Item::Empty(shape, element) => matlab::empty(shape, *element, origin),
             Item::Sparse(sparse) => sparse.array(bounds),
+            Item::List(values) => Array::new(vec![values.len()], values.clone()),
             _ => Err(origin.fault(Place::File, "there are no numbers in it")),
         }
     }
@@ -199,16 +206,12 @@ impl Walk<'_> {
             let fix = "remove the link that closes the circle";
             return Err(self.origin.fault_with(place(), "the group contains itself", fix));
         }
-        if self.ancestors.len() as u64 > self.bounds.limits.nesting {
-            return Err(Error::FileLimit {
-                path: self.origin.path.clone(),
-                place: place(),
-                what: "the depth of groups in groups",
-                size: self.ancestors.len() as u64,
-                limit: self.bounds.limits.nesting,
-                name: "Limits::nesting",
-            });
-        }
+        self.origin.within(
+            place(),
+            "the depth of groups in groups",
+            self.ancestors.len() as u64,
+            self.bounds.limits.of_nesting(),
+        )?;
         if !self.visited.insert(group.address()) {
             return Ok(());
         }
@@ -313,17 +316,7 @@ impl Walk<'_> {
 
     fn check_count(&self, more: usize) -> Result<()> {
         let size = (self.variables.len() + more) as u64;
-        if size <= self.bounds.limits.variables {
-            return Ok(());
-        }
-        Err(Error::FileLimit {
-            path: self.origin.path.clone(),
-            place: Place::File,
-            what: "the number of variables",
-            size,
-            limit: self.bounds.limits.variables,
-            name: "Limits::variables",
-        })
+        self.origin.within(Place::File, "the number of variables", size, self.bounds.limits.of_variables())
     }
 
     fn join(&self, prefix: &str, name: &str) -> String {

@@ -66,17 +66,7 @@ fn open<'a>(file: &'a mut File, limits: &Limits, origin: &Origin) -> Result<(Rea
         let problem = format!("{columns} x {rows} pixels cannot be in a file of {len} bytes");
         return Err(origin.fault_with(Place::File, problem, "the file is truncated or damaged"));
     }
-    let limit = limits.decoded_bytes_for(len);
-    if pixels * channels > limit {
-        return Err(Error::FileLimit {
-            path: origin.path.clone(),
-            place: Place::File,
-            what: "the decoded size in bytes",
-            size: pixels * channels,
-            limit,
-            name: "Limits::decoded_bytes",
-        });
-    }
+    origin.within(Place::File, "the decoded size in bytes", pixels * channels, limits.of_decoded(len))?;
     let shape = if grey { vec![rows, columns] } else { vec![rows, columns, 3] };
     Ok((reader, shape))
 }

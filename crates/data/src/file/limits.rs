@@ -27,6 +27,26 @@ impl Default for Limits {
 const DEFLATE_RATIO: u64 = 1032;
 
 impl Limits {
+    /// What [`Limits::variables`] allows, with its name.
+    pub(crate) fn of_variables(&self) -> (u64, &'static str) {
+        (self.variables, "Limits::variables")
+    }
+
+    /// What [`Limits::nesting`] allows.
+    pub(crate) fn of_nesting(&self) -> (u64, &'static str) {
+        (self.nesting, "Limits::nesting")
+    }
+
+    /// What [`Limits::dense_bytes`] allows.
+    pub(crate) fn of_dense(&self) -> (u64, &'static str) {
+        (self.dense_bytes, "Limits::dense_bytes")
+    }
+
+    /// What [`Limits::decoded_bytes`] allows in a file of this length.
+    pub(crate) fn of_decoded(&self, file_len: u64) -> (u64, &'static str) {
+        (self.decoded_bytes_for(file_len), "Limits::decoded_bytes")
+    }
+
     /// What one variable may grow to in a file of this length.
     pub(crate) fn decoded_bytes_for(&self, file_len: u64) -> u64 {
         self.decoded_bytes.max(file_len.saturating_mul(16))

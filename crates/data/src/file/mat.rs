@@ -85,16 +85,12 @@ pub(crate) fn read_directory(
             // Data of MATLAB's own, such as the workspaces of functions, have no name; of cells only arrays are variables.
             let is_array = matches!(matrix.kind, Kind::Number(_) | Kind::Sparse);
             if !name.is_empty() && (is_array || !name.contains('{')) {
-                if variables.len() as u64 >= limits.variables {
-                    return Err(Error::FileLimit {
-                        path: origin.path.clone(),
-                        place: Place::File,
-                        what: "the number of variables",
-                        size: variables.len() as u64 + 1,
-                        limit: limits.variables,
-                        name: "Limits::variables",
-                    });
-                }
+                origin.within(
+                    Place::File,
+                    "the number of variables",
+                    variables.len() as u64 + 1,
+                    limits.of_variables(),
+                )?;
                 variables.push(Variable::new(name, matrix.shape.clone(), class(matrix)));
                 directory.places.push((offset, number));
             }
@@ -229,16 +225,12 @@ impl Elements<'_> {
             }
         }
         if matrix.kind == Kind::Struct && matrix.shape.iter().all(|&len| len == 1) {
-            if depth >= limits.nesting {
-                return Err(Error::FileLimit {
-                    path: self.origin.path.clone(),
-                    place: self.place.clone(),
-                    what: "the depth of structs in structs",
-                    size: depth + 1,
-                    limit: limits.nesting,
-                    name: "Limits::nesting",
-                });
-            }
+            self.origin.within(
+                self.place.clone(),
+                "the depth of structs in structs",
+                depth + 1,
+                limits.of_nesting(),
+            )?;
             for field in self.field_names()? {
                 let tag = self.tag()?;
                 if tag.kind != MATRIX {

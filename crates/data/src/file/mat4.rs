@@ -72,16 +72,7 @@ pub(crate) fn read_directory(
     let (mut matrices, mut variables) = (Vec::new(), Vec::<Variable>::new());
     let mut offset = 0;
     while offset < len {
-        if variables.len() as u64 >= limits.variables {
-            return Err(Error::FileLimit {
-                path: origin.path.clone(),
-                place: Place::File,
-                what: "the number of variables",
-                size: variables.len() as u64 + 1,
-                limit: limits.variables,
-                name: "Limits::variables",
-            });
-        }
+        origin.within(Place::File, "the number of variables", variables.len() as u64 + 1, limits.of_variables())?;
         let place = Place::Byte(offset);
         let mut head = vec![0; usize::try_from((len - offset).min(HEAD_BYTES + 64)).unwrap_or(0)];
         reader.seek(SeekFrom::Start(offset)).map_err(Error::io("read", &origin.path))?;

@@ -1,6 +1,6 @@
 //! [`Origin`]: which file, read as what; every error of a reader starts here.
 
-use crate::error::{Error, Place};
+use crate::error::{Error, Place, Result};
 use std::{
     io,
     path::{Path, PathBuf},
@@ -26,6 +26,20 @@ impl Origin {
     /// The same, with a hint.
     pub(crate) fn fault_with(&self, place: Place, problem: impl Into<String>, fix: impl Into<String>) -> Error {
         Error::Format { path: self.path.clone(), format: self.format, place, problem: problem.into(), fix: fix.into() }
+    }
+
+    /// Passes when `size` is not more than a limit, which comes with its name.
+    pub(crate) fn within(
+        &self,
+        place: Place,
+        what: &'static str,
+        size: u64,
+        (limit, name): (u64, &'static str),
+    ) -> Result<()> {
+        if size <= limit {
+            return Ok(());
+        }
+        Err(Error::FileLimit { path: self.path.clone(), place, what, size, limit, name })
     }
 
     /// A read failed: data that end early or do not decompress are the file's fault, anything else the system's.

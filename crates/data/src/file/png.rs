@@ -119,17 +119,7 @@ fn open<'a>(file: &'a mut File, limits: &Limits, origin: &Origin) -> Result<Read
     }
     let reader = decoder.read_info().map_err(|error| fault(origin, error))?;
     let decoded = reader.output_buffer_size().map_or(u64::MAX, |bytes| bytes as u64);
-    let limit = limits.decoded_bytes_for(len);
-    if decoded > limit {
-        return Err(Error::FileLimit {
-            path: origin.path.clone(),
-            place: Place::File,
-            what: "the decoded size in bytes",
-            size: decoded,
-            limit,
-            name: "Limits::decoded_bytes",
-        });
-    }
+    origin.within(Place::File, "the decoded size in bytes", decoded, limits.of_decoded(len))?;
     Ok(reader)
 }
 

@@ -3,7 +3,7 @@
 use crate::{
     array::{Array, value_count},
     element::{ElementType, Values},
-    error::{Error, Place, Result},
+    error::{Place, Result},
     file::{limits::Limits, origin::Origin},
 };
 use num_complex::Complex;
@@ -40,16 +40,7 @@ impl Columns {
         let Some((count, dense_bytes)) = bytes else {
             return Err(fault(&format!("shape {shape:?} is more than this machine can address")));
         };
-        if dense_bytes as u64 > limits.dense_bytes {
-            return Err(Error::FileLimit {
-                path: origin.path.clone(),
-                place: place.clone(),
-                what: "the size in bytes with all zeros",
-                size: dense_bytes as u64,
-                limit: limits.dense_bytes,
-                name: "Limits::dense_bytes",
-            });
-        }
+        origin.within(place.clone(), "the size in bytes with all zeros", dense_bytes as u64, limits.of_dense())?;
         // Offset in the dense matrix and position in the lists, entry by entry.
         let entries = || {
             starts.windows(2).enumerate().flat_map(|(column, ends)| {

@@ -5,8 +5,10 @@
 //! palettes are not applied; scales and the number for missing values are those of GDAL's tags. The format has no checksums.
 
 mod items;
+mod mask;
 mod write;
 
+use self::mask::Mask;
 pub(crate) use self::{
     items::{BandItems, Item, nanometres_per},
     write::{About, element_of, write, write_rows as write_page},
@@ -48,8 +50,9 @@ const LZW_RATIO: u64 = 2730;
 /// What PackBits can at most make of one byte: 128 bytes from two.
 const PACK_BITS_RATIO: u64 = 64;
 
-/// The bit of a page's kind that says that it shows another page in less detail.
+/// The bits of a page's kind that say that it shows another page in less detail, and that it is a mask.
 const REDUCED: u32 = 1;
+const MASK: u32 = 4;
 
 /// GDAL's tags: metadata as XML, and the number that stands for missing values.
 const GDAL_METADATA: u16 = 42112;
@@ -69,7 +72,7 @@ struct Page {
 }
 
 /// A page that is a variable.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Listed {
     /// Its place in the file, counted from 0.
     page: usize,
@@ -77,6 +80,8 @@ pub(crate) struct Listed {
     pub(crate) place: GeoTags,
     /// What is said of its bands.
     pub(crate) bands: BandItems,
+    /// For a mask, how it lies in the file.
+    pub(crate) mask: Option<Mask>,
 }
 
 impl Listed {
@@ -145,26 +150,32 @@ pub(crate) fn read_directory(
     let mut reader = open(file, len, limits, origin)?;
     let (mut listed, mut variables) = (Vec::new(), Vec::new());
     for page in 0.. {
-        if page as u64 >= limits.variables {
-            return Err(Error::FileLimit {
-                path: origin.path.clone(),
-                place: Place::File,
-                what: "the number of pages",
-                size: page as u64 + 1,
-                limit: limits.variables,
-                name: "Limits::variables",
-            });
+        origin.within(Place::File, "the number of pages", page as u64 + 1, limits.of_variables())?;
+        let kind = reader.find_tag_unsigned::<u32>(Tag::NewSubfileType).map_err(|error| fault(origin, error))?;
+        let kind = kind.unwrap_or(0);
+        let mask = match page > 0 && kind & (MASK | REDUCED) == MASK {
+            true => Mask::of(&mut reader, len, limits, origin)?,
+            false => None,
+        };
+        if let Some(mask) = mask {
+            let shape = vec![mask.rows, mask.columns];
+            listed.push(Listed { page, mask: Some(mask), ..Listed::default() });
+            variables.push(Variable::new(&format!("mask_{}", page + 1), shape, Class::Number(ElementType::Bool)));
+            if !reader.more_images() {
+                break;
+            }
+            reader.next_image().map_err(|error| fault(origin, error))?;
+            continue;
         }
         let (shape, class) = match Page::of(&mut reader, len, limits, origin)? {
             Ok(page) => (page.shape(), Class::Number(page.element)),
             Err(what) => (Vec::new(), Class::Other(what)),
         };
-        let kind = reader.find_tag_unsigned::<u32>(Tag::NewSubfileType).map_err(|error| fault(origin, error))?;
-        if page == 0 || kind.is_none_or(|kind| kind & REDUCED == 0) {
+        if page == 0 || kind & REDUCED == 0 {
             let bands = shape.get(2).copied().unwrap_or(1);
             let place = GeoTags::read(&mut reader, origin)?;
             let (meaning, bands) = gdal(&mut reader, bands, origin)?;
-            listed.push(Listed { page, meaning, place, bands });
+            listed.push(Listed { page, meaning, place, bands, mask: None });
             variables.push(Variable::new(&format!("page_{}", page + 1), shape, class));
         }
         if !reader.more_images() {
@@ -172,8 +183,13 @@ pub(crate) fn read_directory(
         }
         reader.next_image().map_err(|error| fault(origin, error))?;
     }
-    if let [only] = variables.as_slice() {
-        variables = vec![Variable::new(&origin.stem(), only.shape().to_vec(), only.class().clone())];
+    let is_one = |is_mask: bool| listed.iter().filter(|listed| listed.mask.is_some() == is_mask).count() == 1;
+    for (variable, listed) in variables.iter_mut().zip(&listed) {
+        let is_mask = listed.mask.is_some();
+        if is_one(is_mask) {
+            let name = if is_mask { "mask".to_owned() } else { origin.stem() };
+            *variable = Variable::new(&name, variable.shape().to_vec(), variable.class().clone());
+        }
     }
     Ok((listed, variables))
 }
@@ -202,6 +218,9 @@ fn gdal(reader: &mut Reader<'_>, bands: usize, origin: &Origin) -> Result<(Meani
 
 /// The numbers of a variable.
 pub(crate) fn read_array(file: &mut File, listed: &Listed, limits: &Limits, origin: &Origin) -> Result<Array> {
+    if let Some(mask) = &listed.mask {
+        return mask.read(file, origin);
+    }
     let len = file.metadata().map_err(Error::io("read", &origin.path))?.len();
     let mut reader = open(file, len, limits, origin)?;
     reader.seek_to_image(listed.page).map_err(|error| fault(origin, error))?;
@@ -287,17 +306,7 @@ impl Page {
             let problem = format!("{columns} x {rows} pixels of {bands} {element} cannot be in {packed} packed bytes");
             return Err(origin.fault_with(Place::File, problem, "the file is truncated or damaged"));
         }
-        let limit = limits.decoded_bytes_for(len);
-        if bytes > limit {
-            return Err(Error::FileLimit {
-                path: origin.path.clone(),
-                place: Place::File,
-                what: "the decoded size in bytes",
-                size: bytes,
-                limit,
-                name: "Limits::decoded_bytes",
-            });
-        }
+        origin.within(Place::File, "the decoded size in bytes", bytes, limits.of_decoded(len))?;
         Ok(Ok(page))
     }
 

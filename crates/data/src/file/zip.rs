@@ -49,16 +49,7 @@ pub(crate) struct Member {
 pub(crate) fn read_directory(file: &mut File, len: u64, limits: &Limits, origin: &Origin) -> Result<Vec<Member>> {
     let directory = find_directory(file, len, origin)?;
     let fault = |problem: String| origin.fault(Place::Byte(directory.offset), problem);
-    if directory.members > limits.variables {
-        return Err(Error::FileLimit {
-            path: origin.path.clone(),
-            place: Place::File,
-            what: "the number of members",
-            size: directory.members,
-            limit: limits.variables,
-            name: "Limits::variables",
-        });
-    }
+    origin.within(Place::File, "the number of members", directory.members, limits.of_variables())?;
     if directory.members > directory.size / CENTRAL_BYTES {
         return Err(fault(format!("the directory claims {} members in {} bytes", directory.members, directory.size)));
     }
@@ -284,15 +275,11 @@ fn read_central(reader: &mut dyn Read, number: u64, limits: &Limits, file_len: u
             let problem = format!("{} bytes cannot inflate to the {} bytes claimed", member.packed, member.size);
             Err(origin.fault(place(), problem))
         }
-        8 if member.size > limits.decoded_bytes_for(file_len) => Err(Error::FileLimit {
-            path: origin.path.clone(),
-            place: place(),
-            what: "the inflated size in bytes",
-            size: member.size,
-            limit: limits.decoded_bytes_for(file_len),
-            name: "Limits::decoded_bytes",
-        }),
-        0 | 8 => Ok(member),
+        8 => {
+            let limit = limits.of_decoded(file_len);
+            origin.within(place(), "the inflated size in bytes", member.size, limit).map(|()| member)
+        }
+        0 => Ok(member),
         method => Err(origin.fault_with(
             place(),
             format!("compression method {method} is not read"),

@@ -37,7 +37,7 @@ impl ImageInfo {
             widths_nm: Vec::new(),
             good_bands: Vec::new(),
             band_names: Vec::new(),
-            meaning: dataset.meaning(Some(name)).unwrap_or_default(),
+            meaning: dataset.meaning(Some(name))?,
             place: dataset.georeference_of(position),
             description: String::new(),
             others: Vec::new(),
@@ -119,6 +119,9 @@ fn other(key: &str, value: &str, all: usize, bands: &[usize]) -> Option<(String,
     }
     let of_bands = OF_BANDS.contains(&name.as_str()) || all >= SURELY_OF_BANDS;
     if value.trim_start().starts_with('{') && values.len() == all && of_bands {
+        if bands.is_empty() {
+            return None;
+        }
         return braced(bands.iter().filter_map(|&band| values.get(band).cloned()).collect());
     }
     Some((key.to_owned(), value.to_owned()))

@@ -2,6 +2,7 @@
 
 use super::{
     Image,
+    flags::PixelFlags,
     number::{Number, fits},
 };
 use crate::{
@@ -116,16 +117,23 @@ pub fn file_and_variable(path: &Path) -> (PathBuf, Option<String>) {
     }
 }
 
-/// A map of which pixels of an image of `rows x columns` are kept: those where it is neither 0 nor missing.
+/// A map of which pixels of an image of `rows x columns` are kept: those whose number is one of `good`; without these, those that the flags
+/// of the variable say are good; without flags, those where it is neither 0 nor missing.
 ///
 /// # Errors
-/// A file that cannot be read; [`Error::Shape`] for a map of another size. `FILE:VARIABLE` names one of several arrays.
-pub fn read_mask(path: &Path, rows: usize, columns: usize) -> Result<Vec<bool>> {
+/// A file that cannot be read; [`Error::Shape`] for a map of another size; [`Error::Setting`] for flags of which none is good. `FILE:VARIABLE` names one of several arrays.
+pub fn read_mask(path: &Path, good: &[f64], rows: usize, columns: usize) -> Result<Vec<bool>> {
     let (file, variable) = file_and_variable(path);
-    let cube = open(file)?.cube::<f64>(variable.as_deref())?;
+    let dataset = open(file)?;
+    let name = match variable {
+        Some(name) => dataset.variable(&name)?.name().to_owned(),
+        None => dataset.only_array_name()?,
+    };
+    let keeps = PixelFlags::of(&dataset, &name)?.keeps(good)?;
+    let cube = dataset.cube::<f64>(Some(&name))?;
     let sides = |shape: &[usize]| shape.iter().copied().filter(|&len| len != 1).collect::<Vec<usize>>();
     if sides(&cube.shape()) != sides(&[rows, columns]) {
         return Err(Error::Shape { doing: "reading a mask", expected: vec![rows, columns], got: cube.shape() });
     }
-    Ok(cube.values().iter().map(|&value| value != 0.0 && !value.is_nan()).collect())
+    Ok(cube.values().iter().map(|&value| keeps(value)).collect())
 }

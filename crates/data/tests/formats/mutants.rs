@@ -164,9 +164,20 @@ fn fits_tables() {
 
 #[test]
 fn tiff() {
-    for name in
-        ["f8.tif", "bands.tif", "planar.tif", "tiled.tif", "bigtiff.tif", "pages.tif", "lzw.tif", "packbits.tif"]
-    {
+    for name in [
+        "f8.tif",
+        "bands.tif",
+        "planar.tif",
+        "tiled.tif",
+        "bigtiff.tif",
+        "pages.tif",
+        "lzw.tif",
+        "packbits.tif",
+        "scaled.tif",
+        "masked.tif",
+        "masked_deflate.tif",
+        "masked_packbits.tif",
+    ] {
         try_copies(name, &bytes(name), Trust::Unchecked);
     }
 }
@@ -180,7 +191,16 @@ fn jpeg() {
 
 #[test]
 fn hdf5() {
-    for name in ["plain.h5", "latest.h5", "chunked.h5", "records.h5", "records_latest.h5", "uvh5.h5"] {
+    for name in [
+        "plain.h5",
+        "latest.h5",
+        "chunked.h5",
+        "records.h5",
+        "records_latest.h5",
+        "uvh5.h5",
+        "observatory.h5",
+        "flags.h5",
+    ] {
         try_copies(name, &bytes(name), Trust::Unchecked);
     }
     try_copies("checked.h5", &bytes("checked.h5"), Trust::Checked);

@@ -127,6 +127,7 @@ proptest! {
         for image in [
             Array::new(vec![rows, columns], grey).unwrap(),
             Array::new(vec![rows, columns, 3], Values::U16(samples(count * 3).map(|sample| sample as u16).collect())).unwrap(),
+            Array::new(vec![rows, columns, 5], Values::I64(samples(count * 5).map(|sample| sample as i64).collect())).unwrap(),
         ] {
             write_tiff(&path, &image).unwrap();
             prop_assert_eq!(&open(&path).unwrap().array(None).unwrap(), &image);
@@ -218,10 +219,10 @@ fn what_a_format_cannot_hold_is_said_before_anything_is_written() {
     assert_contains(&message(write_npz(&at("a.npz"), &twice)), &["two arrays are both called \"a\""]);
     assert_contains(&message(write_npz(&at("a.npz"), &[("../a", &array)])), &["\"../a\" is no name"]);
     let volume = sample(ElementType::F64, &[2, 3, 4]);
-    assert_contains(
-        &message(write_tiff(&at("a.tif"), &volume)),
-        &["as TIFF: the array is [2, 3, 4] f64", "or [rows, columns, 3]"],
-    );
+    let four = sample(ElementType::F64, &[2, 1, 3, 4]);
+    assert_contains(&message(write_tiff(&at("a.tif"), &four)), &["as TIFF: the array is [2, 1, 3, 4] f64", "bands]"]);
+    let complex = sample(ElementType::Complex64, &[2, 3]);
+    assert_contains(&message(write_tiff(&at("a.tif"), &complex)), &["as TIFF: its numbers are complex64"]);
     assert_contains(&message(write_csv(&at("a.csv"), &[], &volume)), &["[2, 3, 4]", "rows and columns"]);
     assert_contains(&message(write_csv(&at("a.csv"), &["x"], &array)), &["expected 3 names, got 1"]);
     assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);

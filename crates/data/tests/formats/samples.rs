@@ -95,6 +95,13 @@ pub fn read_all(path: &Path) -> Result<Vec<(String, Array)>, Error> {
         dataset.attributes(variable.name())?;
     }
     dataset.attributes("")?;
+    // What is no image is refused; what is one can be read, with what lies beside it.
+    if let Ok(image) = cupel_data::Image::open(&dataset, None, None) {
+        let info = image.info();
+        image.rows(0..info.rows)?;
+        dataset.pixel_flags(&info.variable, info.rows, info.columns)?;
+    }
+    dataset.georeference().map(|place| place.moved(1, 1));
     Ok(arrays)
 }
 

@@ -83,55 +83,9 @@ impl FromStr for AxisOrder {
     }
 }
 
-/// The axis that a name stands for, in the conventions of NetCDF, HDF5, FITS and observatories.
+/// The axis of an image that a name stands for.
 pub(super) fn axis_called(name: &str) -> Option<AxisKind> {
-    const ROWS: [&str; 13] = [
-        "y",
-        "row",
-        "rows",
-        "line",
-        "lines",
-        "lat",
-        "latitude",
-        "northing",
-        "downtrack",
-        "alongtrack",
-        "scanline",
-        "nrows",
-        "nlines",
-    ];
-    const COLUMNS: [&str; 13] = [
-        "x",
-        "col",
-        "column",
-        "columns",
-        "sample",
-        "samples",
-        "lon",
-        "longitude",
-        "easting",
-        "crosstrack",
-        "acrosstrack",
-        "pixel",
-        "ncols",
-    ];
-    const BANDS: [&str; 12] = [
-        "band",
-        "bands",
-        "wavelength",
-        "wavelengths",
-        "wave",
-        "lambda",
-        "wl",
-        "channel",
-        "channels",
-        "spectral",
-        "nbands",
-        "z",
-    ];
-    let plain: String = name.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect();
-    let kinds = [(&ROWS[..], AxisKind::Row), (&COLUMNS[..], AxisKind::Column), (&BANDS[..], AxisKind::Wavelength)];
-    kinds.into_iter().find(|(names, _)| names.contains(&plain.as_str())).map(|(_, kind)| kind)
+    AxisKind::called(name)
 }
 
 /// Bands, by their numbers counted from 1 or by their centres.

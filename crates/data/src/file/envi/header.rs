@@ -54,6 +54,10 @@ const KNOWN: [&str; 22] = [
     "minor frame offsets",
 ];
 
+/// The key, and the value of an image like any other.
+const FILE_TYPE: &str = "file type";
+const STANDARD: &str = "ENVI Standard";
+
 /// The keys that say where on the Earth an image lies.
 const PLACE: [&str; 8] = [
     "map info",
@@ -193,7 +197,8 @@ impl EnviHeader {
     /// The header as text.
     pub(crate) fn text(&self) -> String {
         let code = TYPES.iter().find(|(_, element)| *element == self.element).map_or(0, |(code, _)| *code);
-        let file_type = if self.spectra_names.is_some() { "ENVI Spectral Library" } else { "ENVI Standard" };
+        let own = self.others.iter().find(|(key, _)| key == FILE_TYPE).map(|(_, value)| value.as_str());
+        let file_type = if self.spectra_names.is_some() { "ENVI Spectral Library" } else { own.unwrap_or(STANDARD) };
         let mut text = format!(
             "ENVI\ndescription = {{{}}}\nsamples = {}\nlines = {}\nbands = {}\nheader offset = {}\nfile type = {file_type}\n\
              data type = {code}\ninterleave = {}\nbyte order = {}\nreflectance scale factor = {}\n",
@@ -227,7 +232,7 @@ impl EnviHeader {
         if let Some(value) = self.ignore_value {
             let _ = writeln!(text, "data ignore value = {value}");
         }
-        for (key, value) in &self.others {
+        for (key, value) in self.others.iter().filter(|(key, _)| key != FILE_TYPE) {
             let _ = writeln!(text, "{} = {value}", plain(key).replace('=', " "));
         }
         text
@@ -295,7 +300,7 @@ pub(crate) fn parse(bytes: &[u8], origin: &Origin) -> Result<EnviHeader> {
         Some(order) => return Err(fault("byte order", format!("the byte order {order} is neither 0 nor 1"))),
     };
     let interleave = text("interleave").unwrap_or("bsq").parse().map_err(|problem| fault("interleave", problem))?;
-    let is_library = text("file type").is_some_and(|kind| kind.to_ascii_lowercase().contains("spectral library"));
+    let is_library = text(FILE_TYPE).is_some_and(|kind| kind.to_ascii_lowercase().contains("spectral library"));
     let (rows, columns) = (length("lines")?, length("samples")?);
     let mut header = EnviHeader {
         element,
@@ -349,6 +354,21 @@ pub(crate) fn parse(bytes: &[u8], origin: &Origin) -> Result<EnviHeader> {
     if is_library {
         header.spectra_names = Some(names("spectra names", header.rows)?);
     }
+    // What its field cannot hold is kept as it stands.
+    let has_centres = !header.wavelengths_nm.is_empty() || !header.widths_nm.is_empty();
+    let standard = |kind: &str| kind.eq_ignore_ascii_case(STANDARD) || is_library;
+    for (key, is_held) in [
+        (FILE_TYPE, text(FILE_TYPE).is_none_or(standard)),
+        ("wavelength", has_centres),
+        ("wavelength units", has_centres),
+        ("fwhm", has_centres),
+        ("band names", !header.band_names.is_empty()),
+        ("spectra names", header.spectra_names.as_ref().is_none_or(|names| !names.is_empty())),
+    ] {
+        if let Some(field) = fields.get(key).filter(|field| !is_held && !field.value.is_empty()) {
+            header.others.push((key.to_owned(), field.as_written()));
+        }
+    }
     Ok(header)
 }
 
@@ -362,12 +382,18 @@ struct Field {
     line: u64,
 }
 
+impl Field {
+    /// The value with the braces that it had.
+    fn as_written(&self) -> String {
+        if self.braced { format!("{{{}}}", self.value) } else { self.value.clone() }
+    }
+}
+
 /// What has no field of its own, in the order of the file.
 fn others(fields: &HashMap<String, Field>) -> Vec<(String, String)> {
     let mut others: Vec<_> = fields.iter().filter(|(key, _)| !KNOWN.contains(&key.as_str())).collect();
     others.sort_by_key(|(_, field)| field.line);
-    let value = |field: &Field| if field.braced { format!("{{{}}}", field.value) } else { field.value.clone() };
-    others.into_iter().map(|(_, field)| (field.key.clone(), value(field))).collect()
+    others.into_iter().map(|(_, field)| (field.key.clone(), field.as_written())).collect()
 }
 
 /// Splits a header into its values by their names in lower case.

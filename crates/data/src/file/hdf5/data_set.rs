@@ -8,7 +8,7 @@ use super::{
 use crate::{
     array::{Array, value_count},
     element::{Element, ElementType, Values},
-    error::{Error, Place, Result},
+    error::{Place, Result},
     file::{limits::deflate_capacity, numbers::read_values, origin::Origin},
 };
 use hdf5_reader::{
@@ -85,25 +85,11 @@ impl DataSet {
         // Texts of no letters have a size, too.
         let texts = if let Kind::Text(_) = self.kind { value_count(&self.shape).unwrap_or(0) } else { 0 };
         let bytes = (count as u64).max((texts as u64).saturating_mul(size_of::<String>() as u64));
-        let limit = |what, limit, name| Error::FileLimit {
-            path: origin.path.clone(),
-            place: self.place(),
-            what,
-            size: bytes,
-            limit,
-            name,
-        };
-        let decoded = limits.decoded_bytes_for(len);
-        if bytes > decoded {
-            return Err(limit("the decoded size in bytes", decoded, "Limits::decoded_bytes"));
-        }
-        if bytes > deflate_capacity(len) && bytes > limits.dense_bytes {
+        origin.within(self.place(), "the decoded size in bytes", bytes, limits.of_decoded(len))?;
+        if bytes > deflate_capacity(len) {
             // What was never written costs no bytes in the file, like the zeros of a sparse matrix.
-            return Err(limit(
-                "the size in bytes, most of them never written",
-                limits.dense_bytes,
-                "Limits::dense_bytes",
-            ));
+            let what = "the size in bytes, most of them never written";
+            origin.within(self.place(), what, bytes, limits.of_dense())?;
         }
         let memory = || origin.fault(self.place(), "there is not enough memory for it");
         if Vec::<u8>::new().try_reserve_exact(count).is_err() {

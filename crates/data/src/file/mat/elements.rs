@@ -114,16 +114,7 @@ impl<'a> Elements<'a> {
         if size > deflate_capacity(packed) {
             return Err(self.fault(&format!("{packed} bytes cannot inflate to the {size} bytes claimed")));
         }
-        if size > limit {
-            return Err(Error::FileLimit {
-                path: self.origin.path.clone(),
-                place: self.place.clone(),
-                what: "the inflated size in bytes",
-                size,
-                limit,
-                name: "Limits::decoded_bytes",
-            });
-        }
+        self.origin.within(self.place.clone(), "the inflated size in bytes", size, (limit, "Limits::decoded_bytes"))?;
         (self.position, self.end) = (0, size);
         Ok(())
     }
