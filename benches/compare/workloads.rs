@@ -405,6 +405,7 @@ fn prism_work() -> Work {
         noise: prism::Noise::None,
         good: None,
         known: prism::Knowledge { support: Some([512; 2]), real: true, bounds: Some([0.0, 1.0]) },
+        lights: None,
     };
     let config = prism::DecoderConfig { rule: prism::Rule::Original, init_steps: 0, ..prism::DecoderConfig::default() };
     let mut trainer = prism::training(&exposures, &config, 0, &Casting::f32(), &cpu()).expect("a training");

@@ -163,5 +163,6 @@ fn observe(amplitude: &[f64], centres: &[[f64; 2]], photons: Option<f64>, seed: 
         noise,
         good: None,
         known: Knowledge { support: Some([M, M]), real: true, bounds: Some([0.0, 1.0]) },
+        lights: None,
     }
 }

@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use crate::{Error, Optics, Result, cache::CacheStats};
+use crate::{Error, LedArray, Optics, Pose, Result, cache::CacheStats};
 
 /// Bytes of frames that are kept in memory unless it is said otherwise.
 pub const FRAME_BYTES: usize = 2 << 30;
@@ -85,6 +85,19 @@ pub struct Knowledge {
     pub bounds: Option<[f64; 2]>,
 }
 
+/// The array of lights behind exposures, each of which is of one light.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Lights {
+    /// Where its lights stand.
+    pub array: LedArray,
+    /// How it was said to lie.
+    pub pose: Pose,
+    /// How it lies, where that was found.
+    pub found: Option<Pose>,
+    /// Brightness of each exposure and intensity added to all its pixels, where they were found: one and nought where there are none.
+    pub brightness: Vec<[f64; 2]>,
+}
+
 /// Frames, the places of their windows, the optics that made them and what is known of noise and object.
 #[derive(Clone, Debug)]
 pub struct Exposures {
@@ -101,6 +114,8 @@ pub struct Exposures {
     pub good: Option<Vec<bool>>,
     /// What is known of the object.
     pub known: Knowledge,
+    /// The array of lights, where they are of one.
+    pub lights: Option<Lights>,
 }
 
 /// Some of the frames of others.
@@ -134,12 +149,40 @@ impl Frames for Chosen {
 
 impl Exposures {
     /// The exposures `which` alone.
-    pub(crate) fn only(&self, which: &[usize]) -> Self {
+    ///
+    /// # Panics
+    /// Where one is not there.
+    #[must_use]
+    pub fn only(&self, which: &[usize]) -> Self {
+        let lights = self.lights.as_ref().map(|Lights { array, pose, found, brightness }| Lights {
+            array: LedArray { lights: which.iter().map(|index| array.lights[*index]).collect(), ..array.clone() },
+            pose: *pose,
+            found: *found,
+            brightness: which.iter().filter_map(|index| brightness.get(*index).copied()).collect(),
+        });
         Self {
             centres: which.iter().map(|index| self.centres[*index]).collect(),
             frames: Arc::new(Chosen { which: which.to_vec(), frames: self.frames.clone() }),
+            lights,
             ..self.clone()
         }
+    }
+
+    /// Brightness of an exposure, and the intensity added to all its pixels.
+    pub(crate) fn brightness(&self, index: usize) -> [f64; 2] {
+        let known = self.lights.as_ref().and_then(|lights| lights.brightness.get(index));
+        known.copied().unwrap_or([1.0, 0.0])
+    }
+
+    /// Tells the frames `which` from others, not from forged ones (Fowler, Noll and Vo).
+    pub(crate) fn identity(&self, which: &[usize]) -> Result<u64> {
+        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
+        for index in which {
+            for value in self.frames.frame(*index)? {
+                hash = (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0000_0100_0000_01b3);
+            }
+        }
+        Ok(hash)
     }
 
     /// # Errors
@@ -152,6 +195,13 @@ impl Exposures {
                 what: "number of frames".into(),
                 got: frames.to_string(),
                 expected: format!("one for each of the {} positions, and at least one", self.centres.len()),
+            });
+        }
+        if let Some(lights) = self.lights.as_ref().filter(|lights| lights.array.lights.len() != frames) {
+            return Err(Error::Measurement {
+                what: "number of lights".into(),
+                got: lights.array.lights.len().to_string(),
+                expected: format!("one for each of the {frames} frames"),
             });
         }
         if let Some(index) = self.centres.iter().position(|centre| centre.iter().any(|c| !c.is_finite())) {

@@ -136,7 +136,7 @@ mod tests {
             wavelength: None,
         };
         let (centres, known) = (vec![[0.0; 2]; frames.count()], Knowledge::default());
-        Exposures { optics, centres, frames, noise: Noise::None, good: None, known }
+        Exposures { optics, centres, frames, noise: Noise::None, good: None, known, lights: None }
     }
 
     #[test]

@@ -15,6 +15,7 @@ mod fourier;
 mod frame_cache;
 mod frame_reader;
 mod grid;
+mod held_out;
 mod host_fft;
 mod incoherent;
 mod instrument;
@@ -49,6 +50,7 @@ pub mod sampling;
 mod saved;
 mod search;
 mod simulate;
+mod simulate_lights;
 mod smooth_pupil;
 mod solvers;
 mod spectrum_law;
@@ -61,7 +63,8 @@ mod zernike;
 pub use aperture::Aperture;
 pub use cache::CacheStats;
 pub use calibration::{
-    Calibrated, CalibrationConfig, ScanFree, calibrate, calibrate_scan, locate, predicted, r_factor, spectrum_of,
+    Calibrated, LightsConfig, ScanFree, Sought, calibrate_lights, calibrate_scan, locate, predicted, r_factor,
+    spectrum_of,
 };
 pub use certificate::{Certificate, Correlation};
 pub use decoder::{
@@ -69,7 +72,7 @@ pub use decoder::{
     ProgressiveDecoderConfig,
 };
 pub use error::{Error, Result};
-pub use exposures::{Exposures, FRAME_BYTES, Frames, InMemory, Knowledge, Noise};
+pub use exposures::{Exposures, FRAME_BYTES, Frames, InMemory, Knowledge, Lights, Noise};
 pub use grid::Grid;
 pub use incoherent::Incoherent;
 pub use instrument::{
@@ -103,6 +106,7 @@ pub use sampling::{Pattern, SamplingConfig};
 pub use saved::{holds_exposures, open_exposures, write_exposures};
 pub use search::{Found, Search, Tried};
 pub use simulate::{observe, observe_adaptively, observe_moving};
+pub use simulate_lights::{LightsScene, LightsSceneConfig, simulate_lights};
 pub use telescope::{ApertureType, Propagation, Telescope, TelescopeConfig};
-pub use tiers::{Calibration, Tier, Tiers};
+pub use tiers::{Calibration, FoundLights, Tier, Tiers};
 pub use zernike::{Aberration, HIGHEST_ZERNIKE, noll, zernike};

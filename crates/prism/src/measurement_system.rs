@@ -354,6 +354,7 @@ impl Measurement {
             noise: self.noise,
             good: None,
             known: Knowledge { support: Some([self.object_size; 2]), real, bounds: None },
+            lights: None,
         })
     }
 

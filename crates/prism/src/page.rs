@@ -190,6 +190,11 @@ fn words(report: &mut Report<'_>, found: &Reconstruction, results: &Results, exp
             found.certificate.r
         ));
     }
+    if let Some(r) = results.test_r {
+        report.finding(format!(
+            "Exposures that were put aside, and chose nothing, are foretold with an R-factor of {r:.4}."
+        ));
+    }
     if let Some(chi2) = results.chi2_per_dof {
         let judged = if (0.9..=1.1).contains(&chi2) {
             "as it should be where noise and instrument are as stated"

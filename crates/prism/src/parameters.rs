@@ -21,7 +21,7 @@ pub struct Model {
 }
 
 impl Model {
-    /// An object seen by instruments that are as they were said to be.
+    /// An object seen by instruments that are as the exposures say.
     ///
     /// # Errors
     /// [`Error::Optics`] for an object that is not as large as the field.
@@ -39,8 +39,8 @@ impl Model {
             object,
             pupils: exposures.optics.pupils.clone(),
             shifts: vec![[0.0; 2]; count],
-            flux: vec![1.0; count],
-            background: vec![0.0; count],
+            flux: (0..count).map(|index| exposures.brightness(index)[0]).collect(),
+            background: (0..count).map(|index| exposures.brightness(index)[1]).collect(),
         })
     }
 }

@@ -9,7 +9,7 @@ use cupel_data::{Array, Values, write_png};
 use cupel_train::{Advance, Computing, Position, Progress, Run, SetReader, SetWriter, Trainer};
 use serde::{Deserialize, Serialize};
 
-use crate::{Exposures, Pie, Plane, Progressive, Raar, Result, Search};
+use crate::{Exposures, Pie, Plane, Progressive, Raar, Result, Search, calibration::lights::LightSweeps};
 
 /// How often the picture is renewed.
 const EVERY: Duration = Duration::from_secs(3);
@@ -29,6 +29,12 @@ impl Shows for Search {
 }
 
 impl Shows for Pie {
+    fn shown(&self) -> Result<Plane> {
+        self.object()
+    }
+}
+
+impl Shows for LightSweeps<'_> {
     fn shown(&self) -> Result<Plane> {
         self.object()
     }

@@ -116,7 +116,7 @@ pub fn simulate_ptychography(config: &PtychographyConfig, seed: u64) -> Result<P
         let middle = (most + least) / 2.0;
         centres.iter_mut().for_each(|centre| centre[axis] -= middle);
     }
-    let object = object(size, seed);
+    let object = scan_object(size, seed);
 
     let fft = SquareFft::<f64>::new(side);
     let mut work = fft.work();
@@ -174,6 +174,7 @@ pub fn simulate_ptychography(config: &PtychographyConfig, seed: u64) -> Result<P
         noise: if config.photons.is_some() { Noise::Counts { photons: 1.0, read: 0.0 } } else { Noise::None },
         good: None,
         known: Knowledge::default(),
+        lights: None,
     };
     exposures.check()?;
     Ok(PtychographyScene { exposures, object, probe, centres })
@@ -347,7 +348,7 @@ fn scan(config: &PtychographyConfig) -> Vec<[f64; 2]> {
 }
 
 /// Round things, dark and thick, on a ground that waves a little: amplitudes from about .4 to 1, phases within a radian or two.
-fn object(size: [usize; 2], seed: u64) -> Plane {
+pub(crate) fn scan_object(size: [usize; 2], seed: u64) -> Plane {
     let stream = Stream::new(seed, "object of a scan");
     let pixels = size[0] * size[1];
     let count = (THINGS * pixels as f64 / 1000.0).ceil() as usize;

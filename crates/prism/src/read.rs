@@ -18,10 +18,10 @@ use std::{path::Path, sync::Arc};
 use cupel_data::open;
 
 use crate::{
-    DataKind, Error, Exposures, Frames, InMemory, Instrument, InstrumentKind, LedArray, LightOrder, Noise, Pose,
-    Result, ZeroPlace,
+    DataKind, Error, Exposures, Frames, InMemory, Instrument, InstrumentKind, LightOrder, Noise, Result, ZeroPlace,
 };
 use contents::Contents;
+pub(crate) use lights::pupil;
 use stack::FileFrames;
 pub(crate) use stack::Stack;
 
@@ -37,10 +37,6 @@ pub struct Recording {
     pub exposures: Exposures,
     /// What was found, one sentence each, for the user.
     pub found: Vec<String>,
-    /// The array of lights, where there is one, for its calibration.
-    pub array: Option<LedArray>,
-    /// How that array was said to lie.
-    pub pose: Pose,
 }
 
 /// Reads exposures.
@@ -141,15 +137,9 @@ fn read_keeping(path: &Path, instrument: &Instrument, most_bytes: usize) -> Resu
     let survey = survey::survey(&frames, said_good, &mut found)?;
     frames.unlit.clone_from(&survey.unlit);
 
-    let (mut exposures, array, pose) = match kind {
-        InstrumentKind::LedArray => {
-            let (exposures, array, pose) = lights::exposures(path, &own, instrument, side, count, &mut found)?;
-            (exposures, Some(array), pose)
-        }
-        _ => {
-            let exposures = probe::exposures(path, &own, instrument, side, count, &survey, &mut found)?;
-            (exposures, None, Pose::default())
-        }
+    let mut exposures = match kind {
+        InstrumentKind::LedArray => lights::exposures(path, &own, instrument, side, count, &mut found)?,
+        _ => probe::exposures(path, &own, instrument, side, count, &survey, &mut found)?,
     };
     exposures.good = survey.good.clone();
     frames.amplitude = kind::is_amplitude(&frames, &exposures, whole, own.data, instrument.data, &mut found)?;
@@ -176,7 +166,7 @@ fn read_keeping(path: &Path, instrument: &Instrument, most_bytes: usize) -> Resu
         Some(photons) => Noise::Counts { photons, read: instrument.detector.read_noise },
     };
     exposures.check()?;
-    Ok(Recording { exposures, found, array, pose })
+    Ok(Recording { exposures, found })
 }
 
 fn kind_of(path: &Path, own: &Contents, instrument: &Instrument) -> Result<InstrumentKind> {

@@ -27,6 +27,8 @@ pub struct Results {
     pub seconds: f64,
     /// R-factor of exposures that the fit never saw.
     pub held_out_r: Option<f64>,
+    /// The same of exposures that were put aside: nothing was chosen by them either.
+    pub test_r: Option<f64>,
     /// Squared errors of all pixels in units of their variance, per degree of freedom.
     pub chi2_per_dof: Option<f64>,
     /// Period of the finest detail that two halves of the exposures agree on, in pixels of the object.
@@ -63,6 +65,7 @@ impl Results {
             rmse: None,
             seconds: found.seconds,
             held_out_r: certificate.held_out_r,
+            test_r: None,
             chi2_per_dof: certificate.chi2_per_dof,
             frc_px: certificate.correlation.as_ref().map(|correlation| correlation.resolution_px),
             coverage: certificate.coverage,
@@ -163,6 +166,7 @@ impl fmt::Display for Results {
         line("PSNR", self.psnr_db, "dB")?;
         line("RMSE", self.rmse, "")?;
         line("held-out R", self.held_out_r, "of exposures that the fit never saw")?;
+        line("test R", self.test_r, "of exposures that were put aside, and chose nothing")?;
         line("chi2 / dof", self.chi2_per_dof, "one where the noise is as stated and the model right")?;
         line("resolution", self.frc_px, "pixels, where two halves of the exposures agree")?;
         line("coverage", Some(self.coverage), "of the plane was measured; the rest is prior")?;

@@ -34,7 +34,7 @@ const OWN: [&str; 6] = ["data", "scan", "probe", "field", "geometry", "noise"];
 /// Frames that cannot be read; [`Error::Data`] where the file cannot be written.
 pub fn write_exposures(path: &Path, exposures: &Exposures, truth: Option<&Plane>) -> Result<()> {
     exposures.check()?;
-    let Exposures { optics, centres, frames, noise, good, known } = exposures;
+    let Exposures { optics, centres, frames, noise, good, known, lights: _ } = exposures;
     let (count, side) = (centres.len(), optics.detector);
     let mut data = Vec::with_capacity(count * side * side);
     for index in 0..count {
@@ -166,6 +166,7 @@ pub fn open_exposures(path: &Path) -> Result<(Exposures, Option<Plane>)> {
         noise,
         good: (!good.is_empty()).then(|| good.iter().map(|good| *good != 0.0).collect()),
         known: Knowledge { support, real: list("real", &[1])?[0] != 0.0, bounds },
+        lights: None,
     };
     exposures.check()?;
     check_places(&exposures, &wrong)?;
@@ -285,6 +286,7 @@ mod tests {
                 }),
                 noise,
                 good: Some((0..16).map(|place| place != 3).collect()),
+                lights: None,
                 known: Knowledge { support: Some([4, 5]), real: true, bounds: Some([0.0, 1.0]) },
             };
             write_exposures(&path, &exposures, Some(&plane(4))).unwrap();

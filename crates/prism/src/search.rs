@@ -1,13 +1,15 @@
 //! [`Search`]: the object, and the weight of its prior, by quasi-Newton steps.
 
 use burn::tensor::{DType, Device};
-use cupel_data::Stream;
 use cupel_train::{
     Advance, Casting, Computing, Descent, Metrics, Objective, Position, Progress, SetReader, SetWriter, fingerprint,
 };
 use serde::{Deserialize, Serialize};
 
-use crate::{Exposures, Film, Free, Misfit, Model, Noise, Plane, ReconstructionConfig, Result, Units, start::start};
+use crate::{
+    Exposures, Film, Free, Misfit, Model, Noise, Plane, ReconstructionConfig, Result, Units, held_out::held_out,
+    start::start,
+};
 
 /// Pairs of steps that the curvature is known from.
 const MEMORY: usize = 10;
@@ -35,10 +37,6 @@ const SETTLED: f64 = 2e-3;
 const SETTLED_STEPS: usize = 20;
 /// Weight where no exposure can be held out to choose it.
 const WITHOUT_CHOICE: f64 = 1e-4;
-/// Fewer exposures decide nothing: none is held out.
-const FEWEST: usize = 8;
-/// Fewest exposures that decide.
-const FEWEST_HELD_OUT: usize = 2;
 
 /// A weight of the prior, and what the exposures held out said of it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -356,24 +354,6 @@ pub(crate) fn units(exposures: &Exposures, object: &Plane) -> Units {
     let bright = amplitude.get(amplitude.len() * 99 / 100).copied().unwrap_or(1.0);
     let pupil = exposures.optics.pupils.iter().flat_map(Plane::amplitude).fold(0.0, f64::max);
     Units { object: bright, pupils: pupil, shifts: 1.0, flux: 1.0, background: bright * bright }
-}
-
-/// Exposures to hold out, in their order; never the one nearest to the middle of a spectrum.
-pub(crate) fn held_out(exposures: &Exposures, share: f64, seed: u64) -> Vec<usize> {
-    let count = exposures.centres.len();
-    if share == 0.0 || count < FEWEST {
-        return Vec::new();
-    }
-    let bright = crate::start::brightest(exposures);
-    let wanted = ((share * count as f64).round() as usize).clamp(FEWEST_HELD_OUT, count / 2);
-    let mut held: Vec<usize> = Stream::new(seed, "exposures held out")
-        .permutation(count)
-        .into_iter()
-        .filter(|index| Some(*index) != bright)
-        .take(wanted)
-        .collect();
-    held.sort_unstable();
-    held
 }
 
 #[cfg(test)]

@@ -124,6 +124,7 @@ fn exposed(
         noise: model,
         good: None,
         known: knowledge(object, telescope)?,
+        lights: None,
     };
     exposures.check()?;
     Ok(exposures)

@@ -33,9 +33,8 @@ pub(crate) struct SmoothPupil {
 }
 
 impl SmoothPupil {
-    /// For the places that light passes, with phases by Zernike polynomials from the `first` on up to this order, and so many powers of the
-    /// squared radius.
-    pub(crate) fn new(pupil: &Plane, first: usize, order: usize, powers: usize) -> Self {
+    /// For the places that light passes, with phases by Zernike polynomials up to this order, and so many powers of the squared radius.
+    pub(crate) fn new(pupil: &Plane, order: usize, powers: usize) -> Self {
         let columns = pupil.columns();
         let open: Vec<usize> =
             pupil.values().iter().enumerate().filter(|(_, value)| value.norm_sqr() > 0.0).map(|(at, _)| at).collect();
@@ -47,7 +46,7 @@ impl SmoothPupil {
             open.iter().map(from_middle).map(|[y, x]| of(y / radius, x / radius)).collect()
         };
         let absorption = (0..=powers).map(|j| over(&|y, x| (y * y + x * x).powi(j as i32))).collect();
-        let phase = (first..=(order + 1) * (order + 2) / 2).map(|j| over(&|y, x| zernike(j, y, x))).collect();
+        let phase = (1..=(order + 1) * (order + 2) / 2).map(|j| over(&|y, x| zernike(j, y, x))).collect();
         let count = open.len();
         Self { open, absorption, phase, wanted: vec![Complex::new(0.0, 0.0); count], light: vec![0.0; count] }
     }

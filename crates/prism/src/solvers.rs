@@ -5,10 +5,7 @@ use cupel_train::{Advance, Casting, Policy, Run};
 
 use crate::{
     DecoderConfig, Exposures, Film, Model, Pie, PieConfig, PieRule, Raar, RaarConfig, ReconstructionConfig, Result,
-    Rule, Solver, decode,
-    named::Named,
-    preview::Preview,
-    search::{Found, held_out},
+    Rule, Solver, decode, held_out::held_out, named::Named, preview::Preview, search::Found,
 };
 
 /// By sweeps: of the exposures that are not held out, where some are, and then of all. Seconds of the whole come with it.

@@ -64,6 +64,8 @@ pub struct Task {
     #[serde(skip)]
     measured: Exposures,
     #[serde(skip)]
+    aside: Option<Exposures>,
+    #[serde(skip)]
     truth: Option<Plane>,
     #[serde(skip)]
     name: String,
@@ -143,6 +145,7 @@ impl Command for Arguments {
             }
             (None, None) => bail!("name a file of exposures, or an image by --object"),
         };
+        let (measured, aside) = self.reconstruction.settings.put_aside(&measured)?;
         if self.reconstruction.settings.solver.decodes() {
             let DecoderConfig { loss_weights, .. } = self.decoder.settings;
             let loss = LossAgg { loss_weights, ..LossAgg::new(self.decoder.settings.loss_type()) };
@@ -153,6 +156,7 @@ impl Command for Arguments {
             detector: measured.optics.detector,
             field: measured.optics.size,
             measured,
+            aside,
             truth,
             name: self.stem(),
         })
@@ -172,7 +176,8 @@ impl Command for Arguments {
         let device = session.device()?.device.clone();
         let found = reconstruct(&task.measured, &config, seed, (&device, &casting), session.run())?;
         let run_dir = session.dir().context("a reconstruction has a folder")?;
-        let results = Results::of(&found, &task.measured, task.truth.as_ref(), &device)?;
+        let mut results = Results::of(&found, &task.measured, task.truth.as_ref(), &device)?;
+        results.test_r = task.aside.as_ref().map(|aside| found.foretold(aside, &device)).transpose()?;
         results.doubt.iter().for_each(|doubt| session.note(format_args!("warning: {doubt}")));
         page::save(&found, &results, &task.measured, task.truth.as_ref(), &task.name, &run_dir)?;
         Ok(Found { results, run_dir })

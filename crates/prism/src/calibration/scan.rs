@@ -17,7 +17,10 @@
 use cupel_train::{Descent, Objective};
 use num_complex::Complex;
 
-use super::{Calibrated, EPSILON, OPEN, Value, ZERO, frequency, ramp};
+use super::{
+    Calibrated,
+    forward::{Value, ZERO, frequency, ramp},
+};
 use crate::{
     Error, Exposures, Geometry, Noise, Plane, Result,
     host_fft::{SquareFft, Work, to_corner},
@@ -68,6 +71,9 @@ const DARK: f32 = 1e-2;
 /// The likelihood counts so little that gradients are less than one: a first step is then as long as they are.
 const SMALL: f64 = 1e-8;
 const TOLERANCE: f64 = 1e-7;
+/// Share of the brightest frequency of a probe, squared, above which a lens lets it pass.
+const OPEN: f32 = 1e-6;
+const EPSILON: f32 = 1e-12;
 
 /// Calibrates a scan on the exposures `which`.
 ///
@@ -569,6 +575,7 @@ impl Scan {
             window: Plane::new(self.side, self.side, window)?,
             centres: self.centres.clone(),
             pose: None,
+            brightness: Vec::new(),
             curve: self.curve.clone(),
         })
     }

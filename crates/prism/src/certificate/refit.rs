@@ -10,6 +10,7 @@ use crate::{
     search::{Found, units},
     solvers::{by_decoder, swept},
     start::{scattered, start},
+    tiers::again_by_lights,
 };
 
 /// Weight and steps of the first fit, on amplitudes.
@@ -41,6 +42,7 @@ impl Refits<'_> {
         let (device, seed) = (self.on.0, self.seed);
         match self.config.solver {
             Solver::Auto | Solver::Lbfgs | Solver::Best => self.descended(exposures, which),
+            Solver::Epie if exposures.lights.is_some() => again_by_lights(exposures, which, self.found.curve.len()),
             Solver::Epie | Solver::Rpie | Solver::Raar => {
                 let found = swept(exposures, which, "", self.config, seed, device, &mut Run::in_memory())?;
                 Ok(found.model.object)

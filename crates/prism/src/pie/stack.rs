@@ -46,8 +46,8 @@ impl Stack {
             rests: rests.iter().flatten().any(|rest| *rest != 0.0).then_some(rests),
             reader,
             kept: None,
-            flux: vec![1.0; which.len()],
-            background: vec![0.0; which.len()],
+            flux: which.iter().map(|index| exposures.brightness(*index)[0]).collect(),
+            background: which.iter().map(|index| exposures.brightness(*index)[1]).collect(),
         };
         if stack.reader.fits() {
             stack.kept = Some(stack.reader.read(0..which.len())?);
@@ -74,13 +74,7 @@ impl Stack {
 
     /// Hash of all that a result depends on.
     pub(crate) fn identity(&self) -> Result<[u8; 32]> {
-        // Fowler, Noll and Vo: tells other frames, not forged ones
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64;
-        for index in &self.which {
-            for value in self.exposures.frames.frame(*index)? {
-                hash = (hash ^ u64::from(value.to_bits())).wrapping_mul(0x0000_0100_0000_01b3);
-            }
-        }
+        let hash = self.exposures.identity(&self.which)?;
         let Exposures { optics, centres, noise, good, known, .. } = &self.exposures;
         let how = format!("{optics:?} {noise:?} {good:?} {known:?}");
         Ok(fingerprint(&(how, centres, &self.which, &self.flux, &self.background, hash))?)

@@ -104,7 +104,7 @@ impl Progressive {
             if exposures.optics.geometry == crate::Geometry::Spectrum {
                 order.sort_by(|a, b| radius(a).total_cmp(&radius(b)));
             }
-            held_out = crate::search::held_out(exposures, config.held_out, seed);
+            held_out = crate::held_out::held_out(exposures, config.held_out, seed);
             order.retain(|index| !held_out.contains(index));
         }
         let first = if config.rule == Rule::Original { order[0] } else { first };

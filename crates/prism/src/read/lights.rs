@@ -3,8 +3,8 @@
 use std::path::Path;
 
 use crate::{
-    Error, Exposures, Geometry, InMemory, Instrument, Knowledge, LedArray, LightOrder, Noise, Optics, Plane, Pose,
-    PositionUnit, Result, raster,
+    Error, Exposures, Geometry, InMemory, Instrument, Knowledge, LedArray, LightOrder, Lights, Noise, Optics, Plane,
+    Pose, PositionUnit, Result, raster,
     read::{contents::Contents, lights_from_file},
     spiral,
 };
@@ -16,7 +16,7 @@ const MARGIN: usize = 2;
 /// The most pixels of an object along a side.
 const MOST_SIDE: usize = 1 << 15;
 
-/// Exposures without their frames, the array, and how it lies.
+/// Exposures without their frames.
 pub(super) fn exposures(
     path: &Path,
     own: &Contents,
@@ -24,7 +24,7 @@ pub(super) fn exposures(
     side: usize,
     count: usize,
     found: &mut Vec<String>,
-) -> Result<(Exposures, LedArray, Pose)> {
+) -> Result<Exposures> {
     let missing = |what: &str, key: &str| Error::Exposures {
         path: path.into(),
         problem: format!("nothing says {what}"),
@@ -124,7 +124,8 @@ pub(super) fn exposures(
         "{count} lights, pupil of {radius:.2} places, illumination up to NA {widest:.4}, object of {size} x {size} pixels of {:.3} um",
         1e6 * low / upsampling as f64
     ));
-    let exposures = Exposures {
+    let array = LedArray { pixel_size: low / upsampling as f64, size, ..array };
+    Ok(Exposures {
         optics: Optics {
             geometry: Geometry::Spectrum,
             size: [size, size],
@@ -138,9 +139,8 @@ pub(super) fn exposures(
         noise: Noise::Unknown,
         good: None,
         known: Knowledge::default(),
-    };
-    let array = LedArray { pixel_size: low / upsampling as f64, size, ..array };
-    Ok((exposures, array, pose))
+        lights: Some(Lights { array, pose, found: None, brightness: Vec::new() }),
+    })
 }
 
 /// Where the lights stand in the array, `[x, y]` in metres.
@@ -202,7 +202,7 @@ fn places(
 }
 
 /// A disc of the radius, out of focus by so many metres; the field is `width` metres wide.
-pub(super) fn pupil(window: usize, radius: f64, defocus: f64, wavelength: f64, width: f64) -> Plane {
+pub(crate) fn pupil(window: usize, radius: f64, defocus: f64, wavelength: f64, width: f64) -> Plane {
     let middle = (window / 2) as f64;
     Plane::from_fn(window, window, |row, column| {
         let (y, x) = (row as f64 - middle, column as f64 - middle);

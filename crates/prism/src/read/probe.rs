@@ -172,6 +172,7 @@ pub(super) fn exposures(
         noise: Noise::Unknown,
         good: None,
         known: Knowledge::default(),
+        lights: None,
     })
 }
 

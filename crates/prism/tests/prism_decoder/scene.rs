@@ -90,6 +90,7 @@ impl Scene {
             noise,
             good: None,
             known: Knowledge { support: Some([side, side]), real: true, bounds: Some([0.0, 1.0]) },
+            lights: None,
         }
     }
 

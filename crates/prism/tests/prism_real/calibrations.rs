@@ -1,59 +1,12 @@
 //! Calibration finds what a simulation hid.
 
-use std::sync::Arc;
-
 use burn::tensor::Device;
 use cupel_prism::{
-    Calibrated, Calibration, CalibrationConfig, Exposures, Geometry, InMemory, Knowledge, LedArray, Noise, Optics,
-    Plane, Pose, PtychographyConfig, ReconstructionConfig, ScanFree, calibrate, calibrate_scan, predicted, r_factor,
-    reconstruct, simulate_ptychography, spectrum_of, spiral, zernike,
+    Calibrated, Calibration, Exposures, Geometry, LightsConfig, LightsSceneConfig, PtychographyConfig,
+    ReconstructionConfig, ScanFree, Solver, Sought, calibrate_lights, calibrate_scan, r_factor, reconstruct,
+    simulate_lights, simulate_ptychography,
 };
 use cupel_train::{Casting, Run};
-use num_complex::Complex;
-
-#[test]
-fn the_truth_of_a_scan_explains_it_and_calibration_brings_positions_nearer() {
-    let config = PtychographyConfig {
-        detector: 32,
-        positions: 60,
-        step: 2.5,
-        aperture_radius: 5.0,
-        defocus_um: 75.0,
-        position_error: 1.0,
-        ..PtychographyConfig::default()
-    };
-    let scene = simulate_ptychography(&config, 7).unwrap();
-    let truth = Calibrated {
-        plane: scene.object.clone(),
-        window: scene.probe.clone(),
-        centres: scene.centres.clone(),
-        pose: None,
-        curve: vec![],
-    };
-    let all: Vec<usize> = (0..60).collect();
-    assert!(r_factor(&scene.exposures, &all, &truth).unwrap() < 1e-4);
-    let settings = CalibrationConfig {
-        sweeps: 200,
-        decay: 0.0,
-        held_out: 0.0,
-        window_step: 0.0,
-        position_step: 4.0,
-        position_from: 5,
-        ..CalibrationConfig::default()
-    };
-    let found = calibrate(&scene.exposures, &all, &settings, None).unwrap();
-    let spread = |centres: &[[f64; 2]]| {
-        let differ: Vec<[f64; 2]> =
-            centres.iter().zip(&scene.centres).map(|(a, b)| [a[0] - b[0], a[1] - b[1]]).collect();
-        let mean = [0, 1].map(|axis| differ.iter().map(|d| d[axis]).sum::<f64>() / 60.0);
-        differ.iter().map(|d| (d[0] - mean[0]).powi(2) + (d[1] - mean[1]).powi(2)).sum::<f64>() / 120.0
-    };
-    let (after, before) = (spread(&found.centres).sqrt(), spread(&scene.exposures.centres).sqrt());
-    assert!(after < 0.5 * before, "{after} {before}");
-    assert!(found.curve[199] < found.curve[4], "{} {}", found.curve[199], found.curve[4]);
-    // The same again gives the same bits.
-    assert_eq!(calibrate(&scene.exposures, &all, &settings, None).unwrap().plane, found.plane);
-}
 
 /// Rms along an axis after a common shift.
 fn apart(found: &[[f64; 2]], truth: &[[f64; 2]]) -> f64 {
@@ -79,13 +32,7 @@ fn positions_and_the_probe_of_a_scan_are_found_where_they_are_wrong() {
     };
     let scene = simulate_ptychography(&wrong, 11).unwrap();
     let all: Vec<usize> = (0..80).collect();
-    let truth = Calibrated {
-        plane: scene.object.clone(),
-        window: scene.probe.clone(),
-        centres: scene.centres.clone(),
-        pose: None,
-        curve: vec![],
-    };
+    let truth = Calibrated::known(scene.object.clone(), scene.probe.clone(), scene.centres.clone());
     let free = ScanFree { positions: true, probe: true };
     let found = calibrate_scan(&scene.exposures, &all, free).unwrap();
     let (after, before) = (apart(&found.centres, &scene.centres), apart(&scene.exposures.centres, &scene.centres));
@@ -97,130 +44,115 @@ fn positions_and_the_probe_of_a_scan_are_found_where_they_are_wrong() {
     let on = (&Device::flex(), &Casting::f32());
     let whole = reconstruct(&scene.exposures, &config, 1, on, &mut Run::in_memory()).unwrap();
     let tiers = whole.calibration.unwrap();
-    assert_eq!((tiers.taken, tiers.tried.len()), (Calibration::Probe, 3));
+    assert_eq!((tiers.taken.names(), tiers.tried.len()), (vec!["positions", "probe"], 3));
     assert!(tiers.tried[2].held_out_r < 0.8 * tiers.tried[0].held_out_r, "{tiers:?}");
     let moved: Vec<[f64; 2]> =
         (0..80).map(|k| [0, 1].map(|axis| scene.exposures.centres[k][axis] + whole.model.shifts[k][axis])).collect();
     assert_eq!(moved.len(), found.centres.len());
     assert!(apart(&moved, &found.centres) < 1e-9);
-    // positions of other exposures than those of a probe are refused, not passed over
-    let mut lights = scene.exposures.clone();
-    lights.optics.geometry = Geometry::Spectrum;
-    let config = ReconstructionConfig { calibration: Calibration::Positions, ..config };
-    let problem = reconstruct(&lights, &config, 1, on, &mut Run::in_memory()).unwrap_err().to_string();
-    assert!(problem.contains("calibration"), "{problem}");
-}
-
-#[test]
-fn a_turned_and_moved_array_of_lights_is_found() {
-    let scene =
-        simulate_ptychography(&PtychographyConfig { positions: 2000, ..PtychographyConfig::default() }, 3).unwrap();
-    let object = scene.object.middle(256, 256).unwrap();
-    let lights = spiral(121).into_iter().map(|[x, y]| [4e-3 * f64::from(x), 4e-3 * f64::from(y)]).collect();
-    let array = LedArray {
-        lights,
-        distance: 0.09,
-        glass_thickness: 1e-3,
-        glass_index: 1.52,
-        wavelength: 532e-9,
-        pixel_size: 0.5e-6,
-        size: 256,
-        mirrored: true,
-    };
-    let hidden = Pose { rotation: -0.03, shift: [-0.7e-3, 0.5e-3], distance: 0.0 };
-    let radius = 0.1 / 532e-9 * 256.0 * 0.5e-6;
-    let pupil = Plane::from_fn(55, 55, |row, column| {
-        let far = (row as f64 - 27.0).hypot(column as f64 - 27.0);
-        if far <= radius { 1.0.into() } else { 0.0.into() }
-    });
-    let mut exposures = Exposures {
-        optics: Optics {
-            geometry: Geometry::Spectrum,
-            size: [256, 256],
-            pupils: vec![pupil.clone()],
-            detector: 64,
-            pixel_size: Some(0.5e-6),
-            wavelength: Some(532e-9),
-        },
-        centres: array.centres(Pose::default()),
-        frames: Arc::new(InMemory { pixels: 4096, values: vec![] }),
-        noise: Noise::Unknown,
-        good: None,
-        known: Knowledge::default(),
-    };
-    let truth = Calibrated {
-        plane: spectrum_of(&object).unwrap(),
-        window: pupil,
-        centres: array.centres(hidden),
-        pose: None,
-        curve: vec![],
-    };
-    exposures.frames = Arc::new(predicted(&exposures, &truth).unwrap());
-    let settings = CalibrationConfig {
-        sweeps: 30,
-        decay: 0.0,
-        held_out: 0.0,
-        step: 0.7,
-        window_step: 0.0,
-        position_step: 0.7,
-        position_from: 1,
-        growth: 20,
-        ..CalibrationConfig::default()
-    };
-    let all: Vec<usize> = (0..121).collect();
-    let found = calibrate(&exposures, &all, &settings, Some((&array, Pose::default()))).unwrap().pose.unwrap();
-    assert!((found.rotation / hidden.rotation - 1.0).abs() < 0.1, "{found:?}");
-    for axis in 0..2 {
-        assert!((found.shift[axis] / hidden.shift[axis] - 1.0).abs() < 0.1, "{found:?}");
+    // positions of other exposures than those of a probe or of lights are refused, not passed over
+    let mut others = scene.exposures.clone();
+    others.optics.geometry = Geometry::Spectrum;
+    for calibration in [Calibration::Positions, Calibration::Brightness] {
+        let config = ReconstructionConfig { calibration, ..config.clone() };
+        for exposures in [&others, &scene.exposures] {
+            if calibration == Calibration::Positions && exposures.optics.geometry == Geometry::Object {
+                continue;
+            }
+            let problem = reconstruct(exposures, &config, 1, on, &mut Run::in_memory()).unwrap_err().to_string();
+            assert!(problem.contains("calibration"), "{problem}");
+        }
     }
 }
 
 #[test]
+fn the_truth_of_a_scan_explains_it() {
+    let config = PtychographyConfig {
+        detector: 32,
+        positions: 60,
+        step: 2.5,
+        aperture_radius: 5.0,
+        defocus_um: 75.0,
+        position_error: 1.0,
+        ..PtychographyConfig::default()
+    };
+    let scene = simulate_ptychography(&config, 7).unwrap();
+    let truth = Calibrated::known(scene.object.clone(), scene.probe.clone(), scene.centres);
+    assert!(r_factor(&scene.exposures, &(0..60).collect::<Vec<_>>(), &truth).unwrap() < 1e-4);
+}
+
+/// A small array of lights.
+fn small() -> LightsSceneConfig {
+    LightsSceneConfig { lights: 81, size: 192, detector: 48, ..LightsSceneConfig::default() }
+}
+
+fn train_and_held(exposures: &Exposures) -> (Vec<usize>, Vec<usize>) {
+    let count = exposures.centres.len();
+    let held: Vec<usize> = (3..count).step_by(11).collect();
+    ((0..count).filter(|frame| !held.contains(frame)).collect(), held)
+}
+
+#[test]
 fn an_aberrated_pupil_is_found_and_more_sweeps_do_no_harm() {
-    let scene =
-        simulate_ptychography(&PtychographyConfig { positions: 1000, ..PtychographyConfig::default() }, 5).unwrap();
-    let object = scene.object.middle(128, 128).unwrap();
-    let radius = 11.5;
-    let pupil = |defocus: f64, absorption: f64| {
-        Plane::from_fn(25, 25, |row, column| {
-            let [y, x] = [row, column].map(|at| (at as f64 - 12.0) / radius);
-            let far = y * y + x * x;
-            let phase = defocus * zernike(4, y, x) + 0.3 * zernike(6, y, x);
-            if far <= 1.0 { Complex::from_polar(1.0 - absorption * far, phase * (defocus / 0.6)) } else { 0.0.into() }
-        })
+    let scene = simulate_lights(&LightsSceneConfig { defocus_um: 15.0, ..small() }, 5).unwrap();
+    let (train, held) = train_and_held(&scene.exposures);
+    let left = |probe: bool, sweeps: usize| {
+        let sought = Sought { probe, ..Sought::default() };
+        let config = LightsConfig { sweeps, ..LightsConfig::default() };
+        let found = calibrate_lights(&scene.exposures, &train, 0.1, sought, &config).unwrap();
+        r_factor(&scene.exposures, &held, &found).unwrap()
     };
-    let centres: Vec<[f64; 2]> =
-        spiral(81).into_iter().map(|[x, y]| [4.0 * f64::from(y), 4.0 * f64::from(x)]).collect();
-    let mut exposures = Exposures {
-        optics: Optics {
-            geometry: Geometry::Spectrum,
-            size: [128, 128],
-            pupils: vec![pupil(0.0, 0.0)],
-            detector: 32,
-            pixel_size: Some(0.5e-6),
-            wavelength: Some(532e-9),
-        },
-        centres: centres.clone(),
-        frames: Arc::new(InMemory { pixels: 1024, values: vec![] }),
-        noise: Noise::Unknown,
-        good: None,
-        known: Knowledge::default(),
-    };
-    let truth = Calibrated {
-        plane: spectrum_of(&object).unwrap(),
-        window: pupil(0.6, 0.2),
-        centres,
-        pose: None,
-        curve: vec![],
-    };
-    exposures.frames = Arc::new(predicted(&exposures, &truth).unwrap());
-    let held: Vec<usize> = vec![2, 7, 17, 30, 44, 58, 70];
-    let train: Vec<usize> = (0..81).filter(|frame| !held.contains(frame)).collect();
-    let found = |settings: CalibrationConfig| calibrate(&exposures, &train, &settings, None).unwrap();
-    let left = |found: &Calibrated| r_factor(&exposures, &held, found).unwrap();
-    let stated = left(&found(CalibrationConfig { window_step: 0.0, sweeps: 20, ..CalibrationConfig::default() }));
-    let calibrated = left(&found(CalibrationConfig { sweeps: 20, ..CalibrationConfig::default() }));
-    let longer = left(&found(CalibrationConfig { sweeps: 80, ..CalibrationConfig::default() }));
-    assert!(calibrated < 0.6 * stated, "{calibrated} {stated}");
+    let (stated, calibrated, longer) = (left(false, 20), left(true, 20), left(true, 80));
+    assert!(calibrated < 0.8 * stated, "{calibrated} {stated}");
     assert!(longer < 1.05 * calibrated, "{longer} {calibrated}");
+}
+
+#[test]
+fn what_is_wrong_with_an_array_of_lights_is_found_and_told() {
+    let wrong = LightsSceneConfig {
+        rotation_deg: -1.7,
+        shift_mm: vec![-0.7, 0.5],
+        defocus_um: 15.0,
+        brightness_error: 0.1,
+        ..small()
+    };
+    let device = Device::flex();
+    let run = |scene: &LightsSceneConfig, config: &ReconstructionConfig| {
+        let scene = simulate_lights(scene, 3).unwrap();
+        let test_exposures = train_and_held(&scene.exposures).1;
+        let config = ReconstructionConfig { test_exposures, certificate: false, ..config.clone() };
+        let (rest, aside) = config.put_aside(&scene.exposures).unwrap();
+        let found = reconstruct(&rest, &config, 1, (&device, &Casting::f32()), &mut Run::in_memory()).unwrap();
+        let left = found.foretold(&aside.unwrap(), &device).unwrap();
+        (scene, found, left)
+    };
+    let usual = ReconstructionConfig::default();
+    let (scene, found, left) = run(&wrong, &usual);
+    assert_eq!(found.solver, Solver::Epie);
+    let tiers = found.calibration.clone().unwrap();
+    assert_eq!(tiers.taken.names(), ["positions", "probe", "brightness"], "{tiers:?}");
+    let lights = tiers.lights.unwrap();
+    for (found, truth) in lights.pose.parameters().into_iter().zip(scene.pose.parameters()).take(3) {
+        assert!((found / truth - 1.0).abs() < 0.1, "{lights:?} {:?}", scene.pose);
+    }
+    let told = tiers.words();
+    assert!(told.contains("turned by -1.") && told.contains("brightness of the lights differs"), "{told}");
+    // nothing looked for is far worse
+    let none = ReconstructionConfig { calibration: Calibration::None, ..usual.clone() };
+    let (_, _, stated) = run(&wrong, &none);
+    assert!(left < 0.7 * stated, "{left} {stated}");
+    // where nothing is wrong nothing is made worse
+    let (_, _, calibrated) = run(&small(), &usual);
+    let (_, _, plain) = run(&small(), &none);
+    assert!(calibrated < 1.03 * plain, "{calibrated} {plain}");
+}
+
+#[test]
+fn exposures_that_are_put_aside_are_there() {
+    let scene = simulate_lights(&small(), 1).unwrap();
+    for (test_exposures, words) in [(vec![81], "below 81"), ((0..81).collect(), "not all")] {
+        let config = ReconstructionConfig { test_exposures, ..ReconstructionConfig::default() };
+        let problem = config.put_aside(&scene.exposures).unwrap_err().to_string();
+        assert!(problem.contains("test-exposures") && problem.contains(words), "{problem}");
+    }
 }

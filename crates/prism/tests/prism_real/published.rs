@@ -23,9 +23,9 @@ fn the_blood_smear_has_the_geometry_of_the_reference_and_holds_amplitudes() {
     let own = read_exposures(&path, &Instrument::read(example).unwrap()).unwrap();
     let told = own.found.join("\n");
     assert!(told.contains("taken as amplitudes"), "{told}");
-    let (optics, array) = (&own.exposures.optics, own.array.unwrap());
+    let (optics, lights) = (&own.exposures.optics, own.exposures.lights.as_ref().unwrap());
     assert_eq!((optics.size, optics.detector, own.exposures.frames.count()), ([512, 512], 128, 225));
-    let widest = array.numerical_apertures(own.pose).into_iter().fold(0.0, f64::max);
+    let widest = lights.array.numerical_apertures(lights.pose).into_iter().fold(0.0, f64::max);
     assert!((widest - 0.399_243_390_251_781_3).abs() < 1e-12);
     let area = optics.pupils[0].values().iter().filter(|value| value.norm() > 0.0).count() as f64;
     assert!((area / (std::f64::consts::PI * 44.390_977_f64.powi(2)) - 1.0).abs() < 0.01, "{area}");

@@ -96,9 +96,10 @@ fn an_array_of_lights_is_placed_by_the_file_and_the_instrument() {
     let instrument = Instrument::parse(MICROSCOPE, Path::new("m.toml")).unwrap();
     let own = read_exposures(&path, &instrument).unwrap();
     assert_eq!(own.exposures.optics.geometry, Geometry::Spectrum);
-    assert_eq!(own.pose, Pose { rotation: 2.0_f64.to_radians(), shift: [0.5e-3, -0.25e-3], distance: 0.0 });
-    let array = own.array.unwrap();
-    assert_eq!(array.centres(own.pose), own.exposures.centres);
+    let lights = own.exposures.lights.as_ref().unwrap();
+    assert_eq!(lights.pose, Pose { rotation: 2.0_f64.to_radians(), shift: [0.5e-3, -0.25e-3], distance: 0.0 });
+    let array = &lights.array;
+    assert_eq!(array.centres(lights.pose), own.exposures.centres);
     // A light on the +x side shows frequencies at negative columns, by sin / wavelength * width of the field.
     let width = 32.0 * 2e-6;
     let x = 4e-3 * 2.0_f64.to_radians().cos() + 0.5e-3;
