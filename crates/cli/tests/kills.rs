@@ -12,7 +12,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use cupel::data::{Array, Values, write_npy};
+use cupel::{
+    data::{Array, Values, write_npy},
+    prism::{LightsSceneConfig, simulate_lights},
+};
 
 const RUN: &str =
     "unmix run scene.mat --method edaa --restarts 120 --seed 4 --threads 1 --checkpoint-every 1 --quiet --out";
@@ -195,6 +198,24 @@ fn every_solver_that_is_killed_ends_with_the_same_bits() {
         println!("{solver}:");
         killed_again_and_again(&here, &run, work, &["object.npy", "amplitude.npy"], kills);
     }
+}
+
+/// Arrays of lights are calibrated in several pieces of work.
+#[test]
+fn calibration_of_lights_that_is_killed_ends_with_the_same_bits() {
+    let scratch = tempfile::tempdir().unwrap();
+    let folder = scratch.path();
+    let scene =
+        LightsSceneConfig { lights: 49, size: 128, detector: 32, rotation_deg: 1.5, ..LightsSceneConfig::default() };
+    let frames = simulate_lights(&scene, 2).unwrap().exposures.frames;
+    let values = (0..49).flat_map(|light| frames.frame(light).unwrap()).collect();
+    write_npy(&folder.join("frames.npy"), &Array::new(vec![49, 32, 32], Values::F32(values)).unwrap()).unwrap();
+    let instrument = "wavelength = 532e-9\ndata = \"intensity\"\n[objective]\nna = 0.1\npixel-size = 2e-6\nupsampling = 4\n\
+                      [array]\npitch = 4e-3\ndistance = 0.09\nglass-thickness = 1e-3\n";
+    fs::write(folder.join("microscope.toml"), instrument).unwrap();
+    let run = "prism reconstruct frames.npy --instrument microscope.toml --certificate=false --threads 1 --checkpoint-every 1 --quiet --out";
+    let results = ["object.npy", "pupil.npy", "positions.csv"];
+    killed_again_and_again(folder, run, "pose", &results, kills().div_ceil(2));
 }
 
 #[test]

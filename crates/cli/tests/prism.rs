@@ -4,7 +4,10 @@ mod program;
 
 use std::{fs, path::Path};
 
-use cupel::data::{Array, Values, open, write_npy, write_npz, write_png};
+use cupel::{
+    data::{Array, Values, open, write_npy, write_npz, write_png},
+    prism::{LightsScene, LightsSceneConfig, simulate_lights},
+};
 use program::{cupel, json, succeeds};
 
 /// A scene of discs of different brightness on a slope, 32 x 32 pixels.
@@ -380,4 +383,61 @@ fn settings_files_of_the_original_are_accepted() {
         }
         assert_eq!(stderr.contains("n_angs"), !angles.is_empty(), "{pattern}: {stderr}");
     }
+}
+
+/// Frames of a simulated array of lights, with the file of its instrument as it is said to be.
+fn lights(folder: &Path, scene: &LightsSceneConfig, seed: u64) -> LightsScene {
+    let made = simulate_lights(scene, seed).unwrap();
+    let frames: Vec<f32> = (0..scene.lights).flat_map(|light| made.exposures.frames.frame(light).unwrap()).collect();
+    let shape = vec![scene.lights, scene.detector, scene.detector];
+    write_npy(&folder.join("frames.npy"), &Array::new(shape, Values::F32(frames)).unwrap()).unwrap();
+    let instrument = format!(
+        "wavelength = 532e-9\ndata = \"intensity\"\n[objective]\nna = {}\npixel-size = {}\nupsampling = {}\n[array]\npitch = {}\n\
+         distance = {}\nglass-thickness = 1e-3\n",
+        scene.na,
+        0.5e-6 * (scene.size / scene.detector) as f64,
+        scene.size / scene.detector,
+        1e-3 * scene.pitch_mm,
+        1e-3 * scene.distance_mm,
+    );
+    fs::write(folder.join("microscope.toml"), instrument).unwrap();
+    made
+}
+
+#[test]
+fn an_array_of_lights_is_calibrated_by_the_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    let small = LightsSceneConfig { lights: 81, size: 192, detector: 48, ..LightsSceneConfig::default() };
+    let wrong = LightsSceneConfig { rotation_deg: 2.0, shift_mm: vec![0.6, -0.8], ..small.clone() };
+    let run = |scene: &LightsSceneConfig, words: &str| {
+        let made = lights(folder, scene, 1);
+        let line = format!(
+            "prism reconstruct frames.npy --instrument microscope.toml --certificate=false --test-exposures 3,14,25,36,47,58,69 --json --force \
+             --out run {words}"
+        );
+        (made, json(folder, &line))
+    };
+    let (made, found) = run(&wrong, "");
+    assert_eq!(found["solver"], "epie");
+    let calibration = &found["calibration"];
+    let taken: Vec<&str> = calibration["taken"].as_array().unwrap().iter().filter_map(|name| name.as_str()).collect();
+    assert!(taken.contains(&"positions"), "{calibration}");
+    let number = |name: &str| calibration["pose"][name].as_f64().unwrap();
+    let pairs = [
+        (number("rotation_deg"), made.pose.rotation.to_degrees()),
+        (number("x_mm"), 1e3 * made.pose.shift[0]),
+        (number("y_mm"), 1e3 * made.pose.shift[1]),
+    ];
+    for (found, truth) in pairs {
+        assert!((found / truth - 1.0).abs() < 0.1, "{pairs:?}");
+    }
+    let report = fs::read_to_string(folder.join("run/report.html")).unwrap();
+    assert!(report.contains("the array of lights is turned by") && report.contains("put aside"));
+    // as well as where nothing was wrong, and far better than unlooked for
+    let (_, unmoved) = run(&small, "");
+    let (_, stated) = run(&wrong, "--calibration none");
+    let r = |found: &serde_json::Value| found["test_r"].as_f64().unwrap();
+    assert!(r(&found) < 1.05 * r(&unmoved), "{} {}", r(&found), r(&unmoved));
+    assert!(r(&stated) > 1.3 * r(&found), "{} {}", r(&stated), r(&found));
 }

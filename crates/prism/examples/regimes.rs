@@ -83,7 +83,7 @@ fn report(name: &str, regime: &str, seed: u64, truth: &[f64], exposures: &Exposu
         serde_json::json!({
             "object": name, "regime": regime, "seed": seed, "ssim": ssim, "psnr_db": -10.0 * square.log10(), "seconds": seconds,
             "held_out_r": certificate.held_out_r, "r": certificate.r, "chi2_per_dof": certificate.chi2_per_dof, "interval_holds": held.map(|held| held[0]), "interval_factor": held.map(|held| held[1]),
-            "frc_px": certificate.correlation.as_ref().map(|c| c.resolution_px), "coverage": certificate.coverage,
+            "frc_px": certificate.correlation.as_ref().map(|frc| frc.resolution_px(cupel_prism::metrics::Threshold::Seventh)), "coverage": certificate.coverage,
             "prior_weight": found.prior_weight, "steps": found.curve.len(), "starts": found.starts, "tried": found.tried,
         })
     );

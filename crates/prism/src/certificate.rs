@@ -4,12 +4,12 @@ mod halves;
 mod interval;
 mod refit;
 
-pub use halves::Correlation;
-
 use burn::tensor::{DType, Device};
 use cupel_train::Casting;
 
-use crate::{Exposures, Geometry, Misfit, Model, Noise, ReconstructionConfig, Result, Search, search::Found};
+use crate::{
+    Exposures, Geometry, Misfit, Model, Noise, ReconstructionConfig, Result, Search, metrics::Frc, search::Found,
+};
 use refit::Refits;
 
 /// Most starts of a refit that does not explain its frames.
@@ -32,7 +32,7 @@ pub struct Certificate {
     /// Pixels measured less parameters that are not at a bound (an upper limit of what a fit with a prior uses up).
     pub degrees_of_freedom: f64,
     /// How well two reconstructions from every other exposure agree, where that was asked for.
-    pub correlation: Option<Correlation>,
+    pub correlation: Option<Frc>,
     /// Half width of the interval around each amplitude that holds it with 90 %, over the field; where that was asked for.
     /// Frequencies that no exposure shows are in it, see [`measured`](Self::measured).
     pub interval: Option<Vec<f64>>,

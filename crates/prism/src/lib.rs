@@ -66,7 +66,7 @@ pub use calibration::{
     Calibrated, LightsConfig, ScanFree, Sought, calibrate_lights, calibrate_scan, locate, predicted, r_factor,
     spectrum_of,
 };
-pub use certificate::{Certificate, Correlation};
+pub use certificate::Certificate;
 pub use decoder::{
     Decoder, DecoderKind, DeepDecoder, DeepDecoderConfig, FrozenDecoder, OutputActivation, ProgressiveDecoder,
     ProgressiveDecoderConfig,

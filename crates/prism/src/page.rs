@@ -127,14 +127,18 @@ pub fn save(
         });
     }
     if let Some(correlation) = &found.certificate.correlation {
-        let rings: Vec<f64> = (0..correlation.rings.len()).map(|ring| ring as f64).collect();
+        let shown = correlation.rings.len().min(field[0].max(field[1]) / 2 + 1);
+        let rings: Vec<f64> = (0..shown).map(|ring| ring as f64).collect();
         report.figure(
             "frc",
             "Agreement of two reconstructions, each from every other exposure, ring by ring.",
             move || {
                 let chart = LineChart::new("Fourier ring correlation", "ring", "correlation");
                 let threshold = vec![1.0 / 7.0; rings.len()];
-                chart.line("two halves", &rings, &correlation.rings).reference("1/7", &rings, &threshold).figure()
+                chart
+                    .line("two halves", &rings, &correlation.rings[..shown])
+                    .reference("1/7", &rings, &threshold)
+                    .figure()
             },
         );
     }

@@ -11,7 +11,7 @@
 
 use burn::tensor::{Device, Tensor};
 use cupel_kernels::{SubApertures, sub_apertures};
-use cupel_settings::{Range, Settings, settings};
+use cupel_settings::{Problem, Range, Settings, settings};
 use cupel_train::{Advance, Casting, Computing, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +69,16 @@ impl Raar {
         let stack = Stack::new(exposures, which, device)?;
         let optics = &exposures.optics;
         let (modes, count) = (optics.pupils.len(), which.len());
+        if !stack.is_kept() {
+            let mib = |bytes: usize| bytes.div_ceil(1 << 20).to_string();
+            let frames = 4 * count * stack.detector * stack.detector;
+            let expected = format!(
+                "at least {} for raar, which holds all frames, and an image of each that takes twice as much; or another solver, epie reads frames as a sweep \
+                 needs them",
+                mib(frames)
+            );
+            return Err(Problem::value("frame-memory", mib(exposures.frames.memory()), expected).into());
+        }
         let all: Vec<usize> = (0..count).collect();
         // images are seen by windows, of which each mode has its own
         let of = stack.apertures(&all);

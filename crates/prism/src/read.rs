@@ -151,7 +151,15 @@ fn read_keeping(path: &Path, instrument: &Instrument, most_bytes: usize) -> Resu
         }
         Arc::new(InMemory { pixels: side * side, values })
     } else {
-        found.push(format!("{:.1} GiB of frames are read as they are needed", bytes as f64 / 2f64.powi(30)));
+        let size = bytes as f64 / 2f64.powi(30);
+        found.push(if frames.stack.is_held() {
+            format!(
+                "{size:.1} GiB of frames are held in memory, as a MATLAB file before version 7.3 has them together: save it with -v7.3, or as HDF5 or NPY, \
+                 and they are read as they are needed"
+            )
+        } else {
+            format!("{size:.1} GiB of frames are read as they are needed")
+        });
         Arc::new(frames)
     };
     exposures.noise = match instrument.detector.gain {

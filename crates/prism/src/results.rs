@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::{
     CacheStats, Exposures, LeftOut, Plane, Reconstruction, Result, Solver, Tiers,
     certificate::DOUBTFUL,
-    metrics::{Similarity, psnr, rmse, ssim},
+    metrics::{Similarity, Threshold, psnr, rmse, ssim},
 };
 
 /// The numbers of a reconstruction: those of the certificate, and where the truth is known how near it is.
@@ -67,7 +67,7 @@ impl Results {
             held_out_r: certificate.held_out_r,
             test_r: None,
             chi2_per_dof: certificate.chi2_per_dof,
-            frc_px: certificate.correlation.as_ref().map(|correlation| correlation.resolution_px),
+            frc_px: certificate.correlation.as_ref().map(|frc| frc.resolution_px(Threshold::Seventh)),
             coverage: certificate.coverage,
             prior_weight: found.prior_weight,
             calibration: found.calibration.clone(),

@@ -195,3 +195,22 @@ fn frames_that_do_not_fit_give_the_same_object() {
     let largest = whole.values().iter().zip(parts.values()).map(|(a, b)| (a - b).norm()).fold(0.0, f64::max);
     assert!(largest < 1e-5, "{largest}");
 }
+
+#[test]
+fn raar_says_that_it_holds_all_frames() {
+    let _alone = ALONE.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+    let exposures = seen(20, 1e5);
+    let memory = 10.0 * (4 * N * N) as f64 / f64::from(1 << 20);
+    let config = ReconstructionConfig {
+        solver: Solver::Raar,
+        iterations: Some(2),
+        held_out: 0.0,
+        certificate: false,
+        frame_memory: memory,
+        ..ReconstructionConfig::default()
+    };
+    let on = (&Device::flex(), &Casting::f32());
+    let problem = reconstruct(&exposures, &config, 1, on, &mut Run::in_memory()).unwrap_err().to_string();
+    assert!(problem.contains("frame-memory") && problem.contains("epie"), "{problem}");
+    found(&exposures, &ReconstructionConfig { frame_memory: 3.0 * memory, ..config });
+}

@@ -196,6 +196,7 @@ fn exposures(
         noise: Noise::None,
         good: None,
         known,
+        lights: None,
     }
 }
 

@@ -132,6 +132,7 @@ fn exposed(truth: &Plane, seed: u64, photons: Option<f64>) -> Exposures {
         noise,
         good: None,
         known: Knowledge { support: Some([side, side]), real: true, bounds: Some([0.0, 1.0]) },
+        lights: None,
     }
 }
 
@@ -194,6 +195,7 @@ fn derivatives_of_every_parameter_are_those_of_the_value() {
                     good: Some((0..400).map(|i| i % 7 != 3).collect()),
                     frames: Arc::new(InMemory { pixels: 400, values }),
                     known: Knowledge { support: Some([16, 18]), real, bounds: None },
+                    lights: None,
                 };
                 let mut model = Model::new(&exposures, object).unwrap();
                 model.shifts = vec![[0.1, 0.2], [-0.3, 0.0], [0.2, -0.1], [0.0, 0.4]];
@@ -256,6 +258,7 @@ fn what_was_computed_by_the_equation_fits() {
                 good: None,
                 known: Knowledge::default(),
                 frames: Arc::new(InMemory { pixels: d * d, values: values.clone() }),
+                lights: None,
             };
             for noise in [Noise::None, Noise::Unknown] {
                 let of = exposures(noise, centres.clone());

@@ -79,6 +79,8 @@ impl Serialize for Sought {
 
 /// The first sweep after which pupil and brightness are corrected: before, they would take up what the object lacks.
 const FROM: usize = 1;
+/// The same of brightness: what the object lacks at first is of other sizes at other frequencies.
+const BRIGHTNESS_FROM: usize = 8;
 /// Sweeps without progress on exposures held out after which none is expected.
 const PATIENCE: usize = 10;
 /// Sweeps that look for the pose, those of them in which ever more lights are used from the middle on, and the fewest lights.
@@ -145,6 +147,8 @@ pub(crate) struct SweptLights {
     /// Sweeps after which exposures held out were foretold best, all where none were, and their R-factor.
     pub(crate) sweeps: usize,
     pub(crate) held_out_r: f64,
+    /// The same where brightness and background of each exposure held out are found by half of its pixels, and the others are judged.
+    pub(crate) across_r: f64,
 }
 
 /// Calibrates an array of lights on the exposures `which`, with all that is `sought`; some of them say after which sweep to end.
@@ -355,7 +359,7 @@ impl<'a> LightSweeps<'a> {
                     if let Some(smooth) = &mut self.smooth {
                         smooth.correct(&mut self.forward.window, 1.0);
                     }
-                    if brightness {
+                    if brightness && sweep >= BRIGHTNESS_FROM {
                         self.correct_brightness()?;
                     }
                 }
@@ -436,16 +440,19 @@ impl<'a> LightSweeps<'a> {
         Ok(())
     }
 
-    /// Brightness of all exposures; their geometric mean stays, as the object may be brighter instead.
+    /// Brightness of all exposures; the light of all together stays, as the object may be brighter instead.
     fn correct_brightness(&mut self) -> Result<()> {
         let which = self.which.clone();
-        let mut sum = 0.0;
+        let (mut before, mut after) = (0.0, 0.0);
         for &frame in &which {
             let own = self.brightness_of(frame)?;
-            sum += own[0].ln() / which.len() as f64;
+            let light = self.forward.field.iter().map(|value| f64::from(value.norm_sqr())).sum::<f64>();
+            (before, after) = (before + light, after + own[0] * light);
             self.state.brightness[frame] = own;
         }
-        which.iter().for_each(|frame| self.state.brightness[*frame][0] /= sum.exp());
+        if after > 0.0 {
+            which.iter().for_each(|frame| self.state.brightness[*frame][0] *= before / after);
+        }
         Ok(())
     }
 
@@ -455,17 +462,22 @@ impl<'a> LightSweeps<'a> {
         Ok(fitted(&self.forward.field, &wanted, |_| true))
     }
 
-    /// R-factor of the exposures held out. Where brightness is looked for it is found by half of the pixels of each, and the others are judged.
+    /// R-factor of the exposures held out, with the brightness that was said of them.
     fn judged(&mut self) -> Result<f64> {
+        self.left(|own, frame, wanted| misfit(&own.forward.field, wanted, own.exposures.brightness(frame), |_| true))
+    }
+
+    /// The same where brightness and background of each are found by half of its pixels, and the others are judged.
+    fn judged_across(&mut self) -> Result<f64> {
+        self.left(|own, _, wanted| misfit_across(&own.forward.field, wanted, own.forward.detector))
+    }
+
+    fn left(&mut self, of: impl Fn(&Self, usize, &[f32]) -> (f64, f64)) -> Result<f64> {
         let (mut left, mut all) = (0.0, 0.0);
         for frame in self.held.clone() {
             let wanted = self.wanted(frame)?;
             self.forward.look(self.centres[frame]);
-            let field = &self.forward.field;
-            let (own, sum) = match self.purpose {
-                Purpose::Object { brightness: true, .. } => misfit_across(field, &wanted, self.forward.detector),
-                _ => misfit(field, &wanted, self.state.brightness[frame], |_| true),
-            };
+            let (own, sum) = of(self, frame, &wanted);
             left += own;
             all += sum;
         }
@@ -483,6 +495,7 @@ impl<'a> LightSweeps<'a> {
             (self.forward.values, self.forward.window) = (values, window);
             self.state.brightness = std::mem::take(&mut self.state.best_brightness);
         }
+        let across_r = self.judged_across()?;
         if matches!(self.purpose, Purpose::Object { brightness: true, .. }) {
             // of those held out, two numbers for all their pixels
             for frame in self.held.clone() {
@@ -499,7 +512,7 @@ impl<'a> LightSweeps<'a> {
             brightness: self.state.brightness.clone(),
             curve: self.state.curve.clone(),
         };
-        Ok(SweptLights { model, sweeps, held_out_r })
+        Ok(SweptLights { model, sweeps, held_out_r, across_r })
     }
 
     /// The object as it stands.

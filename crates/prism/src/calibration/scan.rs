@@ -14,19 +14,23 @@
 //! farther from its focus gives almost the same frames. Both stay as the positions that were said have it: the moves have no mean, and none along
 //! the positions that were found; errors of what was said are taken to be normal, as large as they turn out. (Along those that were said they have: errors make a scan look larger than it is.)
 
-use cupel_train::{Descent, Objective};
+mod likelihood;
+mod search;
+mod units;
+
+use cupel_train::Descent;
 use num_complex::Complex;
 
 use super::{
     Calibrated,
-    forward::{Value, ZERO, frequency, ramp},
+    forward::{Value, frequency},
 };
 use crate::{
     Error, Exposures, Geometry, Noise, Plane, Result,
     host_fft::{SquareFft, Work, to_corner},
-    variation::total_variation,
     zernike,
 };
+use likelihood::SMALL;
 
 /// What of a scan is looked for beside the object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,8 +49,6 @@ const DIM: [f64; 2] = [0.25, 0.02];
 const ABERRATIONS: std::ops::RangeInclusive<usize> = 4..=15;
 /// Weight of the total variation while positions are looked for, and of the last steps; in units of a quarter of the likelihood.
 const PRIOR: [f64; 2] = [0.05, 1.0];
-/// Height of an edge that total variation counts by its square.
-const SMOOTHING: f64 = 0.02;
 /// Steps on the object alone, then with the probe, then of each round with positions, and of the last round.
 const OBJECT_STEPS: usize = 8;
 const PROBE_STEPS: usize = 12;
@@ -55,21 +57,8 @@ const ROUND_STEPS: usize = 18;
 const SEARCHES: [isize; 3] = [3, 2, 2];
 const ROUNDS: usize = 6;
 const LAST_ROUNDS: usize = 12;
-/// Maps of the whole scan that its object follows at once: turned, and drawn out along two directions. Frames tell them, but object and positions
-/// by themselves would follow only slowly.
-const WARPS: [[[f64; 2]; 2]; 3] = [[[0.0, -1.0], [1.0, 0.0]], [[0.0, 1.0], [1.0, 0.0]], [[1.0, 0.0], [0.0, -1.0]]];
-/// Share of the brightest light of places that follow a map.
-const LIT: f32 = 0.05;
-/// Pixels at the rms radius of the scan by which the curvature along maps is found.
-const TRIAL: f64 = 0.05;
-/// Most pixels that a position moves in one round.
-const LONGEST_MOVE: f64 = 1.5;
 /// Pairs that the curvature is known from.
 const MEMORY: usize = 10;
-/// Share of the brightest light of the object's places that dark ones are taken to have.
-const DARK: f32 = 1e-2;
-/// The likelihood counts so little that gradients are less than one: a first step is then as long as they are.
-const SMALL: f64 = 1e-8;
 const TOLERANCE: f64 = 1e-7;
 /// Share of the brightest frequency of a probe, squared, above which a lens lets it pass.
 const OPEN: f32 = 1e-6;
@@ -150,14 +139,6 @@ struct Scan {
     fft: SquareFft<f32>,
     work: Work<f32>,
     curve: Vec<f64>,
-}
-
-/// What one frame is seen by.
-struct Seen {
-    /// Transform of the moved probe, the moved probe, the part of the object under it, the wave on the detector.
-    spectrum: Vec<Value>,
-    probe: Vec<Value>,
-    field: Vec<Value>,
 }
 
 impl Scan {
@@ -300,271 +281,6 @@ impl Scan {
         })
     }
 
-    /// Units in which the curvature is about one, and the directions that positions keep.
-    fn measure(&mut self) {
-        let (side, columns) = (self.side, self.columns);
-        let spectrum = self.turned(&self.coefficients);
-        let mut probe = spectrum.clone();
-        self.fft.inverse(&mut probe, &mut self.work);
-        let mut light = vec![0.0_f32; self.rows * columns];
-        let mut seen = 0.0_f64;
-        for k in 0..self.which.len() {
-            let from = self.first(k);
-            for row in 0..side {
-                let at = from + row * columns;
-                for column in 0..side {
-                    let power = probe[row * side + column].norm_sqr();
-                    light[at + column] += power;
-                    seen += f64::from(power * self.object[at + column].norm_sqr());
-                }
-            }
-        }
-        let power: f64 = spectrum.iter().map(|value| f64::from(value.norm_sqr())).sum();
-        let all = seen / power.max(f64::MIN_POSITIVE); // of all frames together, for one unit of the probe's power
-        let most = light.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-        let unit = |curvature: f64| 1.0 / (SMALL * curvature.max(f64::MIN_POSITIVE)).sqrt();
-        self.object_units = light.iter().map(|light| unit(0.5 * f64::from(light + DARK * most))).collect();
-        self.coefficient_units = self
-            .phases
-            .iter()
-            .map(|phase| {
-                let bend: f64 = phase.iter().zip(&spectrum).map(|(z, value)| f64::from(z * z * value.norm_sqr())).sum();
-                unit(0.5 * all * bend)
-            })
-            .collect();
-        let bend: f64 = spectrum
-            .iter()
-            .enumerate()
-            .map(|(place, value)| {
-                let turn = std::f64::consts::TAU * frequency(place / side, side);
-                turn * turn * f64::from(value.norm_sqr())
-            })
-            .sum();
-        self.position_unit = unit(0.5 * all * bend / self.which.len().max(1) as f64);
-        self.kept = if self.anchored {
-            kept(&self.which.iter().map(|&k| self.centres[k]).collect::<Vec<_>>())
-        } else {
-            Vec::new()
-        };
-        self.warp(&light);
-    }
-
-    /// Maps of the scan and the units of their sizes.
-    fn warp(&mut self, light: &[f32]) {
-        self.warps.clear();
-        if !(self.free[0] && self.free[2] && self.anchored) {
-            return;
-        }
-        let (rows, columns) = (self.rows, self.columns);
-        let most = light.iter().copied().fold(f32::MIN_POSITIVE, f32::max);
-        let own: Vec<[f64; 2]> = self.which.iter().map(|&k| self.centres[k]).collect();
-        let radius = (own.iter().flatten().map(|c| c * c).sum::<f64>() / own.len().max(1) as f64).sqrt().max(1.0);
-        let apply = |map: &[[f64; 2]; 2], at: [f64; 2]| map.map(|row| (row[0] * at[0] + row[1] * at[1]) / radius);
-        for map in &WARPS {
-            let mut change = vec![ZERO; rows * columns];
-            for row in 1..rows - 1 {
-                for column in 1..columns - 1 {
-                    let place = row * columns + column;
-                    // nothing follows where the light that ends there would tear it
-                    let share = (light[place] / (LIT * most) - 1.0).clamp(0.0, 1.0);
-                    if share == 0.0 {
-                        continue;
-                    }
-                    let [down, along] =
-                        apply(map, [row as f64 - (rows / 2) as f64, column as f64 - (columns / 2) as f64]);
-                    let slope = |a: usize, b: usize| (self.object[a] - self.object[b]) * 0.5;
-                    let slopes = [slope(place + columns, place - columns), slope(place + 1, place - 1)];
-                    change[place] = -(slopes[0] * down as f32 + slopes[1] * along as f32) * share;
-                }
-            }
-            self.warps.push((change, own.iter().map(|at| apply(map, *at)).collect()));
-        }
-        if self.warp_units.is_empty() {
-            self.warp_units = vec![1.0; WARPS.len()];
-            let x = self.values();
-            let mut gradient = vec![0.0; x.len()];
-            for warp in 0..WARPS.len() {
-                let place = x.len() - WARPS.len() + warp;
-                let slopes = [TRIAL, -TRIAL].map(|by| {
-                    let mut x = x.clone();
-                    x[place] = by;
-                    self.evaluate(&x, &mut gradient);
-                    gradient[place]
-                });
-                self.warp_units[warp] = 1.0 / ((slopes[0] - slopes[1]) / (2.0 * TRIAL)).max(SMALL).sqrt();
-            }
-        }
-    }
-
-    /// Takes off what positions are not to have moved: their mean, and their scale.
-    fn anchor(&mut self) {
-        const TIMES: usize = 5;
-        if !self.anchored || !self.free[2] {
-            return;
-        }
-        for _ in 0..TIMES {
-            let own: Vec<[f64; 2]> = self.which.iter().map(|&k| self.centres[k]).collect();
-            let mut moves: Vec<f64> = self
-                .which
-                .iter()
-                .flat_map(|&k| [0, 1].map(|axis| self.centres[k][axis] - self.said[k][axis]))
-                .collect();
-            let before = moves.clone();
-            project(&kept(&own), &mut moves);
-            for (at, (after, before)) in moves.iter().zip(&before).enumerate() {
-                self.centres[self.which[at / 2]][at % 2] += after - before;
-            }
-        }
-        let off = self.which.iter().flat_map(|&k| [0, 1].map(|axis| self.centres[k][axis] - self.said[k][axis]));
-        self.spread = (off.map(|off| off * off).sum::<f64>() / (2 * self.which.len()) as f64).max(1e-4);
-        self.round();
-    }
-
-    /// The transform of the probe with these aberrations.
-    fn turned(&self, coefficients: &[f64]) -> Vec<Value> {
-        let mut spectrum = self.spectrum.clone();
-        if coefficients.iter().all(|c| *c == 0.0) {
-            return spectrum;
-        }
-        let mut angle = vec![0.0_f32; spectrum.len()];
-        for (phase, c) in self.phases.iter().zip(coefficients) {
-            angle.iter_mut().zip(phase).for_each(|(angle, z)| *angle += *c as f32 * z);
-        }
-        spectrum.iter_mut().zip(&angle).for_each(|(value, angle)| *value *= Complex::cis(*angle));
-        spectrum
-    }
-
-    /// First place of the object under a frame's window.
-    fn first(&self, k: usize) -> usize {
-        let at = |axis: usize, len: usize| {
-            let first = (len / 2) as f64 + self.whole[k][axis] - (self.side / 2) as f64;
-            first.clamp(0.0, (len - self.side) as f64) as usize
-        };
-        at(0, self.rows) * self.columns + at(1, self.columns)
-    }
-
-    fn seen(&mut self, k: usize, object: &[Value], spectrum: &[Value], centre: [f64; 2]) -> Seen {
-        let by = [0, 1].map(|axis| centre[axis] - self.whole[k][axis]);
-        let mut spectrum = spectrum.to_vec();
-        ramp(&mut spectrum, by, self.side);
-        let mut probe = spectrum.clone();
-        self.fft.inverse(&mut probe, &mut self.work);
-        let field = self.behind(k, object, &probe);
-        Seen { spectrum, probe, field }
-    }
-
-    /// The wave on the detector behind the object under a moved probe.
-    fn behind(&mut self, k: usize, object: &[Value], probe: &[Value]) -> Vec<Value> {
-        let (side, first) = (self.side, self.first(k));
-        let mut field = vec![ZERO; side * side];
-        for row in 0..side {
-            let under = &object[first + row * self.columns..][..side];
-            for (column, under) in under.iter().enumerate() {
-                field[row * side + column] = probe[row * side + column] * under;
-            }
-        }
-        self.fft.forward(&mut field, &mut self.work);
-        field
-    }
-
-    /// A quarter of minus the logarithm of the likelihood of a frame, above its least.
-    fn unlike(&self, k: usize, field: &[Value]) -> f64 {
-        let each = |(value, count): (&Value, &f32)| {
-            if *count < 0.0 {
-                return 0.0;
-            }
-            let (said, made) = (f64::from(value.norm_sqr() + self.dim), f64::from(count + self.dim));
-            said - made - made * (said / made).ln()
-        };
-        0.25 * field.iter().zip(&self.counts[k]).map(each).sum::<f64>()
-    }
-
-    /// Moves each position to the one that explains its frame best, of those whole pixels away.
-    fn search(&mut self, radius: isize) {
-        self.round();
-        let object = self.object.clone();
-        let spectrum = self.turned(&self.coefficients);
-        for k in 0..self.which.len() {
-            let centre = self.centres[self.which[k]];
-            let seen = self.seen(k, &object, &spectrum, centre);
-            let (mut best, mut least) = (centre, self.unlike(k, &seen.field));
-            let own = self.whole[k];
-            for place in 0..(2 * radius + 1).pow(2) {
-                let by = [place / (2 * radius + 1) - radius, place % (2 * radius + 1) - radius].map(|by| by as f64);
-                let trial = [centre[0] + by[0], centre[1] + by[1]];
-                if by == [0.0; 2] || self.within(trial) != trial {
-                    continue;
-                }
-                self.whole[k] = [own[0] + by[0], own[1] + by[1]];
-                let field = self.behind(k, &object, &seen.probe);
-                let unlike = self.unlike(k, &field);
-                if unlike < least {
-                    (best, least) = (trial, unlike);
-                }
-            }
-            self.centres[self.which[k]] = best;
-        }
-        self.round();
-    }
-
-    /// The values that a descent moves: what is away from where it stands, in units.
-    fn values(&self) -> Vec<f64> {
-        let parts: [fn(&Value) -> f32; 2] = [|value| value.re, |value| value.im];
-        let mut values = Vec::with_capacity(self.count());
-        if self.free[0] {
-            for part in parts {
-                values.extend(
-                    self.object.iter().zip(&self.object_units).map(|(value, unit)| f64::from(part(value)) / unit),
-                );
-            }
-        }
-        if self.free[1] {
-            values.extend(self.coefficients.iter().zip(&self.coefficient_units).map(|(c, unit)| c / unit));
-        }
-        if self.free[2] {
-            values.extend(std::iter::repeat_n(0.0, 2 * self.which.len() + self.warps.len()));
-        }
-        values
-    }
-
-    fn count(&self) -> usize {
-        let lens = [2 * self.object.len(), self.coefficients.len(), 2 * self.which.len() + self.warps.len()];
-        lens.iter().zip(self.free).filter(|(_, free)| *free).map(|(len, _)| len).sum()
-    }
-
-    /// Object, coefficients and positions of such values.
-    fn of(&self, mut x: &[f64]) -> (Vec<Value>, Vec<f64>, Vec<[f64; 2]>) {
-        let mut take = |len: usize| {
-            let (part, rest) = x.split_at(len);
-            x = rest;
-            part
-        };
-        let mut object = self.object.clone();
-        if self.free[0] {
-            let (re, im) = (take(object.len()), take(object.len()));
-            for (place, value) in object.iter_mut().enumerate() {
-                *value = narrow(Complex::new(re[place], im[place]) * self.object_units[place]);
-            }
-        }
-        let mut coefficients = self.coefficients.clone();
-        if self.free[1] {
-            let own = take(coefficients.len());
-            coefficients.iter_mut().zip(own).zip(&self.coefficient_units).for_each(|((c, x), unit)| *c = x * unit);
-        }
-        let mut centres: Vec<[f64; 2]> = self.which.iter().map(|&frame| self.centres[frame]).collect();
-        if self.free[2] {
-            let own = take(2 * centres.len());
-            centres.iter_mut().flatten().zip(own).for_each(|(c, x)| *c += x * self.position_unit);
-            let sizes = take(self.warps.len()).iter().zip(&self.warp_units).map(|(x, unit)| x * unit);
-            for (size, (change, moves)) in sizes.zip(&self.warps) {
-                object.iter_mut().zip(change).for_each(|(value, change)| *value += change * size as f32);
-                let each = centres.iter_mut().flatten().zip(moves.iter().flatten());
-                each.for_each(|(c, by)| *c += by * size);
-            }
-        }
-        (object, coefficients, centres)
-    }
-
     fn found(&mut self) -> Result<Calibrated> {
         let wide = |value: &Value| Complex::new(f64::from(value.re), f64::from(value.im));
         let mut window = self.turned(&self.coefficients);
@@ -578,130 +294,6 @@ impl Scan {
             brightness: Vec::new(),
             curve: self.curve.clone(),
         })
-    }
-
-    fn evaluate(&mut self, x: &[f64], gradient: &mut [f64]) -> f64 {
-        let (object, coefficients, centres) = self.of(x);
-        let far = |(k, centre): (usize, &[f64; 2])| {
-            (0..2).any(|axis| (centre[axis] - self.centres[self.which[k]][axis]).abs() > LONGEST_MOVE)
-        };
-        if centres.iter().enumerate().any(far) {
-            return f64::INFINITY; // too long a step: the descent shortens it
-        }
-        let (side, columns) = (self.side, self.columns);
-        let spectrum = self.turned(&coefficients);
-        let mut value = 0.0;
-        let mut of_object = vec![ZERO; object.len()];
-        let mut of_phase = vec![0.0_f32; side * side];
-        let mut of_positions = vec![0.0_f64; 2 * centres.len()];
-        let turns: Vec<f32> = (0..side).map(|place| (std::f64::consts::TAU * frequency(place, side)) as f32).collect();
-        for (k, centre) in centres.iter().enumerate() {
-            let Seen { spectrum: moved, probe, mut field } = self.seen(k, &object, &spectrum, *centre);
-            value += self.unlike(k, &field);
-            for (wave, count) in field.iter_mut().zip(&self.counts[k]) {
-                let share =
-                    if *count < 0.0 { 0.0 } else { 0.5 * (1.0 - (count + self.dim) / (wave.norm_sqr() + self.dim)) };
-                *wave *= share;
-            }
-            self.fft.inverse(&mut field, &mut self.work);
-            let first = self.first(k);
-            if self.free[0] {
-                for row in 0..side {
-                    let from = first + row * columns;
-                    for column in 0..side {
-                        let at = row * side + column;
-                        of_object[from + column] += probe[at].conj() * field[at];
-                    }
-                }
-            }
-            if self.free[1] || self.free[2] {
-                for row in 0..side {
-                    let under = &object[first + row * columns..][..side];
-                    field[row * side..][..side].iter_mut().zip(under).for_each(|(wave, under)| *wave *= under.conj());
-                }
-                self.fft.forward(&mut field, &mut self.work);
-                let mut slope = [0.0_f64; 2];
-                for row in 0..side {
-                    let (mut down, mut along) = (0.0_f32, 0.0_f32);
-                    for (column, turn) in turns.iter().enumerate() {
-                        let at = row * side + column;
-                        let turned = (moved[at].conj() * field[at]).im;
-                        of_phase[at] += turned;
-                        down += turned;
-                        along += turned * turn;
-                    }
-                    slope[0] -= f64::from(down * turns[row]);
-                    slope[1] -= f64::from(along);
-                }
-                of_positions[2 * k..2 * k + 2].copy_from_slice(&slope);
-            }
-        }
-        if self.anchored && self.free[2] {
-            let weight = 0.25 / self.spread;
-            for (k, centre) in centres.iter().enumerate() {
-                for axis in 0..2 {
-                    let off = centre[axis] - self.said[self.which[k]][axis];
-                    value += 0.5 * weight * off * off;
-                    of_positions[2 * k + axis] += weight * off;
-                }
-            }
-        }
-        let mut out = gradient;
-        let mut of_warps = vec![0.0; self.warps.len()];
-        if self.free[0] {
-            let places = object.len();
-            let mut parts: Vec<f64> = object.iter().map(|value| f64::from(value.re)).collect();
-            parts.extend(object.iter().map(|value| f64::from(value.im)));
-            let (own, rest) = std::mem::take(&mut out).split_at_mut(2 * places);
-            own.fill(0.0);
-            value += self.prior * total_variation(&parts, columns, 2, SMOOTHING, self.prior, own);
-            for (slope, (change, moves)) in of_warps.iter_mut().zip(&self.warps) {
-                for (place, change) in change.iter().enumerate() {
-                    *slope += f64::from(change.re) * (own[place] + f64::from(of_object[place].re))
-                        + f64::from(change.im) * (own[places + place] + f64::from(of_object[place].im));
-                }
-                *slope += moves.iter().flatten().zip(&of_positions).map(|(by, slope)| by * slope).sum::<f64>();
-            }
-            for (place, slope) in of_object.iter().enumerate() {
-                own[place] = (own[place] + f64::from(slope.re)) * self.object_units[place] * SMALL;
-                own[places + place] = (own[places + place] + f64::from(slope.im)) * self.object_units[place] * SMALL;
-            }
-            out = rest;
-        }
-        if self.free[1] {
-            let (own, rest) = std::mem::take(&mut out).split_at_mut(coefficients.len());
-            for ((slot, phase), unit) in own.iter_mut().zip(&self.phases).zip(&self.coefficient_units) {
-                *slot = phase.iter().zip(&of_phase).map(|(z, slope)| f64::from(z * slope)).sum::<f64>() * unit * SMALL;
-            }
-            out = rest;
-        }
-        if self.free[2] {
-            project(&self.kept, &mut of_positions);
-            let (own, rest) = std::mem::take(&mut out).split_at_mut(of_positions.len());
-            own.iter_mut().zip(&of_positions).for_each(|(slot, slope)| *slot = slope * self.position_unit * SMALL);
-            for ((slot, slope), unit) in rest.iter_mut().zip(&of_warps).zip(&self.warp_units) {
-                *slot = slope * unit * SMALL;
-            }
-        }
-        value * SMALL
-    }
-}
-
-impl Objective for Scan {
-    fn len(&self) -> usize {
-        self.count()
-    }
-
-    fn bounds(&self) -> Option<(&[f64], &[f64])> {
-        None
-    }
-
-    fn value_and_gradient(&mut self, x: &[f64], gradient: &mut [f64]) -> cupel_train::Result<f64> {
-        Ok(self.evaluate(x, gradient))
-    }
-
-    fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
-        cupel_train::fingerprint(&("scan", &self.which, &self.said, self.free))
     }
 }
 
@@ -733,29 +325,6 @@ fn aberrations(spectrum: &[Value], side: usize) -> Vec<Vec<f32>> {
             (0..side * side).map(of).collect()
         })
         .collect()
-}
-
-/// Moves along all positions alike, and away from their middle: orthonormal.
-fn kept(centres: &[[f64; 2]]) -> Vec<Vec<f64>> {
-    let count = centres.len().max(1) as f64;
-    let mean = [0, 1].map(|axis| centres.iter().map(|c| c[axis]).sum::<f64>() / count);
-    let of = |each: &dyn Fn(&[f64; 2]) -> [f64; 2]| -> Vec<f64> {
-        let mut all: Vec<f64> = centres.iter().flat_map(each).collect();
-        let size = all.iter().map(|value| value * value).sum::<f64>().sqrt();
-        if size > 0.0 {
-            all.iter_mut().for_each(|value| *value /= size);
-        }
-        all
-    };
-    vec![of(&|_| [1.0, 0.0]), of(&|_| [0.0, 1.0]), of(&|c| [c[0] - mean[0], c[1] - mean[1]])]
-}
-
-/// Takes off what lies along these orthonormal directions.
-fn project(directions: &[Vec<f64>], values: &mut [f64]) {
-    for direction in directions {
-        let along: f64 = direction.iter().zip(values.iter()).map(|(a, b)| a * b).sum();
-        values.iter_mut().zip(direction).for_each(|(value, own)| *value -= along * own);
-    }
 }
 
 #[cfg(test)]

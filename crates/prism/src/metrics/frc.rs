@@ -53,19 +53,27 @@ impl Frc {
                 expected: "two square images of one size".into(),
             });
         }
-        let side = size[0];
-        let hann = |place: usize| 0.5 - 0.5 * (std::f64::consts::TAU * (place as f64 + 0.5) / side as f64).cos();
+        Ok(Self::among(first, second, windowed, |_| true))
+    }
+
+    /// The same of images of any one size, and of the frequencies that `known` holds for, by their place where the frequency nought is at `N / 2`. Rings
+    /// are of one frequency step of the longer side.
+    pub(crate) fn among(first: &Plane, second: &Plane, windowed: bool, known: impl Fn(usize) -> bool) -> Self {
+        let (rows, columns) = (first.rows(), first.columns());
+        let side = rows.max(columns);
+        let hann =
+            |place: usize, side: usize| 0.5 - 0.5 * (std::f64::consts::TAU * (place as f64 + 0.5) / side as f64).cos();
         let faded = |image: &Plane| match windowed {
-            true => {
-                Plane::from_fn(side, side, |row, column| image.values()[row * side + column] * hann(row) * hann(column))
-            }
+            true => Plane::from_fn(rows, columns, |row, column| {
+                image.values()[row * columns + column] * hann(row, rows) * hann(column, columns)
+            }),
             false => image.clone(),
         };
         let (x, y) = (fourier::spectrum(&faded(first)), fourier::spectrum(&faded(second)));
-        let half = (side / 2) as f64;
-        let ring = |place: usize| ((place / side) as f64 - half).hypot((place % side) as f64 - half).round() as usize;
+        let away = |place: usize, own: usize| place.abs_diff(own / 2) as f64 * side as f64 / own as f64;
+        let ring = |place: usize| away(place / columns, rows).hypot(away(place % columns, columns)).round() as usize;
         let mut sums = vec![(0.0, 0.0, 0.0, 0_usize); ring(0) + 1];
-        for (place, (x, y)) in x.values().iter().zip(y.values()).enumerate() {
+        for (place, (x, y)) in x.values().iter().zip(y.values()).enumerate().filter(|(place, _)| known(*place)) {
             let sum = &mut sums[ring(place)];
             *sum = (sum.0 + (x * y.conj()).re, sum.1 + x.norm_sqr(), sum.2 + y.norm_sqr(), sum.3 + 1);
         }
@@ -75,12 +83,8 @@ impl Frc {
         };
         let real =
             [first, second].iter().all(|image| image.values().iter().all(|value: &Complex<f64>| value.im == 0.0));
-        Ok(Self {
-            rings: sums.iter().map(correlation).collect(),
-            counts: sums.iter().map(|sum| sum.3).collect(),
-            side,
-            real,
-        })
+        let counts = sums.iter().map(|sum| sum.3).collect();
+        Self { rings: sums.iter().map(correlation).collect(), counts, side, real }
     }
 
     /// What a ring has to reach.

@@ -5,7 +5,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
-use cupel_data::{AxisKind, Dataset, Tiles};
+use cupel_data::{AxisKind, Dataset, Format, Tiles};
 
 use crate::{Error, Result, host_fft::to_middle};
 
@@ -50,7 +50,8 @@ impl Stack {
         Ok(Self { count, rows, columns, whole, ceiling, source: Source::Tiles(Mutex::new(tiles)) })
     }
 
-    /// The array of this name, `[rows, columns, frames]`, as MATLAB has it.
+    /// The array of this name, `[rows, columns, frames]`, as MATLAB has it. Files of version 7.3 are read frame by frame; older ones, whose
+    /// arrays are compressed as a whole, are held in memory.
     pub(super) fn of_last(dataset: &Dataset, name: &str) -> Result<Self> {
         let variable = dataset.variable(name)?;
         let &[rows, columns, count] = variable.shape() else {
@@ -61,6 +62,10 @@ impl Stack {
             });
         };
         let (whole, ceiling) = (is_whole(variable.class()), ceiling(variable.class()));
+        if dataset.format() == Format::Matlab73 {
+            let tiles = dataset.tiles::<f32>(Some(name), AxisKind::Dimension(2), 1)?;
+            return Ok(Self { count, rows, columns, whole, ceiling, source: Source::Tiles(Mutex::new(tiles)) });
+        }
         let values = dataset.cube::<f32>(Some(name))?.into_values();
         let pixels = rows * columns;
         let mut frames = vec![0.0; values.len()];
@@ -121,6 +126,15 @@ impl Stack {
         let count = stacks.iter().map(|stack| stack.count).sum();
         let (whole, ceiling) = (stacks.iter().all(|stack| stack.whole), first.ceiling);
         Ok(Self { count, rows, columns, whole, ceiling, source: Source::Chain(stacks) })
+    }
+
+    /// Whether all of it is in memory, whatever is asked of it.
+    pub(super) fn is_held(&self) -> bool {
+        match &self.source {
+            Source::Memory(_) => true,
+            Source::Tiles(_) | Source::Pages(..) => false,
+            Source::Chain(stacks) => stacks.iter().any(Self::is_held),
+        }
     }
 
     /// The values of one frame, row by row.
@@ -236,6 +250,10 @@ impl FileFrames {
 impl crate::Frames for FileFrames {
     fn count(&self) -> usize {
         self.stack.count
+    }
+
+    fn in_memory(&self) -> bool {
+        self.stack.is_held()
     }
 
     fn frame(&self, index: usize) -> Result<Vec<f32>> {

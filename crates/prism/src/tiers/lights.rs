@@ -1,8 +1,11 @@
 //! Tiers of an array of lights.
 //!
-//! The pose of the array, its pupil and the brightness of its lights are looked for one after the other, the pose once more where the pupil is
-//! another than was said: aberrations move images, as lights that stand elsewhere do. Sweeps of each tier end where they foretell the exposures
-//! held out best; then all exposures are swept so many times.
+//! The pose of the array, its pupil and the brightness of its lights are looked for one after the other: first what of pose and pupil helps
+//! more, then the other, then the pose once more where the pupil is another than was said, as aberrations move images like lights that stand
+//! elsewhere. Sweeps of each tier end where they foretell the exposures held out best; then all exposures are swept so many times.
+//!
+//! A brightness of its own would let each exposure explain itself. So it has to be worth it on pixels that it was not found by, and the exposures held
+//! out have to be foretold no worse with the brightness that was said of them.
 
 use cupel_train::{Policy, Run};
 
@@ -24,6 +27,11 @@ struct Standing {
     sought: Sought,
     pose: Pose,
     swept: SweptLights,
+}
+
+/// What foretells the exposures held out better, by enough.
+fn better(tier: Standing, stands: Standing) -> Standing {
+    if tier.swept.held_out_r < (1.0 - BETTER) * stands.swept.held_out_r { tier } else { stands }
 }
 
 /// Makes one tier after the other.
@@ -76,15 +84,16 @@ impl Trial<'_, '_> {
     /// The tiers that exposures held out say are better than what stands.
     fn chosen(&mut self, said: Pose) -> Result<Standing> {
         let nothing = Sought::default();
-        let mut stands = self.tier(nothing, said, "nothing")?;
-        let better = |tier: Standing, stands: Standing| {
-            if tier.swept.held_out_r < (1.0 - BETTER) * stands.swept.held_out_r { tier } else { stands }
-        };
+        let stated = self.tier(nothing, said, "nothing")?;
         let pose = self.pose(said, None, "pose")?;
-        let tier = self.tier(Sought { positions: true, ..nothing }, pose, "positions")?;
-        stands = better(tier, stands);
-        let tier = self.tier(Sought { probe: true, ..stands.sought }, stands.pose, "pupil")?;
-        stands = better(tier, stands);
+        let by_pose = self.tier(Sought { positions: true, ..nothing }, pose, "positions")?;
+        let by_pupil = self.tier(Sought { probe: true, ..nothing }, said, "pupil")?;
+        let pose_first = by_pose.swept.held_out_r < by_pupil.swept.held_out_r;
+        let mut stands = if pose_first { better(by_pose, stated) } else { better(by_pupil, stated) };
+        if stands.sought.positions {
+            let tier = self.tier(Sought { probe: true, ..stands.sought }, stands.pose, "pupil-too")?;
+            stands = better(tier, stands);
+        }
         if stands.sought.probe {
             let window = stands.swept.model.window.clone();
             let pose = self.pose(stands.pose, Some(&window), "pose-again")?;
@@ -92,7 +101,8 @@ impl Trial<'_, '_> {
             stands = better(tier, stands);
         }
         let tier = self.tier(Sought { brightness: true, ..stands.sought }, stands.pose, "brightness")?;
-        Ok(better(tier, stands))
+        let worth = tier.swept.across_r < (1.0 - BETTER) * stands.swept.across_r;
+        Ok(if worth && tier.swept.held_out_r <= stands.swept.held_out_r { tier } else { stands })
     }
 
     /// All that was asked for.
