@@ -396,7 +396,7 @@ fn intervals_hold_what_they_say() {
             inside += usize::from(error <= interval[place]);
         }
         assert!(interval[..12 * 48].iter().all(|half| *half == 0.0));
-        assert!(found.certificate.correlation.unwrap().resolution_px < 6.0);
+        assert!(found.certificate.correlation.unwrap().resolution_px(cupel_prism::metrics::Threshold::Seventh) < 6.0);
     }
     let share = f64::from(inside as u32) / f64::from(all as u32);
     assert!((0.82..0.98).contains(&share), "{share}");
