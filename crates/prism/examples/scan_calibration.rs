@@ -25,13 +25,7 @@ fn main() -> Result<()> {
         let scene = simulate_ptychography(&config, seed)?;
         let held: Vec<usize> = (7..200).step_by(20).collect();
         let train: Vec<usize> = (0..200).filter(|frame| !held.contains(frame)).collect();
-        let truth = Calibrated {
-            plane: scene.object.clone(),
-            window: scene.probe.clone(),
-            centres: scene.centres.clone(),
-            pose: None,
-            curve: vec![],
-        };
+        let truth = Calibrated::known(scene.object.clone(), scene.probe.clone(), scene.centres.clone());
         let start = Instant::now();
         let free = ScanFree { positions: true, probe: true };
         let found = locate(&scene.exposures, &held, &calibrate_scan(&scene.exposures, &train, free)?)?;
