@@ -183,16 +183,24 @@ impl Examples {
         })
     }
 
-    /// Some rows as questions, whose names in the `hidden` fields are replaced by one that no training sees.
-    pub(crate) fn hiding(&self, hidden: &[&str], rows: &[usize]) -> Result<Self> {
+    /// Some rows as questions, whose names that are to be hidden (by the field, the row and the code of the name) are replaced by one that no training sees.
+    ///
+    /// # Errors
+    /// [`Error::Data`](crate::Error::Data) when a row is none.
+    pub(crate) fn hiding(&self, rows: &[usize], hide: impl Fn(&str, usize, u32) -> bool) -> Result<Self> {
         let table = self.table.select(rows)?;
         let column = |field: &Field| -> Result<(String, Column)> {
-            let column = match table.column(&field.name)? {
-                Column::Category { codes, .. } if hidden.contains(&field.name.as_str()) => {
-                    let codes = codes.iter().map(|code| if *code == MISSING { MISSING } else { 0 }).collect();
-                    Column::Category { codes, names: vec![HIDDEN.into()] }
+            let column = match (table.column(&field.name)?, self.table.column(&field.name)?) {
+                (Column::Category { .. }, Column::Category { codes, names }) => {
+                    let hidden = names.len() as u32;
+                    let code = |row: &usize| match codes[*row] {
+                        code if code != MISSING && hide(&field.name, *row, code) => hidden,
+                        code => code,
+                    };
+                    let names = names.iter().cloned().chain([HIDDEN.to_owned()]).collect();
+                    Column::Category { codes: rows.iter().map(code).collect(), names }
                 }
-                known => known.clone(),
+                (known, _) => known.clone(),
             };
             Ok((field.name.clone(), column))
         };

@@ -8,19 +8,25 @@
 //! it has seen evidence with the drug. Where neither can say anything the answer is that nothing is known. Every answer says which
 //! of these it is. Nothing here replaces the judgement of a clinician, and a file of small variants shows no copies of genes.
 
+mod alternatives;
 mod answers;
 mod assembly;
 mod atlas;
 mod call_set;
 mod calls;
+mod compressed;
 mod copies;
+mod copy_changes;
 mod core_alleles;
 mod definition;
 mod drug_facts;
+mod file_assembly;
 mod frequencies;
+mod gene_reading;
 mod given;
 mod guidelines;
 mod hla;
+mod line_checks;
 mod lowest_activity;
 mod matching;
 mod outside_calls;
@@ -29,6 +35,8 @@ mod pharmcat;
 mod phenotype_json;
 mod phenotypes;
 mod reading;
+mod recommendations;
+mod rule_values;
 mod sequence;
 mod tables;
 mod vcf;
@@ -39,8 +47,8 @@ pub use calls::GeneCall;
 pub use definition::DefinitionSource;
 pub use frequencies::PairOdds;
 pub use given::GivenGene;
-pub use guidelines::{MissingGene, NotDetermined, PossibleRecommendation, Recommendation};
 pub use phenotypes::Phenotype;
+pub use recommendations::{MissingGene, NotDetermined, PossibleRecommendation, Recommendation};
 pub use tables::{SilentRule, Tables};
 
 use crate::{
@@ -52,6 +60,7 @@ use calls::Given;
 use cupel_data::nearest_name;
 use cupel_settings::{Problem, Range, choices, settings};
 use drug_facts::normal;
+use rayon::prelude::*;
 use serde::Serialize;
 use std::{collections::BTreeMap, io::BufRead, path::Path};
 use vcf::Vcf;
@@ -331,7 +340,7 @@ impl Patient {
             genes.sort_by(|a, b| a.gene.cmp(&b.gene));
             Self { sample: set.sample, assembly, genes, warnings }
         };
-        Ok(sets.into_iter().map(patient).collect())
+        Ok(sets.into_par_iter().map(patient).collect())
     }
 
     /// Refuses outside calls that do not say whose they are, where there are several files.
@@ -377,7 +386,7 @@ fn nothing(path: &Path) -> Error {
 fn assembly(vcf: &Vcf, config: &PatientConfig) -> Result<Assembly> {
     let refused =
         |got: &dyn ToString, expected: String| Err(Problem::value("assembly", got.to_string(), expected).into());
-    match (call_set::assembly_of(vcf)?, config.assembly) {
+    match (file_assembly::assembly_of(vcf)?, config.assembly) {
         (Some(own), Some(said)) if own != said => {
             refused(&said, format!("{own}, as the lengths of the chromosomes in the file say"))
         }

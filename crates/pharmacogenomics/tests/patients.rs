@@ -11,6 +11,8 @@ mod generated;
 mod given;
 #[path = "patients/rules.rs"]
 mod rules;
+#[path = "patients/strange_files.rs"]
+mod strange_files;
 #[path = "patients/tables.rs"]
 mod tables;
 #[path = "patients/unsafe_inputs.rs"]

@@ -108,7 +108,7 @@ impl Command for Arguments {
             }
         }
         let of = |assembly: Assembly| tables.iter().find(|(known, _)| *known == assembly).map(|(_, tables)| tables);
-        let read = |(file, assembly): (&PathBuf, &_)| -> Vec<Result<(PatientAnswers, String), String>> {
+        let read = |(file, assembly): (&PathBuf, &_)| -> Vec<Result<(Patient, &Tables), String>> {
             let tables = match assembly {
                 Ok(assembly) => of(*assembly),
                 Err(error) => return vec![Err(format!("{}: {error}", file.display()))],
@@ -116,38 +116,42 @@ impl Command for Arguments {
             let Some(tables) = tables else { return Vec::new() };
             match Patient::read_all(file, tables, config) {
                 Err(error) => vec![Err(error.to_string())],
-                Ok(patients) => patients
-                    .into_par_iter()
-                    .map(|patient| {
-                        let name = file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
-                        let genes = serde_json::to_string(&tables.phenotype_json(&patient, &name))
-                            .map_err(|error| error.to_string())?;
-                        let answers = match &model {
-                            Some(model) => {
-                                tables.answers(&self.drug, patient, model).map_err(|error| error.to_string())?
-                            }
-                            None => tables.guideline_answers(&self.drug, patient),
-                        };
-                        Ok((answers, genes))
-                    })
-                    .collect(),
+                Ok(patients) => patients.into_iter().map(|patient| Ok((patient, tables))).collect(),
             }
         };
         std::fs::create_dir_all(&out).with_context(|| format!("could not make the folder {}", out.display()))?;
         let mut samples = Vec::new();
         let mut names = BTreeSet::new();
-        // a batch of files is in memory at a time
+        // a batch of files is in memory at a time, and a page for each thread
         let work: Vec<_> = files.iter().zip(&assemblies).collect();
         for batch in work.chunks(BATCH) {
-            let said: Vec<_> = batch.par_iter().map(|own| read(*own)).collect();
-            for ((file, _), said) in batch.iter().zip(said) {
-                for one in said {
-                    samples.push(match one {
-                        Ok((answers, genes)) => write(&out, file, (&answers, &genes), &mut names)?,
-                        Err(error) => Line { file: (*file).clone(), page: None, summary: None, error: Some(error) },
-                    });
+            let read: Vec<_> = batch.par_iter().map(|own| read(*own)).collect();
+            let mut named = Vec::new();
+            for ((file, _), read) in batch.iter().zip(read) {
+                for one in read {
+                    let name =
+                        one.as_ref().ok().map(|(patient, _)| free_name(&patient.sample, &mut names)).transpose()?;
+                    named.push((*file, one, name));
                 }
             }
+            let report = |(file, one, name): (&PathBuf, Result<(Patient, &Tables), String>, Option<String>)| {
+                let failed = |error| Line { file: file.clone(), page: None, summary: None, error: Some(error) };
+                let ((patient, tables), name) = match (one, name) {
+                    (Ok(one), Some(name)) => (one, name),
+                    (one, _) => return Ok(failed(one.err().unwrap_or_default())),
+                };
+                let of_file = file.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+                let genes = serde_json::to_string(&tables.phenotype_json(&patient, &of_file))?;
+                let answers = match &model {
+                    Some(model) => match tables.answers(&self.drug, patient, model) {
+                        Ok(answers) => answers,
+                        Err(error) => return Ok(failed(error.to_string())),
+                    },
+                    None => tables.guideline_answers(&self.drug, patient),
+                };
+                write(&out.join(name), file, &answers, &genes)
+            };
+            samples.extend(named.into_par_iter().map(report).collect::<Result<Vec<Line>>>()?);
         }
         Ok(Reported { samples, out, notice: "not a medical device" })
     }
@@ -165,25 +169,30 @@ impl Command for Arguments {
 /// Files whose patients are in memory at a time.
 const BATCH: usize = 64;
 
-/// Writes the page, the JSON and the genes in PharmCAT's structure of a sample; names that are taken get a number.
-fn write(
-    out: &Path,
-    file: &Path,
-    (answers, genes): (&PatientAnswers, &str),
-    names: &mut BTreeSet<String>,
-) -> Result<Line> {
-    let own = cupel::report::file_name(&answers.patient.sample);
+/// A name for the files of a sample; one that is taken gets a number.
+fn free_name(sample: &str, names: &mut BTreeSet<String>) -> Result<String> {
+    let own = cupel::report::file_name(sample);
     let first = if own.is_empty() { "sample".to_owned() } else { own };
     let numbered = (2..).map(|number| format!("{first}-{number}"));
     let Some(name) = std::iter::once(first.clone()).chain(numbered).find(|name| !names.contains(name)) else {
         bail!("no name is left for {first}");
     };
     names.insert(name.clone());
-    let page = out.join(format!("{name}.html"));
+    Ok(name)
+}
+
+/// Writes the page, the JSON and the genes in PharmCAT's structure of a sample, as files that begin with `path`.
+fn write(path: &Path, file: &Path, answers: &PatientAnswers, genes: &str) -> Result<Line> {
+    let with = |ending: &str| {
+        let mut name = path.as_os_str().to_owned();
+        name.push(ending);
+        PathBuf::from(name)
+    };
+    let page = with(".html");
     for (path, text) in [
-        (&page, answers.to_html()),
-        (&out.join(format!("{name}.json")), serde_json::to_string_pretty(answers)?),
-        (&out.join(format!("{name}.phenotype.json")), genes.to_string()),
+        (&page, answers.to_html().as_str()),
+        (&with(".json"), &serde_json::to_string_pretty(answers)?),
+        (&with(".phenotype.json"), genes),
     ] {
         let write = |file: &mut dyn std::io::Write| {
             file.write_all(text.as_bytes()).map_err(cupel::data::Error::io("write", path))

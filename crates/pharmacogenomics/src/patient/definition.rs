@@ -5,6 +5,7 @@ use super::{
     sequence::{Edit, KnownBases},
 };
 use serde::Serialize;
+use std::sync::OnceLock;
 
 /// Where definitions come from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -114,6 +115,8 @@ pub(crate) struct Gene {
     pub(crate) deletions: Vec<String>,
     /// Whether an allele is carried wherever its core is, whatever else is there.
     pub(crate) core: bool,
+    /// Of each place the alleles that its definition names there, found when they are first asked for.
+    pub(crate) named_at: OnceLock<Vec<Vec<usize>>>,
     pub(crate) source: Option<DefinitionSource>,
 }
 
@@ -126,6 +129,19 @@ impl Gene {
     /// Whether it is on the mitochondrion, which has one haplotype.
     pub(crate) fn on_mitochondrion(&self) -> bool {
         self.chromosome == "MT"
+    }
+
+    /// The alleles, other than the reference, whose definition says what stands at a place.
+    pub(crate) fn defining(&self, place: usize) -> impl Iterator<Item = &NamedAllele> {
+        let found = self.named_at.get_or_init(|| {
+            let defined = |place: usize| {
+                let own =
+                    |(_, allele): &(usize, &NamedAllele)| !allele.reference && allele.defined.get(place) == Some(&true);
+                self.alleles.iter().enumerate().filter(own).map(|(number, _)| number).collect()
+            };
+            (0..self.places.len()).map(defined).collect()
+        });
+        found.get(place).into_iter().flatten().filter_map(|number| self.alleles.get(*number))
     }
 
     /// Adds the bases of the reference at its places.

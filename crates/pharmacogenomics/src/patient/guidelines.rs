@@ -4,139 +4,20 @@
 //! rules; else it says which gene is not determined, and what the possible pairs of alleles would lead to. A rule by genotype goes before one
 //! by phenotype. "No Result" is a gene that was not tested ("NUDT15 genotype is not available", as CPIC's texts say); one that was, with an open result, is
 //! never that. A recommendation without a gene's result says so, for the result could change it.
-//!
-//! DPWG has two rules for some scores, told apart by a word: `1.0 (Intermediate Metabolizer)` and `1.0 (Phenotyping)`. The tables say which phenotype
-//! a score is, and nothing of the other word: a score with a normal allele has the rule of its phenotype, two alleles that both lower the activity may have
-//! either, and where one rule alone has the score it is that.
 
 use super::{
-    calls::{GeneCall, Knowledge, Outcome},
+    calls::{GeneCall, Knowledge, Outcome, UNTESTED},
     definition::DefinitionSource,
     drug_facts::{DrugFacts, name_of_page, normal},
-    hla,
-    phenotypes::without_gene,
+    recommendations::{MissingGene, NotDetermined, PossibleRecommendation, Recommendation},
+    rule_values::{Choice, NAMED, Value},
 };
 use crate::error::Result;
 use cupel_data::{TextRows, is_missing};
-use serde::Serialize;
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::Path,
 };
-
-/// One recommendation that applies.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Recommendation {
-    /// CPIC or DPWG.
-    pub source: String,
-    /// The identifier of the guideline.
-    pub guideline: String,
-    /// Its name.
-    pub name: String,
-    /// The identifier of the recommendation.
-    pub id: String,
-    /// The gene and what was found of it, gene by gene.
-    pub because: Vec<String>,
-    /// Patients whom it is for, where it is not for all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub population: Option<String>,
-    /// How strong it is.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub strength: Option<String>,
-    /// What it says follows from the genotype.
-    pub implications: String,
-    /// What it says to do.
-    pub recommendation: String,
-    /// Whether it changes the dose or the drug, or asks for other care; `None` where the table does not say.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub change: Option<bool>,
-    /// Genes that it asks for and that were not tested: it is what the guideline says without them, and their results could change it.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub not_tested: Vec<String>,
-    /// The version of the guideline's text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub version: Option<String>,
-    /// The day of that version.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub date: Option<String>,
-    /// Where it stands.
-    pub link: String,
-    /// Where its authors publish it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub page: Option<String>,
-    /// CPIC's level of evidence for the drug and the gene.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub level: Option<String>,
-    /// The papers that it rests on, by their PubMed identifiers.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub papers: Vec<String>,
-}
-
-/// A guideline that does not answer, because a gene is not determined.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct NotDetermined {
-    /// CPIC or DPWG.
-    pub source: String,
-    /// The identifier of the guideline.
-    pub guideline: String,
-    /// Its name.
-    pub name: String,
-    /// Where it stands.
-    pub link: String,
-    /// Patients whom it is for, where it is not for all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub population: Option<String>,
-    /// The genes that are not determined, each with the reason.
-    pub genes: Vec<MissingGene>,
-    /// What the pairs of alleles that remain possible would lead to.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub possible: Vec<PossibleRecommendation>,
-}
-
-/// A gene that a guideline asks for and that is not determined.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct MissingGene {
-    /// The gene.
-    pub gene: String,
-    /// Why it is not.
-    pub because: String,
-    /// The places that were not read.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub missing: Vec<String>,
-    /// Whether nothing was said of it at all.
-    pub not_tested: bool,
-}
-
-/// A recommendation that would apply to some of the pairs that are possible.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct PossibleRecommendation {
-    /// Of each gene the pairs of alleles, or the phenotype where there are many.
-    pub of: Vec<String>,
-    /// What would apply; nothing where no rule does.
-    pub recommendations: Vec<String>,
-}
-
-/// What a rule asks of a gene.
-#[derive(Clone, Debug, PartialEq)]
-enum Value {
-    /// That it was not tested.
-    NoResult,
-    /// These alleles, as often.
-    Genotype(BTreeMap<String, usize>),
-    /// A score with a word: "1.0 (Phenotyping)".
-    Scored(f64, String),
-    /// At least this score.
-    AtLeast(f64),
-    /// A word: a phenotype, a score, a result.
-    Word(String),
-}
-
-/// How well a value says what was found; smaller is better.
-type Rank = (u8, u64);
-/// The phenotype, or the score under its phenotype.
-const BY_PHENOTYPE: Rank = (2, 0);
-/// The score under another word.
-const OTHER_WORD: Rank = (4, 0);
 
 /// A rule: which values of which genes it is for.
 #[derive(Clone, Debug)]
@@ -176,74 +57,9 @@ pub(crate) struct Said {
 
 /// Where guidelines stand, by their identifiers.
 const LINK: &str = "https://www.clinpgx.org/guidelineAnnotation/";
+
 /// More combinations than this are not looked through.
 const MOST_COMBINATIONS: usize = 100_000;
-/// Pairs that are named for one possible recommendation.
-const NAMED: usize = 4;
-
-impl Value {
-    fn parse(gene: &str, text: &str) -> Self {
-        if text.eq_ignore_ascii_case("No Result") {
-            return Self::NoResult;
-        }
-        if let Some(inside) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
-            let pair = |entry: &str| {
-                let (name, count) = entry.rsplit_once(':')?;
-                Some((name.trim().trim_matches('\'').to_string(), count.trim().parse::<f64>().ok()? as usize))
-            };
-            if let Some(alleles) = inside.split(',').map(pair).collect() {
-                return Self::Genotype(alleles);
-            }
-        }
-        if let Some(least) = text.strip_prefix('≥').and_then(|text| text.parse().ok()) {
-            return Self::AtLeast(least);
-        }
-        match text.split_once(" (") {
-            Some((number, word)) if number.parse::<f64>().is_ok() => {
-                Self::Scored(number.parse().unwrap_or(f64::NAN), word.trim_end_matches(')').to_string())
-            }
-            _ => Self::Word(without_gene(gene, text).to_string()),
-        }
-    }
-
-    /// How well it says an outcome; `None` where it does not.
-    fn rank(&self, (gene, text): (&str, &str), outcome: &Outcome) -> Option<Rank> {
-        let score = outcome.phenotype.as_ref().and_then(|phenotype| phenotype.activity_score);
-        let name = outcome.phenotype.as_ref().map(|phenotype| phenotype.name.as_str());
-        let named = |word: &str| name.is_some_and(|name| name.eq_ignore_ascii_case(word));
-        let said = |word: &str| outcome.words.iter().any(|own| own.eq_ignore_ascii_case(word));
-        match self {
-            Self::NoResult => None,
-            Self::Genotype(alleles) => {
-                let mut own: BTreeMap<String, usize> = BTreeMap::new();
-                outcome.alleles.iter().for_each(|allele| *own.entry(allele.clone()).or_default() += 1);
-                (own == *alleles && !own.is_empty()).then_some((0, 0))
-            }
-            Self::Scored(number, word) if score == Some(*number) => match (said(word), named(word)) {
-                (true, _) => Some((1, 0)),
-                (false, true) => Some(BY_PHENOTYPE),
-                (false, false) => Some(OTHER_WORD),
-            },
-            Self::Scored(..) => None,
-            Self::AtLeast(least) => {
-                if said(text) {
-                    return Some((2, 0));
-                }
-                // of several the highest says most
-                let open = !outcome.words.iter().any(|word| word.starts_with('≥'));
-                (open && score.is_some_and(|score| score >= *least)).then(|| (3, u64::MAX - least.to_bits()))
-            }
-            Self::Word(word) => {
-                let number = word.parse::<f64>().ok();
-                let scored =
-                    number.is_some() && number == score && !outcome.words.iter().any(|word| word.starts_with('≥'));
-                let without = word.eq_ignore_ascii_case("n/a") && score.is_none() && named("Indeterminate");
-                (named(word) || said(word) || scored || without || hla::proves(gene, &outcome.alleles, word))
-                    .then_some((2, 0))
-            }
-        }
-    }
-}
 
 /// The day that begins a version such as 2024-03-25-16-13.
 fn date_of(version: &str) -> Option<String> {
@@ -427,7 +243,7 @@ impl Guidelines {
                         choices.push((gene, vec![Choice::not_tested(&values)]));
                     } else {
                         let because = call(gene).and_then(|call| call.unknown_because.clone());
-                        open.push(missing(because.unwrap_or_else(|| "it was not tested".into())));
+                        open.push(missing(because.unwrap_or_else(|| UNTESTED.into())));
                     }
                 }
                 Some((Knowledge::Open, call)) => {
@@ -451,9 +267,7 @@ impl Guidelines {
         if !guideline.genes.iter().any(|gene| tested(gene)) {
             let untested = |gene: &String| MissingGene {
                 gene: gene.clone(),
-                because: call(gene)
-                    .and_then(|call| call.unknown_because.clone())
-                    .unwrap_or_else(|| "it was not tested".into()),
+                because: call(gene).and_then(|call| call.unknown_because.clone()).unwrap_or_else(|| UNTESTED.into()),
                 missing: Vec::new(),
                 not_tested: true,
             };
@@ -612,64 +426,6 @@ impl Guidelines {
     /// How many rules there are.
     pub(crate) fn len(&self) -> usize {
         self.rules.len()
-    }
-}
-
-/// The values of a guideline that say one thing a gene can be.
-#[derive(Clone, Debug)]
-struct Choice {
-    values: BTreeSet<String>,
-    pairs: Vec<String>,
-    phenotypes: BTreeSet<String>,
-}
-
-impl Choice {
-    fn not_tested(values: &[(&str, &Value)]) -> Self {
-        let own = values.iter().filter(|(_, value)| **value == Value::NoResult).map(|(text, _)| (*text).to_string());
-        Self { values: own.collect(), pairs: vec!["not tested".into()], phenotypes: BTreeSet::new() }
-    }
-
-    fn of(gene: &str, outcomes: &[Outcome], values: &[(&str, &Value)]) -> Vec<Self> {
-        let mut choices: Vec<Self> = Vec::new();
-        for outcome in outcomes {
-            let ranked: Vec<(Rank, &str)> =
-                values.iter().filter_map(|(text, value)| Some((value.rank((gene, text), outcome)?, *text))).collect();
-            let best = ranked.iter().map(|(rank, _)| *rank).min();
-            let of_rank = |wanted: Option<Rank>| -> BTreeSet<String> {
-                let own = ranked.iter().filter(|(rank, _)| Some(*rank) == wanted);
-                own.map(|(_, text)| (*text).to_string()).collect()
-            };
-            Self::add(&mut choices, of_rank(best), outcome);
-            // the tables do not say which of two rules a score has whose alleles both lower the activity, or are not known
-            let other = of_rank(Some(OTHER_WORD));
-            let normal = outcome.activities.iter().any(|activity| *activity >= 1.0);
-            if best == Some(BY_PHENOTYPE) && !other.is_empty() && !normal {
-                Self::add(&mut choices, other, outcome);
-            }
-        }
-        choices
-    }
-
-    fn add(choices: &mut Vec<Self>, values: BTreeSet<String>, outcome: &Outcome) {
-        let at = match choices.iter().position(|choice| choice.values == values) {
-            Some(at) => at,
-            None => {
-                choices.push(Self { values, pairs: Vec::new(), phenotypes: BTreeSet::new() });
-                choices.len() - 1
-            }
-        };
-        let Some(choice) = choices.get_mut(at) else { return };
-        choice.pairs.push(outcome.diplotype.clone());
-        choice.phenotypes.extend(outcome.phenotype.iter().map(|phenotype| phenotype.name.clone()));
-    }
-
-    fn shown(&self) -> String {
-        let names: Vec<&str> = self.phenotypes.iter().map(String::as_str).collect();
-        let pairs = match self.pairs.len() {
-            count if count > NAMED => format!("{} and {} more", self.pairs[..NAMED].join(", "), count - NAMED),
-            _ => self.pairs.join(", "),
-        };
-        if names.is_empty() { pairs } else { format!("{pairs} ({})", names.join(", ")) }
     }
 }
 

@@ -4,6 +4,8 @@
 //! that the haplotype has none of that line's alternatives. Lines are joined; lines that contradict each other are an error. A line without
 //! a call, or of too low a quality, reads nothing; half a call proves what it says.
 
+use std::sync::Arc;
+
 /// What stands on a haplotype.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Seen {
@@ -31,7 +33,7 @@ pub(crate) enum Said {
 pub(crate) struct Line {
     pub(crate) number: u64,
     /// What the line can tell: its alternatives here. Empty when it speaks of every alternative at once, as a block of reference does.
-    pub(crate) alternatives: Vec<Seen>,
+    pub(crate) alternatives: Arc<[Seen]>,
     pub(crate) said: Vec<Said>,
     pub(crate) phase: Option<String>,
     /// Why it was not read.
@@ -71,8 +73,8 @@ impl Reading {
 ///
 /// # Errors
 /// The numbers of two lines that contradict each other, and how.
-pub(crate) fn join(lines: &[Line], reference: usize) -> Result<Option<Reading>, (u64, u64, String)> {
-    let (whole, own): (Vec<&Line>, Vec<&Line>) = lines.iter().partition(|line| line.alternatives.is_empty());
+pub(crate) fn join(lines: &[&Line], reference: usize) -> Result<Option<Reading>, (u64, u64, String)> {
+    let (whole, own): (Vec<&Line>, Vec<&Line>) = lines.iter().copied().partition(|line| line.alternatives.is_empty());
     if own.is_empty() {
         // blocks and lines without alternatives: the first that was read, else why none was
         let read = |line: &&&Line| line.said.iter().all(|said| *said == Said::NoneOfThese) && !line.said.is_empty();
@@ -183,11 +185,12 @@ mod tests {
             _ => Said::Nothing,
         });
         let (said, phase) = (said.collect(), phase.map(str::to_string));
-        Line { number, alternatives: vec![Seen::Text(text)], said, phase, unread: None, block: false }
+        Line { number, alternatives: [Seen::Text(text)].into(), said, phase, unread: None, block: false }
     }
 
     fn texts(lines: &[Line]) -> Result<Vec<Seen>, String> {
-        let mut seen = join(lines, 0).map_err(|(_, _, problem)| problem)?.unwrap().haplotypes;
+        let mut seen =
+            join(&lines.iter().collect::<Vec<_>>(), 0).map_err(|(_, _, problem)| problem)?.unwrap().haplotypes;
         if lines.iter().any(|line| line.phase.is_none()) {
             seen.sort();
         }
@@ -222,7 +225,7 @@ mod tests {
         assert!(texts(&[line(1, 1, "01", None), line(2, 1, "10", None)]).is_ok(), "one call, written twice");
         assert!(texts(&[line(1, 1, "11", None), line(2, 2, "01", None)]).unwrap_err().contains("3 alternatives"));
         assert!(texts(&[line(1, 1, "1", None), line(2, 2, "01", None)]).unwrap_err().contains("haplotypes"));
-        let point = Line { alternatives: Vec::new(), ..line(3, 1, "00", None) };
+        let point = Line { alternatives: [].into(), ..line(3, 1, "00", None) };
         assert!(texts(&[line(1, 1, "01", None), point.clone()]).is_err());
         assert_eq!(texts(&[line(1, 1, "01", None), Line { block: true, ..point }]).unwrap().len(), 2);
     }

@@ -4,8 +4,8 @@
 //! `AD`, `GQ`, `PL`, `GP`, `GL`, `FT` and `CN`.
 //! Lines are streamed and of bounded length, numbers are checked, and every error names its line.
 
+use super::compressed::open_compressed;
 use crate::error::{Error, Result};
-use flate2::read::MultiGzDecoder;
 use std::{
     fs::File,
     io::{BufRead, BufReader, Read},
@@ -76,8 +76,7 @@ impl Vcf {
     pub(crate) fn new(mut stream: Box<dyn BufRead>, path: &Path) -> Result<Self> {
         let io = |error| Error::from(cupel_data::Error::io("read", path)(error));
         let compressed = stream.fill_buf().map_err(io)?.starts_with(&COMPRESSED);
-        let lines: Box<dyn BufRead> =
-            if compressed { Box::new(BufReader::new(MultiGzDecoder::new(stream))) } else { stream };
+        let lines = if compressed { open_compressed(stream) } else { stream };
         let (meta, samples) = (Vec::new(), Vec::new());
         let mut vcf =
             Self { lines, path: path.to_path_buf(), number: 0, line: String::new(), bytes: Vec::new(), meta, samples };
@@ -95,7 +94,11 @@ impl Vcf {
             }
             if let Some(names) = vcf.line.strip_prefix("#CHROM\t") {
                 vcf.samples = names.split('\t').skip(FIXED - 1).map(str::to_string).collect();
-                return Ok(vcf);
+                let again = |(i, name): (usize, &String)| vcf.samples[..i].contains(name).then(|| name.clone());
+                return match vcf.samples.iter().enumerate().find_map(again) {
+                    Some(name) => Err(vcf.fault(format!("two columns are of a sample {name:?}"))),
+                    None => Ok(vcf),
+                };
             }
             if !vcf.line.starts_with("##") {
                 return Err(vcf.fault("it is no line of a header".into()));
@@ -175,15 +178,20 @@ impl<'a> Record<'a> {
         Ok(Self { line, chromosome, start, end, ids, reference, alternates, filter, info, format, samples })
     }
 
-    /// What it says of the sample in a column, counted from 0.
-    pub(crate) fn genotype(&self, sample: usize) -> std::result::Result<Genotype, String> {
-        let missing = || format!("there is no column of sample {}", sample + 1);
-        let own = self.samples.split('\t').nth(sample).ok_or_else(missing)?;
+    /// The columns of the samples.
+    pub(crate) fn columns(&self) -> Vec<&'a str> {
+        self.samples.split('\t').collect()
+    }
+
+    /// What it says of the sample in one of its `columns`, counted from 0.
+    pub(crate) fn genotype(&self, columns: &[&str], sample: usize) -> std::result::Result<Genotype, String> {
+        let own = columns.get(sample).ok_or_else(|| format!("there is no column of sample {}", sample + 1))?;
         let mut genotype = Genotype::default();
         let (mut likelihood, mut physical, mut order, mut no_reads) = (None, None, None, false);
         for (key, value) in self.format.split(':').zip(own.split(':')) {
             let given = Some(value).filter(|value| *value != ".");
-            let number = || given.and_then(|value| value.parse::<f64>().ok());
+            // what is no number proves neither reads nor quality
+            let number = || given.map(|value| value.parse::<f64>().ok().filter(|value| !value.is_nan()).unwrap_or(0.0));
             match key {
                 "GT" => {
                     genotype.alleles = numbers(value, self.alternates.len())?;
@@ -280,16 +288,21 @@ mod tests {
         Record::parse(text, 1)
     }
 
+    fn genotype(text: &str) -> std::result::Result<Genotype, String> {
+        let record = record(text)?;
+        record.genotype(&record.columns(), 0)
+    }
+
     #[test]
     fn records_say_what_they_hold() {
         let line = "chr1\t10\trs1\tCA\tC,CAA\t.\tPASS\tAC=1;END=30\tDP:GT:PS:GQ\t3:0/1:.:9\t0:2|.:7";
         let record = record(line).unwrap();
         assert_eq!((record.start, record.end, &record.alternates[..]), (10, 30, &["C", "CAA"][..]));
         assert_eq!((record.ids, record.filter), ("rs1", "PASS"));
-        let second = record.genotype(1).unwrap();
+        let second = record.genotype(&record.columns(), 1).unwrap();
         assert_eq!((second.alleles, second.phased, second.depth), (vec![Some(2), None], true, Some(0.0)));
         assert_eq!((second.phase_set.as_deref(), second.quality), (Some("7"), None));
-        let first = record.genotype(0).unwrap();
+        let first = record.genotype(&record.columns(), 0).unwrap();
         assert_eq!((first.alleles, first.phased, first.phase_set), (vec![Some(0), Some(1)], false, None));
         assert_eq!(first.quality, Some(9.0));
         assert_eq!(numbers("|0|1", 1), Ok(vec![Some(0), Some(1)]));
@@ -300,7 +313,7 @@ mod tests {
     fn evidence_is_read_where_gq_is_missing() {
         let of = |format: &str, own: &str| {
             let line = format!("1\t10\t.\tA\tC\t.\tPASS\t.\tGT:{format}\t0/0:{own}");
-            record(&line).unwrap().genotype(0).unwrap()
+            genotype(&line).unwrap()
         };
         for (format, own, quality) in [
             ("GQ:PL", "7:0,50,90", Some(7.0)),
@@ -319,17 +332,14 @@ mod tests {
         }
         assert_eq!(of("AD", "0,0").depth, Some(0.0));
         assert_eq!(of("AD", "9,0").depth, None);
-        let phased = record("1\t10\t.\tA\tC\t.\tPASS\t.\tGT:PGT:PID\t0/1:1|0:10_A_C").unwrap().genotype(0).unwrap();
+        let phased = genotype("1\t10\t.\tA\tC\t.\tPASS\t.\tGT:PGT:PID\t0/1:1|0:10_A_C").unwrap();
         assert_eq!((phased.alleles, phased.phased), (vec![Some(1), Some(0)], true));
         assert_eq!(phased.phase_set.as_deref(), Some("10_A_C"));
     }
 
     #[test]
     fn what_is_no_record_is_named() {
-        let problem = |line: &str| match record(line) {
-            Err(problem) => problem,
-            Ok(record) => record.genotype(0).unwrap_err(),
-        };
+        let problem = |line: &str| genotype(line).unwrap_err();
         assert!(problem("chr1\t10\t.").contains("no column REF"));
         assert!(problem("chr1\tx\t.\tA\tC\t.\t.\t.\tGT\t0/1").contains("no position"));
         assert!(problem("chr1\t1\t.\tA\tC\t.\t.\t.\tGT\t0/2").contains("not there"));
@@ -354,7 +364,7 @@ mod tests {
             // either it reads as some file, or the error says what is wrong
             if let Ok(mut vcf) = Vcf::new(Box::new(std::io::Cursor::new(bytes)), Path::new("damaged.vcf")) {
                 while let Ok(Some(record)) = vcf.next() {
-                    let _ = record.genotype(0);
+                    let _ = record.genotype(&record.columns(), 0);
                 }
             }
         }

@@ -254,6 +254,10 @@ fn a_place_that_was_not_read_leaves_its_allele_possible() {
     let line = format!("{} GT 0/0", RS4244285.replace(" .", " DP=0").replacen(" DP=0", " .", 1));
     assert!(line.ends_with("PASS DP=0 GT 0/0"));
     assert!(call(&patient(tables, &[&line, RS3758581]), "CYP2C19").phenotype.is_none());
+    // of SLCO1B1 *15 the variant that is *37 alone, as good as the reference, casts no doubt on the other; that of *5 does
+    let slco1b1 = |line: &str| call(&patient(tables, &[line]), "SLCO1B1").phenotype.clone().map(|own| own.name);
+    assert_eq!(slco1b1("chr12 21176804 rs2306283 A G . PASS . GT ./.").as_deref(), Some("Normal Function"));
+    assert_eq!(slco1b1("chr12 21178615 rs4149056 T C . PASS . GT ./."), None);
     // an allele of which one of two variants was seen: what is possible is listed
     let line = format!("{RS4244285} GT 0/1");
     let patient = patient(tables, &[&line, RS3758581]);

@@ -498,6 +498,39 @@ fn boosting_does_not_lean_on_names_that_a_cold_start_will_not_know() {
 }
 
 #[test]
+fn boosting_learns_what_a_known_drug_would_hide() {
+    // a drug says all of its rows, and the gene four of five of it: where the drug is known the gene adds nothing, and of a strange drug it is all that is known
+    let shares = Fractions { train: 0.6, validation: 0.2, test: 0.2 };
+    for seed in 0..3 {
+        let mut draws = Stream::new(seed, "genes that drugs hide").rng();
+        let of_drug: Vec<u64> = (0..150).map(|_| draws.below(2)).collect();
+        let row = |i: usize| {
+            let class = of_drug[i % 150];
+            let side = if draws.below(5) == 0 { 1 - class } else { class };
+            let gene = 2 * draws.below(3) + side;
+            (vec![format!("drug{}", i % 150), format!("gene{gene}")], class as u32)
+        };
+        let rows: Vec<(Vec<String>, u32)> = (0..4500).map(row).collect();
+        let examples = named(&["drug", "gene"], &rows);
+        let cold = Parts::make(&examples, &SplitKind::Cold("drug".into()), shares, seed).unwrap();
+        let loss = |parts: &Parts| {
+            let (model, _, labels) = boosting_of(&examples, parts, seed);
+            model.probabilities(&examples, &cold.test).unwrap()[0].log_loss(&labels[0], &cold.test).unwrap()
+        };
+        // the same training rows, which know every drug that they are told to stop by
+        let known: Vec<usize> = cold.train.iter().copied().filter(|row| row % 5 == 0).collect();
+        let train = cold.train.iter().copied().filter(|row| row % 5 != 0).collect();
+        let blind = loss(&Parts { train, validation: known, ..cold.clone() });
+        // of a gene alone four of five are right: .500
+        let aware = loss(&cold);
+        assert!(
+            aware < 0.53 && aware + 0.02 < blind,
+            "seed {seed}: {aware}, without knowing that drugs are held out {blind}"
+        );
+    }
+}
+
+#[test]
 fn on_a_cold_start_classes_of_drugs_are_crossed_and_not_their_names() {
     // what a drug does turns with the gene, one way for the -pril and the other for the -statin
     let row = |i: usize| {
