@@ -99,6 +99,7 @@ fn interactions(criterion: &mut Criterion) {
         numbers: 0,
         outputs: 34,
         targets: 3,
+        counted: None,
     };
     let mut draws = Stream::new(1, "pharmacogenomics bench").rng();
     let mut offset = 0;
@@ -129,7 +130,7 @@ fn interactions(criterion: &mut Criterion) {
         };
         let net = net.init(&widths, &device);
         let name = format!("{interaction:?}").to_lowercase();
-        let inputs = || Inputs { ids: ids.clone(), lists: vec![], numbers: None, dropout: None };
+        let inputs = || Inputs { ids: ids.clone(), lists: vec![], numbers: None, counted: None, dropout: None };
         group.bench_function(format!("{name}-forward/{BATCH}x4x128/cpu"), |bencher| {
             bencher.iter(|| black_box(net.forward(inputs()).into_data()));
         });

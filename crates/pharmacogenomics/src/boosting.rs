@@ -59,7 +59,7 @@ settings! {
         pub columns: f64 as "tree-columns" = 0.2, in Range::above(0.0).at_most(1.0), "SHARE";
         /// Rows that the share of a class among all rows counts for in the share among the rows of a name
         pub strength: f64 = 1.0, in Range::above(0.0), "ROWS";
-        /// Folds that the numbers of the training rows are counted on, of boosting
+        /// Folds that the numbers of the training rows are counted on, of boosting and network
         pub folds: usize as "counting-folds" = 5, in Range::at_least(2.0), "FOLDS";
     }
 }

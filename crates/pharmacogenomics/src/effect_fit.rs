@@ -1,6 +1,7 @@
 //! [`EffectFit`]: what the trainer needs to know of a network over fields.
 
 use crate::{
+    counted::CountedRows,
     encoder::Encoded,
     field_net::{FieldNet, Inputs, TABLES, Widths},
     head_loss::HeadLoss,
@@ -67,18 +68,20 @@ impl EffectConfig {
 #[derive(Clone, Debug)]
 pub(crate) struct Rows {
     pub(crate) encoded: Encoded,
+    /// What was counted on other rows, of the rows that will be asked for.
+    pub(crate) counted: Option<CountedRows>,
     pub(crate) offsets: Vec<u32>,
     pub(crate) widths: Widths,
 }
 
 impl Rows {
     /// Ids of each field begin where those of the field before end.
-    pub(crate) fn new(encoded: Encoded, widths: &Widths) -> Self {
+    pub(crate) fn new(encoded: Encoded, counted: Option<CountedRows>, widths: &Widths) -> Self {
         let mut offsets = vec![0];
         for width in widths.categories.iter().chain(&widths.lists) {
             offsets.push(offsets[offsets.len() - 1] + *width as u32);
         }
-        Self { encoded, offsets, widths: widths.clone() }
+        Self { encoded, counted, offsets, widths: widths.clone() }
     }
 
     /// The rows on a device; with `unknown`, a share of the names is taken for unknown.
@@ -126,7 +129,8 @@ impl Rows {
             Tensor::from_data(TensorData::new(values, [rows.len(), 2 * count]), device)
         });
         let ids = Tensor::from_data(TensorData::new(ids, [rows.len(), fields]), device);
-        Inputs { ids, lists, numbers, dropout: None }
+        let counted = self.counted.as_ref().map(|counted| counted.inputs(rows, device));
+        Inputs { ids, lists, numbers, counted, dropout: None }
     }
 }
 

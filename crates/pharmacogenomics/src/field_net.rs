@@ -13,9 +13,12 @@
 //!   arXiv:1810.11921), flattened;
 //!
 //! plus the first-order term of DeepFM (Guo et al. 2017, arXiv:1703.04247): a weight per name and class. All fields share one
-//! table, each at its offset, so that one lookup serves all.
+//! table, each at its offset, so that one lookup serves all. To these is added what [`Counted`] makes of the shares of classes counted on other rows.
 
-use crate::field_net_config::{FieldNetConfig, Interaction};
+use crate::{
+    counted::{Counted, CountedInputs, CountedWidths},
+    field_net_config::{FieldNetConfig, Interaction, Reads},
+};
 use burn::{
     module::{Initializer, Module, ModuleMapper, ModuleVisitor, Param},
     nn::{
@@ -48,6 +51,8 @@ pub struct Widths {
     pub outputs: usize,
     /// Number of targets.
     pub targets: usize,
+    /// What is counted on other rows; `None` where nothing is.
+    pub counted: Option<CountedWidths>,
 }
 
 /// Rows as tensors.
@@ -59,6 +64,8 @@ pub struct Inputs {
     pub lists: Vec<(Tensor<2, Int>, Tensor<2>)>,
     /// `[row, 2 x number]`: values and whether they are there; `None` without numbers.
     pub numbers: Option<Tensor<2>>,
+    /// What was counted on other rows; `None` where the net is told nothing of it.
+    pub counted: Option<CountedInputs>,
     /// The draws of the dropout behind the layers of the tower; `None` where nothing is dropped.
     pub dropout: Option<Stream>,
 }
@@ -67,6 +74,8 @@ pub struct Inputs {
 const HEADS: [usize; 4] = [8, 4, 2, 1];
 /// Added to the variance by layer norms, as Burn's and PyTorch's do.
 const EPSILON: f64 = 1e-5;
+/// The stream of the draws of the part that is told counts, beside those of the layers of the tower.
+const COUNTED: u64 = 1 << 32;
 /// Where a row belongs to a name.
 pub(crate) const TABLES: [&str; 2] = ["embedding.weight", "first_order.weight"];
 /// Standard deviation of new embeddings.
@@ -75,7 +84,8 @@ const EMBEDDING_DEVIATION: f64 = 0.05;
 /// A network over fields.
 #[derive(Module, Debug)]
 pub struct FieldNet {
-    embedding: Embedding,
+    /// With the head what there is where fields are read.
+    embedding: Option<Embedding>,
     first_order: Option<Embedding>,
     attention: Option<TransformerEncoder>,
     /// `[1, 1, component]`
@@ -85,7 +95,8 @@ pub struct FieldNet {
     interacting: Vec<Interacting>,
     cross: Vec<Cross>,
     tower: Vec<Layer>,
-    head: Linear,
+    head: Option<Linear>,
+    counted: Option<Counted>,
     /// Logarithms of the uncertainty of the targets, by which their losses may be weighted.
     pub(crate) log_sigma: Param<Tensor<1>>,
     #[module(skip)]
@@ -133,6 +144,26 @@ impl Interacting {
 impl FieldNetConfig {
     /// A new net, its weights not yet drawn.
     pub fn init(&self, widths: &Widths, device: &Device) -> FieldNet {
+        let counted = widths.counted.as_ref().filter(|_| self.reads != Reads::Names);
+        let counted = counted.map(|widths| Counted::new(widths, self.counted, device));
+        let log_sigma = Initializer::Zeros.init([widths.targets], device);
+        let counts_alone = self.reads == Reads::Counts && counted.is_some();
+        if counts_alone && widths.numbers == 0 && widths.lists.is_empty() {
+            return FieldNet {
+                embedding: None,
+                first_order: None,
+                attention: None,
+                class_token: None,
+                matrices: None,
+                interacting: Vec::new(),
+                cross: Vec::new(),
+                tower: Vec::new(),
+                head: None,
+                counted,
+                log_sigma,
+                config: self.clone(),
+            };
+        }
         let ids: usize = widths.categories.iter().chain(&widths.lists).sum();
         let tokens = widths.categories.len() + widths.lists.len();
         let k = self.embedding;
@@ -175,7 +206,7 @@ impl FieldNetConfig {
         });
         let zeros = Initializer::Zeros;
         FieldNet {
-            embedding: EmbeddingConfig::new(ids, k).with_initializer(normal.clone()).init(device),
+            embedding: Some(EmbeddingConfig::new(ids, k).with_initializer(normal.clone()).init(device)),
             first_order: self
                 .first_order
                 .0
@@ -186,8 +217,9 @@ impl FieldNetConfig {
             interacting: (0..self.interacting).map(|_| Interacting::new(k, device)).collect(),
             cross,
             tower,
-            head: LinearConfig::new(width + interaction + interacted + crossed, widths.outputs).init(device),
-            log_sigma: Initializer::Zeros.init([widths.targets], device),
+            head: Some(LinearConfig::new(width + interaction + interacted + crossed, widths.outputs).init(device)),
+            counted,
+            log_sigma,
             config: self.clone(),
         }
     }
@@ -195,6 +227,9 @@ impl FieldNetConfig {
 
 impl FieldNet {
     /// The logits of all targets, `[row, output]`, in f32.
+    ///
+    /// # Panics
+    /// "a net of shares alone was told none" where it reads no fields and the inputs hold nothing that was counted.
     pub fn forward(&self, inputs: Inputs) -> Tensor<2> {
         self.forward_folded(inputs, None)
     }
@@ -202,7 +237,7 @@ impl FieldNet {
     /// What the first layer of the tower makes of each name of the fields of categories, `[id, hidden]`, as long as it sees their
     /// embeddings themselves: that layer is then one sum of rows, at the price of applying it to every name once.
     pub(crate) fn folded(&self, widths: &Widths) -> Option<Tensor<2>> {
-        let (layer, table) = (self.tower.first()?, self.embedding.weight.val());
+        let (layer, table) = (self.tower.first()?, self.embedding.as_ref()?.weight.val());
         let weights = layer.linear.weight.val();
         // In fewer bits the sum of rounded rows would say something else than the layer.
         if [&table, &weights].iter().any(|x| x.dtype() != DType::F32) || self.attention.is_some() {
@@ -219,15 +254,29 @@ impl FieldNet {
     }
 
     /// As [`forward`](Self::forward), with what [`folded`](Self::folded) gave.
-    pub(crate) fn forward_folded(&self, inputs: Inputs, folded: Option<&Tensor<2>>) -> Tensor<2> {
+    pub(crate) fn forward_folded(&self, mut inputs: Inputs, folded: Option<&Tensor<2>>) -> Tensor<2> {
+        let draws = inputs.dropout.map(|draws| draws.child(COUNTED));
+        let counted = self.counted.as_ref().zip(inputs.counted.take());
+        let counted = counted.map(|(counted, told)| counted.forward(told, self.config.counted_dropout, draws));
+        let fields = self.embedding.as_ref().zip(self.head.as_ref());
+        let fields = fields.map(|(table, head)| self.of_fields(table, head, inputs, folded));
+        match (fields, counted) {
+            (Some(fields), Some(counted)) => fields + counted,
+            (Some(logits), None) | (None, Some(logits)) => logits,
+            (None, None) => panic!("a net of shares alone was told none"),
+        }
+    }
+
+    /// The logits of what the fields say.
+    fn of_fields(&self, table: &Embedding, head: &Linear, inputs: Inputs, folded: Option<&Tensor<2>>) -> Tensor<2> {
         let [_, categories] = inputs.ids.dims();
         let names = folded.map(|table| embedding(table.clone(), inputs.ids.clone()).sum_dim(1)); // [row, 1, hidden]
         let [rows, _] = inputs.ids.dims();
-        let mut tokens = vec![looked_up(&self.embedding, inputs.ids.clone())]; // [row, field, component]
+        let mut tokens = vec![looked_up(table, inputs.ids.clone())]; // [row, field, component]
         let mut first = self.first_order.as_ref().map(|table| looked_up(table, inputs.ids).sum_dim(1));
         for (ids, weights) in inputs.lists {
             let weights: Tensor<3> = weights.unsqueeze_dim(2);
-            let bag = looked_up(&self.embedding, ids.clone());
+            let bag = looked_up(table, ids.clone());
             tokens.push((bag.clone() * weights.clone().cast(bag.dtype())).sum_dim(1));
             first = first.map(|sum| {
                 let own = self.first_order.as_ref().map(|table| looked_up(table, ids));
@@ -290,11 +339,11 @@ impl FieldNet {
             parts.push(x.cast(FloatDType::F32));
         }
         let joined = Tensor::cat(parts, 1);
-        let joined = match self.head.weight.val().dtype() {
+        let joined = match head.weight.val().dtype() {
             DType::QFloat(_) => joined,
             weights => joined.cast(weights),
         };
-        let logits = through(&self.head, joined).cast(FloatDType::F32);
+        let logits = through(head, joined).cast(FloatDType::F32);
         match first {
             Some(first) => {
                 let [_, _, outputs] = first.dims();
@@ -312,7 +361,7 @@ fn looked_up(table: &Embedding, ids: Tensor<2, Int>) -> Tensor<3> {
 }
 
 /// Burn's linear layer by our kernel.
-fn through(layer: &Linear, x: Tensor<2>) -> Tensor<2> {
+pub(crate) fn through(layer: &Linear, x: Tensor<2>) -> Tensor<2> {
     linear(x, layer.weight.val(), layer.bias.as_ref().map(Param::val))
 }
 
@@ -331,7 +380,7 @@ fn beside(layer: &Linear, names: Tensor<3>, flat: Tensor<2>, inputs: usize) -> T
 }
 
 /// Burn's layer norm with GELU behind it, by our kernel.
-fn normalized(norm: &LayerNorm, x: Tensor<2>) -> Tensor<2> {
+pub(crate) fn normalized(norm: &LayerNorm, x: Tensor<2>) -> Tensor<2> {
     let Some(beta) = &norm.beta else { return activate(norm.forward(x), Activation::Gelu) };
     let how = Normalization { share: Share::Group(1), epsilon: EPSILON, activation: Activation::Gelu };
     normalize(x, norm.gamma.val(), beta.val(), how).output
@@ -406,7 +455,8 @@ mod tests {
     fn a_folded_layer_says_the_same() {
         let device = Device::flex();
         device.seed(3);
-        let widths = Widths { categories: vec![5, 7], lists: vec![4], numbers: 1, outputs: 3, targets: 1 };
+        let widths =
+            Widths { categories: vec![5, 7], lists: vec![4], numbers: 1, outputs: 3, targets: 1, counted: None };
         let net = FieldNetConfig { embedding: 6, hidden: 16, layers: 2, ..FieldNetConfig::default() };
         let net = net.init(&widths, &device);
         let ids = |values: Vec<i64>, shape: [usize; 2]| -> Tensor<2, Int> {
@@ -419,6 +469,7 @@ mod tests {
                 Tensor::from_data([[0.5, 0.5], [1.0, 0.0], [0.5, 0.5]], &device),
             )],
             numbers: Some(Tensor::from_data([[0.3, 1.0], [-1.0, 1.0], [0.0, 0.0]], &device)),
+            counted: None,
             dropout: None,
         };
         let folded = net.folded(&widths).expect("fields of categories and a tower");

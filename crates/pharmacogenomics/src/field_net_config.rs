@@ -21,6 +21,22 @@ choices! {
     }
 }
 
+choices! {
+    /// What a network is told of a row.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Reads {
+        /// Shares of classes counted on other rows; a table with fields of numbers or lists, which are not counted so, is read as with both
+        Counts = "counts",
+        /// Names, by embeddings
+        Names = "names",
+        /// Both, the logits added
+        Both = "both",
+    }
+}
+
+/// Why what names are read by has no effect.
+pub(crate) const NO_NAMES: &str = "the network reads counts alone: choose --reads names or --reads both";
+
 /// Most layers of a kind, and widest ones: a net of these has some 10^9 weights.
 const DEEPEST: f64 = 16.0;
 const WIDEST: f64 = 8192.0;
@@ -30,6 +46,12 @@ settings! {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields, default)]
     pub struct FieldNetConfig in "network" {
+        /// What the network is told of a row
+        pub reads: Reads = Reads::Counts;
+        /// Width of the layers that are told, class by class, what was counted
+        pub counted: usize = 64, in Range::at_least(1.0).at_most(WIDEST), "N";
+        /// Share of the activations of these layers dropped in training
+        pub counted_dropout: f64 = 0.2, in Range::at_least(0.0).below(1.0), "SHARE";
         /// Components of an embedding
         pub embedding: usize = 32, in Range::at_least(1.0).at_most(1024.0), "N";
         /// Width of the layers of the network
@@ -56,7 +78,11 @@ settings! {
         pub cross_rank: usize = 32, in Range::at_least(1.0).at_most(WIDEST), "N";
     }
     needs {
+        [
+            "embedding", "hidden", "layers", "dropout", "interaction", "no-first-order", "attention", "interacting", "cross",
+        ] |own| own.reads != Reads::Counts => NO_NAMES;
         ["norm-last", "class-token"] |own| own.attention > 0 => "there is no layer of attention";
+        ["counted", "counted-dropout"] |own| own.reads != Reads::Names => "the network reads names alone";
         ["cross-rank"] |own| own.cross > 0 => "there is no cross layer";
     }
 }

@@ -3,6 +3,7 @@
 use crate::{
     boosting::{Boosting, BoostingConfig},
     classifier::{Majority, Member},
+    counting::Counting,
     counts::{CountTable, Counts, CountsConfig},
     encoder::{Encoder, FieldRecord},
     error::{Error, Result},
@@ -29,15 +30,44 @@ const SETTINGS: &str = "cupel.pharmacogenomics";
 #[serde(rename_all = "kebab-case")]
 enum Settings {
     Majority(Majority),
-    Counts { config: CountsConfig, tables: Vec<(Classes, Vec<f64>)> },
-    Linear { config: LinearConfig, schema: Schema, targets: Vec<Classes> },
-    Neighbours { config: NeighboursConfig, schema: Schema, targets: Vec<(Classes, Vec<f64>)> },
-    Boosting { config: BoostingConfig, schema: Schema, recipe: Recipe, tables: Vec<(Classes, Vec<f64>)> },
-    Network { config: Box<NetworkConfig>, schema: Schema, fields: Vec<FieldRecord>, targets: Vec<Classes> },
+    Counts {
+        config: CountsConfig,
+        tables: Vec<(Classes, Vec<f64>)>,
+    },
+    Linear {
+        config: LinearConfig,
+        schema: Schema,
+        targets: Vec<Classes>,
+    },
+    Neighbours {
+        config: NeighboursConfig,
+        schema: Schema,
+        targets: Vec<(Classes, Vec<f64>)>,
+    },
+    Boosting {
+        config: BoostingConfig,
+        schema: Schema,
+        recipe: Recipe,
+        tables: Vec<(Classes, Vec<f64>)>,
+    },
+    Network {
+        config: Box<NetworkConfig>,
+        schema: Schema,
+        fields: Vec<FieldRecord>,
+        targets: Vec<Classes>,
+        /// What shares are told of, with the prior of each target.
+        counted: Option<(Recipe, Vec<Vec<f64>>)>,
+    },
 }
 
+/// What names the tensors of counts.
+const KEYS: &str = "keys.";
+const CELLS: &str = "cells.";
 /// Wider layers than this are a damaged file: a net is made before its weights are read.
 const LARGEST_LAYER: usize = 1 << 16;
+
+/// What is wrong with counts that cannot be of the schema beside them.
+const LEVELS: &str = "its levels and classes are not those of a schema";
 
 struct Raw {
     name: String,
@@ -111,7 +141,11 @@ impl Member {
                     let (dtype, shape, bytes) = (view.dtype(), view.shape().to_vec(), view.data().to_vec());
                     raw.push(Raw { name: name.to_string(), dtype, shape, bytes });
                 }
+                let counting = model.counting.as_ref();
+                raw.extend(counting.iter().flat_map(|counting| raw_counts(&counting.counts)));
+                let priors = |counts: &Counts| counts.tables.iter().map(|table| table.prior.clone()).collect();
                 Settings::Network {
+                    counted: counting.map(|counting| (counting.recipe.clone(), priors(&counting.counts))),
                     config: Box::new(model.config.clone()),
                     schema: model.encoder.schema().clone(),
                     fields: model.encoder.record(),
@@ -166,9 +200,9 @@ impl Member {
         let count_tables = |tables: Vec<(Classes, Vec<f64>)>| -> Result<Vec<CountTable>> {
             let mut counts = Vec::new();
             for (target, (classes, prior)) in tables.into_iter().enumerate() {
-                let keys = keys(&format!("keys.{target}"))?;
+                let keys = keys(&format!("{KEYS}{target}"))?;
                 let width = classes.len() + 1;
-                let cells = numbers(&format!("cells.{target}"), [keys.len(), width])?;
+                let cells = numbers(&format!("{CELLS}{target}"), [keys.len(), width])?;
                 if prior.len() + 1 != width {
                     return Err(fault(format!("target {target} has {} classes and {} priors", width - 1, prior.len())));
                 }
@@ -217,7 +251,7 @@ impl Member {
             Settings::Boosting { config, schema, recipe, tables } => {
                 schema.check().map_err(|error| fault(error.to_string()))?;
                 if !recipe.fits(&schema) || tables.iter().any(|(classes, _)| classes.is_empty()) {
-                    return Err(fault("its levels and classes are not those of a schema".into()));
+                    return Err(fault(LEVELS.into()));
                 }
                 let mut forests = Vec::new();
                 for target in 0..tables.len() {
@@ -229,22 +263,43 @@ impl Member {
                 let counts = Counts { config: recipe.counts(), tables: count_tables(tables)? };
                 Self::Boosting(Box::new(Boosting { config, schema, recipe, counts, forests }))
             }
-            Settings::Network { config, schema, fields, targets } => {
+            Settings::Network { config, schema, fields, targets, counted } => {
                 schema.check().map_err(|error| fault(error.to_string()))?;
-                if config.net.embedding == 0 || config.net.embedding.max(config.net.hidden) > LARGEST_LAYER {
+                if config.net.embedding == 0
+                    || [config.net.embedding, config.net.hidden, config.net.counted]
+                        .iter()
+                        .any(|width| *width > LARGEST_LAYER)
+                {
                     return Err(fault(format!("a network of {} x {}", config.net.embedding, config.net.hidden)));
                 }
                 let encoder = Encoder::of_record(schema, fields).map_err(|error| fault(error.to_string()))?;
-                let widths = widths(&encoder, &targets);
+                let counting = match counted {
+                    Some((recipe, priors)) => {
+                        if !recipe.fits(encoder.schema()) || recipe.levels.is_empty() || priors.len() != targets.len() {
+                            return Err(fault(LEVELS.into()));
+                        }
+                        let tables = count_tables(targets.iter().cloned().zip(priors).collect())?;
+                        Some(Counting { counts: Counts { config: recipe.counts(), tables }, recipe })
+                    }
+                    None => None,
+                };
+                let widths = widths(&encoder, &targets, counting.as_ref());
                 let net = config.net.init(&widths, device);
-                let net = import_safetensors_bytes(bytes, net, &path.display().to_string())
+                let net = import_safetensors_bytes(&weights_alone(&file)?, net, &path.display().to_string())
                     .map_err(|error| fault(error.to_string()))?;
                 let heads = targets.iter().map(|classes| (classes.kind, classes.len())).collect();
                 let (config, device) = (*config, device.clone());
-                Self::Network(Box::new(Network { config, encoder, widths, heads, net, device }))
+                Self::Network(Box::new(Network { config, encoder, counting, widths, heads, net, device }))
             }
         })
     }
+}
+
+/// The file without the counts, which are no weights of a net.
+fn weights_alone(file: &SafeTensors<'_>) -> Result<Vec<u8>> {
+    let counts = |name: &str| name.starts_with(KEYS) || name.starts_with(CELLS);
+    let weights = file.iter().filter(|(name, _)| !counts(name));
+    safetensors::serialize(weights, None).map_err(|source| Error::Weights { what: "reading a network", source })
 }
 
 fn priors(counts: &Counts) -> Vec<(Classes, Vec<f64>)> {
@@ -257,8 +312,8 @@ fn raw_counts(counts: &Counts) -> Vec<Raw> {
         let mut keys: Vec<u64> = table.cells.keys().copied().collect();
         keys.sort_unstable();
         let cells = keys.iter().flat_map(|key| &table.cells[key]);
-        raw.push(Raw::numbers(format!("cells.{target}"), keys.len(), cells));
-        raw.push(Raw::keys(format!("keys.{target}"), &keys));
+        raw.push(Raw::numbers(format!("{CELLS}{target}"), keys.len(), cells));
+        raw.push(Raw::keys(format!("{KEYS}{target}"), &keys));
     }
     raw
 }

@@ -2,12 +2,13 @@
 
 use crate::{
     classifier::Classifier,
+    counting::Counting,
     effect_fit::{EffectConfig, EffectFit, Rows, WATCHED, infer},
     encoder::{Encoded, Encoder},
     error::Result,
     examples::Examples,
     field_net::{FieldNet, Widths},
-    field_net_config::FieldNetConfig,
+    field_net_config::{FieldNetConfig, NO_NAMES, Reads},
     name_parts::{Attributes, PARTS, STEMS, shared, with_parts},
     predictions::Predictions,
     schema::{FieldKind, TargetKind},
@@ -35,6 +36,10 @@ settings! {
         pub learning_rate: f64 = 2e-3, in Range::above(0.0), "RATE";
         /// Weight decay of the network, by AdamW
         pub weight_decay: f64 = 1e-2, in Range::at_least(0.0), "DECAY";
+        /// Rows that the share of a class among all rows counts for in the share among the rows of a name
+        pub strength: f64 = 1.0, in Range::above(0.0), "ROWS";
+        /// Folds that the numbers of the training rows are counted on, of boosting and network
+        pub folds: usize as "counting-folds" = 5, in Range::at_least(2.0), "FOLDS";
         /// Leave parts and stems of names out of the network
         pub parts: Kept as "no-name-parts" = Kept(true);
     }
@@ -50,6 +55,9 @@ settings! {
         /// What else there is to say of the training; epochs, patience and rates are those above.
         pub stage: StageConfig = StageConfig { clip: Clip::GlobalNorm(1.0), ..StageConfig::default() };
     }
+    needs {
+        ["no-name-parts", "unknown-dropout", "dense-tables"] |own| own.net.reads != Reads::Counts => NO_NAMES;
+    }
 }
 
 impl NetworkConfig {
@@ -63,13 +71,32 @@ impl NetworkConfig {
         stage.early_stopping = Some(EarlyStopping { patience: self.patience, minimum_delta });
         StageConfig { learning_rate: self.learning_rate, epochs: self.epochs, ..stage }
     }
+
+    /// What is counted on the training rows, where shares are asked for.
+    fn counting(
+        &self,
+        examples: &Examples,
+        rows: &[usize],
+        classes: &[Classes],
+        labels: &[Labels],
+    ) -> Result<Option<Counting>> {
+        if self.net.reads == Reads::Names {
+            Ok(None)
+        } else {
+            Counting::fit(self.strength, examples, rows, classes, labels)
+        }
+    }
 }
+
+/// Rows whose shares are held at once.
+const BLOCK_ROWS: usize = 4096;
 
 /// A trained network.
 #[derive(Clone, Debug)]
 pub struct Network {
     pub(crate) config: NetworkConfig,
     pub(crate) encoder: Encoder,
+    pub(crate) counting: Option<Counting>,
     pub(crate) widths: Widths,
     pub(crate) heads: Vec<(TargetKind, usize)>,
     pub(crate) net: FieldNet,
@@ -77,8 +104,15 @@ pub struct Network {
 }
 
 /// The rows that a network is fitted to and what it learns of their names.
-fn learned(config: &NetworkConfig, examples: &Examples, rows: &[usize]) -> Result<(Encoder, Encoded)> {
-    if !config.parts.0 {
+fn learned(
+    config: &NetworkConfig,
+    examples: &Examples,
+    rows: &[usize],
+    counting: Option<&Counting>,
+) -> Result<(Encoder, Encoded)> {
+    let counted_alone = examples.schema().fields.iter().all(|field| field.kind == FieldKind::Category);
+    let names = config.net.reads != Reads::Counts || counting.is_none() || !counted_alone;
+    if !config.parts.0 || !names {
         let encoder = Encoder::fit(examples, rows)?;
         let encoded = encoder.encode(examples)?;
         return Ok((encoder, encoded));
@@ -92,7 +126,7 @@ fn learned(config: &NetworkConfig, examples: &Examples, rows: &[usize]) -> Resul
 }
 
 /// What a table and its targets ask of a net.
-pub(crate) fn widths(encoder: &Encoder, classes: &[Classes]) -> Widths {
+pub(crate) fn widths(encoder: &Encoder, classes: &[Classes], counting: Option<&Counting>) -> Widths {
     let fields = &encoder.schema().fields;
     let many = (0..fields.len()).filter(|field| fields[*field].kind == FieldKind::Many);
     let lists = many.filter_map(|field| encoder.vocabulary(field).map(|names| names.len() + crate::FIRST_ID as usize));
@@ -102,6 +136,7 @@ pub(crate) fn widths(encoder: &Encoder, classes: &[Classes]) -> Widths {
         numbers: fields.iter().filter(|field| field.kind == FieldKind::Number).count(),
         outputs: classes.iter().map(Classes::len).sum(),
         targets: classes.len(),
+        counted: counting.map(Counting::widths),
     }
 }
 
@@ -126,18 +161,29 @@ impl Network {
         device: &Device,
     ) -> Result<Trainer<EffectFit>> {
         config.check_values()?;
-        let (encoder, encoded) = learned(config, examples, &parts.train)?;
-        let widths = widths(&encoder, classes);
+        let counting = config.counting(examples, &parts.train, classes, labels)?;
+        let (encoder, encoded) = learned(config, examples, &parts.train, counting.as_ref())?;
+        let widths = widths(&encoder, classes, counting.as_ref());
+        let counted = |counting: &Counting| counting.of_parts(examples, parts, classes, labels, config.folds, seed);
+        let counted = counting.as_ref().map(counted).transpose()?;
         let fit = EffectFit {
             config: config.effect.clone(),
-            data: Rows::new(encoded, &widths),
+            data: Rows::new(encoded, counted, &widths),
             classes: classes.to_vec(),
             labels: labels.to_vec(),
             train: parts.train.clone(),
             validation: parts.validation.clone(),
             row_weights: (0..examples.len()).map(|row| examples.weight(row)).collect(),
             seed,
-            identity: format!("{} {:?} {:?} {}", examples.hash(), examples.schema(), config.net, config.parts.0),
+            identity: format!(
+                "{} {:?} {:?} {} {} {}",
+                examples.hash(),
+                examples.schema(),
+                config.net,
+                config.parts.0,
+                config.strength,
+                config.folds
+            ),
             order: None,
         };
         let net = config.net.init(&widths, &device.clone().autodiff());
@@ -162,10 +208,20 @@ impl Network {
         parts: &Parts,
         device: &Device,
     ) -> Result<Self> {
-        let (encoder, _) = learned(config, examples, &parts.train)?;
         let heads = trainer.fit().heads();
-        let widths = widths(&encoder, &trainer.fit().classes);
-        Ok(Self { config: config.clone(), encoder, widths, heads, net: trainer.into_best(), device: device.clone() })
+        let (classes, labels) = (&trainer.fit().classes, &trainer.fit().labels);
+        let counting = config.counting(examples, &parts.train, classes, labels)?;
+        let (encoder, _) = learned(config, examples, &parts.train, counting.as_ref())?;
+        let widths = widths(&encoder, classes, counting.as_ref());
+        Ok(Self {
+            config: config.clone(),
+            encoder,
+            counting,
+            widths,
+            heads,
+            net: trainer.into_best(),
+            device: device.clone(),
+        })
     }
 
     /// Trains in memory, in f32.
@@ -205,7 +261,7 @@ impl Classifier for Network {
     }
 
     fn probabilities(&self, examples: &Examples, rows: &[usize]) -> Result<Vec<Predictions>> {
-        let encoded = match self.config.parts.0 {
+        let encoded = match self.encoder.schema().fields.iter().any(|field| field.name == PARTS) {
             false => self.encoder.encode(examples)?,
             true => {
                 let fields = &self.encoder.schema().fields;
@@ -221,7 +277,16 @@ impl Classifier for Network {
                 self.encoder.encode(&with_parts(examples, &self.config.attributes, known)?)?
             }
         };
-        let data = Rows::new(encoded, &self.widths);
-        Ok(infer(&self.net, &data, &self.heads, rows, &self.device)?)
+        let mut data = Rows::new(encoded, None, &self.widths);
+        let Some(counting) = &self.counting else {
+            return Ok(infer(&self.net, &data, &self.heads, rows, &self.device)?);
+        };
+        let none = infer(&self.net, &data, &self.heads, &[], &self.device)?;
+        rows.chunks(BLOCK_ROWS).try_fold(none, |mut said, block| {
+            data.counted = Some(counting.of_rows(examples, block)?);
+            let own = infer(&self.net, &data, &self.heads, block, &self.device)?;
+            said.iter_mut().zip(&own).for_each(|(said, own)| said.append(own));
+            Ok(said)
+        })
     }
 }

@@ -96,6 +96,8 @@ pub(crate) struct StoredNetwork {
     net: FieldNetConfig,
     effect: EffectConfig,
     stage: StageConfig,
+    strength: f64,
+    folds: usize,
     parts: Kept,
     attributes: Attributes,
 }
@@ -109,20 +111,20 @@ impl Default for StoredNetwork {
 impl From<NetworkConfig> for StoredNetwork {
     fn from(config: NetworkConfig) -> Self {
         let stage = config.stage();
-        let NetworkConfig { net, effect, parts, attributes, .. } = config;
-        Self { net, effect, stage, parts, attributes }
+        let NetworkConfig { net, effect, strength, folds, parts, attributes, .. } = config;
+        Self { net, effect, stage, strength, folds, parts, attributes }
     }
 }
 
 impl From<StoredNetwork> for NetworkConfig {
     fn from(stored: StoredNetwork) -> Self {
-        let StoredNetwork { net, effect, stage, parts, attributes } = stored;
+        let StoredNetwork { net, effect, stage, strength, folds, parts, attributes } = stored;
         let weight_decay = match &stage.optimizer {
             Optimizer::AdamW { weight_decay, .. } => *weight_decay,
             _ => 0.0,
         };
         let patience = stage.early_stopping.map_or(u64::MAX, |stopping| stopping.patience);
         let (epochs, learning_rate) = (stage.epochs, stage.learning_rate);
-        Self { epochs, patience, learning_rate, weight_decay, parts, net, effect, attributes, stage }
+        Self { epochs, patience, learning_rate, weight_decay, strength, folds, parts, net, effect, attributes, stage }
     }
 }

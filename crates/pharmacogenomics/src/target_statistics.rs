@@ -35,6 +35,8 @@ const MORE: [&[&str]; 8] = [
 ];
 /// Numbers are cut here: a booster takes thresholds beyond them.
 const LARGEST: f32 = 1e30;
+/// The least share that a logarithm is taken of.
+const LEAST_SHARE: f32 = 1e-9;
 /// The most names of a list that are told apart.
 const LIST_NAMES: usize = 32;
 
@@ -108,6 +110,11 @@ impl Recipe {
     pub(crate) fn width(&self) -> usize {
         let names: usize = self.lists.iter().map(|(_, names)| names.len()).sum();
         2 * self.levels.len() + self.chains.len() + 1 + self.numbers.len() + names
+    }
+
+    /// Shares of a row for one class: of levels, then of chains.
+    pub(crate) fn shares(&self) -> usize {
+        self.levels.len() + self.chains.len()
     }
 
     /// The settings of the counts over the levels.
@@ -244,6 +251,23 @@ impl TargetStatistics {
         let from = &other.values[other_row * width..(other_row + 1) * width];
         self.values[row * width..(row + 1) * width].copy_from_slice(from);
         self.shared[row].clone_from(&other.shared[other_row]);
+    }
+
+    /// `ln(1 + rows)` of each level of a row.
+    pub(crate) fn seen(&self, row: usize) -> &[f32] {
+        &self.values[row * self.row_width()..][..self.levels]
+    }
+
+    /// How much more often than by chance a class was seen with the names of a row, `ln(share / prior)` of each level and chain, 0 where a level was
+    /// never seen; then how common the class is.
+    pub(crate) fn push_surprises(&self, row: usize, class: usize, out: &mut Vec<f32>) {
+        let shares = &self.values[row * self.row_width()..][self.levels..self.row_width()];
+        let rarity = self.rarity[class];
+        out.extend(shares.iter().skip(class).step_by(self.width).map(|share| match share.is_nan() {
+            true => 0.0,
+            false => share.max(LEAST_SHARE).ln() - rarity,
+        }));
+        out.push(rarity);
     }
 
     /// The numbers of a row for one class.

@@ -9,6 +9,7 @@ import torch
 torch.manual_seed(11)
 torch.set_default_dtype(torch.float64)
 FIELDS, NAMES, K, HIDDEN, OUTPUTS, ROWS, RANK = 4, 5, 4, 6, 5, 3, 2
+SHARES, LEVELS, COUNTED, TARGETS = 3, 2, 4, [3, 2]  # of what is counted: TARGETS are the logits of each target
 HEADS = 4  # the largest of 8, 4, 2, 1 that divides K
 PAIRS = [(i, j) for i in range(FIELDS) for j in range(i + 1, FIELDS)]
 
@@ -42,6 +43,15 @@ def encoder_layer(e, w, p, first):
         "norm2.weight": w[f"{p}.{two}.gamma"], "norm2.bias": w[f"{p}.{two}.beta"],
     }
     return torch.func.functional_call(layer, parameters, (e,))
+
+
+def counted(w, shares, seen):
+    p = "counted"
+    row = linear(seen, w, f"{p}.seen") + w[f"{p}.targets"]
+    row = torch.cat([row[:, t : t + 1].expand(-1, outputs, -1) for t, outputs in enumerate(TARGETS)], 1)
+    x = torch.nn.functional.gelu(norm(linear(shares, w, f"{p}.shares") + row, w, f"{p}.norm"))
+    x = torch.nn.functional.gelu(linear(x, w, f"{p}.hidden"))
+    return (linear(x, w, f"{p}.head") + linear(shares[..., :-1], w, f"{p}.trust"))[..., 0]
 
 
 def forward(c, w, ids):
@@ -86,6 +96,14 @@ def forward(c, w, ids):
     return logits
 
 
+def shapes_counted():
+    p, h = "counted", COUNTED
+    return {f"{p}.shares.weight": (SHARES + 1, h), f"{p}.shares.bias": (h,), f"{p}.seen.weight": (2 * LEVELS, h),
+            f"{p}.targets": (1, len(TARGETS), h), f"{p}.norm.gamma": (h,), f"{p}.norm.beta": (h,),
+            f"{p}.hidden.weight": (h, h), f"{p}.hidden.bias": (h,), f"{p}.head.weight": (h, 1),
+            f"{p}.trust.weight": (SHARES, 1)}
+
+
 def shapes(c):
     flat, s = FIELDS * K, {"embedding.weight": (FIELDS * NAMES, K)}
     if c["first_order"]:
@@ -119,22 +137,31 @@ def shapes(c):
     return s
 
 
-def case(**change):
+def case(told=False, fields=True, **change):
     c = dict(embedding=K, hidden=HIDDEN, layers=2, dropout=0.0, interaction="pairs", first_order=True, attention=0,
              norm_first=True, class_token=False, interacting=0, cross=0, cross_rank=RANK) | change
-    w = weights(shapes(c))
+    w = weights((shapes(c) if fields else {}) | (shapes_counted() if told else {}))
+    c = {k: v for k, v in c.items() if fields} | (dict(reads="both" if fields else "counts", counted=COUNTED,
+                                                       counted_dropout=0.0) if told else {})
     ids = torch.randint(0, NAMES, (ROWS, FIELDS)) + NAMES * torch.arange(FIELDS)
     aim = torch.randn(ROWS, OUTPUTS).float().double()
-    logits = forward(c, w, ids)
+    logits = forward(c, w, ids) if fields else 0.0
+    about = {}
+    if told:
+        shares, seen = torch.randn(ROWS, OUTPUTS, SHARES + 1), torch.randn(ROWS, len(TARGETS), 2 * LEVELS)
+        shares, seen = shares.float().double(), seen.float().double()
+        logits = logits + counted(w, shares, seen)
+        about = {"shares": shares.reshape(-1).tolist(), "seen": seen.reshape(-1).tolist()}
     (logits * aim).sum().backward()
     flat = lambda t: t.detach().reshape(-1).tolist()
-    return {"config": c, "ids": ids.tolist(), "aim": flat(aim), "logits": flat(logits),
+    return about | {"config": c, "ids": ids.tolist(), "aim": flat(aim), "logits": flat(logits),
             "weights": {n: {"shape": list(t.shape), "values": flat(t)} for n, t in w.items()},
             "gradients": {n: flat(t.grad) for n, t in w.items()}}
 
 
 print(json.dumps({
     "torch": torch.__version__, "names": NAMES, "fields": FIELDS, "outputs": OUTPUTS,
+    "shares": SHARES, "levels": LEVELS, "targets": TARGETS,
     "cases": {
         "the first model of the brief": case(first_order=False),
         "its third, with attention": case(first_order=False, attention=1, norm_first=False),
@@ -144,5 +171,7 @@ print(json.dumps({
         "DCNv2": case(interaction="none", cross=2),
         "AutoInt": case(interaction="none", interacting=2, layers=1),
         "FT-Transformer": case(interaction="none", attention=2, class_token=True, layers=1),
+        "counts alone": case(told=True, fields=False),
+        "names and counts": case(told=True, layers=1),
     },
 }))

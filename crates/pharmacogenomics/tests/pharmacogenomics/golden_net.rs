@@ -4,7 +4,7 @@ use burn::{
     module::{Module, ModuleVisitor, Param},
     tensor::{Device, Gradients, Int, Tensor, TensorData},
 };
-use cupel_pharmacogenomics::{FieldNet, FieldNetConfig, Inputs, Widths};
+use cupel_pharmacogenomics::{CountedInputs, CountedWidths, FieldNet, FieldNetConfig, Inputs, Widths};
 use cupel_train::import_safetensors_bytes;
 use safetensors::{Dtype, tensor::TensorView};
 use serde_json::Value;
@@ -80,15 +80,31 @@ fn forward_and_gradients_are_those_of_pytorch() {
         numbers: 0,
         outputs: size("outputs"),
         targets: 2,
+        counted: None,
     };
     let device = Device::flex().autodiff();
     for (name, case) in golden["cases"].as_object().unwrap() {
         let config: FieldNetConfig = serde_json::from_value(case["config"].clone()).unwrap();
+        // without shares a net reads fields whatever it asks for
+        let counted = case.get("shares").map(|_| CountedWidths {
+            shares: size("shares"),
+            levels: size("levels"),
+            heads: numbers(&golden["targets"]).into_iter().map(|outputs| outputs as usize).collect(),
+        });
+        let widths = Widths { counted, ..widths.clone() };
         let net = net(&config, &widths, &case["weights"], &device);
         let ids: Vec<i64> = case["ids"].as_array().unwrap().iter().flat_map(numbers).map(|id| id as i64).collect();
         let rows = ids.len() / widths.categories.len();
         let ids: Tensor<2, Int> = Tensor::from_data(TensorData::new(ids, [rows, widths.categories.len()]), &device);
-        let logits = net.forward(Inputs { ids, lists: Vec::new(), numbers: None, dropout: None });
+        let told = |name: &str, [a, b]: [usize; 2]| -> Tensor<3> {
+            let told: Vec<f32> = numbers(&case[name]).into_iter().map(|x| x as f32).collect();
+            Tensor::from_data(TensorData::new(told, [rows, a, b]), &device)
+        };
+        let counted = widths.counted.as_ref().map(|own| CountedInputs {
+            shares: told("shares", [widths.outputs, own.shares + 1]),
+            seen: told("seen", [own.heads.len(), 2 * own.levels]),
+        });
+        let logits = net.forward(Inputs { ids, lists: Vec::new(), numbers: None, counted, dropout: None });
         close(&format!("{name}, logits"), &values(logits.clone()), &numbers(&case["logits"]));
 
         let aim: Vec<f32> = numbers(&case["aim"]).into_iter().map(|x| x as f32).collect();
