@@ -72,3 +72,55 @@ fn groups(examples: &Examples, rows: &[usize]) -> usize {
     let groups = examples.groups_or_rows();
     rows.iter().map(|row| groups[*row]).collect::<BTreeSet<u32>>().len()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{planted::planted, split_config::SplitKind};
+    use burn::tensor::Device;
+    use cupel_data::Fractions;
+
+    #[test]
+    fn no_row_is_counted_in_its_own_numbers() {
+        let examples = planted(900, 3).unwrap().examples;
+        let shares = Fractions { train: 0.7, validation: 0.15, test: 0.15 };
+        let parts = Parts::make(&examples, &SplitKind::Group, shares, 1).unwrap();
+        let fit = |target| Classes::fit(&examples, target, &parts.train);
+        let classes: Vec<Classes> = examples.schema().targets.iter().map(fit).collect::<Result<_>>().unwrap();
+        let mut labels: Vec<Labels> = classes.iter().map(|own| own.labels(&examples).unwrap()).collect();
+        let told = |labels: &[Labels]| {
+            let counting = Counting::fit(1.0, &examples, &parts.train, &classes, labels).unwrap().unwrap();
+            let counted = counting.of_parts(&examples, &parts, &classes, labels, 5, 7).unwrap();
+            move |row: usize| {
+                let shares = counted.inputs(&[row], &Device::flex()).shares;
+                shares.into_data().try_into_vec::<f32>().unwrap()
+            }
+        };
+        let groups = examples.groups_or_rows();
+        let class = |row: usize| examples.table().category("effect_direction").unwrap().0[row];
+        // two training rows of one group exchange their classes, which leaves how common each class is as it was
+        let twins = parts.train.windows(2).map(|rows| [rows[0], rows[1]]);
+        let [a, b] = twins.into_iter().find(|[a, b]| groups[*a] == groups[*b] && class(*a) != class(*b)).unwrap();
+        let before = told(&labels);
+        let Labels::Class(own) = &mut labels[1] else { panic!("effect_direction is a class") };
+        own.swap(a, b);
+        let after = told(&labels);
+        let moved = |rows: &[usize]| rows.iter().filter(|row| before(**row) != after(**row)).count();
+        let of_group: Vec<usize> = parts.train.iter().copied().filter(|row| groups[*row] == groups[a]).collect();
+        assert_eq!(moved(&of_group), 0);
+        assert!(moved(&parts.train) > 0 && moved(&parts.validation) > 0, "the classes of the two rows change nothing");
+    }
+
+    #[test]
+    fn of_one_group_nothing_is_counted() {
+        let examples = planted(300, 3).unwrap().examples;
+        let all: Vec<usize> = (0..300).collect();
+        let fit = |target| Classes::fit(&examples, target, &all);
+        let classes: Vec<Classes> = examples.schema().targets.iter().map(fit).collect::<Result<_>>().unwrap();
+        let labels: Vec<Labels> = classes.iter().map(|own| own.labels(&examples).unwrap()).collect();
+        let groups = examples.groups_or_rows();
+        let of_first: Vec<usize> = all.iter().copied().filter(|row| groups[*row] == groups[0]).collect();
+        assert!(Counting::fit(1.0, &examples, &of_first, &classes, &labels).unwrap().is_none());
+        assert!(Counting::fit(1.0, &examples, &all, &classes, &labels).unwrap().is_some());
+    }
+}

@@ -480,4 +480,22 @@ mod tests {
             assert!((plain - fast).abs() < 1e-5 * plain.abs().max(1.0), "{plain} {fast}");
         }
     }
+
+    #[test]
+    fn counts_alone_are_read_where_nothing_else_is_there() {
+        let device = Device::flex();
+        let reads_fields = |reads, numbers, lists: &[usize], counted: bool| {
+            let counted = counted.then(|| CountedWidths { shares: 3, levels: 2, heads: vec![2] });
+            let lists = lists.to_vec();
+            let widths = Widths { categories: vec![5], lists, numbers, outputs: 2, targets: 1, counted };
+            let net = FieldNetConfig { reads, ..FieldNetConfig::default() }.init(&widths, &device);
+            (net.embedding.is_some(), net.counted.is_some())
+        };
+        assert_eq!(reads_fields(Reads::Counts, 0, &[], true), (false, true));
+        assert_eq!(reads_fields(Reads::Counts, 1, &[], true), (true, true));
+        assert_eq!(reads_fields(Reads::Counts, 0, &[4], true), (true, true));
+        assert_eq!(reads_fields(Reads::Counts, 0, &[], false), (true, false));
+        assert_eq!(reads_fields(Reads::Names, 0, &[], true), (true, false));
+        assert_eq!(reads_fields(Reads::Both, 0, &[], true), (true, true));
+    }
 }

@@ -25,10 +25,10 @@ choices! {
     /// What a network is told of a row.
     #[derive(Clone, Copy, Debug, PartialEq, Eq)]
     pub enum Reads {
-        /// Shares of classes counted on other rows; a table with fields of numbers or lists, which are not counted so, is read as with both
-        Counts = "counts",
         /// Names, by embeddings
         Names = "names",
+        /// Shares of classes counted on other rows; a table with fields of numbers or lists, which are not counted so, is read as with both
+        Counts = "counts",
         /// Both, the logits added
         Both = "both",
     }
@@ -46,12 +46,6 @@ settings! {
     #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
     #[serde(deny_unknown_fields, default)]
     pub struct FieldNetConfig in "network" {
-        /// What the network is told of a row
-        pub reads: Reads = Reads::Counts;
-        /// Width of the layers that are told, class by class, what was counted
-        pub counted: usize = 64, in Range::at_least(1.0).at_most(WIDEST), "N";
-        /// Share of the activations of these layers dropped in training
-        pub counted_dropout: f64 = 0.2, in Range::at_least(0.0).below(1.0), "SHARE";
         /// Components of an embedding
         pub embedding: usize = 32, in Range::at_least(1.0).at_most(1024.0), "N";
         /// Width of the layers of the network
@@ -76,6 +70,12 @@ settings! {
         pub cross: usize = 0, in Range::at_least(0.0).at_most(DEEPEST), "N";
         /// Rank of the cross layers
         pub cross_rank: usize = 32, in Range::at_least(1.0).at_most(WIDEST), "N";
+        /// What the network is told of a row
+        pub reads: Reads = Reads::Names;
+        /// Width of the layers that are told, class by class, what was counted
+        pub counted: usize = 64, in Range::at_least(1.0).at_most(WIDEST), "N";
+        /// Share of the activations of these layers dropped in training
+        pub counted_dropout: f64 = 0.2, in Range::at_least(0.0).below(1.0), "SHARE";
     }
     needs {
         [
