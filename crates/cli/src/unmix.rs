@@ -2,6 +2,7 @@
 
 mod compare;
 mod evaluate;
+mod prove;
 mod run;
 mod scene;
 mod simulate;
@@ -17,6 +18,7 @@ pub enum Commands {
     Run(Box<run::Arguments>),
     Compare(Box<compare::Arguments>),
     Evaluate(evaluate::Arguments),
+    Prove(prove::Arguments),
     Simulate(simulate::Arguments),
 }
 
@@ -27,6 +29,7 @@ impl Commands {
             Self::Run(command) => call.run(*command),
             Self::Compare(command) => call.run(*command),
             Self::Evaluate(command) => call.run(command),
+            Self::Prove(command) => call.run(command),
             Self::Simulate(command) => call.run(command),
         }
     }

@@ -17,6 +17,7 @@ mod endmembers;
 mod error;
 mod extraction;
 mod flagged;
+mod ground;
 mod image;
 mod large;
 mod method;
@@ -53,6 +54,9 @@ pub use config::{ComparisonConfig, EndmemberCount, UnmixingConfig};
 pub use endmembers::Endmembers;
 pub use error::{Error, Result};
 pub use extraction::{Evidence, Extracted, Extraction, ExtractionConfig};
+pub use ground::{
+    Counted, Family, GroundScene, Half, Judged, LEVELS, Material, Numbers, Proof, Proving, ProvingConfig, Recipe, Standing, suite,
+};
 pub use image::Image;
 pub use large::{AbundancePass, LargeScene, Survey, Surveyed};
 pub use method::{Method, Space};

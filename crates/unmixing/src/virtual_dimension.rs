@@ -80,7 +80,7 @@ fn whitened(moments: &Moments, noise: &Noise, centre: f64) -> Vec<f64> {
 }
 
 /// `z` with `P(Z > z) = probability` for a standard normal, by bisection of the complementary error function.
-fn upper_normal_quantile(probability: f64) -> f64 {
+pub(crate) fn upper_normal_quantile(probability: f64) -> f64 {
     let (mut low, mut high) = (-40.0, 40.0);
     for _ in 0..200 {
         let middle = 0.5 * (low + high);

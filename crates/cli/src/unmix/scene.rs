@@ -146,7 +146,7 @@ impl SceneArguments {
 }
 
 /// The precision of the methods for a scene of so many values, told to the user.
-fn casting(session: &Session, methods: &[Method], variational: bool, values: usize) -> Result<Casting> {
+pub fn casting(session: &Session, methods: &[Method], variational: bool, values: usize) -> Result<Casting> {
     let networks = methods.iter().any(|method| method.is_network());
     if networks || !matches!(session.precision(), Precision::Auto | Precision::F32) {
         return session.casting(Work { elements: values, reduced_precision_pays_from: FEWER_BITS_FROM });

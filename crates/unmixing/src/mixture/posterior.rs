@@ -7,7 +7,7 @@ use super::{
     faces::{Affine, Faces, Sums, Work, inverse, number_of_faces},
     plane::Plane,
 };
-use crate::{Abundances, Endmembers, Result, error::same};
+use crate::{Abundances, Endmembers, Result, error::same, virtual_dimension::upper_normal_quantile};
 
 /// Pixels of one task; fixed, so that nothing depends on the number of threads.
 const BLOCK_PIXELS: usize = 256;
@@ -30,6 +30,8 @@ pub struct Posterior {
     pub abundances: Abundances,
     /// Standard deviation of each abundance, pixel after pixel.
     pub deviations: Vec<f64>,
+    /// Middle of the interval of each abundance, which may lie outside of nought and one.
+    pub centres: Vec<f64>,
     /// Lower ends of intervals that hold the true abundance in 90 of 100 cases; nought where nought is not excluded.
     pub lower: Vec<f64>,
     /// Upper ends.
@@ -52,6 +54,7 @@ impl Posterior {
             regime: self.regime,
             abundances: self.abundances.reordered(order),
             deviations: columns(&self.deviations),
+            centres: columns(&self.centres),
             lower: columns(&self.lower),
             upper: columns(&self.upper),
             endmember_errors: order
@@ -79,6 +82,16 @@ impl Posterior {
             })
         });
         Ok(within.count() as f64 / truth.values().len() as f64)
+    }
+
+    /// Lower and upper ends of intervals that are to hold `share` of the true abundances: normal ones, closed at nought and one.
+    pub fn interval(&self, share: f64) -> (Vec<f64>, Vec<f64>) {
+        let width = CALIBRATION * upper_normal_quantile(0.5 * (1.0 - share));
+        let end = |sign: f64| -> Vec<f64> {
+            let of = self.centres.iter().zip(&self.deviations);
+            of.map(|(centre, deviation)| (centre + sign * width * deviation).clamp(0.0, 1.0)).collect()
+        };
+        (end(-1.0), end(1.0))
     }
 
     /// Mean width of the intervals.
@@ -171,15 +184,16 @@ pub(crate) fn posterior(
     let rank = plane.rank();
     let whole = Whole::new(positions, count);
     let mut values = means;
-    let (mut deviations, mut lower, mut upper) =
-        (vec![0.0; values.len()], vec![0.0; values.len()], vec![0.0; values.len()]);
+    let fresh = || vec![0.0; values.len()];
+    let (mut deviations, mut centres, mut lower, mut upper) = (fresh(), fresh(), fresh(), fresh());
     values
         .par_chunks_mut(BLOCK_PIXELS * count)
         .zip(deviations.par_chunks_mut(BLOCK_PIXELS * count))
+        .zip(centres.par_chunks_mut(BLOCK_PIXELS * count))
         .zip(lower.par_chunks_mut(BLOCK_PIXELS * count))
         .zip(upper.par_chunks_mut(BLOCK_PIXELS * count))
         .enumerate()
-        .for_each(|(block, (((values, deviations), lower), upper))| {
+        .for_each(|(block, ((((values, deviations), centres), lower), upper))| {
             let mut shares = vec![0.0; count];
             for (i, mean) in values.chunks_exact_mut(count).enumerate() {
                 let n = block * BLOCK_PIXELS + i;
@@ -201,6 +215,7 @@ pub(crate) fn posterior(
                     let deviation = (whole.variance(k, &shares, divisors) * variance).sqrt() / sum;
                     let width = NINETY * CALIBRATION * deviation;
                     deviations[row.start + k] = deviation;
+                    centres[row.start + k] = shares[k];
                     lower[row.start + k] = (shares[k] - width).clamp(0.0, 1.0);
                     upper[row.start + k] = (shares[k] + width).clamp(0.0, 1.0);
                 }
@@ -210,6 +225,7 @@ pub(crate) fn posterior(
         regime,
         abundances: Abundances::new(values, count)?,
         deviations,
+        centres,
         lower,
         upper,
         endmember_errors: endmember_errors(&errors),

@@ -223,6 +223,7 @@ impl Variational {
             brightness,
             posterior: Posterior {
                 regime: if self.start.brightness.is_some() { Regime::Lit } else { Regime::Even },
+                centres: abundances.values().to_vec(),
                 abundances,
                 deviations: drawn.deviations,
                 lower: drawn.lower,
