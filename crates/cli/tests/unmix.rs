@@ -253,6 +253,34 @@ fn the_mixture_model_has_intervals_and_every_inference_runs() {
 }
 
 #[test]
+fn the_proving_ground_has_two_halves_and_the_same_answers_every_time() {
+    let folder = tempfile::tempdir().unwrap();
+    let folder = folder.path();
+    scene(folder, 900);
+    let line =
+        "unmix prove --methods spa,vca --families linear,hapke --spectra scene.npz --number false --quiet --json";
+    assert_eq!(cupel(folder, "data convert scene.mat scene.npz").0, Some(0));
+    let (code, _, said) = cupel(folder, &format!("{line} --out refused"));
+    assert!(code == Some(1) && said.contains("a scene with wavelengths") && !folder.join("refused").exists(), "{said}");
+    let line = line.replace("--spectra scene.npz ", "");
+    let whole = json(folder, &format!("{line} --out whole"));
+    let fits = whole["fits"].as_array().unwrap();
+    assert_eq!(fits.len(), 2 * 6 * 2);
+    let standing = |proof: &serde_json::Value, half: &str| -> Vec<(String, f64)> {
+        let all = proof["standings"].as_array().unwrap().iter();
+        let of_spa = all.filter(|s| s["half"] == half && s["method"] == "spa");
+        of_spa.map(|s| (s["family"].to_string(), s["sad_rad"].as_f64().unwrap())).collect()
+    };
+    for half in ["choosing", "reporting"] {
+        let alone = json(folder, &format!("{line} --half {half} --out {half} --threads 1"));
+        assert_eq!(standing(&alone, half), standing(&whole, half), "{half}");
+        assert_eq!(standing(&alone, half).len(), 3);
+        assert!(alone["fits"].as_array().unwrap().iter().all(|fit| fit["half"] == half));
+    }
+    assert!(folder.join("whole/tables/reporting.csv").is_file() && folder.join("whole/report.html").is_file());
+}
+
+#[test]
 fn results_do_not_depend_on_the_number_of_threads() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

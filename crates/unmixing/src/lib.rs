@@ -55,7 +55,8 @@ pub use endmembers::Endmembers;
 pub use error::{Error, Result};
 pub use extraction::{Evidence, Extracted, Extraction, ExtractionConfig};
 pub use ground::{
-    Counted, Family, GroundScene, Half, Judged, LEVELS, Material, Numbers, Proof, Proving, ProvingConfig, Recipe, Standing, suite,
+    Counted, Family, GroundScene, Half, Judged, LEVELS, Material, Numbers, Proof, Proving, ProvingConfig, Recipe,
+    Standing, suite,
 };
 pub use image::Image;
 pub use large::{AbundancePass, LargeScene, Survey, Surveyed};

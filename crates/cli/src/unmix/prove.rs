@@ -68,6 +68,10 @@ impl fmt::Display for Planned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { scenes, fits, materials, .. } = self;
         writeln!(f, "{scenes} scenes, {fits} fits and searches")?;
-        if materials.is_empty() { writeln!(f, "simulated spectra") } else { writeln!(f, "materials: {}", materials.join(", ")) }
+        if materials.is_empty() {
+            writeln!(f, "simulated spectra")
+        } else {
+            writeln!(f, "materials: {}", materials.join(", "))
+        }
     }
 }

@@ -13,8 +13,8 @@ const CORRELATION: f64 = 0.85;
 const STRIPES: f64 = 2.0;
 /// Share of the bands that are dead, and noise of those that are not zero, in units of the noise.
 const DEAD: (f64, f64) = (0.06, 10.0);
-/// Share of the values that a dark current too large makes negative.
-const BELOW_ZERO: f64 = 0.08;
+/// Share of the values that a dark current too large makes negative, at least and at most.
+const BELOW_ZERO: (f64, f64) = (0.005, 0.06);
 /// Steps of the digitiser between nought and the largest value.
 const STEPS: f64 = 1024.0;
 
@@ -77,9 +77,10 @@ pub(super) fn kill(values: &mut [f64], bands: usize, dead: &[(usize, bool)], sig
 pub(super) fn dark_current(values: &[f64], bands: usize, stream: Stream) -> Vec<f64> {
     let mut rng = stream.rng();
     let tilt: f64 = rng.random_range(-0.5..0.5);
+    let share = rng.random_range(BELOW_ZERO.0..BELOW_ZERO.1);
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
-    let level = sorted[(BELOW_ZERO * (sorted.len() - 1) as f64) as usize];
+    let level = sorted[(share * (sorted.len() - 1) as f64) as usize];
     (0..bands).map(|band| level * (1.0 + tilt * (band as f64 / (bands.max(2) - 1) as f64 - 0.5))).collect()
 }
 

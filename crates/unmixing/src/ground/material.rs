@@ -2,9 +2,9 @@
 
 use std::path::Path;
 
-use cupel_data::AxisKind;
+use cupel_data::{Axis, AxisKind};
 
-use crate::{Error, Result, Scene, SceneFiles};
+use crate::{Error, PUBLISHED, Result, Scene, SceneFiles, SpectralLibrary, open_library};
 
 /// A pixel with so much of a material counts as nearly pure.
 const NEAR_PURE: f64 = 0.95;
@@ -27,12 +27,35 @@ pub struct Material {
 }
 
 impl Material {
-    /// The materials of a scene with a truth: the mean of the near-pure pixels of each, and the pixels; the true spectrum where these are
-    /// fewer than twenty.
+    /// The materials of a file: of a scene with a truth (the mean of the near-pure pixels of each, with these pixels), or of a library of spectra with wavelengths, which may be
+    /// those of a published scene.
     ///
     /// # Errors
-    /// A file that cannot be read, or has no truth or no wavelengths.
+    /// A file that cannot be read, or is neither.
     pub fn read(path: &Path) -> Result<Vec<Self>> {
+        let refused = match Self::of_scene(path) {
+            Ok(materials) => return Ok(materials),
+            Err(error) => error,
+        };
+        for published in PUBLISHED {
+            let centres = published.wavelengths_nm();
+            let axis = Axis::new(AxisKind::Wavelength, centres.len()).with_coordinates(centres.clone(), "nm")?;
+            let Ok(SpectralLibrary { spectra, names }) = open_library(path, &axis) else { continue };
+            let most = spectra.values().iter().copied().fold(f64::MIN_POSITIVE, f64::max);
+            let of = |(name, spectrum): (String, &[f64])| Self {
+                name: format!("{} {name}", published.name),
+                wavelengths_nm: centres.clone(),
+                spectrum: spectrum.iter().map(|s| s / most).collect(),
+                samples: Vec::new(),
+            };
+            return Ok(names.into_iter().zip(spectra.spectra()).map(of).collect());
+        }
+        Err(refused)
+    }
+
+    /// The materials of a scene with a truth: the mean of the near-pure pixels of each, and the pixels; the true spectrum where these are
+    /// fewer than twenty.
+    fn of_scene(path: &Path) -> Result<Vec<Self>> {
         let scene = Scene::open(&SceneFiles { file: path.to_path_buf(), ..SceneFiles::default() })?;
         let axis = scene.cube.axis(AxisKind::Wavelength)?;
         let missing = |what: &str| Error::setting("spectra", path.display(), format!("a scene with {what}"));
@@ -48,9 +71,10 @@ impl Material {
             .iter()
             .enumerate()
             .map(|(k, name)| {
-                let pure = truth.abundances.iter().flat_map(|all| {
-                    all.rows().enumerate().filter(move |(_, row)| row[k] >= NEAR_PURE).map(|(n, _)| n)
-                });
+                let pure = truth
+                    .abundances
+                    .iter()
+                    .flat_map(|all| all.rows().enumerate().filter(move |(_, row)| row[k] >= NEAR_PURE).map(|(n, _)| n));
                 let pure: Vec<usize> = pure.collect();
                 let step = pure.len().div_ceil(MOST).max(1);
                 let samples: Vec<Vec<f64>> = if pure.len() < ENOUGH {

@@ -62,11 +62,9 @@ mod tests {
     #[test]
     fn a_pure_pixel_is_its_material_in_every_model() {
         let spectra = vec![vec![0.2, 0.5, 0.7], vec![0.6, 0.1, 0.3]];
-        for found in [
-            bilinear(&spectra, &[0.0, 1.0], || 1.0),
-            hapke(&spectra, &[0.0, 1.0]),
-            linear(&spectra, &[0.0, 1.0]),
-        ] {
+        for found in
+            [bilinear(&spectra, &[0.0, 1.0], || 1.0), hapke(&spectra, &[0.0, 1.0]), linear(&spectra, &[0.0, 1.0])]
+        {
             found.iter().zip(&spectra[1]).for_each(|(f, s)| assert!((f - s).abs() < 1e-12));
         }
         // grains hide bright ones more than shares say

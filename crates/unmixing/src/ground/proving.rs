@@ -8,7 +8,10 @@ use cupel_train::{Advance, Metrics, Policy, Position, Progress, Run, SetReader, 
 use serde::{Deserialize, Serialize};
 
 use super::{Family, GroundScene, Half, Judged, LEVELS, Material, Recipe, suite};
-use crate::{Convention, EndmemberCount, Method, Result, Unmixing, UnmixingConfig, config::MOST_SEARCHED, driver::Driver, suggest};
+use crate::{
+    Convention, EndmemberCount, Method, Result, Unmixing, UnmixingConfig, config::MOST_SEARCHED, driver::Driver,
+    suggest,
+};
 
 settings! {
     /// What is proved, and on which scenes.
@@ -147,9 +150,10 @@ impl Proving {
         let seeds = unmixing.config.seed..unmixing.config.seed + config.seeds;
         let mut tasks = Vec::new();
         for recipe in suite().into_iter().filter(wanted) {
-            let fits = config.methods.iter().flat_map(|&method| {
-                seeds.clone().map(move |seed| (recipe, Task::Fit(method, seed)))
-            });
+            let fits = config
+                .methods
+                .iter()
+                .flat_map(|&method| seeds.clone().map(move |seed| (recipe, Task::Fit(method, seed))));
             tasks.extend(config.number.then_some((recipe, Task::Number)).into_iter().chain(fits));
         }
         Ok(Self { unmixing, config, materials, tasks, done: Done::default(), scene: None })
@@ -200,7 +204,13 @@ impl Proving {
             }
             Task::Fit(method, seed) => {
                 let endmembers = Some(EndmemberCount::Fixed(recipe.endmembers));
-                let config = UnmixingConfig { method, seed, endmembers, abundance: self.config.abundance, ..self.unmixing.config };
+                let config = UnmixingConfig {
+                    method,
+                    seed,
+                    endmembers,
+                    abundance: self.config.abundance,
+                    ..self.unmixing.config
+                };
                 let unmixing = self.unmixing.with_config(config);
                 let (mut run, policy) = (Run::in_memory(), Policy::default());
                 let unmixed = unmixing.fit_within(&scene.image, recipe.endmembers, Driver::new(&mut run, &policy))?;
@@ -323,9 +333,8 @@ impl Numbers {
             .iter()
             .filter(|c| c.half == half && c.endmembers <= MOST && family.is_none_or(|own| c.family == own))
             .collect();
-        let share = |off: usize| {
-            own.iter().filter(|c| c.found.abs_diff(c.endmembers) <= off).count() as f64 / own.len() as f64
-        };
+        let share =
+            |off: usize| own.iter().filter(|c| c.found.abs_diff(c.endmembers) <= off).count() as f64 / own.len() as f64;
         (!own.is_empty()).then(|| Self { family, half, scenes: own.len(), right: share(0), within_one: share(1) })
     }
 }
@@ -354,7 +363,11 @@ impl Proof {
             }
         }
         if !self.numbers.is_empty() {
-            report.table("numbers", "How often the number of endmembers is found, of scenes of at most six.", self.number_table()?);
+            report.table(
+                "numbers",
+                "How often the number of endmembers is found, of scenes of at most six.",
+                self.number_table()?,
+            );
         }
         report.numbers(self)?;
         report.save()?;
@@ -419,7 +432,8 @@ impl Proof {
 
 impl fmt::Display for Proof {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let short = |value: Option<f64>, digits: usize| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}"));
+        let short =
+            |value: Option<f64>, digits: usize| value.map_or_else(|| "-".to_owned(), |v| format!("{v:.digits$}"));
         for half in [Half::Choosing, Half::Reporting] {
             let own: Vec<&Standing> = self.standings.iter().filter(|standing| standing.half == half).collect();
             if own.is_empty() {
@@ -458,6 +472,8 @@ impl fmt::Display for Proof {
                 100.0 * within_one
             )?;
         }
-        self.run_dir.iter().try_for_each(|dir| writeln!(f, "report    {}", Path::new(dir).join("report.html").display()))
+        self.run_dir
+            .iter()
+            .try_for_each(|dir| writeln!(f, "report    {}", Path::new(dir).join("report.html").display()))
     }
 }

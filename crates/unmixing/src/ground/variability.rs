@@ -38,7 +38,12 @@ pub(super) fn smooth_field(rows: usize, columns: usize, stream: Stream) -> Vec<f
     let waves: Vec<[f64; 4]> = (0..12)
         .map(|_| {
             let turn = std::f64::consts::TAU;
-            [rng.random_range(-3.0..3.0), rng.random_range(-3.0..3.0), rng.random_range(0.0..turn), rng.random_range(0.3..1.0)]
+            [
+                rng.random_range(-3.0..3.0),
+                rng.random_range(-3.0..3.0),
+                rng.random_range(0.0..turn),
+                rng.random_range(0.3..1.0),
+            ]
         })
         .collect();
     let field: Vec<f64> = (0..rows * columns)
@@ -128,8 +133,9 @@ mod tests {
     fn deviations_have_the_covariance_of_the_samples() {
         let stream = Stream::new(4, "variability test");
         let spectrum = vec![0.5; 6];
-        let samples: Vec<Vec<f64>> =
-            (0..30).map(|i| (0..6).map(|b| 0.5 + 0.02 * f64::from(b) * (f64::from(i) - 14.5) / 14.5).collect()).collect();
+        let samples: Vec<Vec<f64>> = (0..30)
+            .map(|i| (0..6).map(|b| 0.5 + 0.02 * f64::from(b) * (f64::from(i) - 14.5) / 14.5).collect())
+            .collect();
         let drawn: Vec<Vec<f64>> = (0..4000).map(|i| deviating(&spectrum, &samples, stream.child(i))).collect();
         for band in 0..6 {
             let spread = |all: &[Vec<f64>], less: f64| {
