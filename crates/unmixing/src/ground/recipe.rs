@@ -71,7 +71,7 @@ impl Recipe {
         }
     }
 
-    /// What the scene is for: even numbers are for choosing.
+    /// What the scene is for: the first, third and fifth of a family are for choosing.
     pub fn half(&self) -> Half {
         if self.index.is_multiple_of(2) { Half::Choosing } else { Half::Reporting }
     }
