@@ -2,10 +2,10 @@
 //!
 //! ```text
 //! cupel unmix simulate --pixels 1620000 --bands 200 --materials 5 --seed 1 --format envi --out inner.img
-//! cargo run --release --example border -- inner.img bordered.img 70
+//! cargo run --release --example border -- inner.img bordered.img 69
 //! ```
 //!
-//! writes the same numbers as f32 within 70 pixels of -9999 on every side, which its header marks as missing; with 0 without a border.
+//! writes the same numbers as f32 within 69 pixels of -9999 on every side, which its header marks as missing; with 0 without a border.
 
 use std::{error::Error, path::Path};
 
@@ -25,6 +25,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let (rows, columns, bands) = (header.rows, header.columns, header.bands);
     let outer = EnviHeader {
         ignore_value: Some(f64::from(MISSING)),
+        wavelengths_nm: header.wavelengths_nm.clone(),
         ..EnviHeader::new(rows + 2 * border, columns + 2 * border, bands)
     };
     write_envi(Path::new(to), &outer, |row, values: &mut [f32]| {

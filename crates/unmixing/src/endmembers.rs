@@ -22,7 +22,7 @@ impl Endmembers {
         }
         if let Some(at) = values.iter().position(|v| !v.is_finite()) {
             let count = values.iter().filter(|v| !v.is_finite()).count();
-            return Err(Error::NotFinite { pixel: at / bands, band: at % bands, count });
+            return Err(Error::NotFinite { pixel: at / bands, columns: None, band: at % bands, count });
         }
         Ok(Self { values, bands })
     }

@@ -31,11 +31,13 @@ pub enum Error {
     },
     /// Values that are not a number, or infinite.
     #[error(
-        "pixel {pixel}, band {band} is not a finite number ({count} such values in all); mask these pixels or remove these bands first"
+        "{}, band {band} is not a finite number ({count} such values in all); mask these pixels or remove these bands first", named(*pixel, *columns)
     )]
     NotFinite {
-        /// First pixel concerned.
+        /// First pixel concerned, counted from 0.
         pixel: usize,
+        /// Columns of its image, where it is of one.
+        columns: Option<usize>,
         /// Its band.
         band: usize,
         /// How many values are concerned.
@@ -69,11 +71,13 @@ pub enum Error {
     },
     /// Spectra that are zero in every band.
     #[error(
-        "pixel {first} is zero in every band ({count} such pixels in all), so that no abundances exist there; crop or mask them first"
+        "{} is zero in every band ({count} such pixels in all), so that no abundances exist there; crop or mask them first", named(*first, *columns)
     )]
     ZeroPixels {
-        /// First pixel concerned.
+        /// First pixel concerned, counted from 0.
         first: usize,
+        /// Columns of its image, where it is of one.
+        columns: Option<usize>,
         /// How many pixels are concerned.
         count: usize,
     },
@@ -168,7 +172,23 @@ pub enum Error {
     },
 }
 
+/// A pixel by row and column, counted from 1, where it is one of an image.
+fn named(pixel: usize, columns: Option<usize>) -> String {
+    match columns.filter(|&columns| columns > 0) {
+        Some(columns) => format!("the pixel at row {}, column {}", pixel / columns + 1, pixel % columns + 1),
+        None => format!("pixel {pixel}"),
+    }
+}
+
 impl Error {
+    /// The same where its pixels are those of an image of so many columns.
+    pub(crate) fn in_image(mut self, of: usize) -> Self {
+        if let Self::NotFinite { columns, .. } | Self::ZeroPixels { columns, .. } = &mut self {
+            *columns = Some(of);
+        }
+        self
+    }
+
     /// A setting of another value than it takes.
     pub(crate) fn setting(name: &str, got: impl ToString, expected: impl ToString) -> Self {
         Problem::value(name, got, expected).into()

@@ -36,9 +36,12 @@ impl Image {
     /// # Errors
     /// As [`Pixels::of`].
     pub fn of(cube: &Cube<f32>) -> Result<Self> {
-        let pixels = Pixels::of(cube)?;
         let wavelength = AxisKind::Wavelength;
         let sides: Vec<usize> = cube.axes().iter().filter(|axis| axis.kind() != wavelength).map(|a| a.len()).collect();
+        let pixels = Pixels::of(cube).map_err(|error| match *sides.as_slice() {
+            [_, columns] => error.in_image(columns),
+            _ => error,
+        })?;
         let image = match *sides.as_slice() {
             [rows, columns] => Self::new(pixels, rows, columns)?,
             _ => Self::row(&pixels),

@@ -278,7 +278,8 @@ impl LargeScene {
         markers: &[f32],
         mut suspects: Option<&mut Suspects>,
     ) -> Result<TilePixels> {
-        let (mut values, mut places) = (Vec::new(), Vec::new());
+        let mut values = Vec::with_capacity(self.tile_rows * self.columns * self.bands());
+        let mut places = Vec::new();
         let pixels = self.see_tiles(self.tile_rows, std::iter::once(number), |place, spectrum| {
             if let Some(suspects) = &mut suspects {
                 suspects.see(spectrum);

@@ -36,11 +36,12 @@ impl Pixels {
         }
         let mut broken = values.iter().enumerate().filter(|(_, v)| !v.is_finite());
         if let Some((first, _)) = broken.next() {
-            return Err(Error::NotFinite { pixel: first / bands, band: first % bands, count: 1 + broken.count() });
+            let (pixel, band, count) = (first / bands, first % bands, 1 + broken.count());
+            return Err(Error::NotFinite { pixel, columns: None, band, count });
         }
         let mut zero = values.chunks_exact(bands).enumerate().filter(|(_, s)| s.iter().all(|&v| v == 0.0));
         if let Some((first, _)) = zero.next() {
-            return Err(Error::ZeroPixels { first, count: 1 + zero.count() });
+            return Err(Error::ZeroPixels { first, columns: None, count: 1 + zero.count() });
         }
         Ok(Self { values, bands })
     }
@@ -142,10 +143,10 @@ mod tests {
     fn names_the_first_bad_pixel_and_how_many_there_are() {
         let values = [1.0, 2.0, f32::NAN, 1.0, 0.0, f32::INFINITY];
         let error = Pixels::new(values.as_slice().into(), 2).unwrap_err();
-        assert!(matches!(error, Error::NotFinite { pixel: 1, band: 0, count: 2 }), "{error}");
+        assert!(matches!(error, Error::NotFinite { pixel: 1, band: 0, count: 2, .. }), "{error}");
         let values = [1.0, 2.0, 0.0, 0.0, 0.0, 0.0];
         let error = Pixels::new(values.as_slice().into(), 2).unwrap_err();
-        assert!(matches!(error, Error::ZeroPixels { first: 1, count: 2 }), "{error}");
+        assert!(matches!(error, Error::ZeroPixels { first: 1, count: 2, .. }), "{error}");
         assert!(matches!(Pixels::new([].as_slice().into(), 2), Err(Error::NoPixels { .. })));
     }
 

@@ -7,6 +7,8 @@ use cupel_data::{Axis, AxisKind, Cube, Meaning};
 use super::{BandRange, Roi, SceneFiles, Usable, suspects::Suspects};
 use crate::{Error, Result};
 
+/// Pixels that are named one by one.
+const NAMED: usize = 5;
 /// Numbers of bands that are listed one by one.
 const LISTED: usize = 12;
 
@@ -105,12 +107,14 @@ pub(super) fn clean(cube: Cube<f32>, bad: &[bool], meaning: &Meaning, files: &Sc
     let bands = kept.len();
     let kept: Vec<usize> = kept.into_iter().map(|band| wanted_bands[band]).collect();
 
-    let (mut places, mut zeros, mut missing, mut partly) = (Vec::new(), Vec::new(), 0, 0);
+    let (mut places, mut zeros, mut missing, mut partly) = (Vec::new(), Vec::new(), 0, Vec::new());
     for (place, spectrum) in cube.values().chunks_exact(bands).enumerate().filter(|(place, _)| wanted[*place]) {
         let lacks = spectrum.iter().filter(|&&v| is_missing(v)).count();
         if lacks > 0 {
             missing += 1;
-            partly += usize::from(lacks < bands);
+            if lacks < bands {
+                partly.push(place);
+            }
         } else if spectrum.iter().all(|&v| v == 0.0) {
             zeros.push(place);
         } else {
@@ -123,7 +127,10 @@ pub(super) fn clean(cube: Cube<f32>, bad: &[bool], meaning: &Meaning, files: &Sc
         notes.push(format!("left out {} outside the mask or the part that is used", pixels(unwanted)));
     }
     if missing > 0 {
-        let partly = if partly > 0 { format!(" ({partly} of them in some bands only)") } else { String::new() };
+        let partly = match partly.len() {
+            0 => String::new(),
+            count => format!(" ({count} of them in some bands only: {})", named_pixels(&partly, columns)),
+        };
         notes.push(format!("left out {} without data{partly}", pixels(missing)));
     }
     if !zeros.is_empty() {
@@ -229,6 +236,13 @@ pub(crate) fn wanted_bands(
 
 fn pixels(count: usize) -> String {
     format!("{count} pixel{}", if count == 1 { "" } else { "s" })
+}
+
+/// The first of these pixels by row and column, counted from 1.
+fn named_pixels(places: &[usize], columns: usize) -> String {
+    let name = |&place: &usize| format!("row {}, column {}", place / columns + 1, place % columns + 1);
+    let named: Vec<String> = places.iter().take(NAMED).map(name).collect();
+    format!("{}{}", named.join("; "), if places.len() > NAMED { "; ..." } else { "" })
 }
 
 /// Rows and columns that lie among these pixels as a whole.
