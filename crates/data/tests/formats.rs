@@ -11,6 +11,7 @@ mod formats {
     mod hdf5;
     mod hdf5_records;
     mod hostile;
+    mod image_tools;
     mod images;
     mod markers;
     mod matlab;
