@@ -217,7 +217,7 @@ def cupel(*words):
 def seen(path, epsg, transform, what):
     """CRS and corners by rasterio."""
     with rasterio.open(path) as found:
-        assert found.crs is not None and found.crs.to_epsg(confidence_threshold=50) == epsg, f"{what}: {found.crs} is not EPSG:{epsg}"
+        assert found.crs is not None and found.crs.to_epsg(confidence_threshold=20) == epsg, f"{what}: {found.crs} is not EPSG:{epsg}"
         for corner in ((0, 0), (found.width, 0), (0, found.height), (found.width, found.height)):
             np.testing.assert_allclose(found.transform * corner, transform * corner, rtol=1e-9, atol=1e-6, err_msg=what)
         return found.nodata, found.descriptions, [found.tags(band) for band in found.indexes], [found.tags(band, ns="IMAGERY") for band in found.indexes]

@@ -199,15 +199,17 @@ impl Grid {
         let known = DATUMS.iter().find_map(|datum| {
             let number = (*epsg)?;
             if number == datum.geographic {
-                return Some((format!("Geographic Lat/Lon|{}|units=Degrees", datum.envi), datum.text()));
+                // GDAL knows WGS 84 by its name alone, and less surely by a text.
+                let text = (number != DATUMS[0].geographic).then(|| datum.text());
+                return Some((format!("Geographic Lat/Lon|{}|units=Degrees", datum.envi), text));
             }
             let (zone, north) = datum.zone(number)?;
             let side = if north { "North" } else { "South" };
-            Some((format!("UTM|{zone}, {side}, {}|units=Meters", datum.envi), datum.utm_text(zone, north)))
+            Some((format!("UTM|{zone}, {side}, {}|units=Meters", datum.envi), Some(datum.utm_text(zone, north))))
         });
         let (words, own) = known.unzip();
-        let text = text.clone().or(own);
-        if text.is_none() && (epsg.is_some() || *degrees) {
+        let text = text.clone().or(own.flatten());
+        if text.is_none() && words.is_none() && (epsg.is_some() || *degrees) {
             lost.push("its coordinate system, of which the file has no text");
         }
         let words = words.unwrap_or_else(|| match degrees {
