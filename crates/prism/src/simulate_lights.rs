@@ -1,9 +1,9 @@
 //! [`simulate_lights`]: frames of an array of lights that is not quite as it is said to be, with the truth.
 //!
-//! Each light cuts its window of the object's spectrum where it really stands, between two places too: the object is turned by the phase of what
-//! lies between, which is exact. Sources as for [`LedArray`].
+//! Each light cuts its window of the object's spectrum where it really stands, between two places too: the pupil is moved by what lies between, which
+//! is exact for an object that goes on periodically. Sources as for [`LedArray`].
 
-use std::{f64::consts::TAU, sync::Arc};
+use std::sync::Arc;
 
 use cupel_data::Stream;
 use cupel_settings::{Problem, Range, Settings, settings};
@@ -13,10 +13,9 @@ use serde::{Deserialize, Serialize};
 use crate::{
     Exposures, Geometry, InMemory, Knowledge, LedArray, Lights, Noise, Optics, Plane, Pose, Result,
     calibration::{Forward, narrow},
-    host_fft::{SquareFft, to_middle},
     ptychography::scan_object,
     read::pupil,
-    spiral,
+    spectrum_of, spiral,
 };
 
 settings! {
@@ -99,11 +98,11 @@ pub fn simulate_lights(config: &LightsSceneConfig, seed: u64) -> Result<LightsSc
     let width = size as f64 * PIXEL;
     let radius = config.na / WAVELENGTH * width;
     let window = 2 * (radius.ceil() as usize + MARGIN) + 1;
-    let of = |defocus_um: f64| pupil(window, radius, 1e-6 * defocus_um, WAVELENGTH, width);
+    let of = |by: [f64; 2], defocus_um: f64| pupil(window, radius, by, 1e-6 * defocus_um, WAVELENGTH, width);
     let optics = Optics {
         geometry: Geometry::Spectrum,
         size: [size, size],
-        pupils: vec![of(0.0)],
+        pupils: vec![of([0.0; 2], 0.0)],
         detector,
         pixel_size: Some(PIXEL),
         wavelength: Some(WAVELENGTH),
@@ -118,23 +117,13 @@ pub fn simulate_lights(config: &LightsSceneConfig, seed: u64) -> Result<LightsSc
         return Err(Problem::value("lights", config.lights, expected).into());
     }
 
-    let fft = SquareFft::<f32>::new(size);
-    let mut work = fft.work();
     let mut forward = Forward::new(&optics)?;
-    forward.window = narrow(&of(config.defocus_um));
+    forward.values = narrow(&spectrum_of(&object)?);
     let pixels = detector * detector;
     let mut values: Vec<f32> = Vec::with_capacity(config.lights * pixels);
     for centre in &centres {
         let whole = centre.map(f64::round);
-        let by = [centre[0] - whole[0], centre[1] - whole[1]];
-        let turned = |place: usize| {
-            let turns = (by[0] * (place / size) as f64 + by[1] * (place % size) as f64) / size as f64;
-            object.values()[place] * Complex::cis(-TAU * turns)
-        };
-        let mut plane: Vec<Complex<f32>> =
-            (0..size * size).map(turned).map(|v| Complex::new(v.re as f32, v.im as f32)).collect();
-        fft.forward(&mut plane, &mut work);
-        forward.values = to_middle(&plane, size);
+        forward.window = narrow(&of([centre[0] - whole[0], centre[1] - whole[1]], config.defocus_um));
         forward.look(whole);
         values.extend(forward.field.iter().map(Complex::norm_sqr));
     }

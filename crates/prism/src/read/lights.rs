@@ -118,7 +118,7 @@ pub(super) fn exposures(
         ));
     }
     let defocus = instrument.objective.defocus.or(own.defocus).unwrap_or(0.0);
-    let pupil = pupil(window, radius, defocus, wavelength, side as f64 * low);
+    let pupil = pupil(window, radius, [0.0; 2], defocus, wavelength, side as f64 * low);
     let widest = array.numerical_apertures(pose).into_iter().fold(0.0, f64::max);
     found.push(format!(
         "{count} lights, pupil of {radius:.2} places, illumination up to NA {widest:.4}, object of {size} x {size} pixels of {:.3} um",
@@ -201,11 +201,11 @@ fn places(
     Ok(steps.into_iter().map(|[x, y]| [x * pitch, y * pitch]).collect())
 }
 
-/// A disc of the radius, out of focus by so many metres; the field is `width` metres wide.
-pub(crate) fn pupil(window: usize, radius: f64, defocus: f64, wavelength: f64, width: f64) -> Plane {
+/// A disc of the radius, moved by so many places and out of focus by so many metres; the field is `width` metres wide.
+pub(crate) fn pupil(window: usize, radius: f64, by: [f64; 2], defocus: f64, wavelength: f64, width: f64) -> Plane {
     let middle = (window / 2) as f64;
     Plane::from_fn(window, window, |row, column| {
-        let (y, x) = (row as f64 - middle, column as f64 - middle);
+        let (y, x) = (row as f64 - middle - by[0], column as f64 - middle - by[1]);
         let squared = x * x + y * y;
         if squared > radius * radius {
             return Complex::new(0.0, 0.0);
