@@ -1,12 +1,13 @@
 //! Instruments that are not quite as they were said to be: what is wrong with them is found with the object.
 //!
-//! Of arrays of lights ([`lights`]) that is how the array lies, the pupil, the brightness of each light and the background; of scans of a probe
-//! ([`scan`]) the positions and the aberrations of the probe. What of it is looked for is decided by exposures that are held out
+//! Of arrays of lights (`lights`) that is how the array lies, the pupil, the brightness of each light and the background; of scans of a probe
+//! (`scan`) the positions and the aberrations of the probe. What of it is looked for is decided by exposures that are held out
 //! ([`Tiers`](crate::Tiers)).
 
 mod brightness;
 mod forward;
-pub(crate) mod lights;
+pub(crate) mod light_sweeps;
+mod lights;
 mod pose;
 mod scan;
 

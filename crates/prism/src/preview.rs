@@ -9,7 +9,7 @@ use cupel_data::{Array, Values, write_png};
 use cupel_train::{Advance, Computing, Position, Progress, Run, SetReader, SetWriter, Trainer};
 use serde::{Deserialize, Serialize};
 
-use crate::{Exposures, Pie, Plane, Progressive, Raar, Result, Search, calibration::lights::LightSweeps};
+use crate::{Exposures, Pie, Plane, Progressive, Raar, Result, Search, calibration::light_sweeps::LightSweeps};
 
 /// How often the picture is renewed.
 const EVERY: Duration = Duration::from_secs(3);

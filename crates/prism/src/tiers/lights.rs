@@ -14,7 +14,7 @@ use crate::{
     Exposures, Lights, LightsConfig, Model, Plane, Pose, ReconstructionConfig, Result, Sought,
     calibration::{
         Calibrated,
-        lights::{Beginning, LightSweeps, SweptLights},
+        light_sweeps::{Beginning, LightSweeps, SweptLights},
     },
     held_out::held_out,
     named::Named,
