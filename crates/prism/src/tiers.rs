@@ -125,7 +125,10 @@ pub(crate) fn known(exposures: &Exposures, config: &ReconstructionConfig, seed: 
         _ if lights => return lights::known(exposures, config, seed, run),
         _ => {}
     }
-    let Some((exposures, tiers)) = scan::known(exposures, config, seed)?.filter(|_| scan) else { return Ok(none) };
+    if !scan {
+        return Ok(none);
+    }
+    let Some((exposures, tiers)) = scan::known(exposures, config, seed)? else { return Ok(none) };
     Ok(Known { centres: exposures.centres.clone(), exposures, tiers: Some(tiers), swept: None })
 }
 
