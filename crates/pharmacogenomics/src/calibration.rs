@@ -12,10 +12,10 @@ use crate::{
     decision::Decision,
     error::Result,
     examples::Examples,
-    predictions::{Predictions, prior},
+    predictions::Predictions,
     predictor::Answering,
     splits::Parts,
-    targets::{Classes, Labels},
+    targets::Labels,
 };
 use std::collections::HashMap;
 
@@ -54,16 +54,14 @@ impl<'a> Calibration<'a> {
     pub(crate) fn answering(
         &self,
         target: usize,
-        classes: &Classes,
         labels: &Labels,
         coverage: f64,
         seed: u64,
     ) -> Result<Answering> {
-        let prior = prior(classes, labels.known(&self.parts.train).len());
         let (weights, blended) = self.weighed(target, labels, seed)?;
         Ok(Answering {
             blend: Blend::fit(&self.models(target), labels, &self.rows, &weights),
-            decision: Decision::choose(&blended, &prior, labels, &self.rows, &weights),
+            decision: Decision::choose(&blended, labels, &self.rows, &weights),
             conformal: Conformal::fit(&blended, labels, &self.rows, &weights, coverage),
             hidden: Vec::new(),
             joint: None,

@@ -1,7 +1,9 @@
 //! [`Decision`]: from probabilities to one answer, the same in training, evaluation and prediction.
 //!
-//! For classes `argmax p_c / prior_c^tau`: with `tau` above 0 rare classes are decided for more readily than by the largest
-//! probability (logit adjustment, Menon et al. 2021, arXiv:2007.07314). For labels a threshold each; where every row has a label, the one that
+//! For classes `argmax a_c p_c - b_c`, which makes the weighted F1 largest that is expected of the probabilities. With `s` the rows of a class, `d` those
+//! decided for it, `h` its hits and `F = 2 h / (s + d)`, the sum of `s F` grows by `2 s (p - F / 2) / (s + d)` when a row is decided for the class: the rule is the
+//! class with the largest gain, and `d` and `F` those of the rule itself (fractional programming: Dinkelbach 1967, doi:10.1287/mnsc.13.7.492; for F-measures
+//! Parambath et al. 2014, arXiv:1505.00199). For labels a threshold each; where every row has a label, the one that
 //! comes nearest to its threshold is decided for when none reaches it. Both are chosen on rows that no model was fitted to, and stored with the model.
 //!
 //! The F1 of a class with six rows is a matter of luck, and so is the threshold that makes it largest. Where probabilities are right a decision's F1 can be
@@ -16,9 +18,8 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 
-/// Values of `tau` that are tried.
-const TAU_STEPS: usize = 12;
-const TAU_STEP: f64 = 0.05;
+/// Steps towards the rule that its own decisions ask for; each goes half the way.
+const STEPS: usize = 60;
 /// Thresholds that are tried: multiples of 1 / 80.
 const THRESHOLD_STEPS: usize = 80;
 /// Rows of a class for which its probabilities count.
@@ -30,12 +31,12 @@ const ROUNDS: usize = 3;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Decision {
-    /// The likeliest class after dividing by the prior to the power `tau`.
+    /// The class of the largest `scale p - shift`.
     Class {
-        /// The power.
-        tau: f64,
-        /// The prior of each class.
-        prior: Vec<f64>,
+        /// What a class's probability is multiplied by.
+        scale: Vec<f64>,
+        /// What is taken from that.
+        shift: Vec<f64>,
     },
     /// Every label at or above its threshold.
     Labels {
@@ -49,45 +50,34 @@ pub enum Decision {
 
 impl Decision {
     /// The likeliest class, or labels at one half.
-    pub fn plain(kind: TargetKind, prior: &[f64]) -> Self {
+    pub fn plain(kind: TargetKind, width: usize) -> Self {
         match kind {
-            TargetKind::Class => Self::Class { tau: 0.0, prior: prior.to_vec() },
-            TargetKind::Labels => Self::Labels { thresholds: vec![0.5; prior.len()], always: false },
+            TargetKind::Class => Self::Class { scale: vec![1.0; width], shift: vec![0.0; width] },
+            TargetKind::Labels => Self::Labels { thresholds: vec![0.5; width], always: false },
         }
     }
 
-    /// The decision whose macro and weighted (of labels micro) F1 sum to most on `rows`; where a class has few rows, its calibrated
-    /// probabilities are believed beside them.
+    /// Of classes the decision whose weighted F1 is largest as the probabilities of `rows` have it; of labels that whose macro and micro F1 sum to most on
+    /// them, where a label has few rows with its calibrated probabilities believed beside them.
     ///
     /// Each row counts for its weight.
-    pub fn choose(predictions: &Predictions, prior: &[f64], labels: &Labels, rows: &[usize], weights: &[f64]) -> Self {
-        let plain = Self::plain(predictions.kind(), prior);
+    pub fn choose(predictions: &Predictions, labels: &Labels, rows: &[usize], weights: &[f64]) -> Self {
+        let plain = Self::plain(predictions.kind(), predictions.width());
         let known: Vec<usize> = (0..rows.len()).filter(|i| labels.is_known(rows[*i])).collect();
         if known.is_empty() {
             return plain;
         }
-        let truths = believed(predictions, labels, rows, weights, &known);
         match plain {
-            Self::Class { .. } => {
-                let of_step = |step: usize| Self::Class { tau: step as f64 * TAU_STEP, prior: prior.to_vec() };
-                let mut best = (f64::NEG_INFINITY, plain);
-                for candidate in (0..TAU_STEPS).map(of_step) {
-                    let score = candidate.score(predictions, weights, &known, &truths);
-                    if score > best.0 {
-                        best = (score, candidate);
-                    }
-                }
-                best.1
-            }
+            Self::Class { .. } => expected(predictions, weights, &known),
             Self::Labels { mut thresholds, .. } => {
+                let truths = believed(predictions, labels, rows, weights, &known);
                 let mut best = f64::NEG_INFINITY;
                 for _ in 0..ROUNDS {
                     for label in 0..thresholds.len() {
                         let mut kept = thresholds[label];
                         for step in 1..THRESHOLD_STEPS {
                             thresholds[label] = step as f64 / THRESHOLD_STEPS as f64;
-                            let candidate = Self::Labels { thresholds: thresholds.clone(), always: false };
-                            let score = candidate.score(predictions, weights, &known, &truths);
+                            let score = score(&thresholds, predictions, weights, &known, &truths);
                             if score > best {
                                 (best, kept) = (score, thresholds[label]);
                             }
@@ -104,9 +94,10 @@ impl Decision {
 
     /// The class decided for; `None` for labels.
     pub fn class(&self, probabilities: &[f64]) -> Option<usize> {
-        let Self::Class { tau, prior } = self else { return None };
-        let weighted: Vec<f64> = probabilities.iter().zip(prior).map(|(p, prior)| p / prior.powf(*tau)).collect();
-        Some(crate::metrics::argmax(&weighted))
+        let Self::Class { scale, shift } = self else { return None };
+        let gains: Vec<f64> =
+            probabilities.iter().zip(scale.iter().zip(shift)).map(|(p, (scale, shift))| scale * p - shift).collect();
+        Some(crate::metrics::argmax(&gains))
     }
 
     /// Which labels are decided for; `None` for classes.
@@ -119,37 +110,6 @@ impl Decision {
             decided[crate::metrics::argmax(&shares)] = true;
         }
         Some(decided)
-    }
-
-    /// F1 averaged both ways, for choosing: of the rows `known` of the predictions, whose truths follow one another.
-    fn score(&self, predictions: &Predictions, weights: &[f64], known: &[usize], truths: &[f64]) -> f64 {
-        let width = predictions.width();
-        let f1 = |hit: f64, decided: f64, support: f64| {
-            if decided + support > 0.0 { 2.0 * hit / (decided + support) } else { 0.0 }
-        };
-        // hits, decided, support
-        let mut counts = vec![[0.0_f64; 3]; width];
-        for (i, truth) in known.iter().zip(truths.chunks_exact(width)) {
-            let mut add = |class: usize, decided: bool| {
-                counts[class][0] += if decided { weights[*i] * truth[class] } else { 0.0 };
-                counts[class][1] += if decided { weights[*i] } else { 0.0 };
-                counts[class][2] += weights[*i] * truth[class];
-            };
-            match (self.class(predictions.row(*i)), self.labels(predictions.row(*i))) {
-                (Some(decision), _) => (0..width).for_each(|class| add(class, class == decision)),
-                (None, Some(decisions)) => decisions.iter().enumerate().for_each(|(label, d)| add(label, *d)),
-                (None, None) => {}
-            }
-        }
-        let each: Vec<f64> = counts.iter().map(|[hit, decided, support]| f1(*hit, *decided, *support)).collect();
-        let present: Vec<usize> = (0..width).filter(|class| counts[*class][2] > 0.0).collect();
-        let macro_f1 = present.iter().map(|class| each[*class]).sum::<f64>() / present.len().max(1) as f64;
-        let total = |which: usize| counts.iter().map(|counts| counts[which]).sum::<f64>();
-        let other = match self {
-            Self::Class { .. } => each.iter().zip(&counts).map(|(f1, counts)| f1 * counts[2]).sum::<f64>() / total(2),
-            Self::Labels { .. } => f1(total(0), total(1), total(2)),
-        };
-        macro_f1 + other
     }
 
     /// Scores `rows` of classes; `None` for labels.
@@ -175,6 +135,62 @@ impl Decision {
         }
         Some(score)
     }
+}
+
+/// F1 of labels averaged both ways, for choosing: of the rows `known` of the predictions, whose truths follow one another.
+fn score(thresholds: &[f64], predictions: &Predictions, weights: &[f64], known: &[usize], truths: &[f64]) -> f64 {
+    let width = predictions.width();
+    // hits, decided, support
+    let mut counts = vec![[0.0_f64; 3]; width];
+    for (i, truth) in known.iter().zip(truths.chunks_exact(width)) {
+        let of_label = predictions.row(*i).iter().zip(thresholds).zip(truth).zip(&mut counts);
+        for (((p, threshold), truth), counts) in of_label {
+            let decided = if p >= threshold { weights[*i] } else { 0.0 };
+            *counts = [counts[0] + decided * truth, counts[1] + decided, counts[2] + weights[*i] * truth];
+        }
+    }
+    let present: Vec<&[f64; 3]> = counts.iter().filter(|counts| counts[2] > 0.0).collect();
+    let macro_f1 = present.iter().map(|counts| f1(**counts)).sum::<f64>() / present.len().max(1) as f64;
+    let total = |which: usize| counts.iter().map(|counts| counts[which]).sum::<f64>();
+    macro_f1 + f1([total(0), total(1), total(2)])
+}
+
+fn f1([hits, decided, support]: [f64; 3]) -> f64 {
+    if decided + support > 0.0 { 2.0 * hits / (decided + support) } else { 0.0 }
+}
+
+/// The rule of classes whose weighted F1 is largest if the probabilities of the rows `known` are right.
+fn expected(predictions: &Predictions, weights: &[f64], known: &[usize]) -> Decision {
+    let width = predictions.width();
+    let mut support = vec![0.0; width];
+    for i in known {
+        support.iter_mut().zip(predictions.row(*i)).for_each(|(support, p)| *support += weights[*i] * p);
+    }
+    let total = support.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+    let (mut scale, mut shift) = (vec![1.0; width], vec![0.0; width]);
+    let mut best = (f64::NEG_INFINITY, Decision::plain(TargetKind::Class, width));
+    for _ in 0..STEPS {
+        let rule = Decision::Class { scale: scale.clone(), shift: shift.clone() };
+        let (mut hits, mut decided) = (vec![0.0; width], vec![0.0; width]);
+        for i in known {
+            let p = predictions.row(*i);
+            if let Some(class) = rule.class(p) {
+                hits[class] += weights[*i] * p[class];
+                decided[class] += weights[*i];
+            }
+        }
+        let of: Vec<f64> = (0..width).map(|class| f1([hits[class], decided[class], support[class]])).collect();
+        let weighted = of.iter().zip(&support).map(|(f1, support)| f1 * support / total).sum::<f64>();
+        if weighted > best.0 {
+            best = (weighted, rule);
+        }
+        for class in 0..width {
+            let gain = 2.0 * support[class] / (support[class] + decided[class]).max(f64::MIN_POSITIVE);
+            scale[class] = 0.5 * (scale[class] + gain);
+            shift[class] = 0.5 * (shift[class] + gain * of[class] / 2.0);
+        }
+    }
+    best.1
 }
 
 /// What is true of the rows `known`, row after row: `(n y + belief p) / (n + belief)` of a class that `n` of them have, counted by weight.
@@ -216,7 +232,7 @@ mod tests {
         let truths = believed(&said, &labels, &rows, &[1.0; 600], &rows);
         // 300 rows of the first label: (300 + 50 * 0.8) / 350; 2 of the second: (50 * 0.9) / 52
         assert!((truths[0] - 340.0 / 350.0).abs() < 1e-12 && (truths[1] - 45.0 / 52.0).abs() < 1e-12);
-        let Decision::Labels { thresholds, .. } = Decision::choose(&said, &[0.5, 0.03], &labels, &rows, &[1.0; 600])
+        let Decision::Labels { thresholds, .. } = Decision::choose(&said, &labels, &rows, &[1.0; 600])
         else {
             panic!()
         };
@@ -231,7 +247,7 @@ mod tests {
         let Labels::Labels { mut values, known } = labels else { panic!() };
         let chosen = |values: &[bool]| {
             let labels = Labels::Labels { values: values.to_vec(), known: known.clone() };
-            Decision::choose(&said, &[0.5, 0.03], &labels, &rows, &[1.0; 600])
+            Decision::choose(&said, &labels, &rows, &[1.0; 600])
         };
         let some = chosen(&values);
         assert_eq!(some.labels(&[0.0, 0.0]), Some(vec![false, false]));
@@ -244,14 +260,48 @@ mod tests {
     }
 
     #[test]
+    fn classes_are_decided_for_the_weighted_f1_that_is_expected() {
+        // a common class that is never sure, and a rare one that is hardly ever the likeliest
+        let mut draws = cupel_data::Stream::new(4, "probabilities").rng();
+        let row = |_| {
+            let rare = 0.45 * (draws.below(1000) as f64 / 1000.0).powi(2);
+            let other = 0.3 * draws.below(1000) as f64 / 1000.0;
+            [1.0 - rare - other, rare, other]
+        };
+        let values: Vec<f64> = (0..2000).flat_map(row).collect();
+        let said = Predictions::new(TargetKind::Class, 3, values);
+        let rows: Vec<usize> = (0..2000).collect();
+        let weights: Vec<f64> = rows.iter().map(|row| if row % 3 == 0 { 0.3 } else { 1.0 }).collect();
+        let chosen = Decision::choose(&said, &Labels::Class(vec![0; 2000]), &rows, &weights);
+        let expected = |rule: &Decision| {
+            let mut counts = [[0.0_f64; 3]; 3];
+            for (row, p) in rows.iter().zip(said.iter()) {
+                let class = rule.class(p).unwrap();
+                counts[class][0] += weights[*row] * p[class];
+                counts[class][1] += weights[*row];
+                counts.iter_mut().zip(p).for_each(|(counts, p)| counts[2] += weights[*row] * p);
+            }
+            let all: f64 = counts.iter().map(|counts| counts[2]).sum();
+            counts.iter().map(|counts| f1(*counts) * counts[2] / all).sum::<f64>()
+        };
+        let best = expected(&chosen);
+        assert!(best > expected(&Decision::plain(TargetKind::Class, 3)) + 0.01, "{best} {chosen:?}");
+        // no rule of this kind is better
+        for (a, b) in (0..30).flat_map(|a| (0..30).map(move |b| (a, b))) {
+            let rule = Decision::Class { scale: vec![1.0; 3], shift: vec![0.0, -0.03 * f64::from(a), -0.03 * f64::from(b)] };
+            assert!(expected(&rule) < best + 0.003, "{rule:?}: {} of {best}", expected(&rule));
+        }
+    }
+
+    #[test]
     fn a_row_that_counts_twice_is_two_rows() {
         let (said, labels, rows) = table();
         let twice: Vec<usize> = rows.iter().chain(&rows).copied().collect();
         let doubled =
             Predictions::new(TargetKind::Labels, 2, said.iter().chain(said.iter()).flatten().copied().collect());
         assert_eq!(
-            Decision::choose(&said, &[0.5, 0.03], &labels, &rows, &[2.0; 600]),
-            Decision::choose(&doubled, &[0.5, 0.03], &labels, &twice, &[1.0; 1200])
+            Decision::choose(&said, &labels, &rows, &[2.0; 600]),
+            Decision::choose(&doubled, &labels, &twice, &[1.0; 1200])
         );
     }
 
@@ -260,8 +310,8 @@ mod tests {
         let (said, _, rows) = table();
         let unknown = Labels::Labels { values: vec![false; 1200], known: vec![false; 600] };
         assert_eq!(
-            Decision::choose(&said, &[0.5, 0.03], &unknown, &rows, &[1.0; 600]),
-            Decision::plain(TargetKind::Labels, &[0.5, 0.03])
+            Decision::choose(&said, &unknown, &rows, &[1.0; 600]),
+            Decision::plain(TargetKind::Labels, 2)
         );
     }
 }

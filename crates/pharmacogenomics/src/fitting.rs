@@ -92,9 +92,8 @@ impl<'a> Fitting<'a> {
             calibration.join(&fold.validation, said);
         }
         let (coverage, seed) = (self.config.coverage, self.seed);
-        let targets = self.classes.iter().zip(&self.labels).enumerate();
-        let answering =
-            targets.map(|(target, (classes, labels))| calibration.answering(target, classes, labels, coverage, seed));
+        let targets = self.labels.iter().enumerate();
+        let answering = targets.map(|(target, labels)| calibration.answering(target, labels, coverage, seed));
         let answering = answering.collect::<Result<_>>()?;
         let schema = self.examples.schema().clone();
         let encoder = Encoder::fit(self.examples, &self.parts.train)?;

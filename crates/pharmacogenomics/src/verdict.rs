@@ -68,7 +68,7 @@ mod tests {
 
     #[test]
     fn an_answer_lies_inside_its_set() {
-        let decision = Decision::Class { tau: 1.0, prior: vec![0.9, 0.08, 0.02] };
+        let decision = Decision::Class { scale: vec![1.0 / 0.9, 1.0 / 0.08, 1.0 / 0.02], shift: vec![0.0; 3] };
         let answering = answering(TargetKind::Class, &[0.3, 0.2, 0.3], decision);
         let of = |p: &[f64], unknown: &[&str]| answering.verdict(TargetKind::Class, p, unknown);
         // a rare class, which its threshold alone excludes
