@@ -51,13 +51,7 @@ impl<'a> Calibration<'a> {
     }
 
     /// How a target is answered.
-    pub(crate) fn answering(
-        &self,
-        target: usize,
-        labels: &Labels,
-        coverage: f64,
-        seed: u64,
-    ) -> Result<Answering> {
+    pub(crate) fn answering(&self, target: usize, labels: &Labels, coverage: f64, seed: u64) -> Result<Answering> {
         let (weights, blended) = self.weighed(target, labels, seed)?;
         Ok(Answering {
             blend: Blend::fit(&self.models(target), labels, &self.rows, &weights),

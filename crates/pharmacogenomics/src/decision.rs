@@ -232,8 +232,7 @@ mod tests {
         let truths = believed(&said, &labels, &rows, &[1.0; 600], &rows);
         // 300 rows of the first label: (300 + 50 * 0.8) / 350; 2 of the second: (50 * 0.9) / 52
         assert!((truths[0] - 340.0 / 350.0).abs() < 1e-12 && (truths[1] - 45.0 / 52.0).abs() < 1e-12);
-        let Decision::Labels { thresholds, .. } = Decision::choose(&said, &labels, &rows, &[1.0; 600])
-        else {
+        let Decision::Labels { thresholds, .. } = Decision::choose(&said, &labels, &rows, &[1.0; 600]) else {
             panic!()
         };
         // by the two rows alone the second label would best be claimed for all rows or, missing both, for none
@@ -288,7 +287,8 @@ mod tests {
         assert!(best > expected(&Decision::plain(TargetKind::Class, 3)) + 0.01, "{best} {chosen:?}");
         // no rule of this kind is better
         for (a, b) in (0..30).flat_map(|a| (0..30).map(move |b| (a, b))) {
-            let rule = Decision::Class { scale: vec![1.0; 3], shift: vec![0.0, -0.03 * f64::from(a), -0.03 * f64::from(b)] };
+            let rule =
+                Decision::Class { scale: vec![1.0; 3], shift: vec![0.0, -0.03 * f64::from(a), -0.03 * f64::from(b)] };
             assert!(expected(&rule) < best + 0.003, "{rule:?}: {} of {best}", expected(&rule));
         }
     }
@@ -309,9 +309,6 @@ mod tests {
     fn nothing_known_is_decided_plainly() {
         let (said, _, rows) = table();
         let unknown = Labels::Labels { values: vec![false; 1200], known: vec![false; 600] };
-        assert_eq!(
-            Decision::choose(&said, &unknown, &rows, &[1.0; 600]),
-            Decision::plain(TargetKind::Labels, 2)
-        );
+        assert_eq!(Decision::choose(&said, &unknown, &rows, &[1.0; 600]), Decision::plain(TargetKind::Labels, 2));
     }
 }
