@@ -33,6 +33,7 @@ pub struct Found {
 pub fn search_space(models: &[ModelKind]) -> Result<Space> {
     use ModelKind::{Boosting, Counts, Linear, LinearCrosses, Neighbours, Network, Sites};
     let float = |name: &str, low, high| Parameter::float(name, low, high);
+    let names = |parameter: Parameter| parameter.when("reads", ["names", "both"]);
     let of_models: [(&[ModelKind], Vec<Parameter>); 6] = [
         (
             &[Linear, LinearCrosses],
@@ -47,13 +48,16 @@ pub fn search_space(models: &[ModelKind]) -> Result<Space> {
             vec![
                 float("learning_rate", 3e-4, 1e-2).log(),
                 float("weight_decay", 1e-4, 1e-1).log(),
-                float("dropout", 0.0, 0.7),
-                float("unknown_dropout", 0.0, 0.3),
                 float("smoothing", 0.0, 0.2),
-                Parameter::int("embedding", 8, 64).step(8.0),
-                Parameter::int("hidden", 64, 512).step(64.0),
-                Parameter::int("layers", 0, 3),
-                Parameter::categorical("interaction", ["pairs", "matrices", "bi", "none"]),
+                Parameter::categorical("reads", ["names", "counts", "both"]),
+                Parameter::int("counted", 16, 128).step(16.0).when("reads", ["counts", "both"]),
+                float("counted_dropout", 0.0, 0.5).when("reads", ["counts", "both"]),
+                names(float("dropout", 0.0, 0.7)),
+                names(float("unknown_dropout", 0.0, 0.3)),
+                names(Parameter::int("embedding", 8, 64).step(8.0)),
+                names(Parameter::int("hidden", 64, 512).step(64.0)),
+                names(Parameter::int("layers", 0, 3)),
+                names(Parameter::categorical("interaction", ["pairs", "matrices", "bi", "none"])),
             ],
         ),
     ];
