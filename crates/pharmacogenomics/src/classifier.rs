@@ -36,8 +36,7 @@ pub struct Majority {
 impl Majority {
     /// Counts the training `rows`.
     pub fn fit(rows: &[usize], classes: &[Classes], labels: &[Labels]) -> Self {
-        let of_target =
-            |(classes, labels): (&Classes, &Labels)| (classes.clone(), prior(classes, labels.known(rows).len()));
+        let of_target = |(classes, labels): (&Classes, &Labels)| (classes.clone(), prior(classes, labels, rows));
         Self { priors: classes.iter().zip(labels).map(of_target).collect() }
     }
 }

@@ -124,9 +124,7 @@ impl Counts {
             let mut cells: HashMap<u64, Vec<f32>> = HashMap::new();
             let mut truth = vec![0.0; width];
             let alike = groups.as_ref().map(|groups| Siblings::of(groups, rows, labels, width));
-            let mut known = 0;
             for (row, keys) in rows.iter().zip(&keys).filter(|(row, _)| labels.is_known(**row)) {
-                known += 1;
                 labels.write_row(*row, &mut truth);
                 let weight = examples.weight(*row) * alike.as_ref().map_or(1.0, |alike| alike.weight(*row));
                 for key in keys.iter().flatten() {
@@ -135,7 +133,7 @@ impl Counts {
                     cell[1..].iter_mut().zip(&truth).for_each(|(count, y)| *count += (weight * y) as f32);
                 }
             }
-            tables.push(CountTable { classes: classes.clone(), prior: prior(classes, known), cells });
+            tables.push(CountTable { classes: classes.clone(), prior: prior(classes, labels, rows), cells });
         }
         Ok(Self { config, tables })
     }
@@ -277,5 +275,23 @@ mod tests {
         // half of the groups are the same throughout, half are split: 1 - (2 / 3 / 2) / (1 / 2) = 1 / 3
         let half = weight(|row| if row / 4 % 4 < 2 { (row / 4 % 2) as u32 } else { (row % 2) as u32 });
         assert!((half - 0.5).abs() < 0.002, "{half}");
+    }
+
+    #[test]
+    fn how_common_a_label_is_is_counted_on_the_rows_themselves() {
+        let examples = crate::planted::planted(900, 3).unwrap().examples;
+        let all: Vec<usize> = (0..900).collect();
+        let fit = |target| Classes::fit(&examples, target, &all);
+        let classes: Vec<Classes> = examples.schema().targets.iter().map(fit).collect::<Result<_>>().unwrap();
+        let labels: Vec<Labels> = classes.iter().map(|own| own.labels(&examples).unwrap()).collect();
+        let priors = |rows: &[usize]| {
+            let counts = Counts::fit(&CountsConfig::default(), &examples, rows, &classes, &labels).unwrap();
+            counts.tables.into_iter().map(|table| table.prior).collect::<Vec<_>>()
+        };
+        // of a third of the rows, whatever the others say
+        let third: Vec<usize> = all.iter().copied().filter(|row| row % 3 == 0).collect();
+        for (own, whole) in priors(&third).iter().flatten().zip(priors(&all).iter().flatten()) {
+            assert!((own - whole).abs() < 0.1, "{own} of a third, {whole} of all");
+        }
     }
 }

@@ -82,7 +82,7 @@ impl Neighbours {
                 let out = &mut truths[i * width..(i + 1) * width];
                 out.iter_mut().zip(&truth).for_each(|(out, y)| *out = *y as f32 * weights[i]);
             }
-            let prior = prior(classes, labels.known(rows).len());
+            let prior = prior(classes, labels, rows);
             targets.push(NeighbourTarget { classes: classes.clone(), prior, truths, weights });
         }
         let keys = keys(examples.schema(), examples, rows)?;

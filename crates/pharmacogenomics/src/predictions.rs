@@ -134,14 +134,16 @@ pub(crate) fn cross_entropy(kind: TargetKind, logits: &[f64], truth: &[f64]) -> 
 }
 
 /// The share of each class among the training rows, with half a row added to each so that none is impossible.
-pub(crate) fn prior(classes: &Classes, known_rows: usize) -> Vec<f64> {
-    match classes.kind {
-        TargetKind::Class => {
-            let total: f64 = classes.counts.iter().map(|count| *count as f64 + 0.5).sum();
-            classes.counts.iter().map(|count| (*count as f64 + 0.5) / total).collect()
-        }
-        TargetKind::Labels => {
-            classes.counts.iter().map(|count| (*count as f64 + 0.5) / (known_rows as f64 + 1.0)).collect()
-        }
+pub(crate) fn prior(classes: &Classes, labels: &Labels, rows: &[usize]) -> Vec<f64> {
+    let known = labels.known(rows);
+    let (mut truth, mut counts) = (vec![0.0; classes.len()], vec![0.0; classes.len()]);
+    for row in &known {
+        labels.write_row(*row, &mut truth);
+        counts.iter_mut().zip(&truth).for_each(|(count, y)| *count += y);
     }
+    let total = match classes.kind {
+        TargetKind::Class => known.len() as f64 + 0.5 * classes.len() as f64,
+        TargetKind::Labels => known.len() as f64 + 1.0,
+    };
+    counts.into_iter().map(|count| (count + 0.5) / total).collect()
 }
