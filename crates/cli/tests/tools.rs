@@ -112,10 +112,10 @@ fn bands_and_parts_are_the_same_in_every_format() {
     let folder = place.path();
     scene(folder);
     for (ending, keeps_bands, keeps_all) in FORMATS {
-        let said = succeeds(folder, &format!("data bands scene.img --drop 640-760nm --out bands.{ending}"));
+        let said = succeeds(folder, &format!("data bands scene.img --drop 640-760nm --out bands_{ending}.{ending}"));
         assert!(said.contains("5 rows, 7 columns, 4 bands"), "{said}");
         assert_eq!(said.contains("does not keep"), !keeps_all, "{ending}: {said}");
-        let (values, shape, centres) = read(&folder.join(format!("bands.{ending}")));
+        let (values, shape, centres) = read(&folder.join(format!("bands_{ending}.{ending}")));
         assert_eq!(shape, [ROWS, COLUMNS, 4], "{ending}");
         let (rows, columns): (Vec<usize>, Vec<usize>) = ((0..ROWS).collect(), (0..COLUMNS).collect());
         let kept = [0, 1, 4, 5];
@@ -123,27 +123,27 @@ fn bands_and_parts_are_the_same_in_every_format() {
         let wanted: Vec<f64> = kept.iter().map(|&band| centre(band)).collect();
         assert_eq!(centres, if keeps_bands { wanted } else { Vec::new() }, "{ending}");
 
-        let said = succeeds(folder, &format!("data crop scene.img --roi 2-4,3-7 --out part.{ending}"));
+        let said = succeeds(folder, &format!("data crop scene.img --roi 2-4,3-7 --out part_{ending}.{ending}"));
         assert!(said.contains("rows 2 to 4 and columns 3 to 7"), "{said}");
-        let (values, shape, _) = read(&folder.join(format!("part.{ending}")));
+        let (values, shape, _) = read(&folder.join(format!("part_{ending}.{ending}")));
         assert_eq!(shape, [3, 5, BANDS]);
         let all: Vec<usize> = (0..BANDS).collect();
         let wanted = image_of(&[1, 2, 3], &[2, 3, 4, 5, 6], &all, |r, c, b| expected(keeps_all, r, c, b));
         assert_same(&values, &wanted, ending);
         if keeps_all {
-            let own = open(folder.join(format!("part.{ending}"))).unwrap().georeference().unwrap();
+            let own = open(folder.join(format!("part_{ending}.{ending}"))).unwrap().georeference().unwrap();
             let whole = Georeference::Envi(vec![("map info".into(), PLACE.into())]);
             assert!(own.agrees(&whole.moved(1, 2)) && !own.agrees(&whole), "{ending}");
         }
     }
-    let dataset = open(folder.join("bands.tif")).unwrap();
+    let dataset = open(folder.join("bands_tif.tif")).unwrap();
     let info = Image::open(&dataset, None, None).unwrap().info().clone();
     assert_eq!((info.band_names[2].as_str(), info.widths_nm[0]), ("band 4", 12.5));
     assert_eq!(info.good_bands, [true; 4]);
     assert!(info.others.contains(&("sensor type".into(), "Unknown".into())), "{:?}", info.others);
-    let header = open(folder.join("bands.img")).unwrap().envi_header().unwrap().clone();
+    let header = open(folder.join("bands_img.img")).unwrap().envi_header().unwrap().clone();
     assert!(!header.others.iter().any(|(key, _)| key == "default bands"), "band 3 of the three is gone");
-    let header = open(folder.join("part.img")).unwrap().envi_header().unwrap().clone();
+    let header = open(folder.join("part_img.img")).unwrap().envi_header().unwrap().clone();
     assert!(header.others.contains(&("default bands".into(), "{5, 3, 2}".into())));
 }
 
@@ -157,9 +157,9 @@ fn masked_pixels_have_no_data_in_every_format() {
     write_npy(&folder.join("mask.npy"), &Array::new(vec![ROWS, COLUMNS], Values::U8(mask)).unwrap()).unwrap();
     let all = |len: usize| (0..len).collect::<Vec<usize>>();
     for (ending, _, keeps_all) in FORMATS {
-        let said = succeeds(folder, &format!("data mask scene.img --mask mask.npy --out masked.{ending}"));
+        let said = succeeds(folder, &format!("data mask scene.img --mask mask.npy --out masked_{ending}.{ending}"));
         assert!(said.contains("8 of 35 pixels without data: row 1 column 4, row 5 column 1"), "{said}");
-        let (values, ..) = read(&folder.join(format!("masked.{ending}")));
+        let (values, ..) = read(&folder.join(format!("masked_{ending}.{ending}")));
         let wanted = image_of(&all(ROWS), &all(COLUMNS), &all(BANDS), |r, c, b| {
             let missing = !keep(r, c) || stored(r, c, b) == -9999;
             if missing { f64::NAN } else { expected(keeps_all, r, c, b) }
@@ -186,8 +186,8 @@ fn spectra_are_brought_to_other_bands_or_refused_with_both_ranges() {
     let folder = place.path();
     scene(folder);
     for (ending, keeps_bands, _) in FORMATS {
-        succeeds(folder, &format!("data resample scene.img --to 500,700,900 --out finer.{ending}"));
-        let (values, shape, centres) = read(&folder.join(format!("finer.{ending}")));
+        succeeds(folder, &format!("data resample scene.img --to 500,700,900 --out finer_{ending}.{ending}"));
+        let (values, shape, centres) = read(&folder.join(format!("finer_{ending}.{ending}")));
         assert_eq!(shape, [ROWS, COLUMNS, 3]);
         let all = |len: usize| (0..len).collect::<Vec<usize>>();
         let wanted = image_of(&all(ROWS), &all(COLUMNS), &[0, 1, 2], |r, c, b| {
@@ -226,8 +226,8 @@ fn images_of_the_same_pixels_become_one() {
     succeeds(folder, "data bands scene.img --keep 1-2 --out low.img");
     succeeds(folder, "data bands scene.img --keep 5-6 --out high.tif");
     for (ending, keeps_bands, keeps_all) in FORMATS {
-        succeeds(folder, &format!("data stack low.img high.tif --out both.{ending}"));
-        let (values, shape, centres) = read(&folder.join(format!("both.{ending}")));
+        succeeds(folder, &format!("data stack low.img high.tif --out both_{ending}.{ending}"));
+        let (values, shape, centres) = read(&folder.join(format!("both_{ending}.{ending}")));
         assert_eq!(shape, [ROWS, COLUMNS, 4]);
         let all = |len: usize| (0..len).collect::<Vec<usize>>();
         let wanted = image_of(&all(ROWS), &all(COLUMNS), &[0, 1, 4, 5], |r, c, b| expected(keeps_all, r, c, b));

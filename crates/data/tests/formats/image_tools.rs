@@ -104,7 +104,7 @@ fn bands_and_parts_are_the_same_in_every_format() {
     let image = || Image::open(&dataset, None, None).unwrap();
     let kept = [0, 1, 4, 5];
     for (ending, keeps_bands, keeps_all) in FORMATS {
-        let path = at(&format!("bands.{ending}"));
+        let path = at(&format!("bands_{ending}.{ending}"));
         let lost = image().bands(&kept).unwrap().write(&path, false).unwrap();
         assert_eq!(lost.is_none(), keeps_all, "{ending}: {lost:?}");
         let (values, shape, centres) = read(&path);
@@ -117,7 +117,7 @@ fn bands_and_parts_are_the_same_in_every_format() {
         assert_eq!(centres, if keeps_bands { kept.map(centre).to_vec() } else { Vec::new() }, "{ending}");
         assert_contains(&message(image().write(&path, false)), &["exists"]);
 
-        let path = at(&format!("part.{ending}"));
+        let path = at(&format!("part_{ending}.{ending}"));
         image().crop(1..4, 2..7).unwrap().write(&path, false).unwrap();
         let (values, shape, _) = read(&path);
         assert_eq!(shape, [3, 5, BANDS], "{ending}");
@@ -129,7 +129,7 @@ fn bands_and_parts_are_the_same_in_every_format() {
             assert!(own.agrees(&whole.moved(1, 2)) && !own.agrees(&whole), "{ending}");
         }
     }
-    let header = open(at("bands.img")).unwrap().envi_header().unwrap().clone();
+    let header = open(at("bands_img.img")).unwrap().envi_header().unwrap().clone();
     assert!(!header.others.iter().any(|(key, _)| key == "default bands"), "one of the three is gone");
     assert!(image().bands(&[6]).is_err() && image().bands(&[]).is_err() && image().crop(0..6, 0..1).is_err());
 }
@@ -143,7 +143,7 @@ fn masked_pixels_have_no_data_in_every_format() {
     let is_kept = |row: usize, column: usize| (row, column) != (0, 3) && row != 4;
     let keep: Vec<bool> = (0..ROWS * COLUMNS).map(|place| is_kept(place / COLUMNS, place % COLUMNS)).collect();
     for (ending, _, keeps_all) in FORMATS {
-        let path = at(&format!("masked.{ending}"));
+        let path = at(&format!("masked_{ending}.{ending}"));
         Image::open(&dataset, None, None).unwrap().masked(keep.clone()).unwrap().write(&path, false).unwrap();
         let wanted = image_of(&all(ROWS), &all(COLUMNS), &all(BANDS), |r, c, b| {
             let missing = !is_kept(r, c) || stored(r, c, b) == -9999;
@@ -175,7 +175,7 @@ fn spectra_are_brought_to_other_bands_or_refused_with_both_ranges() {
     let dataset = open(at("scene.img")).unwrap();
     let resampled = |to: Vec<f64>| Image::open(&dataset, None, None).unwrap().resampled(&Response::new(to));
     for (ending, keeps_bands, _) in FORMATS {
-        let path = at(&format!("other.{ending}"));
+        let path = at(&format!("other_{ending}.{ending}"));
         resampled(vec![500.0, 700.0, 900.0]).unwrap().write(&path, false).unwrap();
         let (values, shape, centres) = read(&path);
         assert_eq!(shape, [ROWS, COLUMNS, 3]);
@@ -213,7 +213,7 @@ fn images_of_the_same_pixels_become_one() {
     image().bands(&[4, 5]).unwrap().write(&at("high.tif"), false).unwrap();
     let high = open(at("high.tif")).unwrap();
     for (ending, keeps_bands, keeps_all) in FORMATS {
-        let path = at(&format!("both.{ending}"));
+        let path = at(&format!("both_{ending}.{ending}"));
         let parts = vec![image().bands(&[0, 1]).unwrap(), Image::open(&high, None, None).unwrap()];
         Image::stack(parts).unwrap().write(&path, false).unwrap();
         let (values, shape, centres) = read(&path);
