@@ -132,11 +132,7 @@ impl Listing {
 fn masks(dataset: &Dataset) -> Vec<String> {
     let Ok(image) = Image::open(dataset, None, None) else { return Vec::new() };
     let info = image.info();
-    let told = |flags: PixelFlags| {
-        let words = if flags.meanings.is_empty() { String::new() } else { format!(" ({})", flags.words()) };
-        let (name, path) = (&flags.name, shown(dataset.path()));
-        format!("{name} has the same rows and columns{words}: --mask {path}:{name} uses it")
-    };
+    let told = |flags: PixelFlags| flags.told(dataset.path());
     dataset.pixel_flags(&info.variable, info.rows, info.columns).unwrap_or_default().into_iter().map(told).collect()
 }
 

@@ -400,7 +400,10 @@ impl Dataset {
     }
 
     /// The name of the only array.
-    pub(crate) fn only_array_name(&self) -> Result<String> {
+    ///
+    /// # Errors
+    /// None, or several.
+    pub fn only_array_name(&self) -> Result<String> {
         self.array_position(None).map(|position| self.variables[position].name.clone())
     }
 

@@ -3,6 +3,8 @@
 //! "NetCDF Climate and Forecast (CF) Metadata Conventions", 3.5: `flag_values` or `flag_masks` with `flag_meanings` say what the numbers of
 //! a variable stand for, and `ancillary_variables` of another one names it.
 
+use std::path::Path;
+
 use crate::{
     element::ElementType,
     error::{Error, Result},
@@ -98,6 +100,13 @@ impl PixelFlags {
     pub fn words(&self) -> String {
         let words: Vec<String> = self.meanings.iter().map(|(value, word)| format!("{value} {word}")).collect();
         words.join(", ")
+    }
+
+    /// A line that tells a user of it, as a variable of the file at `path`.
+    pub fn told(&self, path: &Path) -> String {
+        let words = if self.meanings.is_empty() { String::new() } else { format!(" ({})", self.words()) };
+        let (name, path) = (&self.name, path.display());
+        format!("{name} has the same rows and columns{words}: --mask {path}:{name} uses it")
     }
 }
 

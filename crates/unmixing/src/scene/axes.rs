@@ -28,6 +28,8 @@ pub(super) struct Spectra {
     pub(super) meaning: Meaning,
     /// Full widths of the bands at half maximum in nanometres, where they are known.
     pub(super) widths_nm: Option<Vec<f64>>,
+    /// Maps in the file that say which pixels to use, a line each.
+    pub(super) masks: Vec<String>,
 }
 
 /// An array of a file, whose axes have no names yet, with how it is to be read.
@@ -72,15 +74,23 @@ pub(super) fn spectra(dataset: &Dataset, files: &SceneFiles) -> Result<Spectra> 
     let centres = centres(dataset, &names, files)?;
     let meaning = if files.raw { Meaning::default() } else { dataset.meaning(name)? };
     let array = Array { names, dataset, name, cube, centres, files };
-    let with_meaning = |spectra: Spectra| Spectra { meaning, ..spectra };
-    match array.cube.shape().len() {
-        3 => array.cube_of_bands().map(with_meaning),
-        2 => array.matrix().map(with_meaning),
+    let spectra = match array.cube.shape().len() {
+        3 => array.cube_of_bands()?,
+        2 => array.matrix()?,
         _ => {
             let shape = array.cube.shape();
-            Err(no_scene(dataset, &format!("Spectra of shape {shape:?} have neither two nor three axes.")))
+            return Err(no_scene(dataset, &format!("Spectra of shape {shape:?} have neither two nor three axes.")));
         }
-    }
+    };
+    let masks = match name.map(str::to_owned).or_else(|| dataset.only_array_name().ok()) {
+        Some(image) if files.mask.is_none() => {
+            let [rows, columns] = [0, 1].map(|axis| spectra.cube.shape()[axis]);
+            let flags = dataset.pixel_flags(&image, rows, columns)?;
+            flags.iter().map(|flags| flags.told(dataset.path())).collect()
+        }
+        _ => Vec::new(),
+    };
+    Ok(Spectra { meaning, masks, ..spectra })
 }
 
 /// The numbers as they are measured, or as they are stored.
@@ -136,7 +146,7 @@ fn image(cube: Cube<f32>, how: &str, centres: Vec<Centres>, files: &SceneFiles) 
     };
     let of = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let told = format!("read as {}, {}, {} ({how})", of(rows, "row"), of(columns, "column"), of(bands, "band"));
-    Ok(Spectra { cube, bad, told, meaning: Meaning::default(), widths_nm })
+    Ok(Spectra { cube, bad, told, meaning: Meaning::default(), widths_nm, masks: Vec::new() })
 }
 
 impl Array<'_> {

@@ -53,14 +53,13 @@ impl LeftOut {
 
 /// A map of which pixels are used.
 fn read_mask(path: &Path, rows: usize, columns: usize) -> Result<Vec<bool>> {
-    let cube = cupel_data::open(path)?.cube::<f64>(None)?;
-    let shape: Vec<usize> = cube.shape().into_iter().filter(|&len| len != 1).collect();
-    let sides: Vec<usize> = [rows, columns].into_iter().filter(|&len| len != 1).collect();
-    if shape != sides {
-        let problem = format!("it has shape {:?}, the scene has {rows} rows and {columns} columns", cube.shape());
-        return Err(Error::Mask { path: path.to_path_buf(), problem });
-    }
-    Ok(cube.values().iter().map(|&value| value != 0.0 && !value.is_nan()).collect())
+    cupel_data::read_mask(path, &[], rows, columns).map_err(|error| match error {
+        cupel_data::Error::Shape { got, .. } => {
+            let problem = format!("it has shape {got:?}, the scene has {rows} rows and {columns} columns");
+            Error::Mask { path: path.to_path_buf(), problem }
+        }
+        other => other.into(),
+    })
 }
 
 /// What was found in a scene that is read whole.

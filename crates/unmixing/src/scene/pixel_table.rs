@@ -109,5 +109,5 @@ pub(super) fn read(dataset: &Dataset, files: &SceneFiles) -> Result<Option<Spect
         headings[column]
     );
     let (cube, bad, meaning) = (Cube::new(values, axes)?, Vec::new(), Meaning::default());
-    Ok(Some(Spectra { cube, bad, told, meaning, widths_nm }))
+    Ok(Some(Spectra { cube, bad, told, meaning, widths_nm, masks: Vec::new() }))
 }
