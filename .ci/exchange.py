@@ -261,7 +261,7 @@ def places():
     # Ground control points pass, too.
     points = [rasterio.control.GroundControlPoint(row, column, 10 + column / 100, 50 - row / 100) for row in (0, 12) for column in (0, 9)]
     given = FOLDER / "points.tif"
-    with rasterio.open(given, "w", driver="GTiff", dtype="i2", count=1, height=12, width=9) as target:
+    with rasterio.open(given, "w", driver="GTiff", dtype="int16", count=1, height=12, width=9) as target:
         target.write(array[:, :, :1].transpose(2, 0, 1))
         target.gcps = (points, rasterio.crs.CRS.from_epsg(4326))
     cupel("data", "crop", given, "--roi", "3-12,2-9", "--out", FOLDER / "points_part.tif", "--force")
