@@ -1,7 +1,7 @@
 //! How arrays of lights are calibrated, one JSON line each.
 //!
 //!     cargo run --release --example lights -- blood [SETTING=VALUE ...] [hold=INNER] [sought=pupil|all]
-//!     cargo run --release --example lights -- family FIRST COUNT [noise=known]
+//!     cargo run --release --example lights -- family FIRST COUNT [SETTING=VALUE ...]
 //!     cargo run --release --example lights -- joint [hold=INNER] [joint=ITERATIONS] [prior=W] [shifts=1]
 //!
 //! `blood` needs the set `prism/fpm_bloodsmear_green.mat` in the folder `CUPEL_DATA`; settings are those of the sweeps, and `hold=INNER` chooses an inner
@@ -37,7 +37,7 @@ fn main() -> Result<(), Any> {
         Some("blood") => blood(&settings),
         Some("family") => {
             let first = number(1).unwrap_or(0);
-            (first..first + number(2).unwrap_or(1)).try_for_each(family)
+            (first..first + number(2).unwrap_or(1)).try_for_each(|seed| family(seed, &settings))
         }
         Some("joint") => joint(&settings),
         _ => Err("name blood, family or joint".into()),
@@ -86,7 +86,7 @@ fn blood(settings: &[(String, String)]) -> Result<(), Any> {
 }
 
 /// One array of the family, and the same where nothing is wrong.
-fn family(seed: u64) -> Result<(), Any> {
+fn family(seed: u64, settings: &[(String, String)]) -> Result<(), Any> {
     let mut draws = [0.0; 6];
     Stream::new(seed, "family of arrays").fill_normal_f64(&mut draws);
     let [rotation, x, y, farther, defocus, uneven] = draws;
@@ -99,7 +99,11 @@ fn family(seed: u64) -> Result<(), Any> {
         background: if seed % 3 == 1 { 2e-3 } else { 0.0 },
         ..LightsSceneConfig::default()
     };
-    let right = LightsSceneConfig::default();
+    let (mut wrong, mut right) = (wrong, LightsSceneConfig::default());
+    for (name, value) in settings {
+        wrong.set(name, value)?;
+        right.set(name, value)?;
+    }
     let config = ReconstructionConfig { certificate: false, ..ReconstructionConfig::default() };
     let device = select("cpu")?.device;
     let test: Vec<usize> = (3..wrong.lights).step_by(11).collect();

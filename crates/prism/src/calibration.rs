@@ -4,6 +4,7 @@
 //! (`scan`) the positions and the aberrations of the probe. What of it is looked for is decided by exposures that are held out
 //! ([`Tiers`](crate::Tiers)).
 
+mod bright_field;
 mod brightness;
 mod forward;
 pub(crate) mod light_sweeps;
@@ -20,6 +21,7 @@ use crate::{
     Error, Exposures, Geometry, InMemory, Plane, Pose, Result,
     host_fft::{SquareFft, to_corner, to_middle},
 };
+pub(crate) use bright_field::bright_pose;
 use forward::amplitudes;
 pub(crate) use forward::{Forward, narrow};
 

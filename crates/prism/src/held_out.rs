@@ -42,9 +42,7 @@ pub(crate) fn held_out_lights(exposures: &Exposures, which: &[usize], share: f64
     let Some(Lights { array, pose, .. }) = &exposures.lights else { return Vec::new() };
     let centres = array.centres(*pose);
     let mut order = middle_out(&centres, which);
-    if let [pupil] = exposures.optics.pupils.as_slice() {
-        let open = pupil.values().iter().filter(|value| value.norm_sqr() > 0.0).count() as f64;
-        let radius = (open / std::f64::consts::PI).sqrt();
+    if let Some(radius) = radius_of(exposures) {
         order.retain(|frame| !RIM.contains(&(centres[*frame][0].hypot(centres[*frame][1]) / radius)));
     }
     let count = ((share * which.len() as f64).round() as usize).min(order.len() / 2);
@@ -54,6 +52,13 @@ pub(crate) fn held_out_lights(exposures: &Exposures, which: &[usize], share: f64
     let mut held: Vec<usize> = (0..count).map(|k| order[(2 * k + 1) * order.len() / (2 * count)]).collect();
     held.sort_unstable();
     held
+}
+
+/// Places from the middle of the one pupil to its rim.
+pub(crate) fn radius_of(exposures: &Exposures) -> Option<f64> {
+    let [pupil] = exposures.optics.pupils.as_slice() else { return None };
+    let open = pupil.values().iter().filter(|value| value.norm_sqr() > 0.0).count() as f64;
+    Some((open / std::f64::consts::PI).sqrt())
 }
 
 /// Exposures by the distance of their centres from the middle.

@@ -123,6 +123,11 @@ impl LedArray {
         self.centres(pose).iter().map(|[row, column]| row.hypot(*column) / places).collect()
     }
 
+    /// Places that the window of a light under the object moves, where the array moves by a metre.
+    pub(crate) fn places_per_metre(&self) -> f64 {
+        self.scale().abs() / (self.distance + self.glass_thickness / self.glass_index)
+    }
+
     /// Places of the spectrum for a sine of 1.
     fn scale(&self) -> f64 {
         let places = self.size as f64 * self.pixel_size / self.wavelength;

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize, Serializer};
 
 use super::{
     Calibrated,
+    bright_field::bright_pose,
     light_sweeps::{Beginning, LightSweeps, SweptLights},
 };
 use crate::{Exposures, Pose, Result, held_out::held_out_lights};
@@ -68,13 +69,15 @@ pub fn calibrate_lights(
     let run = &mut Run::in_memory();
     let mut begin = Beginning::of(exposures)?;
     if sought.positions {
-        begin.pose = found_pose(exposures, &fitted, &begin, config, run)?;
+        let bright = bright_pose(exposures, &fitted, begin.pose)?;
+        begin.pose = bright.unwrap_or(begin.pose);
+        begin.pose = found_pose(exposures, &fitted, &begin, bright.is_some(), config, run)?;
     }
     let mut found = swept(exposures, &fitted, &held, sought, &begin, config, run)?;
     if sought.positions && sought.probe {
         // again with the pupil, whose aberrations move the images
         let again = Beginning { pose: begin.pose, window: found.model.window };
-        begin.pose = found_pose(exposures, &fitted, &again, config, run)?;
+        begin.pose = found_pose(exposures, &fitted, &again, true, config, run)?;
         found = swept(exposures, &fitted, &held, sought, &begin, config, run)?;
     }
     if held.is_empty() {
@@ -88,10 +91,11 @@ fn found_pose(
     exposures: &Exposures,
     which: &[usize],
     begin: &Beginning,
+    near: bool,
     config: &LightsConfig,
     run: &mut Run,
 ) -> Result<Pose> {
-    let mut sweeps = LightSweeps::for_pose(exposures, which, begin, config)?;
+    let mut sweeps = LightSweeps::for_pose(exposures, which, begin, near, config)?;
     run.drive(&mut sweeps, &Policy::default())?;
     Ok(sweeps.pose())
 }

@@ -13,7 +13,7 @@ use super::{BETTER, Calibration, FoundLights, Known, Tier, Tiers, moved};
 use crate::{
     Exposures, Lights, LightsConfig, Model, Plane, Pose, ReconstructionConfig, Result, Sought,
     calibration::{
-        Calibrated,
+        Calibrated, bright_pose,
         light_sweeps::{Beginning, LightSweeps, SweptLights},
     },
     held_out::held_out,
@@ -61,10 +61,15 @@ impl Trial<'_, '_> {
     /// The pose that is found from another, with this pupil.
     fn pose(&mut self, from: Pose, window: Option<&Plane>, name: &str) -> Result<Pose> {
         let mut begin = self.begin(from)?;
-        if let Some(window) = window {
-            begin.window = window.clone();
+        let mut near = true;
+        match window {
+            Some(window) => begin.window = window.clone(),
+            None => match bright_pose(self.exposures, &self.fitted, from)? {
+                Some(pose) => begin.pose = pose,
+                None => near = false,
+            },
         }
-        let mut sweeps = LightSweeps::for_pose(self.exposures, &self.fitted, &begin, &self.config)?;
+        let mut sweeps = LightSweeps::for_pose(self.exposures, &self.fitted, &begin, near, &self.config)?;
         self.drive(&mut sweeps, name)?;
         Ok(sweeps.pose())
     }
