@@ -405,7 +405,6 @@ fn lights(folder: &Path, scene: &LightsSceneConfig, seed: u64) -> LightsScene {
 }
 
 #[test]
-#[ignore = "not measured yet on lights between places"]
 fn an_array_of_lights_is_calibrated_by_the_command() {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();

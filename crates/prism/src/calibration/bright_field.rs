@@ -9,24 +9,24 @@
 //! (2018), who look for the edges of the discs in one frame at a time). At one frequency all frames whose disc of one side alone holds it see the same
 //! `|S|`, whatever aberrations and brightness are, and frames whose discs do not hold it see noise. So frequencies are sorted by the discs that
 //! hold them: the pose under which the logarithms within each sort differ least is the one looked for. It falls into no hole that an object made with
-//! a wrong pose digs, but only lights in the middle tell; [`pose`](super::pose) takes over from there.
+//! a wrong pose digs. Sweeps from there made it worse, so that it stands; where too few frames are bright, [`pose`](super::pose) looks for it.
 
 use num_complex::Complex;
 
 use super::forward::amplitudes;
 use crate::{
-    Exposures, Pose, Result,
+    Exposures, Lights, Pose, Result,
     held_out::radius_of,
     host_fft::{SquareFft, to_middle},
 };
 
 /// Fewer bright frames tell nothing.
 const FEWEST: usize = 5;
-/// Of the radius of the pupil: lights nearer to the middle are bright.
-const BRIGHT: f64 = 1.02;
+/// Share of the light of the brightest frame from which on a frame is bright: what an object scatters is less.
+const BRIGHT: f64 = 0.5;
 /// Frequencies so near to an axis are not asked, in places: a frame ends where its object does not, and its edge shines along them.
 const AXES: usize = 1;
-/// How far an array may be turned, in degrees, and moved, as a share of the radius of the pupil; both ways, in steps.
+/// How far an array may be turned, in degrees, and moved, as a share of the radius of the pupil; both ways, in steps. Its distance is near what is said.
 const TURNED: f64 = 6.0;
 const MOVED: f64 = 0.2;
 const STEPS: [i32; 2] = [3, 5];
@@ -44,23 +44,24 @@ struct Frames<'a> {
     at: Vec<([f64; 2], Vec<f64>)>,
 }
 
-/// The turn and the shift from `said` that bright frames want; `None` where too few are bright.
+/// How far from `said` bright frames want the array to lie; `None` where too few are bright.
 pub(crate) fn bright_pose(exposures: &Exposures, which: &[usize], said: Pose) -> Result<Option<Pose>> {
-    let Some(frames) = Frames::of(exposures, which, said)? else { return Ok(None) };
-    // how far a light in the middle moves by a metre
-    let places = exposures.lights.as_ref().map_or(1.0, |lights| lights.array.places_per_metre());
-    let first = [TURNED.to_radians() / f64::from(STEPS[0]), MOVED * frames.radius / places / f64::from(STEPS[1])];
-    let of = |[turned, x, y]: [f64; 3]| Pose {
-        rotation: said.rotation + turned,
-        shift: [said.shift[0] + x, said.shift[1] + y],
-        distance: said.distance,
+    let Some(frames) = Frames::of(exposures, which)? else { return Ok(None) };
+    let Some(Lights { array, .. }) = &exposures.lights else { return Ok(None) };
+    let turn = TURNED.to_radians() / f64::from(STEPS[0]);
+    let shift = MOVED * frames.radius / array.places_per_metre() / f64::from(STEPS[1]);
+    // a light moves outwards by a distance as far as along its circle by a turn
+    let first = [turn, shift, shift, turn * array.distance];
+    let of = |moved: [f64; 4]| {
+        let said = said.parameters();
+        Pose::of(std::array::from_fn(|k| said[k] + moved[k]))
     };
     let few = frames.at.len().div_ceil(ASKED);
-    let (mut best, mut most) = ([0.0; 3], f64::NEG_INFINITY);
+    let (mut best, mut most) = ([0.0; 4], f64::NEG_INFINITY);
     for turn in -STEPS[0]..=STEPS[0] {
         for x in -STEPS[1]..=STEPS[1] {
             for y in -STEPS[1]..=STEPS[1] {
-                let trial = [f64::from(turn) * first[0], f64::from(x) * first[1], f64::from(y) * first[1]];
+                let trial = [f64::from(turn) * first[0], f64::from(x) * first[1], f64::from(y) * first[2], 0.0];
                 let alike = frames.alike(of(trial), few);
                 if alike > most {
                     (best, most) = (trial, alike);
@@ -72,9 +73,9 @@ pub(crate) fn bright_pose(exposures: &Exposures, which: &[usize], said: Pose) ->
     let mut share = 0.5;
     while share > FINEST {
         let mut better = false;
-        for (parameter, sign) in [(0, 1.0), (0, -1.0), (1, 1.0), (1, -1.0), (2, 1.0), (2, -1.0)] {
+        for (parameter, sign) in (0..4).flat_map(|parameter| [(parameter, 1.0), (parameter, -1.0)]) {
             let mut trial = best;
-            trial[parameter] += sign * share * first[parameter.min(1)];
+            trial[parameter] += sign * share * first[parameter];
             let alike = frames.alike(of(trial), 1);
             if alike > most {
                 (best, most, better) = (trial, alike, true);
@@ -88,11 +89,15 @@ pub(crate) fn bright_pose(exposures: &Exposures, which: &[usize], said: Pose) ->
 }
 
 impl<'a> Frames<'a> {
-    fn of(exposures: &'a Exposures, which: &[usize], said: Pose) -> Result<Option<Self>> {
-        let (Some(own), Some(radius)) = (&exposures.lights, radius_of(exposures)) else { return Ok(None) };
-        let centres = own.array.centres(said);
-        let far = |frame: &usize| centres[*frame][0].hypot(centres[*frame][1]);
-        let lights: Vec<usize> = which.iter().copied().filter(|frame| far(frame) < BRIGHT * radius).collect();
+    fn of(exposures: &'a Exposures, which: &[usize]) -> Result<Option<Self>> {
+        let (Some(_), Some(radius)) = (&exposures.lights, radius_of(exposures)) else { return Ok(None) };
+        let mut light = Vec::with_capacity(which.len());
+        for &frame in which {
+            light.push(mean(&amplitudes(exposures, frame)?));
+        }
+        let most = light.iter().copied().fold(0.0, f64::max);
+        let bright = which.iter().zip(&light).filter(|(_, light)| **light > BRIGHT * most);
+        let lights: Vec<usize> = bright.map(|(frame, _)| *frame).collect();
         if lights.len() < FEWEST {
             return Ok(None);
         }
@@ -109,9 +114,7 @@ impl<'a> Frames<'a> {
             places.iter().map(|place| (from(place), Vec::with_capacity(lights.len()))).collect();
         for &frame in &lights {
             let seen = amplitudes(exposures, frame)?;
-            let good = seen.iter().filter(|value| **value >= 0.0);
-            let (sum, count) = good.fold((0.0, 0.0), |(sum, count), value| (sum + value * value, count + 1.0_f32));
-            let mean = if sum > 0.0 { sum / count } else { 1.0 };
+            let mean = mean(&seen).max(f64::MIN_POSITIVE) as f32;
             let relative = |value: &f32| Complex::new(if *value < 0.0 { 0.0 } else { value * value / mean - 1.0 }, 0.0);
             let mut values: Vec<Complex<f32>> = seen.iter().map(relative).collect();
             fft.forward(&mut values, &mut work);
@@ -128,21 +131,30 @@ impl<'a> Frames<'a> {
         let Some(own) = &self.exposures.lights else { return f64::NEG_INFINITY };
         let all = own.array.centres(pose);
         let centres: Vec<[f64; 2]> = self.lights.iter().map(|light| all[*light]).collect();
-        let squared = self.radius * self.radius;
         let mut alike = 0.0;
         for ([y, x], logarithms) in self.at.iter().step_by(every) {
             let mut sorts = [(0.0, 0.0); 4];
             for ([row, column], logarithm) in centres.iter().zip(logarithms) {
-                let holds = |y: f64, x: f64| usize::from(y * y + x * x <= squared);
-                let sort = holds(y - row, x - column) + 2 * holds(y + row, x + column);
-                let (count, sum) = &mut sorts[sort];
-                *count += 1.0;
-                *sum += logarithm;
+                // by shares within a place of the rim, so that small moves count
+                let holds = |y: f64, x: f64| (self.radius + 0.5 - y.hypot(x)).clamp(0.0, 1.0);
+                let (own, other) = (holds(y - row, x - column), holds(y + row, x + column));
+                let shares = [(1.0 - own) * (1.0 - other), own * (1.0 - other), (1.0 - own) * other, own * other];
+                for ((count, sum), share) in sorts.iter_mut().zip(shares) {
+                    *count += share;
+                    *sum += share * logarithm;
+                }
             }
-            alike += sorts.iter().filter(|(count, _)| *count > 0.0).map(|(count, sum)| sum * sum / count).sum::<f64>();
+            alike += sorts.iter().filter(|(count, _)| *count > 1e-9).map(|(count, sum)| sum * sum / count).sum::<f64>();
         }
         alike
     }
+}
+
+/// Mean intensity of the pixels that count.
+fn mean(amplitudes: &[f32]) -> f64 {
+    let good = amplitudes.iter().filter(|value| **value >= 0.0);
+    let (sum, count) = good.fold((0.0, 0.0), |(sum, count), value| (sum + f64::from(value * value), count + 1.0));
+    if count > 0.0 { sum / count } else { 0.0 }
 }
 
 #[cfg(test)]
@@ -167,7 +179,7 @@ mod tests {
             // half a degree, a quarter of a place
             assert!(by(0) < 0.5_f64.to_radians() && by(1) < 1e-4 && by(2) < 1e-4, "{found:?} {:?}", scene.pose);
             // without bright frames there is nothing to see
-            assert_eq!(bright_pose(&scene.exposures, &[60, 80, 100], Pose::default()).unwrap(), None);
+            assert_eq!(bright_pose(&scene.exposures, &[0, 1, 2, 80, 100], Pose::default()).unwrap(), None);
         }
     }
 }

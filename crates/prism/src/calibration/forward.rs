@@ -23,10 +23,8 @@ pub(crate) struct Forward {
     /// What windows are cut from.
     pub(crate) values: Vec<Value>,
     pub(crate) window: Vec<Value>,
-    /// Whether the pupil of lights moves by what their centres lie between places; it stays on its places otherwise.
-    pub(crate) between: bool,
     /// The window of the current exposure, moved by what its centre lies between places.
-    pub(crate) moved: Vec<Value>,
+    moved: Vec<Value>,
     /// On the detector, in the order of the transform.
     pub(crate) field: Vec<Value>,
     /// Of a transform from the window to the detector.
@@ -61,7 +59,6 @@ impl Forward {
             values: vec![ZERO; rows * columns],
             moved: window.clone(),
             window,
-            between: false,
             field: vec![ZERO; detector * detector],
             scale,
             fft,
@@ -95,20 +92,17 @@ impl Forward {
         [at(0, self.rows), at(1, self.columns)]
     }
 
-    /// The field of a centre.
+    /// The field of a centre. The pupil of lights stays on its places.
     pub(crate) fn look(&mut self, centre: [f64; 2]) {
-        let by = centre.map(|c| c - c.round());
+        let by = match self.geometry {
+            Geometry::Spectrum => [0.0; 2],
+            Geometry::Object => centre.map(|c| c - c.round()),
+        };
         self.moved.copy_from_slice(&self.window);
         if by != [0.0; 2] {
-            match self.geometry {
-                Geometry::Spectrum if self.between => self.mix(by),
-                Geometry::Spectrum => {}
-                Geometry::Object => {
-                    self.small.forward(&mut self.moved, &mut self.small_work);
-                    ramp(&mut self.moved, by, self.side);
-                    self.small.inverse(&mut self.moved, &mut self.small_work);
-                }
-            }
+            self.small.forward(&mut self.moved, &mut self.small_work);
+            ramp(&mut self.moved, by, self.side);
+            self.small.inverse(&mut self.moved, &mut self.small_work);
         }
         let [top, left] = self.first(centre);
         let (side, detector) = (self.side, self.detector);
@@ -126,25 +120,6 @@ impl Forward {
         match self.geometry {
             Geometry::Spectrum => self.fft.inverse(&mut self.field, &mut self.work),
             Geometry::Object => self.fft.forward(&mut self.field, &mut self.work),
-        }
-    }
-
-    /// The window moved by parts of a place: each value is mixed of the nearest four, as a pupil has a rim that no wave follows.
-    fn mix(&mut self, by: [f64; 2]) {
-        let side = self.side as isize;
-        let from = by.map(|by| -by.signum() as isize);
-        let share = by.map(|by| by.abs() as f32);
-        let at = |row: isize, column: isize| {
-            let within = (0..side).contains(&row) && (0..side).contains(&column);
-            if within { self.window[(row * side + column) as usize] } else { ZERO }
-        };
-        for row in 0..side {
-            for column in 0..side {
-                let [down, along] = [row + from[0], column + from[1]];
-                self.moved[(row * side + column) as usize] =
-                    (at(row, column) * (1.0 - share[1]) + at(row, along) * share[1]) * (1.0 - share[0])
-                        + (at(down, column) * (1.0 - share[1]) + at(down, along) * share[1]) * share[0];
-            }
         }
     }
 

@@ -40,12 +40,10 @@ const FROM: usize = 1;
 const BRIGHTNESS_FROM: usize = 8;
 /// Sweeps without progress on exposures held out after which none is expected.
 const PATIENCE: usize = 10;
-/// Sweeps that look for the pose. Where nothing is known of it, those of them in which ever more lights are used from the middle on, and the fewest
-/// lights; else those before the first correction, so that there is an object.
+/// Sweeps that look for the pose, those of them in which ever more lights are used from the middle on, and the fewest lights.
 const POSE_SWEEPS: usize = 40;
 const GROWTH: usize = 25;
 const FIRST_LIGHTS: usize = 9;
-const POSE_FROM: usize = 5;
 /// Step of the object while the pose is looked for, and share of a correction of the pose that is made at once.
 const POSE_STEP: f32 = 0.7;
 const POSE_SHARE: f64 = 0.7;
@@ -55,8 +53,8 @@ const EPSILON: f32 = 1e-12;
 /// What sweeps are for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 enum Purpose {
-    /// The pose alone, from nothing or from one that is nearly right; object and pupil are thrown away.
-    Pose { near: bool },
+    /// The pose alone; object and pupil are thrown away.
+    Pose,
     /// The object, and what else is free.
     Object { probe: bool, brightness: bool },
 }
@@ -141,15 +139,14 @@ impl<'a> LightSweeps<'a> {
         Self::with(exposures, which, held, purpose, begin, config)
     }
 
-    /// Sweeps that look for the pose; `near` where they begin with one that is nearly right.
+    /// Sweeps that look for the pose.
     pub(crate) fn for_pose(
         exposures: &'a Exposures,
         which: &[usize],
         begin: &Beginning,
-        near: bool,
         config: &LightsConfig,
     ) -> Result<Self> {
-        Self::with(exposures, which, &[], Purpose::Pose { near }, begin, config)
+        Self::with(exposures, which, &[], Purpose::Pose, begin, config)
     }
 
     fn with(
@@ -168,7 +165,6 @@ impl<'a> LightSweeps<'a> {
         }
         let mut forward = Forward::new(&exposures.optics)?;
         forward.window = narrow(&begin.window);
-        forward.between = matches!(purpose, Purpose::Pose { .. });
         let smooth = matches!(purpose, Purpose::Object { probe: true, .. })
             .then(|| SmoothPupil::new(&exposures.optics.pupils[0], config.pupil_order, config.pupil_powers));
         let frame = 4 * exposures.optics.detector.pow(2);
@@ -238,31 +234,26 @@ impl<'a> LightSweeps<'a> {
     }
 
     fn total(&self) -> usize {
-        if matches!(self.purpose, Purpose::Pose { .. }) { POSE_SWEEPS } else { self.config.sweeps }
+        if self.purpose == Purpose::Pose { POSE_SWEEPS } else { self.config.sweeps }
     }
 
     /// One sweep, with what follows it; whether it was the last.
     fn advance(&mut self, sweep: usize) -> Result<bool> {
         let mut order = self.which.clone();
         let mut step = self.config.step as f32 / (1.0 + self.config.decay * sweep as f64) as f32;
-        if let Purpose::Pose { .. } = self.purpose {
-            step = POSE_STEP;
-        }
-        let mut from = FROM;
-        if let Purpose::Pose { near: true } = self.purpose {
-            from = POSE_FROM;
-        } else if let Purpose::Pose { near: false } = self.purpose {
+        if self.purpose == Purpose::Pose {
             let share = ((sweep + 1) as f64 / GROWTH as f64).min(1.0);
             let count = (order.len() as f64 * share * share) as usize;
             order = middle_out(&self.lights.array.centres(self.lights.pose), &order);
             order.truncate(count.max(FIRST_LIGHTS));
             order.sort_unstable();
+            step = POSE_STEP;
         }
         let left = self.sweep(&order, step, sweep >= FROM)?;
         self.state.curve.push(left);
-        if sweep >= from {
+        if sweep >= FROM {
             match self.purpose {
-                Purpose::Pose { .. } => self.correct_pose(&order)?,
+                Purpose::Pose => self.correct_pose(&order)?,
                 Purpose::Object { brightness, .. } => {
                     if let Some(smooth) = &mut self.smooth {
                         smooth.correct(&mut self.forward.window, 1.0);
@@ -323,7 +314,7 @@ impl<'a> LightSweeps<'a> {
                 cut[row * side..][..side].copy_from_slice(&forward.values[from..from + side]);
                 for column in 0..side {
                     let at = row * side + column;
-                    forward.values[from + column] += forward.moved[at].conj() * change[at] * (step / brightest);
+                    forward.values[from + column] += forward.window[at].conj() * change[at] * (step / brightest);
                 }
             }
             if let (Some(smooth), true) = (&mut self.smooth, smoothly) {

@@ -68,16 +68,19 @@ pub fn calibrate_lights(
     let fitted: Vec<usize> = which.iter().copied().filter(|frame| !held.contains(frame)).collect();
     let run = &mut Run::in_memory();
     let mut begin = Beginning::of(exposures)?;
+    let mut bright = None;
     if sought.positions {
-        let bright = bright_pose(exposures, &fitted, begin.pose)?;
-        begin.pose = bright.unwrap_or(begin.pose);
-        begin.pose = found_pose(exposures, &fitted, &begin, bright.is_some(), config, run)?;
+        bright = bright_pose(exposures, &fitted, begin.pose)?;
+        begin.pose = match bright {
+            Some(pose) => pose,
+            None => found_pose(exposures, &fitted, &begin, config, run)?,
+        };
     }
     let mut found = swept(exposures, &fitted, &held, sought, &begin, config, run)?;
-    if sought.positions && sought.probe {
+    if sought.positions && sought.probe && bright.is_none() {
         // again with the pupil, whose aberrations move the images
         let again = Beginning { pose: begin.pose, window: found.model.window };
-        begin.pose = found_pose(exposures, &fitted, &again, true, config, run)?;
+        begin.pose = found_pose(exposures, &fitted, &again, config, run)?;
         found = swept(exposures, &fitted, &held, sought, &begin, config, run)?;
     }
     if held.is_empty() {
@@ -91,11 +94,10 @@ fn found_pose(
     exposures: &Exposures,
     which: &[usize],
     begin: &Beginning,
-    near: bool,
     config: &LightsConfig,
     run: &mut Run,
 ) -> Result<Pose> {
-    let mut sweeps = LightSweeps::for_pose(exposures, which, begin, near, config)?;
+    let mut sweeps = LightSweeps::for_pose(exposures, which, begin, config)?;
     run.drive(&mut sweeps, &Policy::default())?;
     Ok(sweeps.pose())
 }

@@ -9,21 +9,14 @@ use crate::{LedArray, Pose};
 /// Share of the mean diagonal that is added to it: a distance and a scale of the array are much alike, and what the lights do not tell apart stays.
 const RIDGE: f64 = 1e-3;
 
-/// Where a light wants to be: the way `[row, column]`, and how much its frame says of it along each axis.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Wish {
-    pub(super) by: [f64; 2],
-    pub(super) weight: [f64; 2],
-}
-
-/// For a light at `centre` the way to the place beside it, or its own, that explains its frame best, by a parabola through the misfits; it counts
-/// as much as the parabola bends, so that a frame of noise alone says nothing. `None` where the frame has no light.
+/// For a light at `centre` the way `[row, column]` to the place beside it, or its own, that explains its frame best, by a parabola through the
+/// misfits; `None` where the frame has no light.
 pub(super) fn wanted_move(
     forward: &mut Forward,
     centre: [f64; 2],
     wanted: &[f32],
     brightness: [f64; 2],
-) -> Option<Wish> {
+) -> Option<[f64; 2]> {
     let mut at = |by: [f64; 2]| {
         forward.look([centre[0] + by[0], centre[1] + by[1]]);
         misfit(&forward.field, wanted, brightness, |_| true)
@@ -32,25 +25,29 @@ pub(super) fn wanted_move(
     if all <= 0.0 {
         return None;
     }
-    let mut wish = Wish { by: [0.0; 2], weight: [0.0; 2] };
-    for axis in 0..2 {
+    let mut by = [0.0; 2];
+    for (axis, by) in by.iter_mut().enumerate() {
         let mut step = [0.0; 2];
         step[axis] = 1.0;
         let (ahead, _) = at(step);
         step[axis] = -1.0;
         let (behind, _) = at(step);
-        let slope = (ahead - behind) / 2.0;
-        // no farther than to the place beside it
-        let bend = (ahead + behind - 2.0 * here).max(slope.abs());
-        if bend > 0.0 {
-            (wish.by[axis], wish.weight[axis]) = (-slope / bend, bend);
-        }
+        let bend = ahead + behind - 2.0 * here;
+        *by = if ahead < here || behind < here {
+            if ahead < behind { 1.0 } else { -1.0 }
+        } else if bend > 0.0 {
+            ((behind - ahead) / (2.0 * bend)).clamp(-0.5, 0.5)
+        } else {
+            0.0
+        };
+        // Centres are rounded for the window; what is left of them is part of the way.
+        *by += centre[axis].round() - centre[axis];
     }
-    Some(wish)
+    Some(by)
 }
 
 /// The pose that follows the moves that lights want, by least squares, by this share of the way.
-pub(super) fn moved(array: &LedArray, pose: Pose, wanted: &[(usize, Wish)], share: f64) -> Pose {
+pub(super) fn moved(array: &LedArray, pose: Pose, wanted: &[(usize, [f64; 2])], share: f64) -> Pose {
     const N: usize = Pose::PARAMETERS;
     let gradients = array.centres_with_gradient(pose);
     // Numbers of a pose differ in size by orders of magnitude: each is measured by what it moves.
@@ -62,13 +59,13 @@ pub(super) fn moved(array: &LedArray, pose: Pose, wanted: &[(usize, Wish)], shar
     }
     let size = size.map(|sum| if sum > 0.0 { (sum / gradients.len() as f64).sqrt() } else { 1.0 });
     let (mut normal, mut right) = ([[0.0; N]; N], [0.0; N]);
-    for &(light, Wish { by, weight }) in wanted {
+    for &(light, by) in wanted {
         let gradient = &gradients[light].1;
         for a in 0..N {
             for axis in 0..2 {
-                right[a] += weight[axis] * gradient[a][axis] / size[a] * by[axis];
+                right[a] += gradient[a][axis] / size[a] * by[axis];
                 for b in 0..N {
-                    normal[a][b] += weight[axis] * gradient[a][axis] / size[a] * gradient[b][axis] / size[b];
+                    normal[a][b] += gradient[a][axis] / size[a] * gradient[b][axis] / size[b];
                 }
             }
         }
@@ -106,11 +103,7 @@ mod tests {
         let (mut pose, there) = (Pose::default(), array.centres(truth));
         for _ in 0..40 {
             let here = array.centres(pose);
-            let moves = here
-                .iter()
-                .zip(&there)
-                .map(|(a, b)| Wish { by: [b[0] - a[0], b[1] - a[1]], weight: [1.0; 2] })
-                .enumerate();
+            let moves = here.iter().zip(&there).map(|(a, b)| [b[0] - a[0], b[1] - a[1]]).enumerate();
             pose = moved(&array, pose, &moves.collect::<Vec<_>>(), 0.7);
         }
         for (found, truth) in pose.parameters().into_iter().zip(truth.parameters()) {

@@ -1,8 +1,8 @@
 //! Tiers of an array of lights.
 //!
-//! The pose of the array, its pupil and the brightness of its lights are looked for one after the other: first what of pose and pupil helps
-//! more, then the other, then the pose once more where the pupil is another than was said, as aberrations move images like lights that stand
-//! elsewhere. Sweeps of each tier end where they foretell the exposures held out best; then all exposures are swept so many times.
+//! The pose of the array, its pupil and the brightness of its lights are looked for one after the other: first pose and pupil alone, then
+//! both, as either may hide the other. The pose is seen in bright frames whatever the pupil is. Where too few are bright sweeps look for it, once more where the
+//! pupil is another than was said, as aberrations move images like lights that stand elsewhere. Sweeps of each tier end where they foretell the exposures held out best; then all exposures are swept so many times.
 //!
 //! A brightness of its own would let each exposure explain itself. So it has to be worth it on pixels that it was not found by, and the exposures held
 //! out have to be foretold no worse with the brightness that was said of them.
@@ -58,18 +58,13 @@ impl Trial<'_, '_> {
         Ok(Beginning { pose, ..Beginning::of(self.exposures)? })
     }
 
-    /// The pose that is found from another, with this pupil.
-    fn pose(&mut self, from: Pose, window: Option<&Plane>, name: &str) -> Result<Pose> {
+    /// The pose that sweeps find from another, with this pupil.
+    fn pose_by_sweeps(&mut self, from: Pose, window: Option<&Plane>, name: &str) -> Result<Pose> {
         let mut begin = self.begin(from)?;
-        let mut near = true;
-        match window {
-            Some(window) => begin.window = window.clone(),
-            None => match bright_pose(self.exposures, &self.fitted, from)? {
-                Some(pose) => begin.pose = pose,
-                None => near = false,
-            },
+        if let Some(window) = window {
+            begin.window = window.clone();
         }
-        let mut sweeps = LightSweeps::for_pose(self.exposures, &self.fitted, &begin, near, &self.config)?;
+        let mut sweeps = LightSweeps::for_pose(self.exposures, &self.fitted, &begin, &self.config)?;
         self.drive(&mut sweeps, name)?;
         Ok(sweeps.pose())
     }
@@ -90,18 +85,21 @@ impl Trial<'_, '_> {
     fn chosen(&mut self, said: Pose) -> Result<Standing> {
         let nothing = Sought::default();
         let stated = self.tier(nothing, said, "nothing")?;
-        let pose = self.pose(said, None, "pose")?;
+        let bright = bright_pose(self.exposures, &self.fitted, said)?;
+        let pose = match bright {
+            Some(pose) => pose,
+            None => self.pose_by_sweeps(said, None, "pose")?,
+        };
         let by_pose = self.tier(Sought { positions: true, ..nothing }, pose, "positions")?;
         let by_pupil = self.tier(Sought { probe: true, ..nothing }, said, "pupil")?;
         let pose_first = by_pose.swept.held_out_r < by_pupil.swept.held_out_r;
         let mut stands = if pose_first { better(by_pose, stated) } else { better(by_pupil, stated) };
-        if stands.sought.positions {
-            let tier = self.tier(Sought { probe: true, ..stands.sought }, stands.pose, "pupil-too")?;
-            stands = better(tier, stands);
-        }
-        if stands.sought.probe {
+        // also where neither helps alone: defocus moves the images of lights that stand elsewhere
+        let both = self.tier(Sought { positions: true, probe: true, ..nothing }, pose, "pupil-too")?;
+        stands = better(both, stands);
+        if stands.sought.probe && bright.is_none() {
             let window = stands.swept.model.window.clone();
-            let pose = self.pose(stands.pose, Some(&window), "pose-again")?;
+            let pose = self.pose_by_sweeps(stands.pose, Some(&window), "pose-again")?;
             let tier = self.tier(Sought { positions: true, ..stands.sought }, pose, "positions-again")?;
             stands = better(tier, stands);
         }
@@ -115,10 +113,13 @@ impl Trial<'_, '_> {
         if !sought.positions {
             return self.tier(sought, said, "nothing");
         }
-        let mut pose = self.pose(said, None, "pose")?;
+        if let Some(pose) = bright_pose(self.exposures, &self.fitted, said)? {
+            return self.tier(sought, pose, "asked");
+        }
+        let mut pose = self.pose_by_sweeps(said, None, "pose")?;
         if sought.probe {
             let pupil = self.tier(Sought { brightness: false, ..sought }, pose, "pupil")?;
-            pose = self.pose(pose, Some(&pupil.swept.model.window), "pose-again")?;
+            pose = self.pose_by_sweeps(pose, Some(&pupil.swept.model.window), "pose-again")?;
         }
         self.tier(sought, pose, "asked")
     }

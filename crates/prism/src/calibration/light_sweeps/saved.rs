@@ -68,7 +68,7 @@ impl Advance for LightSweeps<'_> {
     }
 
     fn name(&self) -> &str {
-        if matches!(self.purpose, Purpose::Pose { .. }) { "pose" } else { "lights" }
+        if self.purpose == Purpose::Pose { "pose" } else { "lights" }
     }
 
     fn total(&self) -> Option<u64> {
