@@ -215,7 +215,7 @@ fn calibration_of_lights_that_is_killed_ends_with_the_same_bits() {
     fs::write(folder.join("microscope.toml"), instrument).unwrap();
     let run = "prism reconstruct frames.npy --instrument microscope.toml --certificate=false --threads 1 --checkpoint-every 1 --quiet --out";
     let results = ["object.npy", "pupil.npy", "positions.csv"];
-    killed_again_and_again(folder, run, "pose", &results, kills().div_ceil(2));
+    killed_again_and_again(folder, run, "positions", &results, kills().div_ceil(2));
 }
 
 #[test]

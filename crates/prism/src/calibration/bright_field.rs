@@ -26,7 +26,8 @@ const FEWEST: usize = 5;
 const BRIGHT: f64 = 0.5;
 /// Frequencies so near to an axis are not asked, in places: a frame ends where its object does not, and its edge shines along them.
 const AXES: usize = 1;
-/// How far an array may be turned, in degrees, and moved, as a share of the radius of the pupil; both ways, in steps. Its distance is near what is said.
+/// How far an array may be turned, in degrees, and moved, as a share of the radius of the pupil; both ways, in steps. Its distance stays as
+/// said: the rim of the pupil, of which half a place is as much as a millimetre of it, would decide.
 const TURNED: f64 = 6.0;
 const MOVED: f64 = 0.2;
 const STEPS: [i32; 2] = [3, 5];
@@ -44,24 +45,24 @@ struct Frames<'a> {
     at: Vec<([f64; 2], Vec<f64>)>,
 }
 
-/// How far from `said` bright frames want the array to lie; `None` where too few are bright.
+/// The turn and the shift from `said` that bright frames want; `None` where too few are bright.
 pub(crate) fn bright_pose(exposures: &Exposures, which: &[usize], said: Pose) -> Result<Option<Pose>> {
     let Some(frames) = Frames::of(exposures, which)? else { return Ok(None) };
     let Some(Lights { array, .. }) = &exposures.lights else { return Ok(None) };
     let turn = TURNED.to_radians() / f64::from(STEPS[0]);
     let shift = MOVED * frames.radius / array.places_per_metre() / f64::from(STEPS[1]);
-    // a light moves outwards by a distance as far as along its circle by a turn
-    let first = [turn, shift, shift, turn * array.distance];
-    let of = |moved: [f64; 4]| {
-        let said = said.parameters();
-        Pose::of(std::array::from_fn(|k| said[k] + moved[k]))
+    let first = [turn, shift, shift];
+    let of = |[turned, x, y]: [f64; 3]| Pose {
+        rotation: said.rotation + turned,
+        shift: [said.shift[0] + x, said.shift[1] + y],
+        ..said
     };
     let few = frames.at.len().div_ceil(ASKED);
-    let (mut best, mut most) = ([0.0; 4], f64::NEG_INFINITY);
+    let (mut best, mut most) = ([0.0; 3], f64::NEG_INFINITY);
     for turn in -STEPS[0]..=STEPS[0] {
         for x in -STEPS[1]..=STEPS[1] {
             for y in -STEPS[1]..=STEPS[1] {
-                let trial = [f64::from(turn) * first[0], f64::from(x) * first[1], f64::from(y) * first[2], 0.0];
+                let trial = [f64::from(turn) * first[0], f64::from(x) * first[1], f64::from(y) * first[2]];
                 let alike = frames.alike(of(trial), few);
                 if alike > most {
                     (best, most) = (trial, alike);
@@ -73,7 +74,7 @@ pub(crate) fn bright_pose(exposures: &Exposures, which: &[usize], said: Pose) ->
     let mut share = 0.5;
     while share > FINEST {
         let mut better = false;
-        for (parameter, sign) in (0..4).flat_map(|parameter| [(parameter, 1.0), (parameter, -1.0)]) {
+        for (parameter, sign) in (0..3).flat_map(|parameter| [(parameter, 1.0), (parameter, -1.0)]) {
             let mut trial = best;
             trial[parameter] += sign * share * first[parameter];
             let alike = frames.alike(of(trial), 1);
