@@ -63,7 +63,7 @@ const CALLS: &[(&str, &str)] = &[
     ("toy fit", "--points 200 --epochs 6 --out {}"),
     ("unmix compare", "scene.mat --methods edaa,linear-ae --restarts 2 --steps 40 --runs 2 --out {}"),
     ("unmix evaluate", "run"),
-    ("unmix prove", "--methods vca,linear-ae --families linear --half choosing --number false --out {}"),
+    ("unmix prove", "--methods vca,linear-ae --steps 2 --families mixed --half choosing --number false --out {}"),
     ("unmix run", "scene.mat --method linear-ae --steps 40 --out {}"),
     ("unmix simulate", "--pixels 100 --bands 20 --out {}.mat"),
 ];

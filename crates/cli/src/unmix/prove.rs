@@ -4,7 +4,10 @@ use std::{fmt, path::PathBuf};
 
 use anyhow::Result;
 use clap::Args;
-use cupel::unmixing::{Material, Proof, Proving, ProvingConfig, Unmixing, UnmixingConfig};
+use cupel::{
+    settings::Settings,
+    unmixing::{Material, Proof, Proving, ProvingConfig, Unmixing, UnmixingConfig},
+};
 use serde::Serialize;
 
 use crate::{
@@ -41,6 +44,10 @@ impl Command for Arguments {
 
     fn shared(&self) -> Shared<'_> {
         self.computation.shared()
+    }
+
+    fn unused(&self) -> Vec<(String, String)> {
+        self.proving.settings.unused()
     }
 
     fn stem(&self) -> String {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, fmt, path::Path};
 
 use cupel_report::{Cell, Report, Table};
 use cupel_settings::{Range, settings};
-use cupel_train::{Advance, Metrics, Policy, Position, Progress, Run, SetReader, SetWriter, fingerprint};
+use cupel_train::{Advance, Computing, Metrics, Policy, Position, Progress, Run, SetReader, SetWriter, fingerprint};
 use serde::{Deserialize, Serialize};
 
 use super::{Family, GroundScene, Half, Judged, LEVELS, Material, Recipe, suite};
@@ -25,10 +25,15 @@ settings! {
         pub half: Option<Half> = None;
         /// Seeds of the methods on every scene
         pub seeds: u64 = 1, in Range::at_least(1.0).at_most(1e3), "N";
+        /// Updates of networks, rounded up to whole epochs; chosen by the method unless given
+        pub steps: Option<u64> = None, in Range::at_least(1.0).at_most(1e9), "N";
         /// Convention of the abundances that are measured
         pub abundance: Convention = Convention::Rescaled;
         /// Whether the number of endmembers is searched for, too; methods are given the true one
         pub number: bool = true;
+    }
+    needs {
+        ["steps"] |own| own.methods.iter().any(|method| method.is_network()) => "only networks make steps";
     }
 }
 
@@ -135,7 +140,7 @@ pub struct Proving {
 }
 
 impl Proving {
-    /// Methods by the settings of `unmixing`, but for method, number of endmembers, convention and seed. Scenes of measured spectra are made of
+    /// Methods by the settings of `unmixing`, but for method, number of endmembers, convention, updates and seed. Scenes of measured spectra are made of
     /// `materials` where these are enough, else of simulated ones.
     ///
     /// # Errors
@@ -203,6 +208,7 @@ impl Proving {
                 Ok(f64::NAN)
             }
             Task::Fit(method, seed) => {
+                let ProvingConfig { abundance, steps, .. } = self.config;
                 let endmembers = Some(EndmemberCount::Fixed(recipe.endmembers));
                 let config = UnmixingConfig {
                     method,
@@ -268,6 +274,11 @@ impl Advance for Proving {
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
         let materials: Vec<_> = self.materials.iter().map(|m| (&m.name, &m.spectrum, &m.wavelengths_nm)).collect();
         fingerprint(&("proving ground", &self.config, &self.unmixing.config, materials))
+    }
+
+    fn computing(&self) -> Option<Computing> {
+        let (device, casting) = self.unmixing.computing.as_ref()?;
+        Some(Computing::of(device, casting, self.unmixing.config.seed))
     }
 
     fn name(&self) -> &str {
