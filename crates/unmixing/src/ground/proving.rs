@@ -210,13 +210,7 @@ impl Proving {
             Task::Fit(method, seed) => {
                 let ProvingConfig { abundance, steps, .. } = self.config;
                 let endmembers = Some(EndmemberCount::Fixed(recipe.endmembers));
-                let config = UnmixingConfig {
-                    method,
-                    seed,
-                    endmembers,
-                    abundance: self.config.abundance,
-                    ..self.unmixing.config
-                };
+                let config = UnmixingConfig { method, seed, endmembers, abundance, steps, ..self.unmixing.config };
                 let unmixing = self.unmixing.with_config(config);
                 let (mut run, policy) = (Run::in_memory(), Policy::default());
                 let unmixed = unmixing.fit_within(&scene.image, recipe.endmembers, Driver::new(&mut run, &policy))?;
