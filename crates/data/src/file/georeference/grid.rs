@@ -321,17 +321,18 @@ const USER_DEFINED: u16 = 32767;
 /// What the citation of a projected system begins with where it is the text of the system, as ESRI's software and GDAL have it.
 const ESRI_TEXT: &str = "ESRI PE String = ";
 
-/// The number of a coordinate system by its text: the last one of the registry, else a zone of UTM by its name, else a datum.
+/// The number of a coordinate system by its text: its own one of the registry, else a zone of UTM by its name, else a datum.
 fn epsg_of_text(text: &str) -> Option<u16> {
-    let registered = text.trim_end().trim_end_matches(']');
+    // A number deeper within is that of a part.
+    let depth = |at: usize| {
+        let unquoted = text[..at].split('"').step_by(2);
+        let count = |bracket: char| unquoted.clone().map(|part| part.matches(bracket).count()).sum::<usize>();
+        count('[').saturating_sub(count(']'))
+    };
     for mark in ["AUTHORITY[\"EPSG\",", "ID[\"EPSG\","] {
-        if let Some(at) = text.rfind(mark) {
-            let number: String =
-                text[at + mark.len()..].chars().filter(|c| *c != '"').take_while(char::is_ascii_digit).collect();
-            // A number within is that of a part.
-            if registered.len() < at + mark.len() + number.len() + 3 {
-                return number.parse().ok();
-            }
+        if let Some(at) = text.rfind(mark).filter(|&at| depth(at) == 1) {
+            let digits = text[at + mark.len()..].chars().filter(|c| *c != '"').take_while(char::is_ascii_digit);
+            return digits.collect::<String>().parse().ok();
         }
     }
     let quoted = |after: &str| text.split_once(after).and_then(|(_, rest)| rest.split_once('"')).map(|(name, _)| name);
