@@ -26,7 +26,7 @@ use serde::{Deserialize, Serialize};
 /// How much the shares count for at first, each: together about what the best of them says.
 const FIRST_TRUST: f64 = 0.02;
 
-/// How many numbers a [`Counted`] is told.
+/// How many numbers a network of shares is told.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CountedWidths {
     /// Shares of each class.

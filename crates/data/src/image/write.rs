@@ -26,7 +26,7 @@ impl Image<'_> {
     /// where the format is ENVI, TIFF or NPY. Returns what the format does not keep, a line.
     ///
     /// # Errors
-    /// [`Error::Exists`] when there is a file and `force` is not given; [`Error::CannotHold`] when the format cannot hold it;
+    /// [`Error::Exists`](crate::Error::Exists) when there is a file and `force` is not given; [`Error::CannotHold`](crate::Error::CannotHold) when the format cannot hold it;
     /// every error of reading and writing. What was there is then as it was.
     pub fn write(&self, path: &Path, force: bool) -> Result<Option<String>> {
         let target = Target::of(path, force)?;
