@@ -10,7 +10,7 @@ pub(crate) const MOST_SEARCHED: usize = 12;
 /// Most endmembers that can be asked for; abundances of so many have no meaning in any scene.
 const MOST: usize = 10_000;
 /// Most restarts and updates: years of work.
-const MOST_STEPS: f64 = 1e9;
+pub(crate) const MOST_STEPS: f64 = 1e9;
 
 /// A number of endmembers, or the wish to have one suggested.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -9,12 +9,16 @@ mod family;
 mod judged;
 mod material;
 mod nonlinear;
+mod proof;
 mod proving;
 mod recipe;
+mod standing;
 mod variability;
 
 pub use family::{Family, Half};
 pub use judged::{Judged, LEVELS};
 pub use material::Material;
-pub use proving::{Counted, Numbers, Proof, Proving, ProvingConfig, Standing};
+pub use proof::Proof;
+pub use proving::{Counted, Proving, ProvingConfig};
 pub use recipe::{GroundScene, Recipe, suite};
+pub use standing::{Numbers, Standing};

@@ -7,17 +7,13 @@ use cupel::{
     unmixing::BandRange,
 };
 
-use super::tool::{Source, Written, target, write};
-use crate::{
-    Command, Session,
-    shared::{Out, Output, Shared},
-};
+use super::tool::{Files, Tool};
 
 /// Write an image, or a library of spectra, with some of its bands
 #[derive(Args)]
 pub struct Bands {
     #[command(flatten)]
-    source: Source,
+    files: Files,
 
     /// Bands to leave out, as in 104-113,148 or 1350-1420nm,1800-1950nm
     #[arg(long, value_name = "RANGES", value_delimiter = ',')]
@@ -34,11 +30,6 @@ pub struct Bands {
     /// Put the bands in the order of their wavelengths
     #[arg(long)]
     sort: bool,
-
-    #[command(flatten)]
-    out: Out,
-    #[command(flatten)]
-    output: Output,
 }
 
 impl Bands {
@@ -83,31 +74,15 @@ impl Bands {
         }
         Ok((bands, done))
     }
+}
+
+impl Tool for Bands {
+    fn files(&self) -> &Files {
+        &self.files
+    }
 
     fn image<'a>(&self, image: Image<'a>) -> Result<(Image<'a>, Vec<String>)> {
         let (bands, done) = self.chosen(image.info())?;
         Ok((image.bands(&bands)?, done))
-    }
-}
-
-impl Command for Bands {
-    type Plan = Written;
-    type Outcome = Written;
-
-    fn shared(&self) -> Shared<'_> {
-        Shared::new(&self.output).out(&self.out)
-    }
-
-    fn plan(&self, session: &Session) -> Result<Written> {
-        let out = target(session)?;
-        let dataset = self.source.open()?;
-        let (image, done) = self.image(self.source.image(&dataset)?)?;
-        Ok(Written::of(&out, &image.info().told, image.info(), done))
-    }
-
-    fn work(self, plan: Written, session: &mut Session) -> Result<Written> {
-        let dataset = self.source.open()?;
-        let (image, _) = self.image(self.source.image(&dataset)?)?;
-        write(&image, plan, session)
     }
 }

@@ -6,11 +6,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use cupel::data::{Image, ImageInfo, read_mask};
 
-use super::tool::{Source, Written, target, write};
-use crate::{
-    Command, Session,
-    shared::{Out, Output, Shared},
-};
+use super::tool::{Files, Tool};
 
 /// Pixels that are named one by one.
 const NAMED: usize = 8;
@@ -19,7 +15,7 @@ const NAMED: usize = 8;
 #[derive(Args)]
 pub struct Mask {
     #[command(flatten)]
-    source: Source,
+    files: Files,
 
     /// A map of rows and columns: pixels where it is 0 or missing, or by its flags not good, have no data; FILE:VARIABLE for one of several arrays
     #[arg(long, value_name = "FILE")]
@@ -36,11 +32,6 @@ pub struct Mask {
     /// The numbers of good pixels in the map, where it holds flags
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "mask", allow_negative_numbers = true)]
     good: Vec<f64>,
-
-    #[command(flatten)]
-    out: Out,
-    #[command(flatten)]
-    output: Output,
 }
 
 impl Mask {
@@ -55,6 +46,24 @@ impl Mask {
         let keep = read_mask(path, &self.good, info.rows, info.columns)
             .with_context(|| format!("--mask {}", path.display()))?;
         Ok(Some(if self.invert { keep.into_iter().map(|keep| !keep).collect() } else { keep }))
+    }
+}
+
+/// How many pixels are without data, and which, by row and column counted from 1.
+fn told(keep: &[bool], columns: usize) -> String {
+    let gone: Vec<usize> = keep.iter().enumerate().filter(|(_, keep)| !**keep).map(|(place, _)| place).collect();
+    let name = |place: &usize| format!("row {} column {}", place / columns + 1, place % columns + 1);
+    let named: Vec<String> = gone.iter().take(NAMED).map(name).collect();
+    let more = if gone.len() > NAMED { ", ..." } else { "" };
+    match gone.len() {
+        0 => "the mask leaves every pixel as it is".to_owned(),
+        count => format!("{count} of {} pixels without data: {}{more}", keep.len(), named.join(", ")),
+    }
+}
+
+impl Tool for Mask {
+    fn files(&self) -> &Files {
+        &self.files
     }
 
     fn image<'a>(&self, image: Image<'a>) -> Result<(Image<'a>, Vec<String>)> {
@@ -71,39 +80,5 @@ impl Mask {
             bail!("the mask leaves no pixel; is it the other way round (--invert)?");
         }
         Ok((image.masked(keep)?, done))
-    }
-}
-
-/// How many pixels are without data, and which, by row and column counted from 1.
-fn told(keep: &[bool], columns: usize) -> String {
-    let gone: Vec<usize> = keep.iter().enumerate().filter(|(_, keep)| !**keep).map(|(place, _)| place).collect();
-    let name = |place: &usize| format!("row {} column {}", place / columns + 1, place % columns + 1);
-    let named: Vec<String> = gone.iter().take(NAMED).map(name).collect();
-    let more = if gone.len() > NAMED { ", ..." } else { "" };
-    match gone.len() {
-        0 => "the mask leaves every pixel as it is".to_owned(),
-        count => format!("{count} of {} pixels without data: {}{more}", keep.len(), named.join(", ")),
-    }
-}
-
-impl Command for Mask {
-    type Plan = Written;
-    type Outcome = Written;
-
-    fn shared(&self) -> Shared<'_> {
-        Shared::new(&self.output).out(&self.out)
-    }
-
-    fn plan(&self, session: &Session) -> Result<Written> {
-        let out = target(session)?;
-        let dataset = self.source.open()?;
-        let (image, done) = self.image(self.source.image(&dataset)?)?;
-        Ok(Written::of(&out, &image.info().told, image.info(), done))
-    }
-
-    fn work(self, plan: Written, session: &mut Session) -> Result<Written> {
-        let dataset = self.source.open()?;
-        let (image, _) = self.image(self.source.image(&dataset)?)?;
-        write(&image, plan, session)
     }
 }

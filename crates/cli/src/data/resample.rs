@@ -6,26 +6,17 @@ use anyhow::Result;
 use clap::Args;
 use cupel::data::{Image, Response};
 
-use super::tool::{Source, Written, target, write};
-use crate::{
-    Command, Session,
-    shared::{Out, Output, Shared},
-};
+use super::tool::{Files, Tool};
 
 /// Write an image, or a library of spectra, at other bands
 #[derive(Args)]
 pub struct Resample {
     #[command(flatten)]
-    source: Source,
+    files: Files,
 
     /// The bands: a scene, a library or a list of wavelengths, or numbers in nanometres as in 450,550,650
     #[arg(long, value_name = "FILE|WAVELENGTHS")]
     to: String,
-
-    #[command(flatten)]
-    out: Out,
-    #[command(flatten)]
-    output: Output,
 }
 
 impl Resample {
@@ -37,33 +28,17 @@ impl Resample {
             _ => Ok(Response::read(Path::new(&self.to))?),
         }
     }
+}
+
+impl Tool for Resample {
+    fn files(&self) -> &Files {
+        &self.files
+    }
 
     fn image<'a>(&self, image: Image<'a>) -> Result<(Image<'a>, Vec<String>)> {
         let response = self.response()?;
         let how = if response.widths.is_empty() { "the distance between them for their width" } else { "their widths" };
         let done = format!("{} bands brought to {} by {how}", image.info().bands, response.nanometres.len());
         Ok((image.resampled(&response)?, vec![done]))
-    }
-}
-
-impl Command for Resample {
-    type Plan = Written;
-    type Outcome = Written;
-
-    fn shared(&self) -> Shared<'_> {
-        Shared::new(&self.output).out(&self.out)
-    }
-
-    fn plan(&self, session: &Session) -> Result<Written> {
-        let out = target(session)?;
-        let dataset = self.source.open()?;
-        let (image, done) = self.image(self.source.image(&dataset)?)?;
-        Ok(Written::of(&out, &image.info().told, image.info(), done))
-    }
-
-    fn work(self, plan: Written, session: &mut Session) -> Result<Written> {
-        let dataset = self.source.open()?;
-        let (image, _) = self.image(self.source.image(&dataset)?)?;
-        write(&image, plan, session)
     }
 }

@@ -13,7 +13,60 @@ use cupel::{
 };
 use serde::Serialize;
 
-use crate::Session;
+use crate::{
+    Command, Session,
+    shared::{Out, Output, Shared},
+};
+
+/// What makes one image of another.
+pub trait Tool: Args {
+    /// What it reads and writes.
+    fn files(&self) -> &Files;
+
+    /// The image that is wanted, with what was done, a line each.
+    ///
+    /// # Errors
+    /// What the image does not allow.
+    fn image<'a>(&self, image: Image<'a>) -> Result<(Image<'a>, Vec<String>)>;
+}
+
+/// What a tool reads and writes.
+#[derive(Args, Clone, Debug)]
+pub struct Files {
+    #[command(flatten)]
+    source: Source,
+    #[command(flatten)]
+    out: Out,
+    #[command(flatten)]
+    output: Output,
+}
+
+impl<T: Tool> Command for T {
+    type Plan = Written;
+    type Outcome = Written;
+
+    fn shared(&self) -> Shared<'_> {
+        let Files { out, output, .. } = self.files();
+        Shared::new(output).out(out)
+    }
+
+    fn plan(&self, session: &Session) -> Result<Written> {
+        let out = target(session)?;
+        let source = &self.files().source;
+        let dataset = source.open()?;
+        let whole = source.image(&dataset)?;
+        let told = whole.info().told.clone();
+        let (image, done) = self.image(whole)?;
+        Ok(Written::of(&out, &told, image.info(), done))
+    }
+
+    fn work(self, plan: Written, session: &mut Session) -> Result<Written> {
+        let source = &self.files().source;
+        let dataset = source.open()?;
+        let (image, _) = self.image(source.image(&dataset)?)?;
+        write(&image, plan, session)
+    }
+}
 
 /// The image that is read.
 #[derive(Args, Clone, Debug)]
