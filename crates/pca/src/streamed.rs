@@ -214,6 +214,6 @@ impl<C: Chunks> Advance for StreamedFit<C> {
     }
 
     fn computing(&self) -> Option<Computing> {
-        Some(Computing { device: "cpu".into(), precision: "f64".into(), seed: 0 })
+        Some(Computing::on_host("f64", 0))
     }
 }

@@ -55,6 +55,11 @@ impl Computing {
     pub fn of(device: &Device, casting: &Casting, seed: u64) -> Self {
         Self { device: crate::device::name(&device.clone().inner()), precision: casting.name().to_string(), seed }
     }
+
+    /// On the processor without any device of tensors, in `precision`.
+    pub fn on_host(precision: &str, seed: u64) -> Self {
+        Self { device: "cpu".into(), precision: precision.into(), seed }
+    }
 }
 
 /// Work that goes on in steps and can stop, save and resume.

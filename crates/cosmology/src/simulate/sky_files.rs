@@ -110,6 +110,6 @@ impl Advance for SkyFiles {
     }
 
     fn computing(&self) -> Option<Computing> {
-        Some(Computing { device: "cpu".into(), precision: "f64".into(), seed: self.simulation.config().seed })
+        Some(Computing::on_host("f64", self.simulation.config().seed))
     }
 }

@@ -1,7 +1,6 @@
 //! Sweeps over an array of lights as work that stops and goes on.
 
-use burn::tensor::Device;
-use cupel_train::{Advance, Casting, Computing, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
+use cupel_train::{Advance, Computing, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
 use num_complex::Complex;
 
 use super::{Beginning, LightSweeps, Purpose};
@@ -76,6 +75,6 @@ impl Advance for LightSweeps<'_> {
     }
 
     fn computing(&self) -> Option<Computing> {
-        Some(Computing::of(&Device::flex(), &Casting::f32(), 0))
+        Some(Computing::on_host("f32", 0))
     }
 }
