@@ -15,7 +15,7 @@ use crate::{
     candidate::{Candidate, Proposal, not_an_extractor},
     error::same,
     method::{Method, Space},
-    metrics::mean_matched_angle,
+    metrics::{matched, mean_matched_angle},
     prepared::Prepared,
     signal::{ConeFit, Placed, Signal},
 };
@@ -32,6 +32,12 @@ const ENTROPY_WEIGHT: f64 = 0.7;
 const NOISE_FLOOR: f64 = 0.3;
 /// Scores that differ by less, one per cent of distance, are a tie.
 const TIE: f64 = 0.01;
+/// Weight of the disagreement with the other extractors, per radian, and what is no disagreement: in real scenes, whose materials vary,
+/// extractors that are all right differ by less.
+const DISAGREEMENT_WEIGHT: f64 = 4.0;
+const AGREEMENT_RAD: f64 = 0.1;
+/// Scores that are worse by so much make an alternative less likely by a factor e.
+const DOUBT: f64 = 1.5;
 /// EDAA's own rule: among restarts within this fraction of the best residual the least collinear wins.
 const RESIDUAL_SLACK: f64 = 0.05;
 
@@ -68,8 +74,18 @@ pub struct Extracted {
     pub endmembers: Endmembers,
     /// One entry a candidate, best first.
     pub evidence: Vec<Evidence>,
-    /// Whether materials that vary limit the fit, rather than noise.
-    pub materials_vary: bool,
+    /// The best candidate of every other extractor in every space, best first: how far they are apart is how far the scene leaves the
+    /// answer open. None where a single extractor was asked for.
+    pub alternatives: Vec<Alternative>,
+}
+
+/// Endmembers that another extractor finds.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Alternative {
+    /// In the order of the endmembers that were chosen.
+    pub endmembers: Endmembers,
+    /// `exp(-d / 1.5)` for a score that is worse by `d`.
+    pub weight: f64,
 }
 
 /// How one candidate fares without the truth.
@@ -83,12 +99,13 @@ pub struct Evidence {
     pub entropy: f64,
     /// Largest correlation between two of its endmembers.
     pub collinearity: f64,
-    /// Median over all other candidates of the mean angle to their matched endmembers, in radians.
+    /// Median over the best candidates of all extractors and spaces of the mean angle to their matched endmembers, in radians.
     pub instability_rad: f64,
-    /// `ln(held_out_distance) + 0.7 entropy`, the distance floored at 0.3 of the noise; the lowest wins.
+    /// `ln(held_out_distance) + 0.7 entropy + 4 max(instability - 0.1, 0)`, the distance floored at 0.3 of the noise; the lowest wins.
     ///
     /// The distance alone prefers a cone that is too wide, since any that holds all pixels fits them. The entropy
-    /// prefers endmembers that pixels come near to, which a wide cone lacks.
+    /// prefers endmembers that pixels come near to, which a wide cone lacks. Extractors that work on unlike principles seldom
+    /// fail alike.
     pub score: f64,
 }
 
@@ -179,10 +196,17 @@ impl Extraction {
         let evidence = self.evidence(signal, &found, &self.cones(signal, &unseen, &found)?);
         let mut order: Vec<usize> = (0..found.len()).collect();
         order.sort_by(|&a, &b| evidence[a].score.total_cmp(&evidence[b].score));
-        // scores this near are a tie, which the agreement with the other candidates decides
+        // scores this near are a tie, which the agreement with the other extractors decides
         let tied = order.iter().filter(|&&i| evidence[i].score <= evidence[order[0]].score + TIE).count();
         order[..tied].sort_by(|&a, &b| evidence[a].instability_rad.total_cmp(&evidence[b].instability_rad));
-        let mut extracted = self.extracted(&found, evidence, &order, misfit_limited)?;
+        let mut extracted = self.extracted(&found, evidence, &order)?;
+        let Extracted { endmembers: chosen, evidence, .. } = &extracted;
+        let alternative = |place: usize| {
+            let other = &found[order[place]];
+            let worse = (evidence[place].score - evidence[0].score).max(0.0);
+            Alternative { endmembers: other.reordered(&matched(chosen, other)), weight: (-worse / DOUBT).exp() }
+        };
+        extracted.alternatives = leaders(evidence).into_iter().filter(|&place| place > 0).map(alternative).collect();
         if !misfit_limited {
             let bright = at_scene_brightness(&self.prepared.pixels, &extracted.endmembers)?;
             extracted.endmembers = signal.within_noise_means(&seen, &bright)?;
@@ -196,8 +220,6 @@ impl Extraction {
         let placed = signal.place(&self.prepared.pixels);
         let fits = self.cones(signal, &placed, &found)?;
         let evidence = self.evidence(signal, &found, &fits);
-        let best_fit = fits.iter().min_by(|a, b| a.mean_square().total_cmp(&b.mean_square()));
-        let materials_vary = best_fit.is_some_and(|fit| signal.misfit_limited(fit, self.config.endmembers));
         let residual = |i: usize| self.candidates[i].residual.unwrap_or(0.0);
         let best = (0..found.len()).map(residual).fold(f64::INFINITY, f64::min);
         let mut order: Vec<usize> = (0..found.len()).collect();
@@ -206,7 +228,7 @@ impl Extraction {
             let (a, b) = (key(a), key(b));
             a.0.cmp(&b.0).then(a.1.total_cmp(&b.1))
         });
-        let mut extracted = self.extracted(&found, evidence, &order, materials_vary)?;
+        let mut extracted = self.extracted(&found, evidence, &order)?;
         if self.config.method == Method::Edaa {
             // normalised pixels have lost the brightness of the scene
             extracted.endmembers = at_scene_brightness(&self.prepared.pixels, &extracted.endmembers)?;
@@ -218,24 +240,18 @@ impl Extraction {
         endmembers.iter().map(|e| signal.cone(placed, e)).collect()
     }
 
-    fn extracted(
-        &self,
-        endmembers: &[Endmembers],
-        evidence: Vec<Evidence>,
-        order: &[usize],
-        materials_vary: bool,
-    ) -> Result<Extracted> {
+    fn extracted(&self, endmembers: &[Endmembers], evidence: Vec<Evidence>, order: &[usize]) -> Result<Extracted> {
         let Some(&best) = order.first() else {
             return Err(Error::TooFewMaterials { asked: self.config.endmembers, found: 0 });
         };
         let evidence = order.iter().map(|&i| evidence[i].clone()).collect();
-        Ok(Extracted { endmembers: endmembers[best].clone(), evidence, materials_vary })
+        Ok(Extracted { endmembers: endmembers[best].clone(), evidence, alternatives: Vec::new() })
     }
 
     fn evidence(&self, signal: &Signal, endmembers: &[Endmembers], fits: &[ConeFit]) -> Vec<Evidence> {
         let floor = NOISE_FLOOR * signal.noise_distance();
         let floored = |distance: f64| distance.hypot(floor).max(f64::MIN_POSITIVE);
-        (0..endmembers.len())
+        let mut evidence: Vec<Evidence> = (0..endmembers.len())
             .into_par_iter()
             .map(|i| {
                 let (held_out_distance, entropy) = (fits[i].distance(), fits[i].entropy());
@@ -244,11 +260,17 @@ impl Extraction {
                     held_out_distance,
                     entropy,
                     collinearity: endmembers[i].largest_correlation(),
-                    instability_rad: instability(endmembers, i),
+                    instability_rad: 0.0,
                     score: floored(held_out_distance).ln() + ENTROPY_WEIGHT * entropy,
                 }
             })
-            .collect()
+            .collect();
+        let leaders = leaders(&evidence);
+        evidence.par_iter_mut().enumerate().for_each(|(i, evidence)| {
+            evidence.instability_rad = instability(endmembers, i, &leaders);
+            evidence.score += DISAGREEMENT_WEIGHT * (evidence.instability_rad - AGREEMENT_RAD).max(0.0);
+        });
+        evidence
     }
 }
 
@@ -310,10 +332,26 @@ fn plan(config: ExtractionConfig) -> Vec<Proposal> {
     }
 }
 
-/// Median over the other candidates of the mean angle to their matched endmembers.
-fn instability(all: &[Endmembers], which: usize) -> f64 {
-    let others = all.iter().enumerate().filter(|(i, _)| *i != which);
-    let mut angles: Vec<f64> = others.map(|(_, other)| mean_matched_angle(&all[which], other)).collect();
+/// The candidate of the lowest score of every extractor in every space, lowest first.
+fn leaders(evidence: &[Evidence]) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..evidence.len()).collect();
+    order.sort_by(|&a, &b| evidence[a].score.total_cmp(&evidence[b].score));
+    let mut seen = Vec::new();
+    order.retain(|&i| {
+        let kind = (evidence[i].proposal.method, evidence[i].proposal.space);
+        let new = !seen.contains(&kind);
+        if new {
+            seen.push(kind);
+        }
+        new
+    });
+    order
+}
+
+/// Median over these of the others of the mean angle to their matched endmembers.
+fn instability(all: &[Endmembers], which: usize, others: &[usize]) -> f64 {
+    let others = others.iter().filter(|&&other| other != which);
+    let mut angles: Vec<f64> = others.map(|&other| mean_matched_angle(&all[which], &all[other])).collect();
     angles.sort_by(f64::total_cmp);
     angles.get(angles.len() / 2).copied().unwrap_or(0.0)
 }

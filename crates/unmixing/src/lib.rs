@@ -53,7 +53,7 @@ pub use comparison::{Comparison, Row};
 pub use config::{ComparisonConfig, EndmemberCount, UnmixingConfig};
 pub use endmembers::Endmembers;
 pub use error::{Error, Result};
-pub use extraction::{Evidence, Extracted, Extraction, ExtractionConfig};
+pub use extraction::{Alternative, Evidence, Extracted, Extraction, ExtractionConfig};
 pub use ground::{
     Counted, Family, GroundScene, Half, Judged, LEVELS, Material, Numbers, Proof, Proving, ProvingConfig, Recipe,
     Standing, suite,
@@ -63,8 +63,8 @@ pub use large::{AbundancePass, LargeScene, Survey, Surveyed};
 pub use method::{Method, Space};
 pub use metrics::{AbundanceErrors, Agreement, overall, reconstruction_errors, spectral_angle};
 pub use mixture::{
-    CALIBRATION, Compat, Fitted, Guide, Inference, Mixture, MixtureConfig, NoiseModel, Nuts, Posterior, Regime, Start,
-    Variational, VariationalConfig, VariationalModel,
+    Compat, Fitted, Guide, Inference, Mixture, MixtureConfig, NoiseModel, Nuts, Posterior, Regime, Start, Variational,
+    VariationalConfig, VariationalModel,
 };
 pub use networks::{
     Cnnaeu, CnnaeuNet, Deeptrans, DeeptransNet, LinearAutoencoder, LinearNet, Misicnet, MisicnetBatch, MisicnetNet,

@@ -114,8 +114,12 @@ pub fn overall(errors: &[f64]) -> f64 {
 
 /// Mean angle between the endmembers of two sets, matched for the least sum.
 pub(crate) fn mean_matched_angle(a: &Endmembers, b: &Endmembers) -> f64 {
-    let count = a.count();
+    let places = matched(a, b).into_iter();
+    places.zip(a.spectra()).map(|(place, a)| spectral_angle(a, b.spectrum(place))).sum::<f64>() / a.count() as f64
+}
+
+/// For every endmember of `a` the place of its match in `b`, at the least sum of angles.
+pub(crate) fn matched(a: &Endmembers, b: &Endmembers) -> Vec<usize> {
     let cost: Vec<f64> = a.spectra().flat_map(|a| b.spectra().map(move |b| spectral_angle(a, b))).collect();
-    let matched = assign(&cost, count, count);
-    matched.iter().enumerate().map(|(i, &j)| cost[i * count + j]).sum::<f64>() / count as f64
+    assign(&cost, a.count(), b.count())
 }

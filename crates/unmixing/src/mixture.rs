@@ -25,7 +25,7 @@ mod variational;
 pub use closed_form::Mixture;
 pub use nuts::Nuts;
 pub use plane::Regime;
-pub use posterior::{CALIBRATION, Posterior};
+pub use posterior::Posterior;
 pub use variational::{Fitted, Start, Variational, VariationalModel};
 
 use cupel_settings::{Range, choices, settings};

@@ -1,5 +1,8 @@
 //! A scene in its signal subspace, where candidates of any origin are compared on the same terms.
 
+use cupel_pca::symmetric_eigen;
+use cupel_statistics::quantile;
+
 use crate::{
     Endmembers, Pixels, Result, Subspace,
     abundances::{Abundances, Convention},
@@ -20,9 +23,15 @@ const NOISE_SHARE: f64 = 0.02;
 /// A best fit whose squared distance is this many times that of the noise is limited by the model, not by the noise.
 const MISFIT_LIMITED: f64 = 10.0;
 
-/// The signal subspace of a scene, with the noise that is left there.
+/// Bands count by the noise in them, but none as if it had less than this share of the median variance: materials that vary hide how
+/// little noise there is.
+const LEAST_NOISE: f64 = 0.25;
+
+/// The signal subspace of a scene, in which bands count by their noise, with the noise that is left there.
 pub(crate) struct Signal {
     subspace: Subspace,
+    /// What each band is multiplied by.
+    weights: Vec<f64>,
     /// Variance of the noise along one direction.
     noise_variance: f64,
 }
@@ -45,21 +54,32 @@ impl Signal {
     pub(crate) fn new(prepared: &Prepared, endmembers: usize) -> Result<Self> {
         let most = MAX_RANK.min(prepared.pixels.bands()).max(endmembers);
         let rank = hysime(&prepared.moments, &prepared.noise)?.clamp(endmembers, most);
-        let subspace = Subspace::about_origin(&prepared.moments, rank);
         let variances = &prepared.noise.variances;
-        Ok(Self { subspace, noise_variance: variances.iter().sum::<f64>() / variances.len() as f64 })
+        let weights = weights(variances);
+        let bands = weights.len();
+        let second: Vec<f64> = (0..bands * bands)
+            .map(|at| weights[at / bands] * weights[at % bands] * prepared.moments.second[at])
+            .collect();
+        let vectors = symmetric_eigen(&second, bands)?.vectors;
+        let subspace = Subspace::from_basis(vectors.into_iter().take(rank).collect(), bands);
+        let power = weights.iter().zip(variances).map(|(w, v)| w * w * v).sum::<f64>();
+        Ok(Self { subspace, weights, noise_variance: power / bands as f64 })
     }
 
     /// Places pixels in the subspace.
     pub(crate) fn place(&self, pixels: &Pixels) -> Placed {
-        let coordinates = self.subspace.project(pixels).iter().map(|c| *c as f32).collect();
+        let weighted: Vec<f32> =
+            pixels.values().iter().zip(self.weights.iter().cycle()).map(|(v, w)| (f64::from(*v) * w) as f32).collect();
+        let weighted = Pixels::of_checked(weighted, pixels.bands());
+        let coordinates = self.subspace.project(&weighted).iter().map(|c| *c as f32).collect();
         Placed { pixels: pixels.clone(), coordinates: Pixels::of_checked(coordinates, self.subspace.rank()) }
     }
 
     /// Unit-norm directions of the endmembers within the subspace.
     fn directions(&self, endmembers: &Endmembers) -> Result<Endmembers> {
-        let positive = endmembers.values().iter().map(|v| v.max(0.0)).collect();
-        let unit = Endmembers::new(positive, endmembers.bands())?.unit_norm();
+        let weighted =
+            endmembers.values().iter().zip(self.weights.iter().cycle()).map(|(v, w)| v.max(0.0) * w).collect();
+        let unit = Endmembers::new(weighted, endmembers.bands())?.unit_norm();
         let within = unit.spectra().flat_map(|s| self.subspace.coordinates(s)).collect();
         Ok(Endmembers::new(within, self.subspace.rank())?.unit_norm())
     }
@@ -151,6 +171,12 @@ impl ConeFit {
     pub(crate) fn mean_square(&self) -> f64 {
         self.distances.iter().map(|d| d * d).sum::<f64>() / self.distances.len() as f64
     }
+}
+
+/// What bands with noise of these variances are multiplied by: about one in the median band.
+fn weights(variances: &[f64]) -> Vec<f64> {
+    let median = quantile(variances, 0.5);
+    variances.iter().map(|v| if median > 0.0 { (median / v.max(LEAST_NOISE * median)).sqrt() } else { 1.0 }).collect()
 }
 
 fn mean_spectrum(pixels: &Pixels, chosen: &[usize]) -> Option<Vec<f64>> {

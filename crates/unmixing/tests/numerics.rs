@@ -8,6 +8,7 @@ mod numerics {
     mod axes;
     mod ensemble;
     mod extractors;
+    mod families;
     mod hostile;
     mod large;
     mod masks;

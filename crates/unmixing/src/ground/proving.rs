@@ -28,7 +28,7 @@ settings! {
         pub seeds: u64 = 1, in Range::at_least(1.0).at_most(1e3), "N";
         /// Updates of networks, rounded up to whole epochs; chosen by the method unless given
         pub steps: Option<u64> = None, in Range::at_least(1.0).at_most(MOST_STEPS), "N";
-        /// Convention of the abundances that are measured
+        /// Convention of the abundances that are measured, of methods that find endmembers alone; others are measured by their own
         pub abundance: Convention = Convention::Rescaled;
         /// Whether the number of endmembers is searched for, too; methods are given the true one
         pub number: bool = true;
@@ -148,6 +148,7 @@ impl Proving {
             Task::Fit(method, seed) => {
                 let ProvingConfig { abundance, steps, .. } = self.config;
                 let endmembers = Some(EndmemberCount::Fixed(recipe.endmembers));
+                let abundance = if method.has_own_abundances() { Convention::Own } else { abundance };
                 let config = UnmixingConfig { method, seed, endmembers, abundance, steps, ..self.unmixing.config };
                 let unmixing = self.unmixing.with_config(config);
                 let (mut run, policy) = (Run::in_memory(), Policy::default());

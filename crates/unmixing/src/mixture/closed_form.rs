@@ -11,7 +11,8 @@ use super::{
     typical::Typical,
 };
 use crate::{
-    Endmembers, Extracted, Pixels, Result, abundances::at_scene_brightness, error::same, metrics::spectral_angle,
+    Abundances, Alternative, Convention, Endmembers, Extracted, Pixels, Result, abundances::at_scene_brightness,
+    error::same, metrics::spectral_angle,
 };
 
 /// Most steps; both kinds of step have come to rest before, or creep by less than the errors of the endmembers.
@@ -20,7 +21,9 @@ const MOST_STEPS: u64 = 80;
 const COOLING: f64 = 0.7;
 /// At rest, no endmember turns by more in one step.
 const AT_REST_RAD: f64 = 2e-5;
-/// Most pixels that the endmembers are fitted to: their errors are far below those of the abundances by then.
+/// Most posteriors of pixels on faces in one step: the errors of the endmembers are far below those of the abundances by then.
+const MOST_POSTERIORS: usize = 250_000;
+/// Most pixels that the prior of the faces is fitted to where endmembers do not follow from them.
 const MOST_PIXELS: usize = 20_000;
 /// Passes that fit the prior of the faces where endmembers do not follow from them.
 const PRIOR_PASSES: usize = 4;
@@ -36,6 +39,9 @@ pub struct Mixture {
     state: State,
     /// Pixels that the endmembers are fitted to.
     chosen: Vec<usize>,
+    /// Other answers that the scene leaves open.
+    alternatives: Vec<Alternative>,
+    convention: Convention,
     name: String,
 }
 
@@ -74,17 +80,27 @@ impl Mixture {
         let count = start.count();
         let faces = number_of_faces(count);
         let ln_faces = vec![-(faces as f64).ln(); faces];
-        let (model, endmembers, chosen, inflation) = if extracted.materials_vary {
-            let typical = Typical::new(pixels, &start)?;
-            (Model::Varied(typical), start.unit_norm().values().to_vec(), Vec::new(), 1.0)
-        } else {
-            let (plane, regime) = Plane::of_noise(pixels, count)?;
-            let (positions, chosen) = (plane.place(&start).0, plane.indices(MOST_PIXELS));
-            let inflation = first_misfit(&plane, &positions, count, &chosen).max(1.0);
-            (Model::Noise { plane, regime }, positions, chosen, inflation)
+        let (model, endmembers, chosen, inflation) = match Plane::of_noise(pixels, count)? {
+            None => {
+                let typical = Typical::new(pixels, &start)?;
+                (Model::Varied(typical), start.unit_norm().values().to_vec(), Vec::new(), 1.0)
+            }
+            Some((plane, regime)) => {
+                let (positions, chosen) = (plane.place(&start).0, plane.indices(MOST_POSTERIORS / faces));
+                let inflation = first_misfit(&plane, &positions, count, &chosen).max(1.0);
+                (Model::Noise { plane, regime }, positions, chosen, inflation)
+            }
         };
         let state = State { endmembers, ln_faces, inflation };
-        Ok(Self { pixels: pixels.clone(), start, model, state, chosen, name: format!("pmm-seed-{seed}") })
+        let alternatives = extracted.alternatives.clone();
+        let (pixels, name) = (pixels.clone(), format!("pmm-seed-{seed}"));
+        Ok(Self { pixels, start, model, state, chosen, alternatives, convention: Convention::Rescaled, name })
+    }
+
+    /// With abundances under this convention: relative to endmembers of unit maximum, or else to those of the brightness of the scene.
+    #[must_use]
+    pub fn under(self, convention: Convention) -> Self {
+        Self { convention, ..self }
     }
 
     /// What limits the fit of this scene.
@@ -106,6 +122,7 @@ impl Mixture {
             Model::Noise { plane, .. } => plane.place(endmembers).0,
             Model::Varied(_) => endmembers.unit_norm().values().to_vec(),
         };
+        self.start = endmembers.clone(); // nothing is to be unmixed from them
         Ok(self)
     }
 
@@ -241,17 +258,18 @@ impl Mixture {
             Model::Noise { plane, regime } => {
                 let lifted = not_below(&self.pixels.floors(), &plane.lift(&self.state.endmembers, bands)?)?;
                 let bright = if *regime == Regime::Even { lifted } else { at_scene_brightness(&self.pixels, &lifted)? };
-                let divisors = if *regime == Regime::Even { vec![1.0; count] } else { plane.place(&bright).1 };
+                let divisors = plane.divisors(*regime, &bright, &self.scaled(&bright));
                 let at = (self.state.endmembers.as_slice(), divisors.as_slice());
                 let errors = |errors: &[f64]| band_errors(errors, &bright, &divisors);
                 let posterior = posterior(plane, *regime, at, &self.state.ln_faces, &Certainty::OfFit, errors)?;
-                Ok((bright, posterior))
+                Ok((bright, self.open(posterior)?))
             }
             Model::Varied(typical) => {
-                let unit = Endmembers::new(self.state.endmembers.clone(), bands)?;
+                let typical_spectra = Endmembers::new(self.state.endmembers.clone(), bands)?;
+                let unit = Typical::unmixed(&typical_spectra, &self.start)?;
                 let bright = at_scene_brightness(&self.pixels, &unit)?;
                 let plane = Plane::of_variation(&self.pixels, &bright, typical.variance());
-                let (positions, divisors) = plane.place(&bright);
+                let (positions, divisors) = plane.place(&self.scaled(&bright));
                 let mut ln_faces = self.state.ln_faces.clone();
                 let chosen = plane.indices(MOST_PIXELS);
                 for _ in 0..PRIOR_PASSES {
@@ -263,11 +281,37 @@ impl Mixture {
                 let norms = bright.norms();
                 let errors = |_: &[f64]| of_bands.iter().enumerate().map(|(at, e)| e * norms[at / bands]).collect();
                 let at = (positions.as_slice(), divisors.as_slice());
-                let posterior =
+                let mut posterior =
                     posterior(&plane, Regime::Varied, at, &ln_faces, &Certainty::Independent(&along), errors)?;
-                Ok((bright, posterior))
+                posterior.abundances = self.shares(&bright)?;
+                posterior.centres = posterior.abundances.values().to_vec();
+                Ok((bright, self.open(posterior)?))
             }
         }
+    }
+
+    /// Endmembers as the convention has them.
+    fn scaled(&self, bright: &Endmembers) -> Endmembers {
+        if self.convention == Convention::UnitMax { bright.unit_maximum() } else { bright.clone() }
+    }
+
+    /// Non-negative shares of endmembers at the scene's brightness, under the convention.
+    fn shares(&self, bright: &Endmembers) -> Result<Abundances> {
+        Ok(Abundances::solve(&self.pixels, &self.scaled(bright), Convention::Nnls)?.closed())
+    }
+
+    /// Intervals that know that other extractors see the scene otherwise.
+    pub(crate) fn open(&self, posterior: Posterior) -> Result<Posterior> {
+        let mut squares = vec![0.0; posterior.centres.len()];
+        for Alternative { endmembers, weight } in &self.alternatives {
+            let shares = self.shares(&at_scene_brightness(&self.pixels, endmembers)?)?;
+            let weight = weight / self.alternatives.len() as f64;
+            for ((square, share), centre) in squares.iter_mut().zip(shares.values()).zip(&posterior.centres) {
+                *square += weight * (share - centre.clamp(0.0, 1.0)).powi(2);
+            }
+        }
+        let disagreement: Vec<f64> = squares.into_iter().map(f64::sqrt).collect();
+        Ok(posterior.widened(&disagreement))
     }
 }
 

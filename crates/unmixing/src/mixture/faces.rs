@@ -17,7 +17,7 @@ use super::truncated::Truncated;
 /// Most faces that are looked at; for many materials it limits how many of them one pixel may hold.
 const MOST_FACES: usize = 600;
 /// Faces whose evidence is less than the best one's by this factor (as a logarithm) cannot be seen in the sum.
-const NEGLIGIBLE: f64 = 25.0;
+const NEGLIGIBLE: f64 = 12.0;
 /// Added to `G`, against its trace: endmembers that coincide leave abundances that are not determined, not numbers that are not.
 const RIDGE: f64 = 1e-10;
 

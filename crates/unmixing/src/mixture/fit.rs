@@ -25,7 +25,8 @@ impl Unmixing {
             return self.brief_mixture(pixels, count, driver);
         }
         let (extracted, steps) = self.extract(pixels, count, driver)?;
-        let mixture = driver.phase("preparation", || Mixture::new(pixels, &extracted, seed))?;
+        let mixture =
+            driver.phase("preparation", || Mixture::new(pixels, &extracted, seed))?.under(self.config.abundance);
         let mut mixture = mixture.with_fraction(settings.pixel_fraction);
         driver.drive(&mut mixture)?;
         let found = |(endmembers, posterior): (_, Posterior), samples| Found {
@@ -72,7 +73,7 @@ impl Unmixing {
         };
         let (fitted, samples) = self.variational(&seen, start, driver)?;
         if seen.count() == pixels.count() {
-            let posterior = Posterior { regime: mixture.regime(), ..fitted.posterior };
+            let posterior = mixture.open(Posterior { regime: mixture.regime(), ..fitted.posterior })?;
             return Ok(found((fitted.endmembers, posterior), samples));
         }
         let refined = driver.phase("posterior", || mixture.with_endmembers(&fitted.endmembers)?.finish())?;

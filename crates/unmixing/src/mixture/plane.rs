@@ -22,6 +22,9 @@ pub enum Regime {
 
 /// The light varies where the pixels lie off a plane by this many times the variance that noise alone causes.
 const UNEVEN: f64 = 10.0;
+/// Materials vary where the strongest direction that mixing does not need has more than this many times the most power that white
+/// noise has in any direction.
+const BEYOND_NOISE: f64 = 1.15;
 /// Noise is at least this, relative to the mean square of the scene: below it, f32 rounding is what is left.
 const LEAST_NOISE: f64 = 1e-12;
 /// Pixels darker than this share of the mean are taken as that bright: they say next to nothing either way.
@@ -40,10 +43,13 @@ pub(crate) struct Plane {
 }
 
 impl Plane {
-    /// The scene limited by noise, in the directions of the strongest signal.
-    pub(crate) fn of_noise(pixels: &Pixels, endmembers: usize) -> Result<(Self, Regime)> {
+    /// The scene in the directions of the strongest signal, where nothing but white noise lies in the others; else nothing.
+    pub(crate) fn of_noise(pixels: &Pixels, endmembers: usize) -> Result<Option<(Self, Regime)>> {
         let moments = Moments::of(pixels)?;
-        let noise = noise_variance(pixels, &moments, endmembers)?;
+        let noise = noise_variance(pixels, &moments, endmembers);
+        if materials_vary(pixels, &moments, endmembers, noise) {
+            return Ok(None);
+        }
         let subspace = Subspace::about_origin(&moments, endmembers);
         let points = subspace.project(pixels);
         let regime = if even(&points, endmembers, noise) { Regime::Even } else { Regime::Lit };
@@ -52,7 +58,7 @@ impl Plane {
         if regime == Regime::Lit {
             plane.divide();
         }
-        Ok((plane, regime))
+        Ok(Some((plane, regime)))
     }
 
     /// The scene about the cone of these endmembers, whose materials vary by `variance` for spectra of unit brightness.
@@ -109,6 +115,14 @@ impl Plane {
         (positions, divisors)
     }
 
+    /// What the positions of endmembers were divided by, with these endmembers `scaled`; those of an even light were by nothing.
+    pub(crate) fn divisors(&self, regime: Regime, endmembers: &Endmembers, scaled: &Endmembers) -> Vec<f64> {
+        if regime == Regime::Even {
+            return scaled.norms().iter().zip(endmembers.norms()).map(|(s, e)| s / e.max(f64::MIN_POSITIVE)).collect();
+        }
+        self.place(scaled).1
+    }
+
     /// Spectra at these positions; where light varies, of unit component along the mean.
     pub(crate) fn lift(&self, positions: &[f64], bands: usize) -> Result<Endmembers> {
         let spectra = positions.chunks_exact(self.rank()).flat_map(|position| self.subspace.lift(position));
@@ -123,7 +137,7 @@ impl Plane {
 }
 
 /// Variance of the noise in a band, from what lies outside the signal.
-fn noise_variance(pixels: &Pixels, moments: &Moments, endmembers: usize) -> Result<f64> {
+fn noise_variance(pixels: &Pixels, moments: &Moments, endmembers: usize) -> f64 {
     let bands = pixels.bands();
     let values = &moments.about_origin.values;
     let power: f64 = values.iter().sum::<f64>() / bands as f64;
@@ -133,7 +147,15 @@ fn noise_variance(pixels: &Pixels, moments: &Moments, endmembers: usize) -> Resu
         // every direction holds signal: only the bands tell of each other's noise
         Noise::from_moments(moments, pixels.count()).variances.iter().sum::<f64>() / bands as f64
     };
-    Ok(variance.max(LEAST_NOISE * power).max(f64::MIN_POSITIVE))
+    variance.max(LEAST_NOISE * power).max(f64::MIN_POSITIVE)
+}
+
+/// Whether there is more beyond the mixing of these many spectra than white noise: its second moments end at
+/// `v (1 + sqrt(bands / pixels))^2` (V. A. Marchenko, L. A. Pastur, Mathematics of the USSR-Sbornik 1(4), 457, 1967).
+fn materials_vary(pixels: &Pixels, moments: &Moments, endmembers: usize, noise: f64) -> bool {
+    let others = pixels.bands().saturating_sub(endmembers) as f64;
+    let edge = noise * (1.0 + (others / pixels.count() as f64).sqrt()).powi(2);
+    moments.about_origin.values.get(endmembers).is_some_and(|strongest| *strongest > BEYOND_NOISE * edge)
 }
 
 /// Whether all points lie on a plane off the origin, to within the noise: then abundances sum to one at fixed brightness.

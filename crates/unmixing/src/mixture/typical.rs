@@ -68,6 +68,27 @@ impl Typical {
         Ok(Endmembers::new(moved.concat(), self.bands)?.unit_norm())
     }
 
+    /// Typical spectra without what mixing adds to them.
+    ///
+    /// Spectra that are mostly one material hold some of the others, and their mode leans that way, into the cone of the endmembers it
+    /// began at. What lies in this cone is therefore taken as the endmember's own, and only what lies outside of it is kept:
+    /// `c_k = (sum_j w_j) s_k + (t_k - sum_j w_j s_j)` for the typical spectrum `t_k` with non-negative weights `w_j` on the
+    /// endmembers `s_j` before.
+    pub(crate) fn unmixed(typical: &Endmembers, before: &Endmembers) -> Result<Endmembers> {
+        let (bands, unit) = (before.bands(), before.unit_norm());
+        let spectra: Vec<f32> = typical.values().iter().map(|v| *v as f32).collect();
+        let weights = Abundances::solve(&Pixels::new(spectra.into(), bands)?, &unit, Convention::Nnls)?;
+        let mut values = Vec::with_capacity(unit.values().len());
+        for (k, (spectrum, weights)) in typical.spectra().zip(weights.rows()).enumerate() {
+            let total: f64 = weights.iter().sum();
+            values.extend((0..bands).map(|band| {
+                let inside: f64 = weights.iter().zip(unit.spectra()).map(|(w, s)| w * s[band]).sum();
+                total * unit.spectrum(k)[band] + spectrum[band] - inside
+            }));
+        }
+        Ok(Endmembers::new(values, bands)?.unit_norm())
+    }
+
     /// `exp(-d^2 / 2 s^2)` of every member from a unit-norm endmember.
     fn weights(&self, k: usize, endmember: &[f64]) -> Vec<f64> {
         // members that all agree have no spread, and equal weights
