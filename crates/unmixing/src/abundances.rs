@@ -11,6 +11,7 @@ use crate::{
     Endmembers, Error, Pixels, Result,
     active_set::{ActiveSet, Workspace},
     error::same,
+    metrics::reconstruction_errors,
 };
 
 /// Pixels solved by one task; fixed, so that nothing depends on the number of threads.
@@ -120,6 +121,9 @@ impl Abundances {
 }
 
 /// A convention made ready for pixels that come in parts.
+///
+/// It models a pixel as `brightness sum_k a_k e_k`, with its own endmembers `e`: those that were found for `fcls`, `nnls` and `own`, of unit
+/// maximum for `unit-max`, at the brightness of near-pure pixels for `rescaled`.
 #[derive(Clone, Debug)]
 pub(crate) struct Solver {
     convention: Convention,
@@ -130,16 +134,20 @@ impl Solver {
     /// For pixels like those of `sample`, which decide the brightness where the convention needs one.
     pub(crate) fn new(sample: &Pixels, endmembers: &Endmembers, convention: Convention) -> Result<Self> {
         let endmembers = match convention {
-            Convention::Fcls | Convention::Nnls => endmembers.clone(),
+            Convention::Fcls | Convention::Nnls | Convention::Own => endmembers.clone(),
             Convention::UnitMax => endmembers.unit_maximum(),
             Convention::Rescaled => rescaled(sample, endmembers)?,
-            Convention::Own => return Err(no_own(convention)),
         };
         Ok(Self { convention, endmembers })
     }
 
     pub(crate) fn convention(&self) -> Convention {
         self.convention
+    }
+
+    /// The endmembers that the abundances belong to.
+    pub(crate) fn endmembers(&self) -> &Endmembers {
+        &self.endmembers
     }
 
     /// Solves all of `pixels`.
@@ -151,6 +159,36 @@ impl Solver {
             convention @ Convention::Own => Err(no_own(convention)),
         }
     }
+
+    /// The brightness of each pixel, and the root mean square error over bands of its model with these `abundances`.
+    ///
+    /// Brightness is one where the convention holds it (`fcls`) or abundances carry it (`nnls`), else the factor of least squares, not below
+    /// nought: under `unit-max` that is the sum of the weights before they are divided by it.
+    pub(crate) fn light(&self, pixels: &Pixels, abundances: &Abundances) -> Result<(Vec<f64>, Vec<f64>)> {
+        same("bands of the endmembers", pixels.bands(), self.endmembers.bands())?;
+        let brightness: Vec<f64> = if matches!(self.convention, Convention::Fcls | Convention::Nnls) {
+            vec![1.0; pixels.count()]
+        } else {
+            let rows = pixels.values().par_chunks(pixels.bands()).zip(abundances.values.par_chunks(abundances.endmembers));
+            rows.with_min_len(BLOCK_PIXELS).map(|(spectrum, shares)| factor(&self.endmembers, spectrum, shares)).collect()
+        };
+        let rows = abundances.rows().zip(&brightness);
+        let values = rows.flat_map(|(row, brightness)| row.iter().map(move |a| brightness * a)).collect();
+        let weights = Abundances { values, endmembers: abundances.endmembers };
+        let errors = reconstruction_errors(pixels, &self.endmembers, &weights)?;
+        Ok((brightness, errors))
+    }
+}
+
+/// What a mixture is multiplied by to fit a spectrum best.
+fn factor(endmembers: &Endmembers, spectrum: &[f32], shares: &[f64]) -> f64 {
+    let (mut along, mut square) = (0.0, 0.0);
+    for (band, &value) in spectrum.iter().enumerate() {
+        let mixture: f64 = endmembers.spectra().zip(shares).map(|(endmember, share)| share * endmember[band]).sum();
+        along += mixture * f64::from(value);
+        square += mixture * mixture;
+    }
+    if square > 0.0 { (along / square).max(0.0) } else { 0.0 }
 }
 
 fn no_own(convention: Convention) -> Error {

@@ -26,7 +26,7 @@ pub struct Row {
     pub mean_sad_rad: Option<Spread>,
     /// Abundance errors by convention.
     pub abundance_rmse: BTreeMap<String, Spread>,
-    /// Reconstruction error.
+    /// Reconstruction error with the abundances asked for.
     pub reconstruction_rmse: Option<Spread>,
     /// Share of true abundances within their 90 % intervals.
     pub coverage_90: Option<Spread>,
@@ -151,7 +151,11 @@ impl Comparison {
         }
         let chart = DotChart::new("Reconstruction", "RMSE, with the largest value of the scene as one", names)
             .series("", &of(&|row| row.reconstruction_rmse));
-        report.figure("reconstruction", format!("What each method cannot explain. {bar}"), move || chart.figure());
+        let caption = match self.runs.first() {
+            Some(run) => format!("What each method cannot explain with abundances as asked for ({}). {bar}", run.abundance),
+            None => format!("What each method cannot explain. {bar}"),
+        };
+        report.figure("reconstruction", caption, move || chart.figure());
     }
 
     fn runs_table(&self) -> Result<Table> {

@@ -209,11 +209,16 @@ impl<'a> Page<'a> {
                 Ok::<_, crate::Error>(self.panel("Width of the 90 % intervals".into(), &maps).figure()?)
             });
         }
-        report.figure("brightness", "Brightness of each pixel relative to pure ones: light and shade.", move || {
+        let caption = match self.config.abundance {
+            Convention::Fcls | Convention::Nnls => "Brightness of each pixel: one, by the convention of the abundances.",
+            _ => "Brightness of each pixel, by which the mixture is multiplied: light and shade.",
+        };
+        report.figure("brightness", caption, move || {
             let map = HeatMap::new("Brightness", &self.picture.brightness, rows, columns);
             map.color_map(ColorMap::Gray).label("relative brightness").figure()
         });
-        report.figure("reconstruction_error", "What the endmembers cannot explain.", move || {
+        let caption = "What brightness, abundances and endmembers together do not explain.";
+        report.figure("reconstruction_error", caption, move || {
             let map = HeatMap::new("Reconstruction error", &self.picture.errors, rows, columns);
             map.label("root mean square over bands").figure()
         });
@@ -313,7 +318,7 @@ impl<'a> Page<'a> {
             ("abundance RMSE, fcls".into(), fcls),
             ("abundance RMSE, unit-max".into(), unit_max),
             ("abundance RMSE, rescaled".into(), rescaled),
-            ("reconstruction RMSE".into(), reconstruction),
+            (format!("reconstruction RMSE ({})", self.config.abundance), reconstruction),
             ("time (s)".into(), time),
         ]);
         let mut table = Table::new().text_column("measure").number_column("value", "", 4);
@@ -364,8 +369,8 @@ pub(crate) fn describe(source: &Source) -> Result<String> {
 
 fn finding(summary: &Summary) -> String {
     let mut sentence = format!(
-        "A non-negative mixture explains the scene to {:.4} of its largest value.",
-        summary.reconstruction_rmse
+        "Brightness, abundances ({}) and endmembers explain the scene to {:.4} of its largest value.",
+        summary.abundance, summary.reconstruction_rmse
     );
     if let Some(sad) = summary.mean_sad_rad {
         sentence += &format!(" The mean spectral angle to the true endmembers is {sad:.4} rad.");

@@ -31,7 +31,7 @@ pub struct Results {
     /// What the endmembers are by a library, where one was given.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub matches: Vec<Match>,
-    /// Endmembers of the first run, in the units of the file.
+    /// Endmembers of the first run in the units of the file, as the convention of the abundances has them.
     #[serde(skip)]
     pub endmembers: Endmembers,
     /// How the number of endmembers was found, where it was searched for.
@@ -228,7 +228,7 @@ impl fmt::Display for Results {
                 self.pixels + self.pixels_left_out
             )?;
         }
-        writeln!(f, "reconstruction RMSE   {:.5}", s.reconstruction_rmse)?;
+        writeln!(f, "reconstruction RMSE   {:.5} ({})", s.reconstruction_rmse, s.abundance)?;
         if let (Some(mean), Some(each)) = (s.mean_sad_rad, &s.sad_rad) {
             writeln!(f, "mean SAD              {mean:.4} rad")?;
             for (name, sad) in self.names.iter().zip(each) {

@@ -18,7 +18,10 @@ pub struct Summary {
     pub seconds: f64,
     /// Candidates made.
     pub steps: usize,
-    /// Root mean square error of the non-negative fit, with the largest value of the scene as one.
+    /// Convention of the abundances that are written.
+    pub abundance: Convention,
+    /// Root mean square error of the model that brightness, these abundances and the endmembers make, with the largest value of the scene
+    /// as one.
     pub reconstruction_rmse: f64,
     /// Mean spectral angle distance to the truth in radians.
     pub mean_sad_rad: Option<f64>,
@@ -62,6 +65,7 @@ impl Summary {
             seed: config.seed,
             seconds,
             steps: 0,
+            abundance: config.abundance,
             reconstruction_rmse: f64::NAN,
             mean_sad_rad: None,
             sad_rad: None,

@@ -9,10 +9,10 @@ use crate::{
     Abundances, Cnnaeu, Convention, Deeptrans, EndmemberCount, Endmembers, Error, Evidence, Extracted, Extraction,
     ExtractionConfig, Image, LinearAutoencoder, Method, Misicnet, Pixels, Posterior, Result, Search, SpectralLibrary,
     Suggestion, Sunsal, UnmixingConfig,
-    abundances::at_scene_brightness,
+    abundances::Solver,
     config::MOST_SEARCHED,
     driver::Driver,
-    metrics::{overall, reconstruction_errors},
+    metrics::overall,
     networks::{Found, train},
 };
 
@@ -23,11 +23,14 @@ pub struct Unmixed {
     pub config: UnmixingConfig,
     /// How the number of endmembers was found, where none was given.
     pub suggestion: Option<Suggestion>,
-    /// Spectra in the scale of the scene, at the brightness of their near-pure pixels.
+    /// Spectra in the scale of the scene, as the convention that was asked for has them: as they were found (`fcls`, `nnls`, `own`), at the
+    /// brightness of their near-pure pixels (`rescaled`) or of unit maximum (`unit-max`).
     pub endmembers: Endmembers,
     /// Abundances under every convention, in the order of [`Convention::OF_ENDMEMBERS`], and the method's own where it gives any.
     pub abundances: Vec<(Convention, Abundances)>,
-    /// Brightness of each pixel relative to the endmembers: the sum of its non-negative weights.
+    /// Brightness of each pixel: what multiplies the mixture of [`endmembers`](Self::endmembers) in the
+    /// [abundances asked for](Self::own_abundances) to give the model of its spectrum. One under `fcls` and `nnls`, else the factor of least
+    /// squares, not below nought.
     pub brightness: Vec<f64>,
     /// Root mean square error of each pixel's non-negative fit over its bands.
     pub errors: Vec<f64>,
@@ -222,22 +225,31 @@ impl Unmixing {
     fn complete(&self, pixels: &Pixels, found: Found) -> Result<Unmixed> {
         let order = most_abundant_first(pixels, &found.endmembers)?;
         let endmembers = found.endmembers.reordered(&order);
+        let asked = Solver::new(pixels, &endmembers, self.config.abundance)?;
+        let solve = |convention| {
+            let other = || Abundances::solve(pixels, &endmembers, convention);
+            Ok((convention, if convention == asked.convention() { asked.solve(pixels)? } else { other()? }))
+        };
         let own = found.abundances.map(|own| Ok((Convention::Own, own.reordered(&order))));
-        let abundances = Convention::OF_ENDMEMBERS
-            .into_iter()
-            .map(|convention| Ok((convention, Abundances::solve(pixels, &endmembers, convention)?)))
-            .chain(own)
-            .collect::<Result<Vec<_>>>()?;
-        let bright = at_scene_brightness(pixels, &endmembers)?;
-        let weights = Abundances::solve(pixels, &bright, Convention::Nnls)?;
+        let abundances = Convention::OF_ENDMEMBERS.into_iter().map(solve).chain(own).collect::<Result<Vec<_>>>()?;
+        let (brightness, errors) = asked.light(pixels, named(&abundances, asked.convention()))?;
+        let posterior = found.posterior.map(|posterior| {
+            let mut posterior = posterior.reordered(&order);
+            let errors = posterior.endmember_errors.chunks_exact_mut(endmembers.bands());
+            for ((errors, before), after) in errors.zip(endmembers.norms()).zip(asked.endmembers().norms()) {
+                let factor = if before > 0.0 { after / before } else { 1.0 };
+                errors.iter_mut().for_each(|error| *error *= factor);
+            }
+            posterior
+        });
         Ok(Unmixed {
             config: UnmixingConfig { endmembers: Some(EndmemberCount::Fixed(endmembers.count())), ..self.config },
             suggestion: None,
-            errors: reconstruction_errors(pixels, &bright, &weights)?,
-            brightness: weights.rows().map(|row| row.iter().sum()).collect(),
-            endmembers,
+            endmembers: asked.endmembers().clone(),
             abundances,
-            posterior: found.posterior.map(|posterior| posterior.reordered(&order)),
+            brightness,
+            errors,
+            posterior,
             samples: found.samples.map(|samples| columns(&samples, &order)),
             evidence: found.evidence,
             steps: found.steps,
@@ -258,8 +270,7 @@ pub(crate) fn most_abundant_first(pixels: &Pixels, endmembers: &Endmembers) -> R
 impl Unmixed {
     /// The abundances under one convention.
     pub fn abundances(&self, convention: Convention) -> &Abundances {
-        let found = self.abundances.iter().find(|(c, _)| *c == convention);
-        found.map_or(&self.abundances[0].1, |(_, abundances)| abundances)
+        named(&self.abundances, convention)
     }
 
     /// The abundances under the convention that was asked for.
@@ -279,6 +290,11 @@ impl Unmixed {
         let samples = self.samples.as_deref().map(|samples| columns(samples, order));
         Self { endmembers: self.endmembers.reordered(order), abundances, posterior, samples, ..self }
     }
+}
+
+/// Those of one convention; the first where there are none.
+fn named(all: &[(Convention, Abundances)], convention: Convention) -> &Abundances {
+    all.iter().find(|(own, _)| *own == convention).map_or(&all[0].1, |(_, abundances)| abundances)
 }
 
 /// Rows of as many values as endmembers, in another order.

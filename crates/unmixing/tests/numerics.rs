@@ -14,6 +14,7 @@ mod numerics {
     mod masks;
     mod metrics;
     mod mixture;
+    mod model;
     mod networks;
     mod no_data;
     mod published;

@@ -29,7 +29,7 @@ pub struct Judged {
     pub sad_rad: f64,
     /// Root mean square error of the abundances, of the convention asked for.
     pub abundance_rmse: f64,
-    /// Root mean square error of the non-negative fit.
+    /// Root mean square error of the model that brightness, these abundances and the endmembers make.
     pub reconstruction_rmse: f64,
     /// Share of the true abundances within intervals of [`LEVELS`], for methods that give any.
     pub coverage: Option<[f64; 4]>,

@@ -16,9 +16,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{LargeScene, Surveyed};
 use crate::{
-    Abundances, Convention, Endmembers, Error, Pixels, Result,
-    abundances::{Solver, at_scene_brightness},
-    metrics::reconstruction_errors,
+    Convention, Endmembers, Error, Pixels, Result,
+    abundances::Solver,
     page::Picture,
     scene::numbered,
 };
@@ -90,7 +89,6 @@ pub struct AbundancePass<'a> {
     surveyed: &'a Surveyed,
     endmembers: &'a Endmembers,
     solver: Solver,
-    bright: Endmembers,
     images: [Image; 3],
     pub(crate) done: Done,
     /// Distance of the pixels of the reduced picture.
@@ -100,7 +98,7 @@ pub struct AbundancePass<'a> {
 }
 
 impl<'a> AbundancePass<'a> {
-    /// A pass that writes images into the folder `dir`; the sample decides the brightness where a convention needs one.
+    /// A pass that writes images into the folder `dir`; the sample decides the brightness of endmembers where a convention needs one.
     ///
     /// # Errors
     /// Files that cannot be written, bands that differ.
@@ -112,15 +110,19 @@ impl<'a> AbundancePass<'a> {
         dir: &Path,
     ) -> Result<Self> {
         let solver = Solver::new(&surveyed.pixels, endmembers, convention)?;
-        let bright = at_scene_brightness(&surveyed.pixels, endmembers)?;
         let images = [
             Image::open(dir, "abundances", numbered(endmembers.count()), "abundance of each endmember")?,
-            Image::open(dir, "brightness", vec!["brightness".into()], "brightness relative to the endmembers")?,
+            Image::open(dir, "brightness", vec!["brightness".into()], "factor of the mixture")?,
             Image::open(dir, "reconstruction_error", vec!["error".into()], "root mean square over bands")?,
         ];
         let step = scene.rows.max(scene.columns).div_ceil(PICTURE_SIDE).max(1);
         let (done, preview) = (Done::default(), scene.preview().bands);
-        Ok(Self { scene, surveyed, endmembers, solver, bright, images, done, step, preview })
+        Ok(Self { scene, surveyed, endmembers, solver, images, done, step, preview })
+    }
+
+    /// The endmembers as the convention has them, which multiply the abundances that are written.
+    pub fn endmembers(&self) -> &Endmembers {
+        self.solver.endmembers()
     }
 
     /// Gives the images their headers. All tiles must be done.
@@ -171,13 +173,12 @@ impl<'a> AbundancePass<'a> {
             let scaled = tile.values.iter().map(|v| (f64::from(*v) / self.surveyed.scale) as f32).collect();
             let pixels = Pixels::of_checked(scaled, self.scene.bands());
             let own = self.solver.solve(&pixels)?;
-            let weights = Abundances::solve(&pixels, &self.bright, Convention::Nnls)?;
-            let errors = reconstruction_errors(&pixels, &self.bright, &weights)?;
-            let rows = own.rows().zip(weights.rows()).zip(&errors).zip(pixels.spectra());
-            for (&place, (((own, weights), error), spectrum)) in tile.places.iter().zip(rows) {
+            let (brightness, errors) = self.solver.light(&pixels, &own)?;
+            let rows = own.rows().zip(&brightness).zip(&errors).zip(pixels.spectra());
+            for (&place, (((own, brightness), error), spectrum)) in tile.places.iter().zip(rows) {
                 let result = &mut results[place * width..(place + 1) * width];
                 result.iter_mut().zip(own).for_each(|(to, a)| *to = *a as f32);
-                result[count] = weights.iter().sum::<f64>() as f32;
+                result[count] = *brightness as f32;
                 result[count + 1] = *error as f32;
                 result[count + 2..].iter_mut().zip(self.preview).for_each(|(to, band)| *to = spectrum[band]);
             }

@@ -50,7 +50,7 @@ impl Unmixing {
             runs: Vec::new(),
             names: names(truth, count),
             matches: self.matches(&endmembers, &names(truth, count)),
-            endmembers: endmembers.scaled(&vec![scale; count]),
+            endmembers: pass.endmembers().scaled(&vec![scale; count]),
             suggestion,
             unmixed: None,
             pixels,
