@@ -169,8 +169,11 @@ impl Solver {
         let brightness: Vec<f64> = if matches!(self.convention, Convention::Fcls | Convention::Nnls) {
             vec![1.0; pixels.count()]
         } else {
-            let rows = pixels.values().par_chunks(pixels.bands()).zip(abundances.values.par_chunks(abundances.endmembers));
-            rows.with_min_len(BLOCK_PIXELS).map(|(spectrum, shares)| factor(&self.endmembers, spectrum, shares)).collect()
+            let rows =
+                pixels.values().par_chunks(pixels.bands()).zip(abundances.values.par_chunks(abundances.endmembers));
+            rows.with_min_len(BLOCK_PIXELS)
+                .map(|(spectrum, shares)| factor(&self.endmembers, spectrum, shares))
+                .collect()
         };
         let rows = abundances.rows().zip(&brightness);
         let values = rows.flat_map(|(row, brightness)| row.iter().map(move |a| brightness * a)).collect();

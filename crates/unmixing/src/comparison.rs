@@ -72,6 +72,9 @@ pub struct Comparison {
     /// How the number of endmembers was found, where it was searched for.
     #[serde(skip)]
     pub suggestion: Option<Suggestion>,
+    /// What was done with values below zero, where there are any.
+    #[serde(skip)]
+    pub notes: Vec<String>,
 }
 
 impl Unmixing {
@@ -85,7 +88,8 @@ impl Unmixing {
         let Source::Whole(scene) = source else {
             return Err(Error::setting("scene", source.name(), "one that memory can hold"));
         };
-        let (image, truth) = (Image::of_scene(scene)?, scene.truth.as_ref());
+        let negative = config.unmixing.negative;
+        let ((image, below), truth) = (Image::of_scene(scene)?.treated(negative)?, scene.truth.as_ref());
         let common = self.with_config(config.unmixing);
         let (count, suggestion) = common.count_for(&image, truth, run)?;
         let (mut rows, mut runs) = (Vec::new(), Vec::new());
@@ -98,7 +102,8 @@ impl Unmixing {
         }
         let dir = run.dir().map(Path::to_path_buf);
         let run_dir = dir.as_ref().map(|dir| dir.display().to_string());
-        let comparison = Comparison { rows, runs, run_dir, suggestion };
+        let notes = below.told(negative, 1.0).into_iter().collect();
+        let comparison = Comparison { rows, runs, run_dir, suggestion, notes };
         if let Some(dir) = &dir {
             comparison.save(source, dir)?;
         }
@@ -118,7 +123,7 @@ impl Comparison {
         if let Some((sad, method)) = angles.min_by(|a, b| a.0.total_cmp(&b.0)) {
             report.finding(format!("The lowest mean spectral angle distance is {sad:.4} rad, by {method}."));
         }
-        source.notes().iter().for_each(|note| report.summary(sentence(note)));
+        source.notes().iter().chain(&self.notes).for_each(|note| report.summary(sentence(note)));
         self.figures(&names, &mut report);
         let caption = "Mean and standard deviation over the runs of each method.";
         report.table("comparison", caption, self.table()?);
@@ -152,7 +157,9 @@ impl Comparison {
         let chart = DotChart::new("Reconstruction", "RMSE, with the largest value of the scene as one", names)
             .series("", &of(&|row| row.reconstruction_rmse));
         let caption = match self.runs.first() {
-            Some(run) => format!("What each method cannot explain with abundances as asked for ({}). {bar}", run.abundance),
+            Some(run) => {
+                format!("What each method cannot explain with abundances as asked for ({}). {bar}", run.abundance)
+            }
             None => format!("What each method cannot explain. {bar}"),
         };
         report.figure("reconstruction", caption, move || chart.figure());

@@ -3,7 +3,7 @@
 use cupel_settings::{Kind, Problem, Range, Setting, Settings, Value, settings};
 use serde::{Deserialize, Serialize};
 
-use crate::{Convention, Method, MixtureConfig};
+use crate::{Convention, Method, MixtureConfig, Negative};
 
 /// Most endmembers that a search for their number considers.
 pub(crate) const MOST_SEARCHED: usize = 12;
@@ -55,6 +55,8 @@ settings! {
         pub endmembers: Option<EndmemberCount> = None, "K|auto";
         /// Convention of the abundances that are written; all are measured
         pub abundance: Convention = Convention::Rescaled;
+        /// What is done with values below zero
+        pub negative: Negative = Negative::Allow;
         /// Restarts of archetypal analysis by edaa; 50 as published
         pub restarts: u32 = 50, in Range::at_least(1.0).at_most(MOST_STEPS), "N";
         /// Updates of a network or steps of variational inference, rounded up to whole epochs; chosen by the method unless given

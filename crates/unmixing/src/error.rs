@@ -81,6 +81,17 @@ pub enum Error {
         /// How many pixels are concerned.
         count: usize,
     },
+    /// Values below zero in a scene that must have none.
+    #[error(
+        "{count} of {values} values are below zero, which the setting negative = refuse does not allow; mask these pixels, set the values to \
+         zero (--negative clip), or let them stay (--negative allow)"
+    )]
+    BelowZero {
+        /// How many there are.
+        count: usize,
+        /// Of so many.
+        values: usize,
+    },
     /// A number of endmembers that cannot be.
     #[error("{asked} endmembers asked for; {pixels} pixels of {bands} bands allow 1 to {}", pixels.min(bands))]
     EndmemberCount {

@@ -2,7 +2,7 @@
 
 use cupel_data::{Axis, AxisKind, Cube};
 
-use crate::{Error, Pixels, Result, Scene, Usable};
+use crate::{Error, Negative, Pixels, Result, Scene, Usable, negative::BelowZero};
 
 /// Checked spectra of an image, row by row, of which some pixels may be left out.
 #[derive(Clone, Debug)]
@@ -62,6 +62,20 @@ impl Image {
         let (_, _, usable) = scene.usable.cropped();
         let grid = if usable.left_out() == 0 { pixels.clone() } else { pixels.select(&usable.nearest()) };
         Ok(Self { pixels, grid, usable, wavelengths: None }.with_wavelengths(axis))
+    }
+
+    /// The same after what is done with values below zero, and how many there were.
+    ///
+    /// # Errors
+    /// Values below zero that are refused; pixels that are zero in every band without them.
+    pub(crate) fn treated(self, negative: Negative) -> Result<(Self, BelowZero)> {
+        let columns = self.columns();
+        let whole = self.usable.left_out() == 0;
+        let named = |error: Error| if whole { error.in_image(columns) } else { error };
+        let (pixels, below) = negative.treat(&self.pixels).map_err(named)?;
+        // every pixel of the grid is one of the usable ones
+        let grid = if whole { pixels.clone() } else { negative.treat(&self.grid)?.0 };
+        Ok((Self { pixels, grid, ..self }, below))
     }
 
     /// Pixels without places, as a single row.

@@ -23,6 +23,7 @@ mod large;
 mod method;
 mod metrics;
 mod mixture;
+mod negative;
 mod networks;
 mod nfindr;
 mod noise;
@@ -66,6 +67,7 @@ pub use mixture::{
     Compat, Fitted, Guide, Inference, Mixture, MixtureConfig, NoiseModel, Nuts, Posterior, Regime, Start, Variational,
     VariationalConfig, VariationalModel,
 };
+pub use negative::Negative;
 pub use networks::{
     Cnnaeu, CnnaeuNet, Deeptrans, DeeptransNet, LinearAutoencoder, LinearNet, Misicnet, MisicnetBatch, MisicnetNet,
     Network,

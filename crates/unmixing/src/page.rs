@@ -210,7 +210,9 @@ impl<'a> Page<'a> {
             });
         }
         let caption = match self.config.abundance {
-            Convention::Fcls | Convention::Nnls => "Brightness of each pixel: one, by the convention of the abundances.",
+            Convention::Fcls | Convention::Nnls => {
+                "Brightness of each pixel: one, by the convention of the abundances."
+            }
             _ => "Brightness of each pixel, by which the mixture is multiplied: light and shade.",
         };
         report.figure("brightness", caption, move || {

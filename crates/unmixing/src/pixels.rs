@@ -79,12 +79,12 @@ impl Pixels {
         self.values.chunks_exact(self.bands)
     }
 
-    /// How low a spectrum may be in each band: reflectance has no sign, but dark current and the correction of the atmosphere may leave
-    /// some below zero, and endmembers are then as low as the data.
+    /// How low an endmember may be in each band: zero, since reflectance has no sign, but without a limit where dark current or the
+    /// correction of the atmosphere left some of the data below zero; mixtures are then no lower limit to what is mixed.
     pub(crate) fn floors(&self) -> Vec<f64> {
         let mut floors = vec![0.0; self.bands];
         for spectrum in self.spectra() {
-            floors.iter_mut().zip(spectrum).for_each(|(floor, &v)| *floor = f64::min(*floor, f64::from(v)));
+            floors.iter_mut().zip(spectrum).filter(|(_, v)| **v < 0.0).for_each(|(floor, _)| *floor = f64::NEG_INFINITY);
         }
         floors
     }

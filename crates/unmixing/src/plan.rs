@@ -81,7 +81,7 @@ impl Unmixing {
         }
         let tiles = match source {
             Source::Whole(scene) => {
-                Image::of_scene(scene)?; // its spectra are checked
+                Image::of_scene(scene)?.treated(config.negative)?; // its spectra are checked
                 None
             }
             Source::Tiled(scene) => {

@@ -44,7 +44,10 @@ pub struct Results {
     pub pixels: usize,
     /// Pixels that were left out, for want of data or as asked.
     pub pixels_left_out: usize,
-    /// What was left out of a scene in tiles as it was read, a line each; what is known before is in [`Source::notes`].
+    /// Values below zero among those of these pixels.
+    pub values_below_zero: usize,
+    /// What was done with values below zero, and what was left out of a scene in tiles as it was read, a line each; what is known before is
+    /// in [`Source::notes`].
     #[serde(skip)]
     pub notes: Vec<String>,
 }
@@ -96,7 +99,8 @@ impl Unmixing {
     }
 
     fn run_whole(&self, source: &Source, scene: &Scene, run: &mut Run) -> Result<Results> {
-        let (image, truth) = (Image::of_scene(scene)?, scene.truth.as_ref());
+        let negative = self.config.negative;
+        let ((image, below), truth) = (Image::of_scene(scene)?.treated(negative)?, scene.truth.as_ref());
         let (count, suggestion) = self.count_for(&image, truth, run)?;
         let mut first: Option<Unmixed> = None;
         let mut runs = Vec::new();
@@ -117,7 +121,8 @@ impl Unmixing {
             suggestion,
             pixels: image.pixels().count(),
             pixels_left_out: scene.usable.left_out(),
-            notes: Vec::new(),
+            values_below_zero: below.count,
+            notes: below.told(negative, 1.0).into_iter().collect(),
             unmixed: None,
         };
         if let Some(dir) = run.dir().map(Path::to_path_buf) {

@@ -34,6 +34,8 @@ pub(crate) struct Signal {
     weights: Vec<f64>,
     /// Variance of the noise along one direction.
     noise_variance: f64,
+    /// How low an endmember may be in each band.
+    floors: Vec<f64>,
 }
 
 /// Pixels with their coordinates in the signal subspace.
@@ -63,7 +65,8 @@ impl Signal {
         let vectors = symmetric_eigen(&second, bands)?.vectors;
         let subspace = Subspace::from_basis(vectors.into_iter().take(rank).collect(), bands);
         let power = weights.iter().zip(variances).map(|(w, v)| w * w * v).sum::<f64>();
-        Ok(Self { subspace, weights, noise_variance: power / bands as f64 })
+        let floors = prepared.pixels.floors();
+        Ok(Self { subspace, weights, noise_variance: power / bands as f64, floors })
     }
 
     /// Places pixels in the subspace.
@@ -77,8 +80,8 @@ impl Signal {
 
     /// Unit-norm directions of the endmembers within the subspace.
     fn directions(&self, endmembers: &Endmembers) -> Result<Endmembers> {
-        let weighted =
-            endmembers.values().iter().zip(self.weights.iter().cycle()).map(|(v, w)| v.max(0.0) * w).collect();
+        let values = endmembers.values().iter().zip(self.floors.iter().zip(&self.weights).cycle());
+        let weighted = values.map(|(v, (floor, weight))| v.max(*floor) * weight).collect();
         let unit = Endmembers::new(weighted, endmembers.bands())?.unit_norm();
         let within = unit.spectra().flat_map(|s| self.subspace.coordinates(s)).collect();
         Ok(Endmembers::new(within, self.subspace.rank())?.unit_norm())

@@ -32,7 +32,7 @@ pub struct Unmixed {
     /// [abundances asked for](Self::own_abundances) to give the model of its spectrum. One under `fcls` and `nnls`, else the factor of least
     /// squares, not below nought.
     pub brightness: Vec<f64>,
-    /// Root mean square error of each pixel's non-negative fit over its bands.
+    /// Root mean square error of each pixel's model, `brightness sum_k a_k e_k`, over its bands.
     pub errors: Vec<f64>,
     /// What is known of abundances and endmembers beside their values; only the mixture model tells.
     pub posterior: Option<Posterior>,
@@ -107,13 +107,14 @@ impl Unmixing {
     /// # Errors
     /// Spectra that are not finite or zero, settings that the scene does not allow, a run folder that cannot be written.
     pub fn fit(&self, scene: &Cube<f32>, run: &mut Run, policy: &Policy) -> Result<Unmixed> {
-        self.fit_image(&Image::of(scene)?, run, policy)
+        self.fit_image(Image::of(scene)?, run, policy)
     }
 
-    fn fit_image(&self, image: &Image, run: &mut Run, policy: &Policy) -> Result<Unmixed> {
+    fn fit_image(&self, image: Image, run: &mut Run, policy: &Policy) -> Result<Unmixed> {
+        let (image, _) = image.treated(self.config.negative)?;
         let mut driver = Driver::new(run, policy);
         let (count, suggestion) = self.count(image.pixels(), None, &mut driver)?;
-        Ok(Unmixed { suggestion, ..self.fit_within(image, count, driver)? })
+        Ok(Unmixed { suggestion, ..self.fit_within(&image, count, driver)? })
     }
 
     /// How many endmembers to look for: as many as asked for, else as `known`, else as a search suggests.
@@ -219,7 +220,7 @@ impl Unmixing {
     /// # Errors
     /// As [`Unmixing::fit`].
     pub fn fit_pixels(&self, pixels: &Pixels) -> Result<Unmixed> {
-        self.fit_image(&Image::row(pixels), &mut Run::in_memory(), &Policy::default())
+        self.fit_image(Image::row(pixels), &mut Run::in_memory(), &Policy::default())
     }
 
     fn complete(&self, pixels: &Pixels, found: Found) -> Result<Unmixed> {
@@ -278,7 +279,7 @@ impl Unmixed {
         self.abundances(self.config.abundance)
     }
 
-    /// Root mean square error of the non-negative fit over all pixels and bands.
+    /// Root mean square error over all pixels and bands of the model that brightness, endmembers and the abundances asked for make.
     pub fn reconstruction_rmse(&self) -> f64 {
         overall(&self.errors)
     }

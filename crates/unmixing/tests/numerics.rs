@@ -15,6 +15,7 @@ mod numerics {
     mod metrics;
     mod mixture;
     mod model;
+    mod negative;
     mod networks;
     mod no_data;
     mod published;

@@ -56,6 +56,7 @@ impl Command for Arguments {
 
     fn work(self, task: Task, session: &mut Session) -> Result<Comparison> {
         let comparison = task.unmixing.compare(&self.config(session), &task.source, session.run())?;
+        comparison.notes.iter().for_each(|note| session.note(note));
         comparison.suggestion.iter().for_each(|suggestion| session.note(&suggestion.reason));
         Ok(comparison)
     }

@@ -15,12 +15,7 @@ use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fi
 use serde::{Deserialize, Serialize};
 
 use super::{LargeScene, Surveyed};
-use crate::{
-    Convention, Endmembers, Error, Pixels, Result,
-    abundances::Solver,
-    page::Picture,
-    scene::numbered,
-};
+use crate::{Convention, Endmembers, Error, Pixels, Result, abundances::Solver, page::Picture, scene::numbered};
 
 /// The longer side of the reduced picture.
 const PICTURE_SIDE: usize = 512;
@@ -170,7 +165,9 @@ impl<'a> AbundancePass<'a> {
         let (count, width, columns) = (self.endmembers.count(), self.width(), self.scene.columns);
         let mut results = vec![f32::NAN; tile.pixels * width];
         if !tile.places.is_empty() {
-            let scaled = tile.values.iter().map(|v| (f64::from(*v) / self.surveyed.scale) as f32).collect();
+            let mut scaled: Vec<f32> =
+                tile.values.iter().map(|v| (f64::from(*v) / self.surveyed.scale) as f32).collect();
+            self.surveyed.negative.clip(&mut scaled);
             let pixels = Pixels::of_checked(scaled, self.scene.bands());
             let own = self.solver.solve(&pixels)?;
             let (brightness, errors) = self.solver.light(&pixels, &own)?;
@@ -238,7 +235,13 @@ impl Advance for AbundancePass<'_> {
 
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
         let hash = self.scene.hash().map_err(cupel_train::Error::work)?;
-        fingerprint(&("abundances of a large scene", hash, self.endmembers.values(), self.solver.convention()))
+        fingerprint(&(
+            "abundances and brightness of a large scene",
+            hash,
+            self.endmembers.values(),
+            self.solver.convention(),
+            self.surveyed.negative,
+        ))
     }
 
     fn name(&self) -> &str {

@@ -12,7 +12,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::LargeScene;
-use crate::{Pixels, Result, scene::Suspects};
+use crate::{Error, Negative, Pixels, Result, negative::BelowZero, scene::Suspects};
 
 /// Values of the even sample; extraction holds several copies of it in several spaces.
 const SAMPLE_VALUES: usize = 1 << 20;
@@ -46,6 +46,9 @@ struct Found {
     /// Numbers that are taken for missing ones, and what says so.
     markers: Vec<f32>,
     suspects: Suspects,
+    /// Values below zero of usable pixels, and the first pixel that has no others, where these are set to zero.
+    below: BelowZero,
+    dark: Option<usize>,
     /// Whether it began again, since other numbers than these turned out to stand for missing ones.
     again: bool,
 }
@@ -59,8 +62,12 @@ pub struct Surveyed {
     pub scale: f64,
     /// Pixels that can be unmixed.
     pub usable: usize,
-    /// What was left out, a line each.
+    /// What was left out, and what was done with values below zero, a line each.
     pub notes: Vec<String>,
+    /// Values below zero of these pixels.
+    pub values_below_zero: usize,
+    /// What is done with values below zero.
+    pub(crate) negative: Negative,
     /// Numbers that stand for missing values although nothing says so.
     pub(crate) markers: Vec<f32>,
 }
@@ -69,6 +76,7 @@ pub struct Surveyed {
 pub struct Survey<'a> {
     scene: &'a LargeScene,
     seed: u64,
+    negative: Negative,
     directions: Vec<f32>,
     /// Draws of the usable pixels.
     draws: Stream,
@@ -95,18 +103,38 @@ impl<'a> Survey<'a> {
             extremes: vec![None; 4 * DIRECTIONS],
             markers: scene.markers().to_vec(),
             suspects: Suspects::new(&scene.meaning()?),
+            below: BelowZero::default(),
+            dark: None,
             again: false,
         };
-        Ok(Self { scene, seed, directions, draws: stream.child(1), found, highest: BinaryHeap::new() })
+        Ok(Self {
+            scene,
+            seed,
+            negative: Negative::Allow,
+            directions,
+            draws: stream.child(1),
+            found,
+            highest: BinaryHeap::new(),
+        })
+    }
+
+    /// The same that does this with values below zero, which stay otherwise.
+    #[must_use]
+    pub fn with_negative(self, negative: Negative) -> Self {
+        Self { negative, ..self }
     }
 
     /// What it found, once all tiles are done.
     ///
     /// # Errors
-    /// A scene without a usable pixel.
+    /// A scene without a usable pixel, or with values below zero that are refused or leave a pixel with nothing.
     pub fn finish(self) -> Result<Surveyed> {
-        let bands = self.scene.bands();
-        let Found { sampled, spectra, extremes, maximum, usable, markers, suspects, .. } = self.found;
+        let (bands, negative) = (self.scene.bands(), self.negative);
+        let Found { sampled, spectra, extremes, maximum, usable, markers, suspects, below, dark, .. } = self.found;
+        negative.check(&below)?;
+        if let Some(first) = dark {
+            return Err(Error::ZeroPixels { first, columns: Some(self.scene.columns), count: 1 });
+        }
         let mut all: Vec<(usize, &[f32])> =
             sampled.iter().map(|&(_, pixel)| pixel).zip(spectra.chunks_exact(bands)).collect();
         all.extend(extremes.iter().flatten().map(|extreme| (extreme.pixel, extreme.spectrum.as_slice())));
@@ -116,14 +144,22 @@ impl<'a> Survey<'a> {
         let scaled = |v: &f32| (f64::from(*v) / scale) as f32;
         let values: Vec<f32> = all.into_iter().flat_map(|(_, spectrum)| spectrum.iter().map(scaled)).collect();
         let pixels = Pixels::new(values.into(), bands)?;
-        Ok(Surveyed { pixels, scale, usable, notes: suspects.told().collect(), markers })
+        let notes = suspects.told().chain(below.told(negative, scale)).collect();
+        Ok(Surveyed { pixels, scale, usable, notes, values_below_zero: below.count, negative, markers })
     }
 
     fn take(&mut self, number: usize) -> Result<()> {
         let Found { markers, suspects, .. } = &mut self.found;
-        let tile = self.scene.tile(number, markers, Some(suspects))?;
+        let mut tile = self.scene.tile(number, markers, Some(suspects))?;
         let bands = self.scene.bands();
         let first = self.found.usable;
+        self.found.below.see(&tile.values);
+        self.negative.clip(&mut tile.values);
+        if self.negative == Negative::Clip && self.found.dark.is_none() {
+            let mut spectra = tile.places.iter().zip(tile.values.chunks_exact(bands));
+            let dark = spectra.find(|(_, spectrum)| spectrum.iter().all(|v| *v == 0.0));
+            self.found.dark = dark.map(|(place, _)| number * self.scene.tile_rows() * self.scene.columns + place);
+        }
         for (place, spectrum) in tile.values.chunks_exact(bands).enumerate() {
             self.draw(first + place, spectrum);
         }
@@ -145,7 +181,7 @@ impl<'a> Survey<'a> {
         if self.found.tiles == self.scene.tiles() && self.found.suspects.values() != self.found.markers {
             // Some rows did not tell what all of them do.
             let markers = self.found.suspects.values();
-            *self = Self::new(self.scene, self.seed)?;
+            *self = Self::new(self.scene, self.seed)?.with_negative(self.negative);
             (self.found.markers, self.found.again) = (markers, true);
         }
         Ok(())
@@ -226,7 +262,7 @@ impl Advance for Survey<'_> {
 
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
         let hash = self.scene.hash().map_err(cupel_train::Error::work)?;
-        fingerprint(&("survey", self.seed, hash))
+        fingerprint(&("survey of values of both signs", self.seed, self.negative, hash))
     }
 
     fn name(&self) -> &str {

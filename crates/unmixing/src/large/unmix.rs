@@ -21,7 +21,7 @@ impl Unmixing {
         };
         let policy = Policy::default();
         let mut driver = Driver::new(run, &policy);
-        let mut survey = Survey::new(scene, self.config.seed)?;
+        let mut survey = Survey::new(scene, self.config.seed)?.with_negative(self.config.negative);
         driver.drive(&mut survey)?;
         let surveyed = survey.finish()?;
         let (sample, scale, pixels) = (&surveyed.pixels, surveyed.scale, surveyed.usable);
@@ -55,6 +55,7 @@ impl Unmixing {
             unmixed: None,
             pixels,
             pixels_left_out: scene.rows * scene.columns - pixels,
+            values_below_zero: surveyed.values_below_zero,
             notes: surveyed.notes.clone(),
         };
         arrays::save_endmembers(&dir, &results.endmembers)?;

@@ -376,7 +376,7 @@ fn angle(a: &[f64], b: &[f64]) -> f64 {
     if chord < 1.0 { 2.0 * (0.5 * chord).asin() } else { spectral_angle(a, b) }
 }
 
-/// What noise left below the [lowest data](Pixels::floors) of a band is as low as these.
+/// What noise left below what a band [may have](Pixels::floors) is as low as that.
 fn not_below(floors: &[f64], endmembers: &Endmembers) -> Result<Endmembers> {
     let values = endmembers.values().iter().zip(floors.iter().cycle());
     Endmembers::new(values.map(|(v, floor)| v.max(*floor)).collect(), endmembers.bands())

@@ -102,7 +102,10 @@ fn brightness_times_abundances_times_endmembers_has_the_error_that_is_printed() 
                 sources.push(("tiled", Some(tiled())));
             }
             for (how, source) in sources {
-                let (what, dir) = (format!("{method} {convention} {how}"), folder.path().join(format!("{method}-{convention}-{how}")));
+                let (what, dir) = (
+                    format!("{method} {convention} {how}"),
+                    folder.path().join(format!("{method}-{convention}-{how}")),
+                );
                 let results = unmix(source.as_ref().unwrap_or(&whole), method, convention, &dir);
                 assert_eq!(results.summary.abundance, convention);
                 assert!(results.to_string().contains(&format!("({convention})")), "{results}");
