@@ -74,7 +74,7 @@ pub use networks::{
 };
 pub use nfindr::nfindr;
 pub use noise::Noise;
-pub use number::{HeldOut, Search, Suggestion, suggest};
+pub use number::{HeldOut, Search, Suggestion, suggest, suggest_for};
 pub use pixels::Pixels;
 pub use plan::Plan;
 pub use published::{PUBLISHED, Published};

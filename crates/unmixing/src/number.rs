@@ -2,8 +2,10 @@
 //!
 //! Eigenvalues answer this for scenes that are linear mixtures up to white noise, and only for those: in real scenes
 //! materials vary, and the same test counts tens of directions (HySime says 43 on Samson, which has 3 materials).
-//! There the question is which endmembers pay for themselves on pixels that they were not extracted from.
+//! There the question is which endmembers pay for themselves on pixels that they were not extracted from. Neighbours know more: what every
+//! pixel has for itself is no material, see [`continuity`].
 
+mod continuity;
 mod replicates;
 mod search;
 
@@ -11,8 +13,9 @@ pub use search::Search;
 
 use serde::{Deserialize, Serialize};
 
+use self::continuity::Continuity;
 use crate::{
-    Moments, Noise, Pixels, Result,
+    Image, Moments, Noise, Pixels, Result,
     virtual_dimension::{hfc, hysime},
 };
 
@@ -23,9 +26,12 @@ const FALSE_ALARM: f64 = 1e-3;
 /// On five seeds the fourth material of Jasper Ridge earns 0.20 to 0.21, a fifth 0.06 to 0.09; a fourth on Samson 0.08
 /// to 0.12. These two scenes set the price.
 const PRICE: f64 = 0.15;
-/// Directions and endmembers that pay for themselves agree when they differ by no more than this. Then the directions
-/// decide: counting them needs no search, which may miss a faint material or stop at a local optimum.
-const AGREEMENT: usize = 1;
+/// Directions decide where the last of them stands out from the next by this factor, for a difference of none, one, two and more from the number
+/// of endmembers that pay for themselves: counting directions needs no search, which may miss a faint material or stop at a local optimum, but
+/// materials that vary add some that fade into the noise.
+const FALLS: [f64; 4] = [0.0, 0.0, 1.6, 5.0];
+/// A direction that sticks out of the others by less, relative to the length of a spectrum, is the curve of a mixture that is not linear.
+const LEAST_LENGTH: f64 = 0.025;
 
 /// A number of endmembers, with the evidence.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -36,8 +42,10 @@ pub struct Suggestion {
     pub hysime: usize,
     /// Distinct signals by Harsanyi-Farrand-Chang at a false alarm rate of 1e-3.
     pub hfc: usize,
-    /// Directions in which the spectra spread beyond white noise.
+    /// Directions in which the spectra spread beyond white noise, without those that stripes add.
     pub directions: usize,
+    /// Directions that continue from pixel to pixel, where these end at once.
+    pub continuing: Option<usize>,
     /// Standard deviation of the noise in the units of the pixels, as a root mean square over bands.
     pub noise: f64,
     /// Every number that was tried, upwards from 1.
@@ -67,7 +75,8 @@ pub struct HeldOut {
 ///
 /// Endmembers are extracted from each of two disjoint halves of the pixels and judged on the other half. The number
 /// that minimises `score + 0.15 endmembers` is suggested; where it agrees to within one with the directions of spectra
-/// beyond noise, the scene is a linear mixture and the directions are suggested.
+/// beyond noise, or these end at once, the scene is a linear mixture and the directions are suggested. [`suggest_for`] asks neighbours
+/// first.
 ///
 /// # Errors
 /// `most` of zero; moments or a subspace that cannot be had.
@@ -77,30 +86,67 @@ pub fn suggest(pixels: &Pixels, most: usize, seed: u64) -> Result<Suggestion> {
     search.finish()
 }
 
-/// What the numbers tried and the directions beyond noise say together.
-fn conclude(
-    moments: &Moments,
-    noise: &Noise,
+/// Suggests a number of endmembers of an image from 1 to `most`: where directions that continue from pixel to pixel end at once, those of
+/// them that are materials, else as [`suggest`] does.
+///
+/// # Errors
+/// As [`suggest`].
+pub fn suggest_for(image: &Image, most: usize, seed: u64) -> Result<Suggestion> {
+    let mut search = Search::of_image(image, most, seed)?;
+    search.complete()?;
+    search.finish()
+}
+
+/// What was found beside the numbers tried.
+struct Found {
+    /// Directions in which the spectra spread beyond noise, without those of stripes.
     directions: usize,
-    pixels: usize,
-    candidates: Vec<HeldOut>,
-) -> Result<Suggestion> {
-    let mut suggestion = Suggestion {
-        endmembers: paying(&candidates),
-        hysime: hysime(moments, noise)?,
-        hfc: hfc(moments, noise, pixels, FALSE_ALARM)?,
-        directions,
-        noise: (noise.variances.iter().sum::<f64>() / noise.variances.len() as f64).sqrt(),
-        candidates,
-        reason: String::new(),
-    };
-    let tried = (1..=suggestion.candidates.len()).contains(&directions);
-    let linear = tried && directions.abs_diff(suggestion.endmembers) <= AGREEMENT;
-    if linear {
-        suggestion.endmembers = directions;
+    /// By which factor the last of them stands out from the next.
+    fall: f64,
+    /// How far these directions stick out.
+    lengths: Vec<f64>,
+    continuity: Option<Continuity>,
+    samples: usize,
+}
+
+/// What the number suggested rests on.
+#[derive(Clone, Copy)]
+enum Ground {
+    /// So many directions continue from pixel to pixel and end at once.
+    Continuing(usize),
+    /// The directions beyond noise.
+    Linear,
+    /// What endmembers pay for.
+    Paying,
+}
+
+impl Found {
+    /// What all of it says together.
+    fn conclude(self, moments: &Moments, noise: &Noise, candidates: Vec<HeldOut>) -> Result<Suggestion> {
+        let (paying, most) = (paying(&candidates), candidates.len());
+        let tried = |count: &usize| (1..=most).contains(count);
+        let ends = self.continuity.as_ref().and_then(|continuity| Some((continuity, continuity.ends().filter(tried)?)));
+        let linear = self.fall > FALLS[self.directions.abs_diff(paying).min(FALLS.len() - 1)];
+        let (endmembers, ground) = match ends {
+            Some((continuity, ends)) => (continuity.materials(), Ground::Continuing(ends)),
+            None if linear && tried(&self.directions) => {
+                (self.lengths.iter().filter(|length| **length > LEAST_LENGTH).count().max(1), Ground::Linear)
+            }
+            None => (paying, Ground::Paying),
+        };
+        let mut suggestion = Suggestion {
+            endmembers,
+            hysime: hysime(moments, noise)?,
+            hfc: hfc(moments, noise, self.samples, FALSE_ALARM)?,
+            directions: self.directions,
+            continuing: ends.map(|(_, ends)| ends),
+            noise: (noise.variances.iter().sum::<f64>() / noise.variances.len() as f64).sqrt(),
+            candidates,
+            reason: String::new(),
+        };
+        suggestion.reason = suggestion.explain(ground);
+        Ok(suggestion)
     }
-    suggestion.reason = suggestion.explain(linear);
-    Ok(suggestion)
 }
 
 /// The number at which endmembers cease to pay for themselves.
@@ -110,15 +156,22 @@ fn paying(candidates: &[HeldOut]) -> usize {
 }
 
 impl Suggestion {
-    fn explain(&self, linear: bool) -> String {
+    fn explain(&self, ground: Ground) -> String {
         let count = self.endmembers;
         let plural = if count == 1 { "" } else { "s" };
-        let why = if linear {
-            format!(
-                "the spectra spread beyond the noise in {count} direction{plural}, as a linear mixture of as many does"
-            )
-        } else {
-            "one more would not pay for itself on pixels it was not extracted from".to_string()
+        let why = match ground {
+            Ground::Continuing(ends) if ends == count => {
+                format!("{count} direction{plural} of the spectra continue from pixel to pixel, and no other does")
+            }
+            Ground::Continuing(ends) => format!(
+                "{ends} directions of the spectra continue from pixel to pixel, of which {count} are strong enough for a material"
+            ),
+            Ground::Linear => format!(
+                "the spectra spread beyond the noise in {} direction{}, as a linear mixture of {count} does",
+                self.directions,
+                if self.directions == 1 { "" } else { "s" }
+            ),
+            Ground::Paying => "one more would not pay for itself on pixels it was not extracted from".to_string(),
         };
         let mut reason = format!("{count} endmember{plural}: {why}");
         let at = |count: usize| self.candidates.iter().find(|c| c.endmembers == count);
@@ -135,7 +188,7 @@ impl Suggestion {
                 here.instability_rad.to_degrees()
             );
         }
-        if !linear {
+        if matches!(ground, Ground::Paying) {
             reason += &format!("; HySime's {} and HFC's {} count how materials vary, too", self.hysime, self.hfc);
         }
         if count > 1 && count == self.candidates.len() {
@@ -165,6 +218,35 @@ mod tests {
             assert_eq!(suggestion.endmembers, count, "{suggestion:?}");
             assert!(suggestion.reason.contains("linear mixture"), "{}", suggestion.reason);
             assert_eq!(suggestion.candidates.len(), 7);
+        }
+    }
+
+    #[test]
+    fn neighbours_tell_materials_from_what_each_pixel_has_for_itself() {
+        // noise that is alike in neighbouring bands, in which eigenvalues have no edge
+        for count in 2..=5 {
+            let stream = Stream::new(count as u64, "neighbours test");
+            let (rows, columns, bands) = (30, 28, 40);
+            let endmembers = smooth_endmembers(count, bands, stream.child(0)).unwrap();
+            let abundances = patches(rows, columns, count, 0.04, stream.child(1)).unwrap();
+            let clean = mix(&endmembers, &abundances, f64::INFINITY, stream).unwrap();
+            let mut noise = vec![0.0f32; clean.values().len()];
+            stream.child(2).fill_normal(&mut noise);
+            for row in noise.chunks_exact_mut(bands) {
+                (1..bands).for_each(|band| row[band] = 0.85 * row[band - 1] + 0.53 * row[band]);
+            }
+            let values: Vec<f32> = clean.values().iter().zip(&noise).map(|(v, n)| v + 0.01 * n).collect();
+            let pixels = Pixels::new(values.into(), bands).unwrap();
+            let image = Image::new(pixels, rows, columns).unwrap();
+            let suggestion = suggest_for(&image, 7, 1).unwrap();
+            assert!(suggestion.directions > 7, "{suggestion:?}");
+            assert_eq!((suggestion.endmembers, suggestion.continuing), (count, Some(count)), "{suggestion:?}");
+            assert!(suggestion.reason.contains("continue from pixel to pixel"), "{}", suggestion.reason);
+            // the same pixels without their places, and as a single row, have no neighbours that count
+            let shuffled = image.pixels().select(&stream.permutation(rows * columns));
+            let alone = suggest_for(&Image::new(shuffled, rows, columns).unwrap(), 7, 1).unwrap();
+            assert_eq!(alone.continuing, None, "{alone:?}");
+            assert_eq!(suggest_for(&Image::row(image.pixels()), 7, 1).unwrap().continuing, None);
         }
     }
 

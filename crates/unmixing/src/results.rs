@@ -146,7 +146,7 @@ impl Unmixing {
     ) -> Result<(usize, Option<Suggestion>)> {
         let known = truth.map(|truth| truth.endmembers.count());
         let policy = Policy::default();
-        let (count, suggestion) = self.count(image.pixels(), known, &mut Driver::new(run, &policy))?;
+        let (count, suggestion) = self.count((image.pixels(), Some(image)), known, &mut Driver::new(run, &policy))?;
         check_count(count, image.pixels().count(), image.pixels().bands())?;
         Ok((count, suggestion))
     }

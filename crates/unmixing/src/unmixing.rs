@@ -113,21 +113,26 @@ impl Unmixing {
     fn fit_image(&self, image: Image, run: &mut Run, policy: &Policy) -> Result<Unmixed> {
         let (image, _) = image.treated(self.config.negative)?;
         let mut driver = Driver::new(run, policy);
-        let (count, suggestion) = self.count(image.pixels(), None, &mut driver)?;
+        let (count, suggestion) = self.count((image.pixels(), Some(&image)), None, &mut driver)?;
         Ok(Unmixed { suggestion, ..self.fit_within(&image, count, driver)? })
     }
 
-    /// How many endmembers to look for: as many as asked for, else as `known`, else as a search suggests.
+    /// How many endmembers to look for: as many as asked for, else as `known`, else as a search suggests, in the image of the pixels where
+    /// there is one.
     pub(crate) fn count(
         &self,
-        pixels: &Pixels,
+        (pixels, image): (&Pixels, Option<&Image>),
         known: Option<usize>,
         driver: &mut Driver<'_>,
     ) -> Result<(usize, Option<Suggestion>)> {
         if let Some(EndmemberCount::Fixed(count)) = self.config.endmembers.or(known.map(EndmemberCount::Fixed)) {
             return Ok((count, None));
         }
-        let mut search = driver.phase("preparation", || Search::new(pixels, MOST_SEARCHED, self.config.seed))?;
+        let seed = self.config.seed;
+        let mut search = driver.phase("preparation", || match image {
+            Some(image) => Search::of_image(image, MOST_SEARCHED, seed),
+            None => Search::new(pixels, MOST_SEARCHED, seed),
+        })?;
         driver.drive(&mut search)?;
         let suggestion = search.finish()?;
         Ok((suggestion.endmembers, Some(suggestion)))

@@ -1,5 +1,7 @@
 //! How many spectrally distinct signals a scene holds, from eigenvalues alone.
 
+use cupel_pca::Eigen;
+
 use crate::{Moments, Noise, Result};
 
 /// Finite samples and an estimated noise put eigenvalues of noise this much beyond their limit.
@@ -41,8 +43,9 @@ pub fn hysime(moments: &Moments, noise: &Noise) -> Result<usize> {
 /// When an eigendecomposition fails.
 pub fn hfc(moments: &Moments, noise: &Noise, samples: usize, false_alarm: f64) -> Result<usize> {
     let bands = moments.mean.len();
-    let correlation = cupel_pca::symmetric_eigen(&whitened(moments, noise, 0.0), bands)?.values;
-    let covariance = cupel_pca::symmetric_eigen(&whitened(moments, noise, 1.0), bands)?.values;
+    let scale = in_bands(noise);
+    let correlation = cupel_pca::symmetric_eigen(&whitened(moments, &scale, 0.0), bands)?.values;
+    let covariance = cupel_pca::symmetric_eigen(&whitened(moments, &scale, 1.0), bands)?.values;
     let quantile = upper_normal_quantile(false_alarm);
     let significant = correlation.iter().zip(&covariance).filter(|(r, k)| {
         let deviation = (2.0 / samples as f64 * (*r * *r + *k * *k)).sqrt();
@@ -51,26 +54,38 @@ pub fn hfc(moments: &Moments, noise: &Noise, samples: usize, false_alarm: f64) -
     Ok(significant.count())
 }
 
-/// Directions in which noise-whitened spectra spread more than white noise can.
+/// Directions in which noise-whitened spectra spread more than white noise can, and by which factor the last of them stands out from the next.
 ///
 /// The eigenvalues of white noise of unit variance in `samples` spectra end at `(1 + sqrt(bands / samples))^2`: V. A.
 /// Marchenko, L. A. Pastur, Mathematics of the USSR-Sbornik 1(4), 457 (1967).
 ///
 /// # Errors
 /// When the eigendecomposition fails.
-pub(crate) fn signal_directions(moments: &Moments, noise: &Noise, samples: usize) -> Result<usize> {
+pub(crate) fn signal_directions(moments: &Moments, noise: &Noise, samples: usize) -> Result<(usize, f64)> {
     let bands = moments.mean.len();
     let edge = NOISE_EDGE_MARGIN * (1.0 + (bands as f64 / samples as f64).sqrt()).powi(2);
-    let values = cupel_pca::symmetric_eigen(&whitened(moments, noise, 0.0), bands)?.values;
-    Ok(values.iter().filter(|v| **v > edge).count())
+    let values = whitened_eigen(moments, noise)?.0.values;
+    let count = values.iter().filter(|v| **v > edge).count();
+    let last = count.checked_sub(1).map_or(0.0, |last| values[last]);
+    let fall = values.get(count).map_or(1.0, |next| last / next.max(f64::MIN_POSITIVE));
+    Ok((count, fall))
 }
 
-/// Moments about `centre` times the mean, in units of the noise of each band.
-fn whitened(moments: &Moments, noise: &Noise, centre: f64) -> Vec<f64> {
-    let bands = moments.mean.len();
+/// Eigenvectors of the second moment in units of the noise of each band, and this noise.
+pub(crate) fn whitened_eigen(moments: &Moments, noise: &Noise) -> Result<(Eigen, Vec<f64>)> {
+    let scale = in_bands(noise);
+    Ok((cupel_pca::symmetric_eigen(&whitened(moments, &scale, 0.0), scale.len())?, scale))
+}
+
+/// Standard deviations of the noise, none so far below the others that dividing by it would lose all digits.
+fn in_bands(noise: &Noise) -> Vec<f64> {
     let largest = noise.variances.iter().copied().fold(0.0, f64::max);
-    let scale: Vec<f64> =
-        noise.variances.iter().map(|n| n.max(1e-12 * largest.max(f64::MIN_POSITIVE)).sqrt()).collect();
+    noise.variances.iter().map(|n| n.max(1e-12 * largest.max(f64::MIN_POSITIVE)).sqrt()).collect()
+}
+
+/// Moments about `centre` times the mean, in units of `scale` in each band.
+fn whitened(moments: &Moments, scale: &[f64], centre: f64) -> Vec<f64> {
+    let bands = moments.mean.len();
     (0..bands * bands)
         .map(|at| {
             let (i, j) = (at / bands, at % bands);

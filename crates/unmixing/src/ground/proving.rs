@@ -11,7 +11,7 @@ use crate::{
     Convention, EndmemberCount, Method, Result, Unmixing, UnmixingConfig,
     config::{MOST_SEARCHED, MOST_STEPS},
     driver::Driver,
-    suggest,
+    suggest_for,
 };
 
 settings! {
@@ -140,7 +140,7 @@ impl Proving {
         let Some((_, scene)) = &self.scene else { return Ok(f64::NAN) };
         match task {
             Task::Number => {
-                let found = suggest(scene.image.pixels(), MOST_SEARCHED, self.unmixing.config.seed)?.endmembers;
+                let found = suggest_for(&scene.image, MOST_SEARCHED, self.unmixing.config.seed)?.endmembers;
                 let (scene, family, half) = (recipe.name(), recipe.family, recipe.half());
                 self.done.counted.push(Counted { scene, family, half, endmembers: recipe.endmembers, found });
                 Ok(f64::NAN)

@@ -27,7 +27,7 @@ impl Unmixing {
         let (sample, scale, pixels) = (&surveyed.pixels, surveyed.scale, surveyed.usable);
         let truth = scene.truth();
         let known = truth.map(|truth| truth.endmembers.count());
-        let (count, suggestion) = self.count(sample, known, &mut driver)?;
+        let (count, suggestion) = self.count((sample, None), known, &mut driver)?;
         check_count(count, sample.count(), sample.bands())?;
         let (extracted, steps) = self.extract(sample, count, &mut driver)?;
         let truth = truth.map(|truth| truth.nearest(&extracted.endmembers)).transpose()?;

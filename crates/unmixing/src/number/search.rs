@@ -3,17 +3,19 @@
 use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
 
 use super::{
-    HeldOut, Suggestion, conclude,
+    Found, HeldOut, Suggestion,
+    continuity::{Continuity, lengths_of_strongest},
     replicates::{Judged, Replicates},
 };
-use crate::{Error, Moments, Noise, Pixels, Result, virtual_dimension::signal_directions};
+use crate::{Error, Image, Moments, Noise, Pixels, Result, virtual_dimension::signal_directions};
 
 /// The search under way; an [`Advance`] that tries one endmember more at a time.
 pub struct Search {
     pixels: Pixels,
     moments: Moments,
     noise: Noise,
-    directions: usize,
+    directions: (usize, f64),
+    continuity: Option<Continuity>,
     replicates: Replicates,
     most: usize,
     seed: u64,
@@ -23,6 +25,15 @@ pub struct Search {
 }
 
 impl Search {
+    /// A search in an image, whose pixels have neighbours.
+    ///
+    /// # Errors
+    /// As [`Search::new`].
+    pub fn of_image(image: &Image, most: usize, seed: u64) -> Result<Self> {
+        let search = Self::new(image.pixels(), most, seed)?;
+        Ok(Self { continuity: Continuity::of(image, &search.moments, &search.noise)?, ..search })
+    }
+
     /// A search among the numbers from 1 to `most`, or to what the pixels allow.
     ///
     /// # Errors
@@ -34,10 +45,11 @@ impl Search {
         let moments = Moments::of(pixels)?;
         let noise = Noise::from_moments(&moments, pixels.count());
         let directions = signal_directions(&moments, &noise, pixels.count())?;
-        let replicates = Replicates::new(pixels, &moments, &noise, directions.max(most), seed);
+        let replicates = Replicates::new(pixels, &moments, &noise, directions.0.max(most), seed);
         let most = most.min(replicates.most());
         let (tried, best) = (Vec::new(), None);
-        Ok(Self { pixels: pixels.clone(), moments, noise, directions, replicates, most, seed, tried, best })
+        let (pixels, continuity) = (pixels.clone(), None);
+        Ok(Self { pixels, moments, noise, directions, continuity, replicates, most, seed, tried, best })
     }
 
     /// Tries all numbers that are left, without a run to save them in.
@@ -56,7 +68,12 @@ impl Search {
     /// # Errors
     /// Eigenvalues that cannot be had.
     pub fn finish(self) -> Result<Suggestion> {
-        conclude(&self.moments, &self.noise, self.directions, self.pixels.count(), self.tried)
+        let (directions, fall) = self.directions;
+        let stripes = self.continuity.as_ref().map_or(0, |continuity| continuity.stripes);
+        let directions = directions.saturating_sub(stripes).max(1);
+        let lengths = lengths_of_strongest(&self.pixels, &self.moments, &self.noise, directions.min(self.most))?;
+        let found = Found { directions, fall, lengths, continuity: self.continuity, samples: self.pixels.count() };
+        found.conclude(&self.moments, &self.noise, self.tried)
     }
 
     fn try_next(&mut self) -> Result<()> {
