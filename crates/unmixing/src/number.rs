@@ -29,7 +29,7 @@ const PRICE: f64 = 0.15;
 /// Directions decide where the last of them stands out from the next by this factor, for a difference of none, one, two and more from the number
 /// of endmembers that pay for themselves: counting directions needs no search, which may miss a faint material or stop at a local optimum, but
 /// materials that vary add some that fade into the noise.
-const FALLS: [f64; 4] = [0.0, 0.0, 1.6, 5.0];
+const FALLS: [f64; 4] = [0.0, 0.0, 1.6, 2.0];
 /// A direction that sticks out of the others by less, relative to the length of a spectrum, is the curve of a mixture that is not linear.
 const LEAST_LENGTH: f64 = 0.025;
 

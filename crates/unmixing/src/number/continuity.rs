@@ -20,8 +20,8 @@ const CONTINUES: f64 = 0.2;
 /// A correlation between these is neither that of noise nor clearly another; more directions than so many of them fade slowly.
 const BETWEEN: (f64, f64) = (0.12, 0.5);
 const MOST_BETWEEN: usize = 3;
-/// Along columns so much more correlated than along rows, and hardly along these, or the other way round, is a stripe of the instrument.
-const STRIPE: (f64, f64) = (0.3, 0.25);
+/// Along columns so much more correlated than along rows, or the other way round, is a stripe of the instrument.
+const STRIPE: f64 = 0.3;
 /// Logarithm of the odds that a direction is a material: one, that of `c / (1 - c)` of its correlation `c`, and the decimal one of how far it
 /// sticks out of the others. Fitted to scenes like those of the proving ground for choosing (`docs/results.md`).
 const ODDS: [f64; 3] = [2.757, 1.22, 2.268];
@@ -58,9 +58,8 @@ impl Continuity {
             factors.directions.iter().zip(&factors.powers).map(|(v, all)| 1.0 - power(v) / all).collect()
         };
         let pairs: Vec<(f64, f64)> = along(&rows).into_iter().zip(along(&columns)).collect();
-        let is_stripe = |(a, b): &&(f64, f64)| (a - b).abs() > STRIPE.0 && a.min(*b) < STRIPE.1;
-        let stripes = pairs.iter().filter(is_stripe).count();
-        let mut order: Vec<usize> = (0..rank).collect();
+        let mut order: Vec<usize> = (0..rank).filter(|&i| (pairs[i].0 - pairs[i].1).abs() <= STRIPE).collect();
+        let stripes = rank - order.len();
         let least = |i: usize| pairs[i].0.min(pairs[i].1);
         order.sort_by(|&a, &b| least(b).total_cmp(&least(a)));
         let correlations: Vec<f64> = order.iter().map(|&i| least(i)).collect();
