@@ -84,7 +84,11 @@ impl Pixels {
     pub(crate) fn floors(&self) -> Vec<f64> {
         let mut floors = vec![0.0; self.bands];
         for spectrum in self.spectra() {
-            floors.iter_mut().zip(spectrum).filter(|(_, v)| **v < 0.0).for_each(|(floor, _)| *floor = f64::NEG_INFINITY);
+            floors
+                .iter_mut()
+                .zip(spectrum)
+                .filter(|(_, v)| **v < 0.0)
+                .for_each(|(floor, _)| *floor = f64::NEG_INFINITY);
         }
         floors
     }

@@ -23,8 +23,7 @@ const NOISE_SHARE: f64 = 0.02;
 /// A best fit whose squared distance is this many times that of the noise is limited by the model, not by the noise.
 const MISFIT_LIMITED: f64 = 10.0;
 
-/// Bands count by the noise in them, but none as if it had less than this share of the median variance: materials that vary hide how
-/// little noise there is.
+/// Bands count by the noise in them, but none as if it had less than this share of the median variance.
 const LEAST_NOISE: f64 = 0.25;
 
 /// The signal subspace of a scene, in which bands count by their noise, with the noise that is left there.
@@ -57,8 +56,10 @@ impl Signal {
         let most = MAX_RANK.min(prepared.pixels.bands()).max(endmembers);
         let rank = hysime(&prepared.moments, &prepared.noise)?.clamp(endmembers, most);
         let variances = &prepared.noise.variances;
-        let weights = weights(variances);
-        let bands = weights.len();
+        let bands = variances.len();
+        let left: f64 = prepared.moments.about_origin.values.iter().skip(endmembers).sum();
+        let misfit = (left - variances.iter().sum::<f64>()).max(0.0) / bands as f64;
+        let weights = weights(variances, misfit);
         let second: Vec<f64> = (0..bands * bands)
             .map(|at| weights[at / bands] * weights[at % bands] * prepared.moments.second[at])
             .collect();
@@ -176,10 +177,12 @@ impl ConeFit {
     }
 }
 
-/// What bands with noise of these variances are multiplied by: about one in the median band.
-fn weights(variances: &[f64]) -> Vec<f64> {
-    let median = quantile(variances, 0.5);
-    variances.iter().map(|v| if median > 0.0 { (median / v.max(LEAST_NOISE * median)).sqrt() } else { 1.0 }).collect()
+/// What bands with noise of these variances are multiplied by, about one in the median band. Where `misfit`, the variance that so many
+/// endmembers leave beyond noise, is far above the noise, all bands count alike.
+fn weights(variances: &[f64], misfit: f64) -> Vec<f64> {
+    let median = quantile(variances, 0.5) + misfit;
+    let weight = |v: &f64| (median / (v + misfit).max(LEAST_NOISE * median)).sqrt();
+    variances.iter().map(|v| if median > 0.0 { weight(v) } else { 1.0 }).collect()
 }
 
 fn mean_spectrum(pixels: &Pixels, chosen: &[usize]) -> Option<Vec<f64>> {
