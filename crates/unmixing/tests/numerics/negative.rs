@@ -1,6 +1,6 @@
 //! Values below zero: kept, set to zero or refused as asked, told in every case, and no harm to any method where they are kept.
 
-use cupel_data::{Array, EnviHeader, Values, write_envi_array};
+use cupel_data::{Array, EnviHeader, Stream, Values, write_envi_array};
 use cupel_train::{Opening, Run};
 use cupel_unmixing::{
     Abundances, Agreement, Convention, Family, Half, LargeScene, Method, Negative, Recipe, Results, Scene, SceneFiles,
@@ -8,7 +8,7 @@ use cupel_unmixing::{
 };
 use std::{collections::BTreeMap, path::Path};
 
-use super::samples::open_run;
+use super::samples::{open_run, with_pure_pixels};
 
 const METHODS: [Method; 6] = [Method::Auto, Method::Edaa, Method::Vca, Method::Nfindr, Method::Spa, Method::Pmm];
 
@@ -51,15 +51,18 @@ fn every_method_fits_scenes_with_values_below_zero_as_successive_projections_do(
     }
 }
 
-/// A scene of the ground in a file, and how many of its values are below zero.
+const ROWS: usize = 20;
+const COLUMNS: usize = 25;
+const BANDS: usize = 20;
+const COUNT: usize = 3;
+
+/// A scene with pure pixels and a dark current too large in a file, and how many of its values are below zero.
 fn written(path: &Path) -> usize {
-    let recipe = recipes().next().unwrap();
-    let scene = recipe.scene(&[]).unwrap();
-    let values = scene.image.pixels().values().to_vec();
+    let scene = with_pure_pixels(COUNT, BANDS, ROWS * COLUMNS, Stream::new(4, "values below zero"));
+    let values: Vec<f32> = scene.pixels.values().iter().map(|v| v - 0.3).collect();
     let below = values.iter().filter(|v| **v < 0.0).count();
-    let (rows, columns) = recipe.size;
-    let array = Array::new(vec![rows, columns, recipe.bands], Values::F32(values)).unwrap();
-    write_envi_array(path, &EnviHeader::new(rows, columns, recipe.bands), &array).unwrap();
+    let array = Array::new(vec![ROWS, COLUMNS, BANDS], Values::F32(values)).unwrap();
+    write_envi_array(path, &EnviHeader::new(ROWS, COLUMNS, BANDS), &array).unwrap();
     below
 }
 
@@ -70,8 +73,7 @@ fn unmix(path: &Path, negative: Negative, tiled: bool) -> Result<Results, cupel_
     } else {
         Source::from(Scene::open(&files).unwrap())
     };
-    let count = recipes().next().unwrap().endmembers;
-    let config = UnmixingConfig { method: Method::Spa, negative, ..UnmixingConfig::new(count) };
+    let config = UnmixingConfig { method: Method::Spa, negative, ..UnmixingConfig::new(COUNT) };
     let folder = tempfile::tempdir().unwrap();
     let mut run = open_run(folder.path(), &BTreeMap::from([("test", 1)]), Opening::Create);
     Unmixing::new(config).run(&source, &mut run)
@@ -99,7 +101,7 @@ fn what_is_done_with_them_is_asked_for_and_told_whole_and_in_tiles() {
     }
     // before anything is done where the scene is in memory
     let source = Source::from(Scene::open(&SceneFiles::of(&path)).unwrap());
-    let config = UnmixingConfig { negative: Negative::Refuse, ..UnmixingConfig::new(3) };
+    let config = UnmixingConfig { negative: Negative::Refuse, ..UnmixingConfig::new(COUNT) };
     assert!(Unmixing::new(config).plan(&source).is_err());
     assert!(Unmixing::new(config).run(&source, &mut Run::in_memory()).is_err());
 }
