@@ -8,6 +8,9 @@ use faer::{Mat, linalg::solvers::DenseSolveCore};
 
 use crate::{Pixels, Result, subspace::Moments};
 
+/// A band is silent if noise is this share of its power.
+const SILENT: f64 = 0.9;
+
 /// Additive noise, uncorrelated between bands.
 #[derive(Clone, Debug)]
 pub struct Noise {
@@ -45,6 +48,14 @@ impl Noise {
             })
             .collect();
         Self { variances: (0..bands).map(|i| residual(i) / lost).collect(), signal_second }
+    }
+
+    /// The bands that hold hardly anything but noise; none where they would be most of them.
+    pub(crate) fn silent_bands(&self, moments: &Moments) -> Vec<usize> {
+        let bands = self.variances.len();
+        let silent = |i: &usize| self.variances[*i] >= SILENT * moments.second[i * bands + i];
+        let found: Vec<usize> = (0..bands).filter(silent).collect();
+        if 2 * found.len() < bands { found } else { Vec::new() }
     }
 }
 

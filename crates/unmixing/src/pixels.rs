@@ -93,6 +93,13 @@ impl Pixels {
         floors
     }
 
+    /// The same with zeros in these bands.
+    pub(crate) fn without(&self, bands: &[usize]) -> Self {
+        let mut values = self.values.to_vec();
+        values.chunks_exact_mut(self.bands).for_each(|spectrum| bands.iter().for_each(|&band| spectrum[band] = 0.0));
+        Self::of_checked(values, self.bands)
+    }
+
     /// The pixels with these indices.
     ///
     /// # Panics

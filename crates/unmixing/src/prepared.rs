@@ -21,7 +21,7 @@ pub(crate) struct View {
     pub(crate) centred: Vec<f64>,
 }
 
-/// A scene with the views of it that are needed.
+/// A scene with the views of it that are needed, with zeros in bands that hold nothing but noise: distances and lengths would count it.
 pub(crate) struct Prepared {
     pub(crate) pixels: Pixels,
     pub(crate) moments: Moments,
@@ -30,10 +30,16 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
-    pub(crate) fn new(pixels: Pixels, endmembers: usize, spaces: &[Space]) -> Result<Self> {
+    pub(crate) fn new(mut pixels: Pixels, endmembers: usize, spaces: &[Space]) -> Result<Self> {
         check_count(&pixels, endmembers)?;
-        let moments = Moments::of(&pixels)?;
-        let noise = Noise::from_moments(&moments, pixels.count());
+        let mut moments = Moments::of(&pixels)?;
+        let mut noise = Noise::from_moments(&moments, pixels.count());
+        let silent = noise.silent_bands(&moments);
+        if !silent.is_empty() {
+            pixels = pixels.without(&silent);
+            moments = Moments::of(&pixels)?;
+            noise = Noise::from_moments(&moments, pixels.count());
+        }
         let mut prepared = Self { pixels, moments, noise, views: Vec::new() };
         prepared.views =
             spaces.par_iter().map(|&space| Ok((space, prepared.view_of(space, endmembers)?))).collect::<Result<_>>()?;

@@ -124,6 +124,40 @@ fn every_method_finds_pure_materials_under_little_noise() {
 }
 
 #[test]
+fn bands_of_nothing_but_noise_change_no_choice() {
+    const SILENT: [usize; 3] = [7, 20, 41];
+    let scene = scene(4);
+    let stream = Stream::new(31, "silent bands");
+    let pixels = mix(&scene.endmembers, &scene.abundances, 40.0, stream.child(0)).unwrap();
+    let mut noise = vec![0.0f32; PIXELS * SILENT.len()];
+    stream.child(1).fill_normal(&mut noise);
+    let (mut with, mut without) = (Vec::new(), Vec::new());
+    for (spectrum, noise) in pixels.spectra().zip(noise.chunks_exact(SILENT.len())) {
+        let mut spectrum = spectrum.to_vec();
+        SILENT.iter().zip(noise).for_each(|(&band, n)| spectrum[band] = 0.5 * n);
+        without.extend((0..BANDS).filter(|band| !SILENT.contains(band)).map(|band| spectrum[band]));
+        with.extend(spectrum);
+    }
+    let with = Pixels::new(with.into(), BANDS).unwrap();
+    let without = Pixels::new(without.into(), BANDS - SILENT.len()).unwrap();
+    for method in [Method::Nfindr, Method::Spa] {
+        let found = extract(&with, method, 4, 3).unwrap().endmembers;
+        let expected = extract(&without, method, 4, 3).unwrap().endmembers;
+        assert!(found.spectra().all(|spectrum| SILENT.iter().all(|&band| spectrum[band] == 0.0)), "{method}");
+        let others = |spectrum: &[f64]| -> Vec<f64> {
+            (0..BANDS).filter(|band| !SILENT.contains(band)).map(|band| spectrum[band]).collect()
+        };
+        // in any order: the starts of N-FINDR end at the same pixels, and which of them is first is a matter of rounding
+        let in_order = |mut spectra: Vec<Vec<f64>>| {
+            spectra.sort_by(|a, b| a[0].total_cmp(&b[0]));
+            spectra
+        };
+        let found = in_order(found.spectra().map(others).collect());
+        assert!(found == in_order(expected.spectra().map(<[f64]>::to_vec).collect()), "{method} chooses another pixel");
+    }
+}
+
+#[test]
 fn successive_projections_begin_with_the_longest_spectrum() {
     let scene = scene(5);
     let norms = Endmembers::at_pixels(&scene.pixels, &(0..PIXELS).collect::<Vec<_>>()).norms();
