@@ -141,8 +141,8 @@ fn half(
                 .resolve(device, Work { elements: 0, reduced_precision_pays_from: 0 })?;
             let mut trainer = training(exposures, &config, 0, &casting, device)?;
             if casting.needs_scaling() {
-                // a scale that is too large at first, or is soon, and grows again
-                trainer = trainer.with_scaler(LossScaler::new(262_144.0, 20));
+                // the usual scale, which grows until it is too large within the training
+                trainer = trainer.with_scaler(LossScaler::new(LossScaler::default().factor(), 8));
             }
             let low = trained(trainer, truth, device)?;
             let grew = low.scales.windows(2).any(|pair| pair[1] > pair[0]);
