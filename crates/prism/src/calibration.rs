@@ -21,7 +21,7 @@ use crate::{
     Error, Exposures, Geometry, InMemory, Plane, Pose, Result,
     host_fft::{SquareFft, to_corner, to_middle},
 };
-pub(crate) use bright_field::bright_pose;
+pub(crate) use bright_field::{bright_pose, left_by_bright_pose};
 use forward::amplitudes;
 pub(crate) use forward::{Forward, narrow};
 

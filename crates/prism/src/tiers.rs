@@ -2,7 +2,7 @@
 //!
 //! First all is taken as it is said to be, then positions are looked for, then the aberrations of probe or pupil, then, of arrays of lights, the
 //! brightness of each exposure. Each is fitted without some of the exposures and has to foretell them better than what stands, or it is left
-//! alone. No truth is looked at.
+//! alone; only how an array of lights lies is judged by its bright frames, which need no object. No truth is looked at.
 
 mod lights;
 mod scan;
@@ -68,6 +68,9 @@ pub struct FoundLights {
     /// How the array lies.
     #[serde(serialize_with = "in_degrees")]
     pub pose: Pose,
+    /// Of what bright frames leave unexplained at the pose that was said, the share that is left at one that others of them want, where these
+    /// decided.
+    pub bright_left: Option<f64>,
     /// Root of the mean squared change of the pupil's phase, in radians.
     pub pupil_rad: f64,
     /// Standard deviation of the brightness of the lights, relative to their mean.
@@ -188,6 +191,12 @@ impl Tiers {
             format!("{names} {:.4}", tier.held_out_r)
         };
         let tried: Vec<String> = self.tried.iter().map(of).collect();
+        if let Some(left) = self.lights.as_ref().and_then(|lights| lights.bright_left) {
+            found.push(format!(
+                "bright frames leave {:.1} % of what they left unexplained at the pose that was said, at one that others of them want",
+                100.0 * left
+            ));
+        }
         let what = found.join(", ");
         if tried.is_empty() {
             return what;

@@ -38,7 +38,7 @@ const FINEST: f64 = 0.02;
 
 /// Logarithms of the transforms of bright frames.
 struct Frames<'a> {
-    exposures: &'a Exposures,
+    own: &'a Lights,
     lights: Vec<usize>,
     radius: f64,
     /// Frequencies `[row, column]`, each with the logarithms of all frames.
@@ -47,51 +47,29 @@ struct Frames<'a> {
 
 /// The turn and the shift from `said` that bright frames want; `None` where too few are bright.
 pub(crate) fn bright_pose(exposures: &Exposures, which: &[usize], said: Pose) -> Result<Option<Pose>> {
+    Ok(Frames::of(exposures, which)?.map(|frames| frames.pose(said)))
+}
+
+/// What of the squares that no sort explains at the pose `said` is left at the pose that other bright frames want: every second of them finds, the
+/// rest judge, and both ways round; the larger share. `None` where too few are bright.
+///
+/// It asks for no object, so that neither a focus nor a brightness that is wrong has a say.
+pub(crate) fn left_by_bright_pose(exposures: &Exposures, which: &[usize], said: Pose) -> Result<Option<f64>> {
     let Some(frames) = Frames::of(exposures, which)? else { return Ok(None) };
-    let Some(Lights { array, .. }) = &exposures.lights else { return Ok(None) };
-    let turn = TURNED.to_radians() / f64::from(STEPS[0]);
-    let shift = MOVED * frames.radius / array.places_per_metre() / f64::from(STEPS[1]);
-    let first = [turn, shift, shift];
-    let of = |[turned, x, y]: [f64; 3]| Pose {
-        rotation: said.rotation + turned,
-        shift: [said.shift[0] + x, said.shift[1] + y],
-        ..said
-    };
-    let few = frames.at.len().div_ceil(ASKED);
-    let (mut best, mut most) = ([0.0; 3], f64::NEG_INFINITY);
-    for turn in -STEPS[0]..=STEPS[0] {
-        for x in -STEPS[1]..=STEPS[1] {
-            for y in -STEPS[1]..=STEPS[1] {
-                let trial = [f64::from(turn) * first[0], f64::from(x) * first[1], f64::from(y) * first[2]];
-                let alike = frames.alike(of(trial), few);
-                if alike > most {
-                    (best, most) = (trial, alike);
-                }
-            }
+    let mut most = f64::NEG_INFINITY;
+    for first in 0..2 {
+        let [find, judge] = [first, 1 - first].map(|first| frames.every_second(first));
+        if find.lights.len().min(judge.lights.len()) < FEWEST {
+            return Ok(None);
         }
+        most = most.max(judge.unexplained(find.pose(said)) / judge.unexplained(said));
     }
-    most = frames.alike(of(best), 1);
-    let mut share = 0.5;
-    while share > FINEST {
-        let mut better = false;
-        for (parameter, sign) in (0..3).flat_map(|parameter| [(parameter, 1.0), (parameter, -1.0)]) {
-            let mut trial = best;
-            trial[parameter] += sign * share * first[parameter];
-            let alike = frames.alike(of(trial), 1);
-            if alike > most {
-                (best, most, better) = (trial, alike, true);
-            }
-        }
-        if !better {
-            share /= 2.0;
-        }
-    }
-    Ok(Some(of(best)))
+    Ok(Some(most))
 }
 
 impl<'a> Frames<'a> {
     fn of(exposures: &'a Exposures, which: &[usize]) -> Result<Option<Self>> {
-        let (Some(_), Some(radius)) = (&exposures.lights, radius_of(exposures)) else { return Ok(None) };
+        let (Some(own), Some(radius)) = (&exposures.lights, radius_of(exposures)) else { return Ok(None) };
         let mut light = Vec::with_capacity(which.len());
         for &frame in which {
             light.push(mean(&amplitudes(exposures, frame)?));
@@ -124,13 +102,68 @@ impl<'a> Frames<'a> {
                 logarithms.push(f64::from(values[row * side + column].norm().max(f32::MIN_POSITIVE)).ln());
             }
         }
-        Ok(Some(Self { exposures, lights, radius, at }))
+        Ok(Some(Self { own, lights, radius, at }))
+    }
+
+    /// The turn and the shift that these frames want.
+    fn pose(&self, said: Pose) -> Pose {
+        let turn = TURNED.to_radians() / f64::from(STEPS[0]);
+        let shift = MOVED * self.radius / self.own.array.places_per_metre() / f64::from(STEPS[1]);
+        let first = [turn, shift, shift];
+        let of = |[turned, x, y]: [f64; 3]| Pose {
+            rotation: said.rotation + turned,
+            shift: [said.shift[0] + x, said.shift[1] + y],
+            ..said
+        };
+        let few = self.at.len().div_ceil(ASKED);
+        let (mut best, mut most) = ([0.0; 3], f64::NEG_INFINITY);
+        for turn in -STEPS[0]..=STEPS[0] {
+            for x in -STEPS[1]..=STEPS[1] {
+                for y in -STEPS[1]..=STEPS[1] {
+                    let trial = [f64::from(turn) * first[0], f64::from(x) * first[1], f64::from(y) * first[2]];
+                    let alike = self.alike(of(trial), few);
+                    if alike > most {
+                        (best, most) = (trial, alike);
+                    }
+                }
+            }
+        }
+        most = self.alike(of(best), 1);
+        let mut share = 0.5;
+        while share > FINEST {
+            let mut better = false;
+            for (parameter, sign) in (0..3).flat_map(|parameter| [(parameter, 1.0), (parameter, -1.0)]) {
+                let mut trial = best;
+                trial[parameter] += sign * share * first[parameter];
+                let alike = self.alike(of(trial), 1);
+                if alike > most {
+                    (best, most, better) = (trial, alike, true);
+                }
+            }
+            if !better {
+                share /= 2.0;
+            }
+        }
+        of(best)
+    }
+
+    /// Every second frame, from this one on.
+    fn every_second(&self, first: usize) -> Self {
+        let at =
+            self.at.iter().map(|(at, logarithms)| (*at, logarithms.iter().skip(first).step_by(2).copied().collect()));
+        let lights = self.lights.iter().skip(first).step_by(2).copied().collect();
+        Self { own: self.own, lights, radius: self.radius, at: at.collect() }
+    }
+
+    /// Squares of the logarithms that the means of the sorts are not.
+    fn unexplained(&self, pose: Pose) -> f64 {
+        let all: f64 = self.at.iter().flat_map(|(_, logarithms)| logarithms).map(|value| value * value).sum();
+        all - self.alike(pose, 1)
     }
 
     /// How much of the squares of the logarithms the means of the sorts are, at every so many-th frequency.
     fn alike(&self, pose: Pose, every: usize) -> f64 {
-        let Some(own) = &self.exposures.lights else { return f64::NEG_INFINITY };
-        let all = own.array.centres(pose);
+        let all = self.own.array.centres(pose);
         let centres: Vec<[f64; 2]> = self.lights.iter().map(|light| all[*light]).collect();
         let mut alike = 0.0;
         for ([y, x], logarithms) in self.at.iter().step_by(every) {
@@ -179,7 +212,16 @@ mod tests {
             let by = |parameter: usize| (found.parameters()[parameter] - scene.pose.parameters()[parameter]).abs();
             // half a degree, a quarter of a place
             assert!(by(0) < 0.5_f64.to_radians() && by(1) < 1e-4 && by(2) < 1e-4, "{found:?} {:?}", scene.pose);
+            let left = |exposures: &Exposures, which: &[usize]| {
+                left_by_bright_pose(exposures, which, Pose::default()).unwrap()
+            };
+            assert!(left(&scene.exposures, &all).unwrap() < 0.95);
+            // frames of an array that lies as is said want no pose but that
+            let right = LightsSceneConfig { rotation_deg: 0.0, shift_mm: Vec::new(), ..wrong };
+            let as_said = simulate_lights(&right, seed).unwrap().exposures;
+            assert!(left(&as_said, &all).unwrap() > 0.995);
             // without bright frames there is nothing to see
+            assert_eq!(left(&scene.exposures, &[0, 1, 2, 80, 100]), None);
             assert_eq!(bright_pose(&scene.exposures, &[0, 1, 2, 80, 100], Pose::default()).unwrap(), None);
         }
     }

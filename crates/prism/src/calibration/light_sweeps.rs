@@ -29,7 +29,7 @@ use super::{
 };
 use crate::{
     Error, Exposures, Geometry, Lights, Plane, Pose, Result,
-    held_out::middle_out,
+    held_out::{middle_out, radius_of},
     host_fft::{SquareFft, to_middle},
     smooth_pupil::SmoothPupil,
 };
@@ -117,6 +117,17 @@ impl Beginning {
     }
 }
 
+/// Exposures whose light stands on the same side of the pupil's rim where it is as on the whole place at which its window is cut; all where none does.
+///
+/// One that rounding moves over the rim says that the brightest wave of all is there where it is not, and spoils the object at all frequencies around.
+fn on_their_side(which: &[usize], centres: &[[f64; 2]], radius: Option<f64>) -> Vec<usize> {
+    let Some(radius) = radius else { return which.to_vec() };
+    let bright = |[row, column]: [f64; 2]| row.hypot(column) < radius;
+    let stays = |frame: &usize| bright(centres[*frame]) == bright(centres[*frame].map(f64::round));
+    let stay: Vec<usize> = which.iter().copied().filter(stays).collect();
+    if stay.is_empty() { which.to_vec() } else { stay }
+}
+
 fn no_lights() -> Error {
     Error::Measurement {
         what: "exposures to calibrate".into(),
@@ -172,17 +183,18 @@ impl<'a> LightSweeps<'a> {
         let kept = which.iter().chain(held).take(room);
         let kept = kept.map(|frame| Ok((*frame, amplitudes(exposures, *frame)?))).collect::<Result<_>>()?;
         let brightness: Vec<[f64; 2]> = (0..exposures.centres.len()).map(|frame| exposures.brightness(frame)).collect();
+        let centres = lights.array.centres(begin.pose);
         let mut own = Self {
             exposures,
             lights,
-            which: which.to_vec(),
+            which: on_their_side(which, &centres, radius_of(exposures)),
             held: held.to_vec(),
             purpose,
             config: config.clone(),
             kept,
             forward,
             smooth,
-            centres: lights.array.centres(begin.pose),
+            centres,
             begin: begin.clone(),
             state: State {
                 pose: begin.pose.parameters(),

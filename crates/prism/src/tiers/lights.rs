@@ -13,7 +13,7 @@ use super::{BETTER, Calibration, FoundLights, Known, Tier, Tiers, moved};
 use crate::{
     Exposures, Lights, LightsConfig, Model, Plane, Pose, ReconstructionConfig, Result, Sought,
     calibration::{
-        Calibrated, bright_pose,
+        Calibrated, bright_pose, left_by_bright_pose,
         light_sweeps::{Beginning, LightSweeps, SweptLights},
     },
     held_out::held_out,
@@ -42,6 +42,8 @@ struct Trial<'a, 'b> {
     held: Vec<usize>,
     config: LightsConfig,
     tried: Vec<Tier>,
+    /// What bright frames leave unexplained at the pose that others of them want, as a share of what they do at that said.
+    bright_left: Option<f64>,
     seconds: f64,
     run: &'b mut Run,
 }
@@ -81,11 +83,31 @@ impl Trial<'_, '_> {
         Ok(Standing { sought, pose, swept })
     }
 
-    /// The tiers that exposures held out say are better than what stands.
+    /// The tiers that are better than what stands: by bright frames how the array lies, the others by the exposures held out.
     fn chosen(&mut self, said: Pose) -> Result<Standing> {
         let nothing = Sought::default();
         let stated = self.tier(nothing, said, "nothing")?;
-        let bright = bright_pose(self.exposures, &self.fitted, said)?;
+        self.bright_left = left_by_bright_pose(self.exposures, &self.fitted, said)?;
+        let stands = match (self.bright_left, bright_pose(self.exposures, &self.fitted, said)?) {
+            (Some(left), Some(pose)) => {
+                let lies = if left < 1.0 - BETTER {
+                    self.tier(Sought { positions: true, ..nothing }, pose, "positions")?
+                } else {
+                    stated
+                };
+                let pupil = self.tier(Sought { probe: true, ..lies.sought }, lies.pose, "pupil")?;
+                better(pupil, lies)
+            }
+            (_, bright) => self.pose_and_pupil(said, bright, stated)?,
+        };
+        let tier = self.tier(Sought { brightness: true, ..stands.sought }, stands.pose, "brightness")?;
+        let worth = tier.swept.across_r < (1.0 - BETTER) * stands.swept.across_r;
+        Ok(if worth && tier.swept.held_out_r <= stands.swept.held_out_r { tier } else { stands })
+    }
+
+    /// Pose and pupil where too few frames are bright to judge a pose, by the exposures held out.
+    fn pose_and_pupil(&mut self, said: Pose, bright: Option<Pose>, stated: Standing) -> Result<Standing> {
+        let nothing = Sought::default();
         let pose = match bright {
             Some(pose) => pose,
             None => self.pose_by_sweeps(said, None, "pose")?,
@@ -103,9 +125,7 @@ impl Trial<'_, '_> {
             let tier = self.tier(Sought { positions: true, ..stands.sought }, pose, "positions-again")?;
             stands = better(tier, stands);
         }
-        let tier = self.tier(Sought { brightness: true, ..stands.sought }, stands.pose, "brightness")?;
-        let worth = tier.swept.across_r < (1.0 - BETTER) * stands.swept.across_r;
-        Ok(if worth && tier.swept.held_out_r <= stands.swept.held_out_r { tier } else { stands })
+        Ok(stands)
     }
 
     /// All that was asked for.
@@ -134,7 +154,8 @@ pub(super) fn known(exposures: &Exposures, config: &ReconstructionConfig, seed: 
     let usual = LightsConfig::default();
     let sweeps = config.iterations.map_or(usual.sweeps, |given| given as usize);
     let own = LightsConfig { sweeps, ..usual };
-    let mut trial = Trial { exposures, fitted, held, config: own.clone(), tried: Vec::new(), seconds: 0.0, run };
+    let mut trial =
+        Trial { exposures, fitted, held, config: own.clone(), tried: Vec::new(), bright_left: None, seconds: 0.0, run };
     let Standing { sought, pose, swept } = match config.calibration {
         // nothing would tell
         Calibration::Auto if trial.held.is_empty() => trial.asked(Sought::default(), said)?,
@@ -146,12 +167,12 @@ pub(super) fn known(exposures: &Exposures, config: &ReconstructionConfig, seed: 
     let film = trial.drive(&mut sweeps, "lights")?;
     let SweptLights { model, .. } = sweeps.swept()?;
     let curve = model.curve.clone();
-    let (tried, seconds) = (trial.tried, trial.seconds);
+    let (tried, bright_left, seconds) = (trial.tried, trial.bright_left, trial.seconds);
     let tiers = Tiers {
         taken: sought,
         tried,
         moved_px: moved(&exposures.centres, &model.centres),
-        lights: Some(found_lights(exposures, &model, &stated, pose)?),
+        lights: Some(FoundLights { bright_left, ..found_lights(exposures, &model, &stated, pose)? }),
     };
     let centres = model.centres.clone();
     let mut known = exposures.clone();
@@ -202,6 +223,7 @@ fn found_lights(exposures: &Exposures, found: &Calibrated, stated: &Plane, pose:
     }
     Ok(FoundLights {
         pose,
+        bright_left: None,
         pupil_rad,
         brightness_spread: spread.sqrt(),
         background: if brightest > 0.0 { mean(1) / brightest } else { 0.0 },

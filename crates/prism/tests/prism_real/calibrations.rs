@@ -175,10 +175,13 @@ fn what_is_wrong_with_an_array_of_lights_is_found_and_told() {
         ..LightsSceneConfig::default()
     };
     let scene = simulate_lights(&wrong, 3).unwrap();
-    // asked for: where all three are wrong exposures held out may refuse a pose that is right
-    let (found, _) = seen(&scene.exposures, Calibration::Probe);
+    let (found, left) = seen(&scene.exposures, Calibration::Auto);
     assert_eq!(found.solver, Solver::Epie);
     is_found(&found, scene.pose);
+    // where nothing is wrong but the brightness
+    let uneven = LightsSceneConfig { brightness_error: 0.1, ..LightsSceneConfig::default() };
+    let (_, unmoved) = seen(&simulate_lights(&uneven, 3).unwrap().exposures, Calibration::None);
+    assert!(left < 1.1 * unmoved, "{left} {unmoved}");
     let tiers = found.calibration.as_ref().unwrap();
     assert!(tiers.taken.probe, "{tiers:?}");
     assert!(tiers.words().contains("turned by -1."), "{}", tiers.words());
