@@ -139,6 +139,11 @@ pub(super) fn covers(edit: &Edit, position: u64) -> bool {
     (edit.position..edit.position + edit.deleted.len() as u64).contains(&position)
 }
 
+/// What an alternative is that is not said in bases: a number of copies leaves every place as it is.
+fn without_bases(alternate: &str) -> Alternative {
+    if copies_of(alternate).is_some() { Alternative::Elsewhere } else { Alternative::Open }
+}
+
 /// What an alternative is at a place of single bases.
 pub(super) fn at_single(
     record: &Record<'_>,
@@ -147,9 +152,7 @@ pub(super) fn at_single(
     (gene, place): (&Gene, &Place),
     atlas: &Atlas,
 ) -> Alternative {
-    let Some(edit) = edit else {
-        return if copies_of(alternate).is_some() { Alternative::Elsewhere } else { Alternative::Open };
-    };
+    let Some(edit) = edit else { return without_bases(alternate) };
     if !covers(edit, place.position) {
         return Alternative::Elsewhere;
     }
@@ -193,9 +196,7 @@ pub(super) fn at_length(
     (gene, place): (&Gene, &Place),
     atlas: &Atlas,
 ) -> Alternative {
-    let Some(edit) = edit else {
-        return if copies_of(alternate).is_some() { Alternative::Elsewhere } else { Alternative::Open };
-    };
+    let Some(edit) = edit else { return without_bases(alternate) };
     if edit.deleted.is_empty() && edit.inserted.is_empty() {
         return Alternative::Elsewhere;
     }
