@@ -3,6 +3,7 @@
 //! An image is read and written a few rows at a time, however large it is. What is done to it (a choice of bands, a part, a mask, other
 //! bands, a stack) changes what is known of it at once and its numbers when they are read.
 
+mod axes;
 mod centres;
 mod draw;
 mod flags;
@@ -11,10 +12,13 @@ mod mask;
 mod number;
 mod part;
 mod resample;
+mod spectra;
 mod stack;
 mod write;
 
 pub use self::{
+    centres::BandCentres,
+    draw::SPECTRA,
     flags::PixelFlags,
     mask::{file_and_variable, read_mask},
     resample::Response,
@@ -65,6 +69,8 @@ pub struct ImageInfo {
     pub description: String,
     /// What else a header says, as it stands.
     pub others: Vec<(String, String)>,
+    /// What an ENVI header divides the numbers by, where it does.
+    pub(crate) reflectance_scale: Option<f64>,
     /// What is known of it that no writer keeps.
     pub(crate) unkept: Vec<String>,
     /// How the file was read, as a sentence without its stop.
@@ -139,8 +145,11 @@ impl ImageInfo {
 
     /// What the header of an ENVI file says of it.
     pub(crate) fn envi_header(&self) -> EnviHeader {
+        // One scale for all that came from such a header goes back into the same key.
+        let is_scale = |scale: &f64| self.meaning.offsets.is_empty() && self.meaning.gains == [scale.recip()];
+        let scale = self.reflectance_scale.filter(is_scale);
         let gains = |values: &[f64]| match values {
-            _ if self.meaning.is_unscaled() => Vec::new(),
+            _ if self.meaning.is_unscaled() || scale.is_some() => Vec::new(),
             &[one] => vec![one; self.bands],
             all => all.to_vec(),
         };
@@ -152,6 +161,7 @@ impl ImageInfo {
             widths_nm: self.widths_nm.clone(),
             good_bands: self.good_bands.clone(),
             ignore_value: self.meaning.missing.first().copied(),
+            reflectance_scale: scale.unwrap_or(1.0),
             gains: gains(&self.meaning.gains),
             offsets: gains(&self.meaning.offsets),
             band_names: if self.is_library() { Vec::new() } else { self.band_names.clone() },

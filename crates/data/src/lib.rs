@@ -13,6 +13,7 @@ mod loader;
 mod nearest;
 mod philox;
 mod source;
+mod spectral_unit;
 mod split;
 mod stream;
 mod table;
@@ -30,7 +31,7 @@ pub use file::{
     is_written, open, open_with, write_csv, write_envi, write_envi_array, write_envi_header, write_fits, write_mat,
     write_npy, write_npz, write_png, write_tiff,
 };
-pub use image::{Image, ImageInfo, PixelFlags, Response, file_and_variable, read_mask};
+pub use image::{BandCentres, Image, ImageInfo, PixelFlags, Response, SPECTRA, file_and_variable, read_mask};
 pub use loader::{Loader, LoaderConfig};
 pub use nearest::nearest_name;
 pub use num_complex::Complex;

@@ -212,3 +212,114 @@ fn count(pixels: usize) -> String {
 fn were(count: usize) -> String {
     format!("{count} {}", if count == 1 { "is" } else { "are" })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Method, Pixels, Unmixing, UnmixingConfig, mix, patches, smooth_endmembers};
+    use cupel_data::{Axes, Axis, AxisKind, Cube, Stream};
+
+    const ROWS: usize = 20;
+    const COLUMNS: usize = 24;
+    const BANDS: usize = 16;
+    const SEEDS: std::ops::Range<u64> = 40..44;
+
+    /// Spectra of a scene of three materials at 40 dB, pixel after pixel.
+    fn spectra(seed: u64) -> Vec<f32> {
+        let stream = Stream::new(seed, "flagged");
+        let truth = smooth_endmembers(3, BANDS, stream.child(0)).unwrap();
+        let shares = patches(ROWS, COLUMNS, 3, 0.05, stream.child(1)).unwrap();
+        mix(&truth, &shares, 40.0, stream.child(2)).unwrap().values().to_vec()
+    }
+
+    fn pixel(values: &mut [f32], row: usize, column: usize) -> &mut [f32] {
+        &mut values[(row * COLUMNS + column) * BANDS..][..BANDS]
+    }
+
+    /// What is flagged of these spectra, with other errors than those of the fit.
+    fn flagged(values: Vec<f32>, errors: impl Fn(&mut [f64])) -> Flagged {
+        let axes = [(AxisKind::Row, ROWS), (AxisKind::Column, COLUMNS), (AxisKind::Wavelength, BANDS)];
+        let axes = Axes::new(axes.map(|(kind, len)| Axis::new(kind, len)).to_vec()).unwrap();
+        let scene = Scene::new("flagged", Cube::new(values.clone(), axes).unwrap(), None).unwrap();
+        let config = UnmixingConfig { method: Method::Vca, ..UnmixingConfig::new(3) };
+        let pixels = Pixels::new(values.into(), BANDS).unwrap();
+        let mut unmixed = Unmixing::new(config).fit_pixels(&pixels).unwrap();
+        errors(&mut unmixed.errors);
+        Flagged::of(&scene, &unmixed)
+    }
+
+    #[test]
+    fn nothing_is_flagged_where_nothing_is_wrong() {
+        for seed in SEEDS {
+            let found = flagged(spectra(seed), |_| ());
+            assert!(found.words.is_empty() && found.pixels.is_empty(), "seed {seed}: {:?}", found.words);
+            assert!(found.table().unwrap().is_none());
+        }
+    }
+
+    #[test]
+    fn dead_rows_and_columns_are_named_as_they_are_counted() {
+        for seed in SEEDS {
+            let mut values = spectra(seed);
+            let one = pixel(&mut values, 7, 3).to_vec();
+            (0..COLUMNS).for_each(|column| pixel(&mut values, 7, column).copy_from_slice(&one));
+            let found = flagged(values.clone(), |_| ());
+            assert!(
+                found.words.iter().any(|words| words.starts_with("All pixels of row 8 are the same")),
+                "{:?}",
+                found.words
+            );
+            assert!(!found.words.iter().any(|words| words.contains("column")), "{:?}", found.words);
+            for column in [0, 21] {
+                let one = pixel(&mut values, 2, column).to_vec();
+                (0..ROWS).for_each(|row| pixel(&mut values, row, column).copy_from_slice(&one));
+            }
+            let found = flagged(values, |_| ());
+            assert!(found.words.iter().any(|words| words.contains("column 1, 22 are the same")), "{:?}", found.words);
+        }
+    }
+
+    #[test]
+    fn pixels_at_the_largest_number_are_listed() {
+        for seed in SEEDS {
+            let mut values = spectra(seed);
+            let full = 0.85 * values.iter().copied().fold(0.0, f32::max);
+            let is_full = |spectrum: &[f32]| spectrum.iter().filter(|v| **v >= full).count();
+            let expected: Vec<([usize; 2], f64)> = (0..ROWS * COLUMNS)
+                .map(|place| {
+                    ([place / COLUMNS + 1, place % COLUMNS + 1], is_full(&values[place * BANDS..][..BANDS]) as f64)
+                })
+                .filter(|(_, bands)| *bands > 0.0)
+                .collect();
+            values.iter_mut().for_each(|v| *v = v.min(full));
+            let found = flagged(values, |_| ());
+            let listed: Vec<([usize; 2], f64)> = found
+                .pixels
+                .iter()
+                .filter(|(_, what, _)| *what == "bands at the largest number")
+                .map(|&(at, _, bands)| (at, bands))
+                .collect();
+            assert_eq!(listed, expected, "seed {seed}");
+            let [row, column] = expected[0].0;
+            let words = format!("(the first at row {row}, column {column}): they look saturated");
+            assert!(found.words.iter().any(|own| own.contains(&words)), "{:?}", found.words);
+        }
+    }
+
+    #[test]
+    fn errors_far_above_the_others_and_beyond_the_data_are_named_by_their_place() {
+        for seed in SEEDS {
+            let found = flagged(spectra(seed), |errors| {
+                errors[12 * COLUMNS + 17] = 0.2;
+                errors[5] = 40.0;
+            });
+            let words = &found.words[0];
+            assert!(words.contains("of 2 pixels") && words.contains("40.0000 at row 1, column 6"), "{words}");
+            assert!(words.contains("1 is beyond the whole range of the data"), "{words}");
+            let places: Vec<([usize; 2], &str)> = found.pixels.iter().map(|&(at, what, _)| (at, what)).collect();
+            assert_eq!(places, [([1, 6], "error beyond the range of the data"), ([13, 18], "reconstruction error")]);
+            let table = found.table().unwrap().unwrap();
+            assert_eq!(table.to_csv().lines().count(), 3);
+        }
+    }
+}

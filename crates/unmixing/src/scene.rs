@@ -15,7 +15,6 @@ mod pixel_table;
 mod suspects;
 mod truth;
 mod usable;
-mod wavelengths;
 
 pub use estimate::{RunBands, open_estimate};
 pub use files::{AxisOrder, BandRange, PixelOrder, Roi, SceneFiles};
@@ -87,7 +86,7 @@ impl Scene {
     /// A file that cannot be read, has no recognisable scene or no usable pixel, or a truth that does not fit.
     pub fn open(files: &SceneFiles) -> Result<Self> {
         let dataset = cupel_data::open(&files.file)?.with_missing(&files.ignore_values);
-        let axes::Spectra { cube, bad, told, meaning, widths_nm, masks } = axes::spectra(&dataset, files)?;
+        let axes::Spectra { cube, bad, told, meaning, widths_nm, masks, place } = axes::spectra(&dataset, files)?;
         let [rows, columns, all] = [0, 1, 2].map(|axis| cube.shape()[axis]);
         let published = Published::find(all, rows * columns);
         let nominal_wavelengths = cube.axis(AxisKind::Wavelength)?.coordinates().is_none() && published.is_some();
@@ -111,8 +110,7 @@ impl Scene {
         let truth = if own { Truth::within(&dataset, &target)? } else { None };
         let (truth, of_truth) = truth.map_or((None, None), |(truth, told)| (Some(truth), told));
         let notes: Vec<String> = std::iter::once(told).chain(masks).chain(notes).chain(of_truth).collect();
-        let georeference = dataset.georeference();
-        let scene = Self { name, cube, scale, usable, truth, nominal_wavelengths, georeference, notes, target };
+        let scene = Self { name, cube, scale, usable, truth, nominal_wavelengths, georeference: place, notes, target };
         if files.truth.is_empty() { Ok(scene) } else { scene.with_truth(&files.truth) }
     }
 

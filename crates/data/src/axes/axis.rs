@@ -1,6 +1,9 @@
 //! One axis: what it means, where its positions lie, in which unit.
 
-use crate::error::{Error, Result};
+use crate::{
+    error::{Error, Result},
+    spectral_unit::name_and_unit,
+};
 use std::{fmt, str::FromStr, sync::Arc};
 
 /// What an axis means.
@@ -79,6 +82,7 @@ const CALLED: [(AxisKind, &[&str]); 3] = [
         &[
             "x",
             "col",
+            "cols",
             "column",
             "columns",
             "sample",
@@ -104,6 +108,8 @@ const CALLED: [(AxisKind, &[&str]); 3] = [
             "wave",
             "lambda",
             "wl",
+            "wavenumber",
+            "wavenumbers",
             "channel",
             "channels",
             "spectral",
@@ -116,8 +122,13 @@ const CALLED: [(AxisKind, &[&str]); 3] = [
 impl AxisKind {
     /// The axis of an image that this name stands for, in the conventions of NetCDF, HDF5, FITS and observatories.
     pub fn called(name: &str) -> Option<Self> {
-        let plain: String = name.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect();
-        CALLED.into_iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(kind, _)| kind)
+        let of = |name: &str| {
+            let plain: String =
+                name.chars().filter(char::is_ascii_alphabetic).map(|c| c.to_ascii_lowercase()).collect();
+            CALLED.into_iter().find(|(_, names)| names.contains(&plain.as_str())).map(|(kind, _)| kind)
+        };
+        // A unit may stand in it: `x (m)`.
+        of(name).or_else(|| of(name_and_unit(name).0))
     }
 }
 

@@ -219,6 +219,11 @@ impl Dataset {
         Self { missing: [&self.missing, missing].concat(), ..self }
     }
 
+    /// Numbers that stand for missing values although the file does not say so.
+    pub(crate) fn missing(&self) -> &[f64] {
+        &self.missing
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.origin.path

@@ -145,7 +145,8 @@ fn is_numbers(lines: &[u8], delimiter: u8) -> bool {
     let mut records = Records::new(lines, delimiter);
     let (mut record, mut columns, mut count, mut commas) = (Record::default(), 0, 0, false);
     while let Ok(true) = records.next(&mut record) {
-        let is_header = count == 0 && !record.iter().any(|cell| number(cell, true).is_some());
+        // Headings may be numbers, too, but not all of them.
+        let is_header = count == 0 && !record.iter().all(|cell| number(cell, true).is_some());
         let fits = record.len() >= 2 && (count == 0 || record.len() == columns);
         if !fits || !(is_header || record.iter().all(|cell| number(cell, true).is_some())) {
             return false;

@@ -8,6 +8,7 @@
 mod header;
 mod write;
 
+pub(crate) use header::is_layout as is_envi_layout;
 pub use header::{EnviHeader, Interleave};
 pub(crate) use write::{interleave_of, stored as envi_stored, write_envi_rows};
 pub use write::{write_envi, write_envi_array, write_envi_header};

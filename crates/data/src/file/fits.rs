@@ -101,12 +101,7 @@ pub(crate) fn read_directory(
                 "the file is truncated or damaged; copy it again",
             ));
         };
-        origin.within(
-            Place::Byte(offset),
-            "the number of images and columns",
-            (variables.len() + part.items.len()) as u64,
-            limits.of_variables(),
-        )?;
+        limits.allow("the number of images and columns", (variables.len() + part.items.len()) as u64, origin)?;
         if !part.items.is_empty() {
             let given = header.text("EXTNAME").filter(|name| !name.is_empty());
             let stem = unique(given.map_or_else(|| origin.stem(), str::to_string));

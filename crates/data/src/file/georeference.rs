@@ -1,5 +1,6 @@
 //! [`Georeference`]: where on the Earth the pixels of an image lie, carried from one image to another.
 
+mod cf;
 mod grid;
 
 use self::grid::Grid;
@@ -108,6 +109,9 @@ impl Georeference {
                         let (tags, mut lost) = grid.to_tags();
                         if has("rpc info") {
                             lost.push("the model of its camera");
+                        }
+                        if has("geo points") {
+                            lost.push("its ground control points");
                         }
                         (tags, lost)
                     }

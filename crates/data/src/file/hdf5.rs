@@ -316,7 +316,7 @@ impl Walk<'_> {
 
     fn check_count(&self, more: usize) -> Result<()> {
         let size = (self.variables.len() + more) as u64;
-        self.origin.within(Place::File, "the number of variables", size, self.bounds.limits.of_variables())
+        self.bounds.limits.allow("the number of variables", size, self.origin)
     }
 
     fn join(&self, prefix: &str, name: &str) -> String {

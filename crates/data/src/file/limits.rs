@@ -1,5 +1,10 @@
 //! [`Limits`]: how much a file may ask for before it is refused.
 
+use crate::{
+    error::{Place, Result},
+    file::origin::Origin,
+};
+
 /// What a file may declare.
 ///
 /// Sizes are always checked against the bytes that are really there before anything is allocated. These limits hold on
@@ -27,9 +32,9 @@ impl Default for Limits {
 const DEFLATE_RATIO: u64 = 1032;
 
 impl Limits {
-    /// What [`Limits::variables`] allows, with its name.
-    pub(crate) fn of_variables(&self) -> (u64, &'static str) {
-        (self.variables, "Limits::variables")
+    /// Passes while a file has no more variables than are allowed; `what` they are called in its format.
+    pub(crate) fn allow(&self, what: &'static str, count: u64, origin: &Origin) -> Result<()> {
+        origin.within(Place::File, what, count, (self.variables, "Limits::variables"))
     }
 
     /// What [`Limits::nesting`] allows.

@@ -85,12 +85,7 @@ pub(crate) fn read_directory(
             // Data of MATLAB's own, such as the workspaces of functions, have no name; of cells only arrays are variables.
             let is_array = matches!(matrix.kind, Kind::Number(_) | Kind::Sparse);
             if !name.is_empty() && (is_array || !name.contains('{')) {
-                origin.within(
-                    Place::File,
-                    "the number of variables",
-                    variables.len() as u64 + 1,
-                    limits.of_variables(),
-                )?;
+                limits.allow("the number of variables", variables.len() as u64 + 1, origin)?;
                 variables.push(Variable::new(name, matrix.shape.clone(), class(matrix)));
                 directory.places.push((offset, number));
             }

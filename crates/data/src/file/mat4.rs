@@ -37,28 +37,47 @@ struct Matrix {
     offset: u64,
 }
 
-/// The byte order of a file that begins like one of MATLAB 4, which has no magic: five plausible numbers and a name.
-fn order_of(head: &[u8]) -> Option<ByteOrder> {
-    let (numbers, rest) = head.split_at_checked(HEAD_BYTES as usize)?;
-    let plausible = |order: ByteOrder| {
-        let numbers: Vec<u32> = numbers.as_chunks().0.iter().map(|&bytes| order.u32(bytes)).collect();
-        let (kind, imaginary, name_bytes) = (numbers[0], numbers[3], numbers[4] as usize);
-        kind < 5000
-            && kind / 10 % 10 <= 5
-            && kind / 100 % 10 == 0
-            && kind % 10 <= 2
-            && imaginary <= 1
-            && (2..=64).contains(&name_bytes)
-            && rest.len() >= name_bytes
-            && rest[name_bytes - 1] == 0
-            && rest[..name_bytes - 1].iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
-    };
-    [ByteOrder::Little, ByteOrder::Big].into_iter().find(|&order| plausible(order))
+/// The head of a matrix.
+struct Head {
+    order: ByteOrder,
+    /// Decimal digits for the byte order, nothing, the type of the numbers and what they are.
+    kind: u32,
+    rows: u32,
+    columns: u32,
+    imaginary: u32,
+    name: String,
+}
+
+impl Head {
+    /// Of the first bytes of a matrix, which have no magic: five plausible numbers in one of the byte orders, and a name.
+    fn of(bytes: &[u8]) -> Option<Self> {
+        let (numbers, rest) = bytes.split_at_checked(HEAD_BYTES as usize)?;
+        [ByteOrder::Little, ByteOrder::Big].into_iter().find_map(|order| {
+            let numbers: Vec<u32> = numbers.as_chunks().0.iter().map(|&bytes| order.u32(bytes)).collect();
+            let &[kind, rows, columns, imaginary, name_bytes] = numbers.as_slice() else { return None };
+            let (&end, name) = rest.get(..name_bytes as usize)?.split_last()?;
+            let plausible = kind < 5000
+                && kind / 10 % 10 <= 5
+                && kind / 100 % 10 == 0
+                && kind % 10 <= 2
+                && imaginary <= 1
+                && (1..64).contains(&name.len())
+                && end == 0
+                && name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+            let name = String::from_utf8_lossy(name).into_owned();
+            plausible.then_some(Self { order, kind, rows, columns, imaginary, name })
+        })
+    }
+
+    /// With the name and what ends it.
+    fn bytes(&self) -> u64 {
+        HEAD_BYTES + self.name.len() as u64 + 1
+    }
 }
 
 /// Whether a file begins like one of MATLAB 4.
 pub(crate) fn recognises(head: &[u8]) -> bool {
-    order_of(head).is_some()
+    Head::of(head).is_some()
 }
 
 /// Lists the matrices.
@@ -72,22 +91,17 @@ pub(crate) fn read_directory(
     let (mut matrices, mut variables) = (Vec::new(), Vec::<Variable>::new());
     let mut offset = 0;
     while offset < len {
-        origin.within(Place::File, "the number of variables", variables.len() as u64 + 1, limits.of_variables())?;
+        limits.allow("the number of variables", variables.len() as u64 + 1, origin)?;
         let place = Place::Byte(offset);
         let mut head = vec![0; usize::try_from((len - offset).min(HEAD_BYTES + 64)).unwrap_or(0)];
         reader.seek(SeekFrom::Start(offset)).map_err(Error::io("read", &origin.path))?;
         reader.read_exact(&mut head).map_err(origin.read(place.clone()))?;
-        let Some(order) = order_of(&head) else {
+        let Some(head) = Head::of(&head) else {
             let fix = "the file is truncated or damaged; copy it again";
             return Err(origin.fault_with(place, "here no matrix begins", fix));
         };
-        let numbers: Vec<u32> =
-            head[..HEAD_BYTES as usize].as_chunks().0.iter().map(|&bytes| order.u32(bytes)).collect();
-        let [kind, rows, columns, imaginary, name_bytes] = numbers[..] else {
-            return Err(origin.fault(place, "here no matrix begins"));
-        };
-        let name = String::from_utf8_lossy(&head[HEAD_BYTES as usize..HEAD_BYTES as usize + name_bytes as usize - 1]);
-        let place = Place::Variable(name.to_string());
+        let Head { order, kind, rows, columns, imaginary, .. } = head;
+        let place = Place::Variable(head.name.clone());
         let stored = match kind / 10 % 10 {
             0 => ElementType::F64,
             1 => ElementType::F32,
@@ -110,14 +124,14 @@ pub(crate) fn read_directory(
             let problem = "its numbers are those of a VAX or a Cray";
             return Err(origin.fault_with(place, problem, "load and save it with a newer MATLAB, or with scipy.io"));
         }
-        let start = offset + HEAD_BYTES + u64::from(name_bytes);
+        let start = offset + head.bytes();
         let count = u64::from(rows) * u64::from(columns) * (1 + u64::from(imaginary));
         let end = count.checked_mul(stored.size_bytes() as u64).and_then(|bytes| bytes.checked_add(start));
         let Some(end) = end.filter(|&end| end <= len) else {
             let problem = format!("{rows} x {columns} numbers are more than the {len} bytes of the file hold");
             return Err(origin.fault_with(place, problem, "the file is truncated or damaged; copy it again"));
         };
-        if variables.iter().any(|variable| variable.name() == name) {
+        if variables.iter().any(|variable| variable.name() == head.name) {
             return Err(origin.fault(place, "two variables have this name"));
         }
         let class = match kind % 10 {
@@ -127,7 +141,7 @@ pub(crate) fn read_directory(
             _ => Class::Other("a sparse matrix of MATLAB 4".into()),
         };
         let shape = [rows as usize, columns as usize];
-        variables.push(Variable::new(&name, shape.to_vec(), class));
+        variables.push(Variable::new(&head.name, shape.to_vec(), class));
         matrices.push(Matrix { shape, element, order, offset: start });
         offset = end;
     }

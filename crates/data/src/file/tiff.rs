@@ -4,13 +4,14 @@
 //! Adobe, "TIFF 6.0". Each page is a variable `[rows, columns]` or `[rows, columns, bands]` of the numbers that are stored:
 //! palettes are not applied; scales and the number for missing values are those of GDAL's tags. The format has no checksums.
 
+mod enmap;
 mod items;
 mod mask;
 mod write;
 
 use self::mask::Mask;
 pub(crate) use self::{
-    items::{BandItems, Item, nanometres_per},
+    items::{BandItems, Item},
     write::{About, element_of, write, write_rows as write_page},
 };
 use crate::{
@@ -150,7 +151,7 @@ pub(crate) fn read_directory(
     let mut reader = open(file, len, limits, origin)?;
     let (mut listed, mut variables) = (Vec::new(), Vec::new());
     for page in 0.. {
-        origin.within(Place::File, "the number of pages", page as u64 + 1, limits.of_variables())?;
+        limits.allow("the number of pages", page as u64 + 1, origin)?;
         let kind = reader.find_tag_unsigned::<u32>(Tag::NewSubfileType).map_err(|error| fault(origin, error))?;
         let kind = kind.unwrap_or(0);
         let mask = match page > 0 && kind & (MASK | REDUCED) == MASK {
@@ -172,10 +173,12 @@ pub(crate) fn read_directory(
             Err(what) => (Vec::new(), Class::Other(what)),
         };
         if page == 0 || kind & REDUCED == 0 {
-            let bands = shape.get(2).copied().unwrap_or(1);
+            let count = shape.get(2).copied().unwrap_or(1);
             let place = GeoTags::read(&mut reader, origin)?;
-            let (meaning, bands) = gdal(&mut reader, bands, origin)?;
-            listed.push(Listed { page, meaning, place, bands, mask: None });
+            let (meaning, bands) = gdal(&mut reader, count, origin)?;
+            let mut own = Listed { page, meaning, place, bands, mask: None };
+            enmap::describe(&mut own, count, &origin.path);
+            listed.push(own);
             variables.push(Variable::new(&format!("page_{}", page + 1), shape, class));
         }
         if !reader.more_images() {

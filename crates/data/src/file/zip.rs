@@ -49,7 +49,7 @@ pub(crate) struct Member {
 pub(crate) fn read_directory(file: &mut File, len: u64, limits: &Limits, origin: &Origin) -> Result<Vec<Member>> {
     let directory = find_directory(file, len, origin)?;
     let fault = |problem: String| origin.fault(Place::Byte(directory.offset), problem);
-    origin.within(Place::File, "the number of members", directory.members, limits.of_variables())?;
+    limits.allow("the number of members", directory.members, origin)?;
     if directory.members > directory.size / CENTRAL_BYTES {
         return Err(fault(format!("the directory claims {} members in {} bytes", directory.members, directory.size)));
     }

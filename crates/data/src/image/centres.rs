@@ -1,223 +1,467 @@
-//! Where bands lie, as far as the variables and attributes of a file say, and which axis is which by the names of dimensions.
+//! [`BandCentres`]: where bands lie, as far as a file says: its header, its axes, the headings of a table, attributes of an array and of the
+//! groups that it is in, variables beside it and elsewhere.
 
 use crate::{
     axes::AxisKind,
     error::Result,
-    file::{Attribute, Class, Dataset, Format, nanometres_per},
+    file::{Attribute, Class, Dataset, Format},
+    spectral_unit::{Said, name_and_unit},
 };
+use std::collections::BTreeMap;
 
-/// Names of lists of band centres, in lower case.
-const WAVELENGTHS: [&str; 13] = [
-    "wavelength",
-    "wavelengths",
-    "wavelength_nm",
-    "lambda",
-    "wlen",
-    "wl",
-    "wave",
-    "band_centers",
-    "band_centres",
-    "center_wavelengths",
-    "centre_wavelengths",
-    "bandcenters",
-    "wvl",
+/// Names of lists of band centres, in small letters without separators and units, and what their unit is where nothing says so.
+const CENTRES: [(&str, &str); 36] = [
+    ("wavelength", ""),
+    ("wavelengths", ""),
+    ("lambda", ""),
+    ("lambdas", ""),
+    ("wavelen", ""),
+    ("wlen", ""),
+    ("wl", ""),
+    ("wls", ""),
+    ("wave", ""),
+    ("waves", ""),
+    ("wvl", ""),
+    ("wvls", ""),
+    ("bandcenter", ""),
+    ("bandcenters", ""),
+    ("bandcentre", ""),
+    ("bandcentres", ""),
+    ("bandwavelengths", ""),
+    ("centers", ""),
+    ("centres", ""),
+    ("centerwavelength", ""),
+    ("centerwavelengths", ""),
+    ("centrewavelength", ""),
+    ("centrewavelengths", ""),
+    ("centralwavelength", ""),
+    ("centralwavelengths", ""),
+    ("wavelengthcenter", ""),
+    ("wavelengthcenters", ""),
+    ("wavelengthcentre", ""),
+    ("wavelengthcentres", ""),
+    ("wavenumber", "cm-1"),
+    ("wavenumbers", "cm-1"),
+    // Of these the unit has to be said: they may be those of anything.
+    ("frequency", UNSAID),
+    ("frequencies", UNSAID),
+    ("freq", UNSAID),
+    ("energy", UNSAID),
+    ("energies", UNSAID),
 ];
-/// Names of lists of band widths.
+const UNSAID: &str = "unsaid";
+/// Names of lists of full widths at half maximum.
 const WIDTHS: [&str; 8] =
-    ["fwhm", "fwhms", "fwhm_nm", "bandwidth", "bandwidths", "band_width", "band_widths", "widths"];
+    ["fwhm", "fwhms", "bandwidth", "bandwidths", "width", "widths", "wavelengthfwhm", "spectralwidth"];
 /// Names of lists that say which bands are good.
-const GOOD: [&str; 4] = ["good_wavelengths", "good_bands", "goodbands", "bbl"];
-/// From this many nanometres on numbers without a unit are no micrometres.
-const MICROMETRES_BELOW: f64 = 100.0;
+const GOOD: [&str; 6] = ["goodwavelengths", "goodbands", "goodband", "bbl", "goodbandlist", "usebands"];
+/// Names that the CF conventions have for what band centres are.
+const STANDARD: [&str; 5] = [
+    "radiation_wavelength",
+    "sensor_band_central_radiation_wavelength",
+    "radiation_frequency",
+    "sensor_band_central_radiation_frequency",
+    "sensor_band_central_radiation_wavenumber",
+];
+/// Wavelengths of instruments that look at light, in nanometres: what headings with a letter before the number have to be.
+const OPTICAL_NM: std::ops::RangeInclusive<f64> = 200.0..=20_000.0;
 
-/// The bands that a file describes.
+/// Where bands lie.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Centres {
-    pub(super) nanometres: Vec<f64>,
-    /// One a band, or none.
-    pub(super) widths: Vec<f64>,
-    pub(super) good: Vec<bool>,
+pub struct BandCentres {
+    /// Centres in nanometres, in the order of the bands.
+    pub nanometres: Vec<f64>,
+    /// Full widths at half maximum in nanometres, one a band, or none.
+    pub widths_nm: Vec<f64>,
 }
 
-/// Spectra of a text table.
-pub(super) struct SpectraTable {
-    pub(super) names: Vec<String>,
-    pub(super) nanometres: Vec<f64>,
-    /// Spectrum after spectrum.
-    pub(super) values: Vec<f64>,
-    pub(super) how: &'static str,
+impl BandCentres {
+    /// Of headings of columns that are numbers, with or without a unit: `400`, `400.5 nm`, `0.4um`, `R400`; nothing where one is none, and
+    /// where they do not go one way.
+    pub fn of_headings<T: AsRef<str>>(headings: &[T]) -> Option<Self> {
+        let mut said = None;
+        let mut values = Vec::with_capacity(headings.len());
+        let mut has_letters = false;
+        for heading in headings {
+            let (number, unit) = number_and_unit(heading.as_ref().trim());
+            let digits = number.trim_start_matches(|c: char| c.is_alphabetic() || c == '_' || c == ' ');
+            has_letters |= digits.len() < number.len() && unit.is_empty();
+            values.push(decimal(digits)?);
+            let unit = Said::of(unit);
+            if *said.get_or_insert(unit) != unit {
+                return None;
+            }
+        }
+        let said = said?;
+        // Columns that are counted have no wavelengths.
+        let is_counted = values.windows(2).all(|pair| pair[1] - pair[0] == 1.0) && values[0] <= 1.0;
+        if said == Said::Nothing && (is_counted || (has_letters && !values.iter().all(|nm| OPTICAL_NM.contains(nm)))) {
+            return None;
+        }
+        let (nanometres, _) = said.bands(&values, &[])?;
+        let goes = |up: bool| nanometres.windows(2).all(|pair| pair[0] != pair[1] && (pair[0] < pair[1]) == up);
+        (nanometres.len() > 1 && (goes(true) || goes(false))).then_some(Self { nanometres, widths_nm: Vec::new() })
+    }
+
+    fn of(nanometres: Vec<f64>, widths_nm: Vec<f64>) -> Option<Self> {
+        (!nanometres.is_empty()).then_some(Self { nanometres, widths_nm })
+    }
+}
+
+/// A number with a decimal point, or with a comma.
+fn decimal(text: &str) -> Option<f64> {
+    let value = text.parse::<f64>().or_else(|_| text.replacen(',', ".", 1).parse());
+    value.ok().filter(|value| value.is_finite())
+}
+
+/// `400.5nm` is 400.5 and nm; a unit stands apart, or follows the digits at once.
+fn number_and_unit(heading: &str) -> (&str, &str) {
+    match name_and_unit(heading) {
+        (number, "") => {
+            let end = number.rfind(|c: char| c.is_ascii_digit()).map_or(0, |at| at + 1);
+            let (digits, unit) = number.split_at(end);
+            (digits.trim(), unit.trim())
+        }
+        found => found,
+    }
 }
 
 /// What a variable is called within its group or structure.
-fn base(name: &str) -> &str {
+pub(super) fn base(name: &str) -> &str {
     name.rsplit(['/', '.']).next().unwrap_or(name)
 }
 
+/// The group or structure that a variable is in, with its separator.
+fn group(name: &str) -> &str {
+    &name[..name.len() - base(name).len()]
+}
+
 /// The letters of a name, in lower case.
-fn plain(name: &str) -> String {
-    base(name).to_lowercase()
+fn letters(name: &str) -> String {
+    name.chars().filter(|c| c.is_alphabetic()).flat_map(char::to_lowercase).collect()
 }
 
-/// All lists of band centres of a file, those in the group of `beside` first.
-pub(super) fn lists(dataset: &Dataset, beside: &str) -> Result<Vec<Centres>> {
-    if dataset.format() == Format::Envi {
-        return Ok(Vec::new()); // its header says it
+/// The unit that a name of band centres brings with it, or the one of its kind; nothing for other names.
+fn centres_called(name: &str) -> Option<&str> {
+    let (plain, unit) = name_and_unit(name);
+    let plain = letters(plain);
+    match plain.strip_suffix("nm").and_then(usual_unit) {
+        Some(_) => Some("nm"),
+        None => usual_unit(&plain).map(|usual| if unit.is_empty() { usual } else { unit }),
     }
-    let group = &beside[..beside.len() - base(beside).len()];
-    let is_list = |shape: &[usize]| shape.iter().filter(|&&len| len > 1).count() == 1;
-    let find = |known: &[&str]| -> Vec<String> {
-        let mut found: Vec<String> = Vec::new();
-        for variable in dataset.variables() {
-            let is_number = matches!(variable.class(), Class::Number(_));
-            if is_number && is_list(variable.shape()) && known.contains(&plain(variable.name()).as_str()) {
-                found.push(variable.name().to_owned());
-            }
-        }
-        found.sort_by_key(|name| !name.starts_with(group));
-        found
-    };
-    let numbers = |name: &str| -> Result<Vec<f64>> { Ok(dataset.cube::<f64>(Some(name))?.into_values()) };
-    let mut all = Vec::new();
-    let mut add = |values: Vec<f64>, unit: Option<String>| -> Result<()> {
-        let unit = unit.map(|unit| nanometres_per(&unit));
-        // A unit that is no length makes the numbers no wavelengths.
-        if let Some(None) = unit {
-            return Ok(());
-        }
-        let Some((nanometres, scale)) = nanometres(values, unit.flatten()) else { return Ok(()) };
-        let of_bands = |known: &[&str]| -> Result<Vec<f64>> {
-            for name in find(known) {
-                let values = numbers(&name)?;
-                if values.len() == nanometres.len() {
-                    return Ok(values);
-                }
-            }
-            Ok(Vec::new())
-        };
-        let widths: Vec<f64> = of_bands(&WIDTHS)?.into_iter().map(|width| width * scale).collect();
-        let widths = if widths.iter().all(|width| *width > 0.0) { widths } else { Vec::new() };
-        let good = of_bands(&GOOD)?.into_iter().map(|value| value != 0.0).collect();
-        all.push(Centres { nanometres, widths, good });
-        Ok(())
-    };
-    let of_attributes = dataset.attributes(beside)?;
-    for (key, value) in &of_attributes {
-        if WAVELENGTHS.contains(&plain(key).as_str())
-            && let Some(values) = list_of(value)
-        {
-            let unit = ["wavelength_units", "wavelength_unit", "wavelengths_units"];
-            let unit = of_attributes.iter().find(|(key, _)| unit.contains(&key.to_lowercase().as_str()));
-            add(values, unit.and_then(|(_, value)| value.text()).map(str::to_owned))?;
-        }
-    }
-    for name in find(&WAVELENGTHS) {
-        let attributes = dataset.attributes(&name)?;
-        let unit = attributes.iter().find(|(key, _)| ["units", "unit"].contains(&key.to_lowercase().as_str()));
-        add(numbers(&name)?, unit.and_then(|(_, value)| value.text()).map(str::to_owned))?;
-    }
-    Ok(all)
 }
 
-/// The numbers of an attribute, which may be words.
+fn usual_unit(plain: &str) -> Option<&'static str> {
+    CENTRES.iter().find(|(known, _)| *known == plain).map(|(_, unit)| *unit)
+}
+
+/// Whether a name without its unit is one of these.
+fn is_one_of(names: &[&str], name: &str) -> bool {
+    names.contains(&letters(name_and_unit(name).0).as_str())
+}
+
+/// Where the words of a name that hold `wavelength` and others are those of an array: `swir_wavelengths` belongs to `SWIR_cube`.
+fn belongs(name: &str, beside: &str) -> bool {
+    let words: Vec<String> = name_and_unit(name).0.split(|c: char| !c.is_alphanumeric()).map(letters).collect();
+    let (centres, others): (Vec<&String>, Vec<&String>) = words
+        .iter()
+        .filter(|word| !word.is_empty())
+        .partition(|word| usual_unit(word).is_some_and(|unit| unit != UNSAID));
+    let beside = beside.to_lowercase();
+    centres.len() == 1 && !others.is_empty() && others.iter().all(|word| beside.contains(word.as_str()))
+}
+
+/// Numbers of an attribute, which may be words.
 fn list_of(attribute: &Attribute) -> Option<Vec<f64>> {
-    let values = match attribute {
+    match attribute {
         Attribute::Texts(texts) => texts
             .iter()
-            .flat_map(|text| text.split([',', ' ', '{', '}']))
+            .flat_map(|text| text.split([',', ' ', '{', '}', '[', ']', '\n']))
             .filter(|word| !word.is_empty())
             .map(|word| word.parse().ok())
-            .collect::<Option<Vec<f64>>>()?,
-        other => other.numbers::<f64>()?,
-    };
-    (values.len() > 1).then_some(values)
-}
-
-/// Numbers in nanometres, with how many a unit has; nothing where they cannot be wavelengths. Of a unit that is not known micrometres are
-/// told from nanometres by their size.
-pub(super) fn nanometres(values: Vec<f64>, per_unit: Option<f64>) -> Option<(Vec<f64>, f64)> {
-    let scale = per_unit.unwrap_or(if values.iter().all(|nm| *nm < MICROMETRES_BELOW) { 1000.0 } else { 1.0 });
-    let values: Vec<f64> =
-        values.into_iter().map(|value| if scale == 1.0 { value } else { rounded(value * scale) }).collect();
-    let fits = values.len() > 1 && values.iter().all(|nm| nm.is_finite() && *nm > 0.0);
-    fits.then_some((values, scale))
-}
-
-/// 0.4 micrometres are 400 nm and not 400.00000000000006.
-fn rounded(value: f64) -> f64 {
-    format!("{value:.12e}").parse().unwrap_or(value)
-}
-
-/// A text table of spectra: columns beside one of wavelengths, or rows under wavelengths.
-pub(super) fn table(dataset: &Dataset) -> Result<Option<SpectraTable>> {
-    let (Format::Delimited, Some(headings)) = (dataset.format(), dataset.column_names()) else { return Ok(None) };
-    let columns = headings.len();
-    let is_axis = |name: &String| AxisKind::called(name) == Some(AxisKind::Wavelength);
-    let read = || -> Result<Option<Vec<f64>>> {
-        // Words among the numbers make it another table.
-        Ok(dataset.cube::<f64>(None).ok().map(|cube| cube.into_values()))
-    };
-    if let (Some(axis), true) = (headings.iter().position(is_axis), columns > 1) {
-        let Some(values) = read()? else { return Ok(None) };
-        let column = |column: usize| values.iter().skip(column).step_by(columns).copied();
-        let Some((nanometres, _)) = nanometres(column(axis).collect(), unit_in(&headings[axis])) else {
-            return Ok(None);
-        };
-        let others: Vec<usize> = (0..columns).filter(|&other| other != axis).collect();
-        return Ok(Some(SpectraTable {
-            names: others.iter().map(|&column| headings[column].clone()).collect(),
-            values: others.iter().flat_map(|&other| column(other)).collect(),
-            nanometres,
-            how: "spectra as columns, by its column of wavelengths",
-        }));
+            .collect(),
+        other => other.numbers::<f64>(),
     }
-    let numbers: Option<Vec<f64>> =
-        headings.iter().map(|name| name.trim_end_matches("nm").trim().parse().ok()).collect();
-    let Some((nanometres, _)) = numbers.and_then(|numbers| nanometres(numbers, None)) else { return Ok(None) };
-    let up = nanometres.windows(2).all(|pair| pair[0] < pair[1]);
-    let Some(values) = read()?.filter(|_| up) else { return Ok(None) };
-    Ok(Some(SpectraTable { names: Vec::new(), nanometres, values, how: "spectra as rows under their wavelengths" }))
 }
 
-/// The unit in a heading such as `wavelength (um)` or `wavelength_nm`.
-fn unit_in(heading: &str) -> Option<f64> {
-    heading.split(|c: char| !c.is_alphanumeric()).filter_map(nanometres_per).next_back()
+/// The lists in a file, as seen from one of its arrays.
+struct Lists<'a> {
+    dataset: &'a Dataset,
+    beside: &'a str,
+    /// Attributes of the array and of the groups around it, the nearest first.
+    attributes: Vec<BTreeMap<String, Attribute>>,
 }
 
-/// The axes of an array of HDF5 by the names of its dimensions.
-pub(super) fn dimensions(dataset: &Dataset, name: &str, shape: &[usize]) -> Result<Option<Vec<AxisKind>>> {
-    if dataset.format() != Format::Hdf5 {
-        return Ok(None);
-    }
-    let attributes = dataset.attributes(name)?;
-    let mut kinds: Vec<Option<AxisKind>> = vec![None; shape.len()];
-    let letters = |key: &str| key.chars().filter(char::is_ascii_alphabetic).collect::<String>().to_lowercase();
-    let labels = attributes.iter().find(|(key, _)| letters(key) == "dimensionlabels");
-    if let Some((_, Attribute::Texts(texts))) = labels {
-        let names: Vec<&str> = texts.iter().flat_map(|text| text.split(',')).map(str::trim).collect();
-        if names.len() == shape.len() {
-            kinds.iter_mut().zip(names).for_each(|(kind, name)| *kind = AxisKind::called(name));
+impl<'a> Lists<'a> {
+    fn of(dataset: &'a Dataset, beside: &'a str) -> Result<Self> {
+        let mut attributes = Vec::new();
+        if dataset.format() == Format::Hdf5 {
+            let mut path = beside;
+            attributes.push(dataset.attributes(path)?);
+            while !path.is_empty() {
+                path = group(path).trim_end_matches(['/', '.']);
+                // A field of records is in no group.
+                attributes.extend(dataset.attributes(path));
+            }
         }
+        Ok(Self { dataset, beside, attributes })
     }
-    let whole = |attribute: Option<&Attribute>| attribute.and_then(Attribute::numbers::<i64>).unwrap_or_default();
-    let numbers = whole(attributes.get("_Netcdf4Coordinates"));
-    for variable in dataset.variables().iter().filter(|variable| variable.shape().len() == 1) {
-        let Some(kind) = AxisKind::called(base(variable.name())) else { continue };
-        let own = whole(dataset.attributes(variable.name())?.get("_Netcdf4Dimid"));
-        let axis = match own.as_slice() {
-            &[number] if numbers.len() == shape.len() => numbers.iter().position(|&other| other == number),
-            // A scale of the only axis that is as long.
+
+    /// Variables of one axis that these names fit: those of the same group, of groups around it, and others.
+    fn variables(&self, fits: impl Fn(&str) -> bool) -> Vec<&'a str> {
+        let is_list = |shape: &[usize]| shape.iter().filter(|&&len| len > 1).count() == 1;
+        let variables = self.dataset.variables().iter().filter(|variable| {
+            matches!(variable.class(), Class::Number(_)) && is_list(variable.shape()) && fits(variable.name())
+        });
+        let mut names: Vec<&str> = variables.map(|variable| variable.name()).collect();
+        let own = group(self.beside);
+        // What is called after the array itself, `cube.fwhm`, is nearest.
+        names.sort_by_key(|name| match group(name) {
+            other if !self.beside.is_empty() && other.trim_end_matches(['/', '.']) == self.beside => 0,
+            other if other == own => 1,
+            other if own.starts_with(other) => 2,
+            _ => 3,
+        });
+        names
+    }
+
+    fn numbers(&self, name: &str) -> Result<Vec<f64>> {
+        Ok(self.dataset.cube::<f64>(Some(name))?.into_values())
+    }
+
+    /// What the file says of the unit of a variable.
+    fn unit_of(&self, name: &str) -> Result<Option<String>> {
+        let attributes = self.dataset.attributes(name)?;
+        if let Some((_, value)) = attributes.iter().find(|(key, _)| ["unit", "units"].contains(&letters(key).as_str()))
+        {
+            return Ok(value.text().map(|text| text.trim_end_matches('\0').trim().to_owned()));
+        }
+        if let Ok(Some(header)) = self.dataset.fits_header(Some(name)) {
+            return Ok(header.unit().map(str::to_owned));
+        }
+        // A text beside it: `wavelength_units`.
+        let own = letters(base(name));
+        let is_unit = |other: &str| {
+            group(other) == group(name)
+                && letters(base(other))
+                    .strip_prefix(own.trim_end_matches('s'))
+                    .is_some_and(|rest| ["unit", "units", "sunit", "sunits"].contains(&rest))
+        };
+        let mut texts = self.dataset.variables().iter().filter(|v| matches!(v.class(), Class::Text | Class::Cell));
+        let text = texts.find(|variable| is_unit(variable.name())).and_then(|v| self.dataset.text(v.name()).ok());
+        Ok(text.and_then(|lines| lines.into_iter().next()).map(|line| line.trim().to_owned()))
+    }
+
+    /// The list of so many numbers that these names fit, with its unit where that is said.
+    fn of_bands(&self, count: usize, known: &[&str]) -> Result<Option<(Vec<f64>, Option<String>)>> {
+        for attributes in &self.attributes {
+            let lists =
+                attributes.iter().filter(|(key, _)| is_one_of(known, key)).filter_map(|(_, value)| list_of(value));
+            if let Some(values) = lists.into_iter().find(|values| values.len() == count) {
+                return Ok(Some((values, None)));
+            }
+        }
+        for name in self.variables(|name| is_one_of(known, base(name))) {
+            let values = self.numbers(name)?;
+            if values.len() == count {
+                return Ok(Some((values, self.unit_of(name)?.or_else(|| in_name(base(name))))));
+            }
+        }
+        Ok(None)
+    }
+
+    /// Band centres of these numbers with their widths, where they can be some.
+    fn centres(&self, values: &[f64], unit: &str) -> Result<Option<BandCentres>> {
+        if values.len() < 2 || values.iter().all(|value| *value == values[0]) {
+            return Ok(None);
+        }
+        let said = Said::of(unit);
+        let (widths, own) = self.of_bands(values.len(), &WIDTHS)?.unwrap_or_default();
+        let Some((nanometres, widths_nm)) = said.bands(values, &widths) else { return Ok(None) };
+        let widths_nm = match own.as_deref().map(Said::of) {
+            // A width in nanometres beside centres of another unit.
+            Some(Said::Unit(own)) if said != Said::Unit(own) => {
+                Said::Unit(own).bands(&widths, &[]).map_or(Vec::new(), |(widths, _)| widths)
+            }
+            _ => widths_nm,
+        };
+        Ok(BandCentres::of(nanometres, widths_nm))
+    }
+
+    fn all(&self) -> Result<Vec<BandCentres>> {
+        let mut all = Vec::new();
+        let mut add = |list: Option<BandCentres>| {
+            all.extend(list.filter(|list| !all.contains(list)));
+        };
+        for attributes in &self.attributes {
+            for (key, value) in attributes {
+                let Some((usual, values)) = centres_called(key).zip(list_of(value)) else { continue };
+                let plain = letters(name_and_unit(key).0);
+                let is_unit = |other: &str| {
+                    let other = letters(other);
+                    other
+                        .strip_suffix('s')
+                        .unwrap_or(&other)
+                        .strip_suffix("unit")
+                        .is_some_and(|of| of.trim_end_matches('s') == plain.trim_end_matches('s'))
+                };
+                let unit = attributes.iter().find(|(key, _)| is_unit(key)).and_then(|(_, value)| value.text());
+                add(self.centres(&values, unit.unwrap_or(usual))?);
+            }
+        }
+        let is_standard = |name: &str| -> bool {
+            let Ok(attributes) = self.dataset.attributes(name) else { return false };
+            attributes.get("standard_name").and_then(Attribute::text).is_some_and(|text| STANDARD.contains(&text))
+        };
+        let known = |name: &str| {
+            centres_called(base(name)).is_some()
+                || belongs(base(name), self.beside)
+                || (self.dataset.format() == Format::Hdf5 && is_standard(name))
+        };
+        let mut names = self.variables(known);
+        // What bears the name of the array before what may be that of another.
+        names.sort_by_key(|name| !belongs(base(name), self.beside));
+        for name in names {
+            let unit = self.unit_of(name)?;
+            let usual = centres_called(base(name)).map(str::to_owned).or_else(|| in_name(base(name)));
+            add(self.centres(&self.numbers(name)?, &unit.or(usual).unwrap_or_default())?);
+        }
+        Ok(all)
+    }
+}
+
+/// The unit at the end of a name.
+fn in_name(name: &str) -> Option<String> {
+    Some(name_and_unit(name).1).filter(|unit| !unit.is_empty()).map(str::to_owned)
+}
+
+impl Dataset {
+    /// All lists of band centres that a file has for its array `beside`, the nearest first: of its header or axes, of the headings of a table,
+    /// of attributes of the array and the groups around it, of variables of the same group and of others.
+    ///
+    /// Lengths, wavenumbers, frequencies and energies become nanometres; a list without a unit is in metres below 0.001, in micrometres below
+    /// 100 and in nanometres else; one whose unit is something else is left out. Nothing says that a list has as many bands as the array.
+    ///
+    /// # Errors
+    /// Lists and attributes that cannot be read.
+    pub fn band_centres(&self, beside: &str) -> Result<Vec<BandCentres>> {
+        let position = self.variables().iter().position(|variable| variable.name() == beside).unwrap_or(0);
+        let own = match self.format() {
+            Format::Envi => self.envi_header().map(|header| (header.wavelengths_nm.clone(), header.widths_nm.clone())),
+            Format::Tiff => {
+                self.tiff_bands(position).map(|bands| (bands.wavelengths_nm.clone(), bands.widths_nm.clone()))
+            }
+            Format::Delimited => {
+                let table = super::spectra::table(self)?.map(|table| (table.nanometres, table.widths_nm));
+                let headings =
+                    || BandCentres::of_headings(self.column_names()?).map(|own| (own.nanometres, Vec::new()));
+                table.or_else(headings)
+            }
+            Format::Fits => self.spectral_axis(beside),
+            _ => None,
+        };
+        let mut all: Vec<BandCentres> =
+            own.and_then(|(nanometres, widths)| BandCentres::of(nanometres, widths)).into_iter().collect();
+        if matches!(self.format(), Format::Envi | Format::Tiff | Format::Delimited) {
+            return Ok(all);
+        }
+        for list in Lists::of(self, beside)?.all()? {
+            if !all.contains(&list) {
+                all.push(list);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Which of the `count` bands of the array `beside` are good, where its file says so; else nothing.
+    ///
+    /// # Errors
+    /// Lists that cannot be read.
+    pub fn good_bands(&self, beside: &str, count: usize) -> Result<Vec<bool>> {
+        let position = self.variables().iter().position(|variable| variable.name() == beside).unwrap_or(0);
+        let good = match self.format() {
+            Format::Envi => self.envi_header().map(|header| header.good_bands.clone()),
+            Format::Tiff => self.tiff_bands(position).map(|bands| bands.good_bands.clone()),
+            Format::Delimited => None,
             _ => {
-                let mut axes = (0..shape.len()).filter(|&axis| shape[axis] == variable.shape()[0]);
-                axes.next().filter(|_| axes.next().is_none())
+                let list = Lists::of(self, beside)?.of_bands(count, &GOOD)?;
+                list.map(|(values, _)| values.into_iter().map(|value| value != 0.0).collect())
             }
         };
-        if let Some(axis) = axis {
-            kinds[axis] = kinds[axis].or(Some(kind));
+        Ok(good.filter(|good: &Vec<bool>| good.len() == count).unwrap_or_default())
+    }
+
+    /// The spectral axis of a FITS image, in nanometres.
+    fn spectral_axis(&self, name: &str) -> Option<(Vec<f64>, Vec<f64>)> {
+        let axes = self.axes(Some(name)).ok()?;
+        let of =
+            |kind: AxisKind, unit: &'static str| axes.axis(kind).ok()?.coordinates_in(unit).ok().map(<[f64]>::to_vec);
+        match of(AxisKind::Wavelength, "nm") {
+            Some(nanometres) => Some((nanometres, Vec::new())),
+            None => Said::of("MHz").bands(&of(AxisKind::Frequency, "MHz")?, &[]),
         }
     }
-    let found: Option<Vec<AxisKind>> = kinds.into_iter().collect();
-    let each_once = |found: &Vec<AxisKind>| {
-        [AxisKind::Row, AxisKind::Column, AxisKind::Wavelength].iter().all(|kind| found.contains(kind))
-    };
-    Ok(found.filter(each_once))
+}
+
+/// Whether a column of a table holds the widths of bands.
+pub(super) fn is_width(heading: &str) -> bool {
+    is_one_of(&WIDTHS, heading)
+}
+
+/// Whether a column of a table holds marks of good bands.
+pub(super) fn is_good(heading: &str) -> bool {
+    is_one_of(&GOOD, heading)
+}
+
+/// The unit of a column of band centres by its heading; nothing for other columns.
+pub(super) fn centres_heading(heading: &str) -> Option<&str> {
+    centres_called(heading)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_lists_have_units_in_them() {
+        for (name, unit) in [
+            ("wavelength", Some("")),
+            ("Wavelength_nm", Some("nm")),
+            ("wavelengthnm", Some("nm")),
+            ("Band_Centers", Some("")),
+            ("wavenumbers", Some("cm-1")),
+            ("wavenumber_1/m", Some("1/m")),
+            ("frequency", Some(UNSAID)),
+            ("frequency (THz)", Some("THz")),
+            ("soil", None),
+        ] {
+            assert_eq!(centres_called(name), unit, "{name}");
+        }
+        assert_eq!(Said::of(UNSAID), Said::Other);
+        assert!(belongs("swir_wavelengths", "cubes/SWIR_Cube") && !belongs("vnir_wavelength", "SWIR_Cube"));
+        assert!(is_width("FWHM (nm)") && is_good("Good_Wavelengths"));
+    }
+
+    #[test]
+    fn headings_are_centres_where_all_of_them_are() {
+        let of = |headings: &[&str]| BandCentres::of_headings(headings).map(|found| found.nanometres);
+        assert_eq!(of(&["400", "500.5"]), Some(vec![400.0, 500.5]));
+        assert_eq!(of(&["0.4um", "0.5um"]), Some(vec![400.0, 500.0]));
+        assert_eq!(of(&["0,4 um", "0,5 um"]), Some(vec![400.0, 500.0]));
+        assert_eq!(of(&["20000 cm-1", "10000 cm-1"]), Some(vec![500.0, 1000.0]));
+        assert_eq!(of(&["R400", "R410"]), Some(vec![400.0, 410.0]));
+        assert_eq!(of(&["nm_400", "nm_410"]), Some(vec![400.0, 410.0]));
+        for none in [
+            &["b1", "b2"][..],
+            &["1", "2", "3"],
+            &["B201", "B20100"],
+            &["400", "soil"],
+            &["500", "400", "600"],
+            &["400 nm", "0.5 um"],
+            &["400"],
+            &[],
+        ] {
+            assert_eq!(of(none), None, "{none:?}");
+        }
+    }
 }

@@ -1,16 +1,18 @@
 //! Opening an image: which array of a file, and which of its axes are rows, columns and bands.
 
-use super::{Image, ImageInfo, centres};
+use super::{BandCentres, Image, ImageInfo, centres::base, spectra};
 use crate::{
     array::Array,
     axes::AxisKind::{self, Column, Row, Sample, Wavelength},
     cube::transpose,
     element::{ElementType, Values, map_values},
     error::{Error, Result},
-    file::{Class, Dataset, Format},
+    file::{Class, Dataset, Variable},
 };
 use std::ops::Range;
 
+/// Names of variables that hold spectra.
+pub const SPECTRA: [&str; 2] = ["Y", "V"];
 /// An array this many times as large as every other one is the one that is meant.
 const MUCH_LARGER: usize = 4;
 
@@ -29,7 +31,7 @@ impl<'a> Image<'a> {
     /// # Errors
     /// Those of [`Dataset::array`]; [`Error::Axes`] for an array that is no image.
     pub fn open(dataset: &'a Dataset, variable: Option<&str>, axes: Option<&[AxisKind]>) -> Result<Self> {
-        if let Some(table) = super::centres::table(dataset)? {
+        if let Some(table) = spectra::table(dataset)?.filter(|table| !table.values.is_empty()) {
             return table_of(dataset, table);
         }
         let name = match variable {
@@ -42,7 +44,7 @@ impl<'a> Image<'a> {
             Class::Number(element) | Class::Sparse(element) => *element,
             _ => ElementType::F64,
         };
-        let lists = centres::lists(dataset, &name)?;
+        let lists = dataset.band_centres(&name)?;
         let Reading { kinds, how } = reading(dataset, &name, &shape, axes, &lists)?;
         let place_of = |kind: AxisKind| kinds.iter().position(|&own| own == kind);
         let is_library = place_of(Sample).is_some();
@@ -54,13 +56,11 @@ impl<'a> Image<'a> {
         if is_library && info.spectra_names.is_none() {
             info.spectra_names = Some(Vec::new());
         }
-        if info.wavelengths_nm.is_empty()
-            && let Some(list) = lists.into_iter().find(|list| list.nanometres.len() == bands && bands > 1)
-        {
+        if let Some(list) = lists.into_iter().find(|list| list.nanometres.len() == bands) {
             info.wavelengths_nm = list.nanometres;
-            info.widths_nm = list.widths;
-            info.good_bands = list.good;
+            info.widths_nm = list.widths_nm;
         }
+        info.good_bands = dataset.good_bands(&name, bands)?;
         let what = if is_library { "spectra" } else { "rows" };
         let columns_told = if is_library { String::new() } else { format!(", {columns} columns") };
         info.told = format!("{rows} {what}{columns_told}, {bands} bands ({how})");
@@ -82,8 +82,8 @@ impl<'a> Image<'a> {
 }
 
 /// A table of spectra, which is short.
-fn table_of<'a>(dataset: &'a Dataset, table: centres::SpectraTable) -> Result<Image<'a>> {
-    let centres::SpectraTable { names, nanometres, values, how } = table;
+fn table_of<'a>(dataset: &'a Dataset, table: spectra::SpectraTable) -> Result<Image<'a>> {
+    let spectra::SpectraTable { names, nanometres, widths_nm, good, values, how } = table;
     let bands = nanometres.len();
     let rows = values.len() / bands.max(1);
     let info = ImageInfo {
@@ -93,6 +93,8 @@ fn table_of<'a>(dataset: &'a Dataset, table: centres::SpectraTable) -> Result<Im
         element: ElementType::F64,
         spectra_names: Some(names),
         wavelengths_nm: nanometres,
+        widths_nm,
+        good_bands: good,
         told: format!("{rows} spectra, {bands} bands ({how})"),
         ..ImageInfo::of(dataset, 0, dataset.variables().first().map_or("spectra", |v| v.name()))?
     };
@@ -109,6 +111,10 @@ fn meant(dataset: &Dataset) -> Result<String> {
         Ok(name) => return Ok(name),
         Err(error) => error,
     };
+    let is_spectra = |variable: &&Variable| SPECTRA.contains(&base(variable.name())) && variable.shape().len() > 1;
+    if let Some(variable) = dataset.variables().iter().find(is_spectra) {
+        return Ok(variable.name().to_owned());
+    }
     let size = |position: usize| dataset.variables()[position].shape().iter().product::<usize>();
     let is_cube = |position: &usize| dataset.variables()[*position].shape().iter().filter(|&&len| len > 1).count() == 3;
     let arrays = dataset.array_positions();
@@ -128,7 +134,7 @@ fn reading(
     name: &str,
     shape: &[usize],
     given: Option<&[AxisKind]>,
-    lists: &[centres::Centres],
+    lists: &[BandCentres],
 ) -> Result<Reading> {
     let refuse = |problem: String| Error::Axes { path: dataset.path().into(), name: name.to_owned(), problem };
     if let Some(kinds) = given {
@@ -142,15 +148,10 @@ fn reading(
     if own.iter().all(|kind| image.contains(kind)) {
         return Ok(Reading { kinds: own, how: "by its header".into() });
     }
-    let with_bands = |axis: usize| -> Vec<AxisKind> {
-        let mut others = [Row, Column].into_iter();
-        (0..3).map(|place| if place == axis { Wavelength } else { others.next().unwrap_or(Column) }).collect()
-    };
     let only = |len: usize| {
         let mut axes = (0..shape.len()).filter(|&axis| shape[axis] == len);
         axes.next().filter(|_| axes.next().is_none())
     };
-    let place = ["first", "second", "last"];
     match shape.len() {
         1 => Ok(Reading { kinds: vec![Column], how: "one row".into() }),
         2 => {
@@ -162,30 +163,13 @@ fn reading(
             }
             Ok(Reading { kinds: vec![Row, Column], how: "one band".into() })
         }
-        3 => {
-            match dataset.format() {
-                Format::Tiff | Format::Png | Format::Jpeg => {
-                    return Ok(Reading { kinds: with_bands(2), how: format!("as {} has them", dataset.format()) });
-                }
-                Format::Fits => {
-                    let spectral = own.iter().position(|kind| matches!(kind, Wavelength | AxisKind::Frequency));
-                    let how = if spectral.is_some() { "by its CTYPE" } else { "bands slowest, as in FITS" };
-                    return Ok(Reading { kinds: with_bands(spectral.unwrap_or(0)), how: how.into() });
-                }
-                _ => {}
+        3 => Ok(match dataset.image_axes(name, lists)? {
+            Some((kinds, how)) => Reading { kinds: kinds.to_vec(), how },
+            None => {
+                let (kinds, how) = dataset.usual_image_axes();
+                Reading { kinds: kinds.to_vec(), how: how.into() }
             }
-            if let Some(kinds) = centres::dimensions(dataset, name, shape)? {
-                return Ok(Reading { kinds, how: "by the names of its dimensions".into() });
-            }
-            for list in lists {
-                if let Some(axis) = only(list.nanometres.len()) {
-                    let how = format!("bands on the {} axis, by its {} wavelengths", place[axis], shape[axis]);
-                    return Ok(Reading { kinds: with_bands(axis), how });
-                }
-            }
-            let how = "bands on the last axis by default, since nothing says so; --axes changes it";
-            Ok(Reading { kinds: with_bands(2), how: how.into() })
-        }
+        }),
         _ => Err(refuse(format!("it has shape {shape:?}, and an image has rows, columns and bands"))),
     }
 }

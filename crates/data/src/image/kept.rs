@@ -4,7 +4,7 @@ use super::ImageInfo;
 use crate::{
     element::ElementType,
     error::Result,
-    file::{Dataset, Format, TiffBands},
+    file::{Class, Dataset, Format, Meaning, TiffBands, is_envi_layout},
 };
 
 /// Keys of ENVI's that hold a value a band, beside those with a field of their own.
@@ -25,6 +25,7 @@ pub(super) const ENVI_DOMAIN: &str = "ENVI";
 impl ImageInfo {
     /// What is known of the variable at `position` of a file; of its size nothing yet.
     pub(super) fn of(dataset: &Dataset, position: usize, name: &str) -> Result<Self> {
+        let is_table = matches!(dataset.variable(name)?.class(), Class::Table);
         let mut info = Self {
             path: dataset.path().into(),
             variable: name.to_owned(),
@@ -37,35 +38,40 @@ impl ImageInfo {
             widths_nm: Vec::new(),
             good_bands: Vec::new(),
             band_names: Vec::new(),
-            meaning: dataset.meaning(Some(name))?,
-            place: dataset.georeference_of(position),
+            // Of a table with words the numbers are taken column by column.
+            meaning: if is_table { Meaning::default() } else { dataset.meaning(Some(name))? },
+            place: None,
             description: String::new(),
             others: Vec::new(),
+            reflectance_scale: None,
             unkept: Vec::new(),
             told: String::new(),
             must_mark: false,
         };
+        match dataset.place_of(name)? {
+            Ok(place) => info.place = place,
+            Err(lost) => info.unkept.push(lost),
+        }
         if let (Some(header), 0) = (dataset.envi_header(), position) {
             let place: Vec<String> = header.place().into_iter().map(|(key, _)| key).collect();
             info.spectra_names = header.spectra_names.clone();
-            info.wavelengths_nm = header.wavelengths_nm.clone();
-            info.widths_nm = header.widths_nm.clone();
-            info.good_bands = header.good_bands.clone();
             info.band_names = header.band_names.clone();
             info.description = header.description.clone();
+            info.reflectance_scale = Some(header.reflectance_scale).filter(|scale| *scale != 1.0);
             info.others = header.others.iter().filter(|(key, _)| !place.contains(key)).cloned().collect();
         }
-        if let Some(TiffBands { names, wavelengths_nm, widths_nm, others }) = dataset.tiff_bands(position) {
+        if let Some(TiffBands { names, wavelengths_nm, others, .. }) = dataset.tiff_bands(position) {
             info.band_names = names.clone();
-            info.wavelengths_nm = wavelengths_nm.clone();
-            info.widths_nm = widths_nm.clone();
             for item in others {
                 let key = if item.domain == ENVI_DOMAIN { item.name.replace('_', " ") } else { item.name.clone() };
                 match key.as_str() {
-                    "bbl" => info.good_bands = list(&item.text).iter().map(|flag| flag != "0").collect(),
                     "description" => info.description.clone_from(&item.text),
-                    // What GDAL says of the file itself.
+                    // What GDAL says of the file itself, and what stands in its tags.
                     "AREA_OR_POINT" => {}
+                    own if item.domain == ENVI_DOMAIN && is_envi_layout(own) => {}
+                    "map info" | "coordinate system string" if info.place.is_some() => {}
+                    "wavelength" | "wavelength units" | "fwhm" if !wavelengths_nm.is_empty() => {}
+                    "band names" if !names.is_empty() => {}
                     _ => info.others.push((key, item.text.clone())),
                 }
             }

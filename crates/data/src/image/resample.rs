@@ -1,11 +1,12 @@
 //! Spectra at other bands.
 
-use super::Image;
+use super::{Image, centres::centres_heading};
 use crate::{
     array::Array,
     element::{ElementType, Values},
     error::{Error, Result},
     file::{Meaning, open},
+    spectral_unit::Said,
 };
 use std::{ops::Range, path::Path};
 
@@ -48,6 +49,9 @@ impl Response {
             let names = info.band_names.clone();
             return Ok(Self { nanometres: info.wavelengths_nm.clone(), widths: info.widths_nm.clone(), names });
         }
+        if let [only] = dataset.band_centres("")?.as_slice() {
+            return Ok(Self { nanometres: only.nanometres.clone(), widths: only.widths_nm.clone(), names: Vec::new() });
+        }
         let none = |problem: String| Error::Wavelengths { path: path.into(), problem };
         let cube = dataset.cube::<f64>(None).map_err(|error| none(error.to_string()))?;
         let column = |number: usize, columns: usize| cube.values().iter().skip(number).step_by(columns).copied();
@@ -57,11 +61,10 @@ impl Response {
             [rows, columns] if rows > 1 && columns > 1 => (column(0, columns).collect(), Vec::new()),
             _ => (cube.values().to_vec(), Vec::new()),
         };
-        let Some((nanometres, scale)) = super::centres::nanometres(centres, None) else {
+        let unit = dataset.column_names().and_then(|names| centres_heading(names.first()?));
+        let Some((nanometres, widths)) = Said::of(unit.unwrap_or_default()).bands(&centres, &widths) else {
             return Err(none("its numbers are no wavelengths".into()));
         };
-        let widths: Vec<f64> = widths.into_iter().map(|width: f64| width * scale).collect();
-        let widths = if widths.iter().all(|width| *width > 0.0) { widths } else { Vec::new() };
         Ok(Self { nanometres, widths, names: Vec::new() })
     }
 

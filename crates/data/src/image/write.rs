@@ -293,10 +293,6 @@ impl ImageInfo {
             ..TiffItem::default()
         };
         let mut others: Vec<TiffItem> = self.others.iter().map(|(key, value)| item(key, value.clone())).collect();
-        if !self.good_bands.is_empty() {
-            let flags: Vec<&str> = self.good_bands.iter().map(|&good| if good { "1" } else { "0" }).collect();
-            others.push(item("bbl", format!("{{{}}}", flags.join(", "))));
-        }
         if !self.description.is_empty() {
             others.push(item("description", self.description.clone()));
         }
@@ -305,12 +301,13 @@ impl ImageInfo {
                 if !self.wavelengths_nm.is_empty() {
                     lost.push("its wavelengths".into());
                 }
-                TiffBands { others, ..TiffBands::default() }
+                TiffBands { good_bands: self.good_bands.clone(), others, ..TiffBands::default() }
             }
             false => TiffBands {
                 names: self.band_names.clone(),
                 wavelengths_nm: self.wavelengths_nm.clone(),
                 widths_nm: self.widths_nm.clone(),
+                good_bands: self.good_bands.clone(),
                 others,
             },
         };

@@ -165,6 +165,96 @@ fn converting_keeps_the_header_and_takes_the_interleave_of_the_ending() {
     assert_eq!(open(&back).unwrap().envi_header().unwrap().wavelengths_nm, [400.0, 550.0, 700.0, 2400.0]);
 }
 
+/// Every key that NV5's description of the headers has for an image of two bands, in its words, and two that it does not have.
+const ALL_KEYS: &str = "ENVI
+description = { A scene, with
+ all its keys }
+samples = 3
+lines = 2
+bands = 2
+header offset = 0
+file type = ENVI Classification
+data type = 4
+interleave = bip
+byte order = 0
+acquisition time = 2026-11-29T10:00:00Z
+band names = { blue, near infrared }
+bbl = { 1, 0 }
+class lookup = { 0, 0, 0, 255, 0, 0 }
+class names = { unclassified, roof }
+classes = 2
+cloud cover = 12.5
+complex function = Magnitude
+coordinate system string = {PROJCS[\"WGS_1984_UTM_Zone_33N\",GEOGCS[\"GCS_WGS_1984\",DATUM[\"D_WGS_1984\",SPHEROID[\"WGS_1984\",6378137.0,298.257223563]],PRIMEM[\"Greenwich\",0.0],UNIT[\"Degree\",0.0174532925199433]],PROJECTION[\"Transverse_Mercator\"],UNIT[\"Meter\",1.0]]}
+correction factors = { 1.0, 0.5 }
+data ignore value = -9999
+data reflectance gain values = { 0.01, 0.02 }
+data reflectance offset values = { 0, 0.1 }
+default bands = { 2, 1, 1 }
+default stretch = 0.0 255.0 linear
+dem band = 1
+dem file = terrain.dem
+fwhm = { 10, 12.5 }
+geo points = { 1, 1, 50.5, 10.25, 3, 1, 50.5, 10.5 }
+history = { step one, step two }
+map info = {UTM, 1, 1, 500000, 4000000, 30, 30, 33, North, WGS-84, units=Meters}
+pixel size = { 30, 30, units=Meters }
+product type = L2A
+projection info = { 3, 6378137.0, 6356752.3, 0, 15, 500000, 0, 0.9996, WGS-84, UTM, units=Meters }
+read procedures = { envi_spatial, envi_spectral }
+reflectance scale factor = 10000
+rpc info = { 1, 2, 3 }
+security tag = none
+sensor type = HyMap
+solar irradiance = { 1900, 1000 }
+spectra names = { a, b }
+sun azimuth = 151.5
+sun elevation = 42
+timestamp = Sun Nov 29 2026
+wavelength = { 480, 865.5 }
+wavelength units = Nanometers
+x start = 5
+y start = 7
+z plot average = { 1, 1 }
+z plot range = { 0, 1 }
+z plot titles = { Wavelength, Reflectance }
+My_Own Key = some text, with commas = and signs
+smoothing_factors = { 1, 2, 3 }
+";
+
+/// The keys of a header in small letters, with their values without blanks.
+fn keys(header: &str) -> std::collections::BTreeMap<String, String> {
+    let joined = header.replace("with\n", "with");
+    let lines = joined.lines().filter_map(|line| line.split_once('='));
+    let plain = |value: &str| value.chars().filter(|c| !c.is_whitespace()).collect::<String>();
+    lines.map(|(key, value)| (key.trim().to_lowercase(), plain(value))).collect()
+}
+
+#[test]
+fn no_key_of_a_header_is_lost_on_the_way_through_other_files() {
+    let (folder, path) = pair(ALL_KEYS, 48);
+    let at = |name: &str| folder.path().join(name);
+    let given = keys(ALL_KEYS);
+    assert_eq!(given.len(), ALL_KEYS.lines().count() - 2);
+    convert(&path, &at("copy.bip"), None, false).unwrap();
+    let header = |name: &str| keys(&fs::read_to_string(at(name)).unwrap());
+    assert_eq!(header("copy.hdr"), given);
+    // Through a GeoTIFF the scale is said band by band, and the place and the coordinates in its tags and back.
+    let lost = convert(&path, &at("there.tif"), None, false).unwrap();
+    assert!(lost.is_some_and(|lost| lost.contains("model of its camera")), "an rpc info of three numbers is none");
+    convert(&at("there.tif"), &at("back.img"), None, false).unwrap();
+    let back = header("back.hdr");
+    let is_place = ["geo points", "pixel size", "projection info", "rpc info", "x start", "y start"];
+    // Its items have underscores where keys have blanks.
+    let has = |key: &str| back.keys().any(|own| own.replace('_', " ") == key.replace('_', " "));
+    let missing: Vec<&String> = given.keys().filter(|key| !has(key) && !is_place.contains(&key.as_str())).collect();
+    assert!(missing.is_empty(), "{missing:?}");
+    let meaning = |name: &str| open(at(name)).unwrap().meaning(None).unwrap();
+    let [own, through] = ["copy.bip", "back.img"].map(meaning);
+    assert_eq!((own.gains, own.missing.clone()), (vec![1e-4], through.missing));
+    assert_eq!(through.gains, [1e-4; 2]);
+}
+
 /// A header and numbers of as many bytes.
 fn pair(header: &str, len: usize) -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();

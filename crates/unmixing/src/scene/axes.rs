@@ -3,14 +3,13 @@
 //! What the file says decides (its format, the names of its dimensions, its wavelengths, the size of its image), else what the user
 //! says. Where nobody says anything the usual reading is taken, told as such, and refused where the numbers speak against it.
 
-use cupel_data::{Attribute, Axes, Axis, AxisKind, Cube, Dataset, Format, Meaning};
+use cupel_data::{Axes, Axis, AxisKind, BandCentres, Cube, Dataset, Format, Georeference, Image, Meaning, SPECTRA};
 
 use super::{
     PixelOrder, SceneFiles, evidence,
-    files::{AxisOrder, axis_called},
-    names::{Names, SPECTRA, TRUE_ABUNDANCES, TRUE_ENDMEMBERS, base, only_array},
+    files::AxisOrder,
+    names::{Names, TRUE_ABUNDANCES, TRUE_ENDMEMBERS, only_array},
     no_scene, transposed,
-    wavelengths::{Centres, centres},
 };
 use crate::{Error, Published, Result};
 
@@ -28,18 +27,21 @@ pub(super) struct Spectra {
     pub(super) meaning: Meaning,
     /// Full widths of the bands at half maximum in nanometres, where they are known.
     pub(super) widths_nm: Option<Vec<f64>>,
-    /// Maps in the file that say which pixels to use, a line each.
+    /// Maps in the file that say which pixels to use, and what is lost of their place, a line each.
     pub(super) masks: Vec<String>,
+    /// Where on the Earth the pixels lie, where the file says.
+    pub(super) place: Option<Georeference>,
 }
 
 /// An array of a file, whose axes have no names yet, with how it is to be read.
 struct Array<'a> {
     names: Names<'a>,
     dataset: &'a Dataset,
-    /// What to call it in messages.
-    name: Option<&'a str>,
+    name: &'a str,
     cube: Cube<f32>,
-    centres: Vec<Centres>,
+    centres: Vec<BandCentres>,
+    /// How its axes are known already, where they are.
+    how: Option<String>,
     /// What the user says of it.
     files: &'a SceneFiles,
 }
@@ -58,22 +60,23 @@ pub(super) fn spectra(dataset: &Dataset, files: &SceneFiles) -> Result<Spectra> 
         None => match known().or_else(|| only_array(dataset)) {
             Some(name) => name,
             None => match pages(dataset, files)? {
-                Some(cube) => {
-                    let centres = centres(dataset, &Names::of(dataset), files)?;
-                    return image(cube, "each page a band", centres, files);
-                }
+                Some(cube) => return Ok(Spectra { place: dataset.georeference(), ..of_pages(dataset, cube, files)? }),
                 None => return Err(no_scene(dataset, "Name the variable that holds the spectra.")),
             },
         },
     };
-    let cube = read(dataset, name, files)?;
+    let (cube, how) = match table(dataset)? {
+        Some((cube, how)) => (cube, Some(how)),
+        None => (read(dataset, name, files)?, None),
+    };
     if cube.is_empty() {
         return Err(no_scene(dataset, "Its spectra are empty."));
     }
     let names = Names::beside(dataset, name.unwrap_or_default());
-    let centres = centres(dataset, &names, files)?;
-    let meaning = if files.raw { Meaning::default() } else { dataset.meaning(name)? };
-    let array = Array { names, dataset, name, cube, centres, files };
+    let own = name.map_or_else(|| dataset.only_array_name().unwrap_or_default(), str::to_owned);
+    let centres = files.centres(dataset, &own)?;
+    let meaning = if files.raw || how.is_some() { Meaning::default() } else { dataset.meaning(name)? };
+    let array = Array { names, dataset, name: &own, cube, centres, how, files };
     let spectra = match array.cube.shape().len() {
         3 => array.cube_of_bands()?,
         2 => array.matrix()?,
@@ -82,15 +85,39 @@ pub(super) fn spectra(dataset: &Dataset, files: &SceneFiles) -> Result<Spectra> 
             return Err(no_scene(dataset, &format!("Spectra of shape {shape:?} have neither two nor three axes.")));
         }
     };
-    let masks = match name.map(str::to_owned).or_else(|| dataset.only_array_name().ok()) {
-        Some(image) if files.mask.is_none() => {
-            let [rows, columns] = [0, 1].map(|axis| spectra.cube.shape()[axis]);
-            let flags = dataset.pixel_flags(&image, rows, columns)?;
-            flags.iter().map(|flags| flags.told(dataset.path())).collect()
-        }
+    let [rows, columns, bands] = [0, 1, 2].map(|axis| spectra.cube.shape()[axis]);
+    let flags = match files.mask {
+        None if !own.is_empty() => dataset.pixel_flags(&own, rows, columns)?,
         _ => Vec::new(),
     };
-    Ok(Spectra { meaning, masks, ..spectra })
+    let mut masks: Vec<String> = flags.iter().map(|flags| flags.told(dataset.path())).collect();
+    let place = match own.is_empty() {
+        true => Ok(dataset.georeference()),
+        false => dataset.place_of(&own)?,
+    };
+    let place = place.unwrap_or_else(|lost| {
+        masks.push(format!("maps are without {lost}"));
+        None
+    });
+    let bad = dataset.good_bands(&own, bands)?.into_iter().map(|good| !good).collect();
+    Ok(Spectra { meaning, masks, bad, place, ..spectra })
+}
+
+/// The spectra of a text table, as `spectra x bands`, with the words for how they lie; nothing for other files.
+fn table(dataset: &Dataset) -> Result<Option<(Cube<f32>, String)>> {
+    if dataset.format() != Format::Delimited {
+        return Ok(None);
+    }
+    let Ok(image) = Image::open(dataset, None, None) else { return Ok(None) };
+    let info = image.info();
+    if !info.is_library() {
+        return Ok(None);
+    }
+    let values = image.rows(0..info.rows)?.into_cube::<f32>()?.into_values();
+    let axes = [(AxisKind::Sample, info.rows), (AxisKind::Wavelength, info.bands)];
+    let axes = Axes::new(axes.map(|(kind, len)| Axis::new(kind, len)).to_vec())?;
+    let how = info.told.split_once(" (").map_or(info.told.as_str(), |(_, how)| how.trim_end_matches(')'));
+    Ok(Some((Cube::new(values, axes)?, how.to_owned())))
 }
 
 /// The numbers as they are measured, or as they are stored.
@@ -123,8 +150,32 @@ fn pages(dataset: &Dataset, files: &SceneFiles) -> Result<Option<Cube<f32>>> {
     Ok(Some(Cube::new(values, axes)?))
 }
 
+/// The pages of a file as bands, unless the user or their numbers say otherwise.
+fn of_pages(dataset: &Dataset, cube: Cube<f32>, files: &SceneFiles) -> Result<Spectra> {
+    let centres = files.centres(dataset, "")?;
+    if let Some(AxisOrder(kinds)) = files.axes {
+        return image(cube.rename(&kinds)?, "as --axes says", centres, files);
+    }
+    // Software that takes the first axis for pages writes the rows of a cube so.
+    against(dataset, &cube, 0, &[2])?;
+    image(cube, "each page a band", centres, files)
+}
+
+/// Refuses a reading by custom, of which `bands` is the axis of the bands, where the numbers speak for one of the `others`.
+fn against(dataset: &Dataset, cube: &Cube<f32>, bands: usize, others: &[usize]) -> Result<()> {
+    let likelier = evidence::likelier_bands(cube, bands)?;
+    let Some(axis) = likelier.filter(|axis| others.contains(axis)) else { return Ok(()) };
+    let order = ["bands,rows,columns", "rows,bands,columns", "rows,columns,bands"][axis];
+    let hint = format!(
+        "Nothing says which of its axes {:?} are rows, columns and bands, and its numbers look like spectra along axis {}: say --axes {order}, or what is right.",
+        cube.shape(),
+        axis + 1
+    );
+    Err(no_scene(dataset, &hint))
+}
+
 /// An array whose axes are named, as an image; `centres` are all lists of band centres that are known.
-fn image(cube: Cube<f32>, how: &str, centres: Vec<Centres>, files: &SceneFiles) -> Result<Spectra> {
+fn image(cube: Cube<f32>, how: &str, centres: Vec<BandCentres>, files: &SceneFiles) -> Result<Spectra> {
     let cube = cube.permuted(&IMAGE)?;
     let [rows, columns, bands] = [0, 1, 2].map(|axis| cube.shape()[axis]);
     if let (Some(path), Some(given)) = (&files.wavelengths, centres.first())
@@ -134,8 +185,7 @@ fn image(cube: Cube<f32>, how: &str, centres: Vec<Centres>, files: &SceneFiles) 
         return Err(Error::Wavelengths { path: path.clone(), problem });
     }
     let own = centres.into_iter().find(|centres| centres.nanometres.len() == bands);
-    let widths_nm = own.as_ref().and_then(|centres| centres.widths_nm.clone()).filter(|widths| widths.len() == bands);
-    let bad = own.as_ref().and_then(|centres| centres.bad.clone()).unwrap_or_default();
+    let widths_nm = own.as_ref().map(|centres| centres.widths_nm.clone()).filter(|widths| widths.len() == bands);
     let cube = match own {
         Some(own) if cube.axis(AxisKind::Wavelength)?.coordinates().is_none() || files.wavelengths.is_some() => {
             let band = Axis::new(AxisKind::Wavelength, bands);
@@ -146,7 +196,7 @@ fn image(cube: Cube<f32>, how: &str, centres: Vec<Centres>, files: &SceneFiles) 
     };
     let of = |count: usize, one: &str| format!("{count} {one}{}", if count == 1 { "" } else { "s" });
     let told = format!("read as {}, {}, {} ({how})", of(rows, "row"), of(columns, "column"), of(bands, "band"));
-    Ok(Spectra { cube, bad, told, meaning: Meaning::default(), widths_nm, masks: Vec::new() })
+    Ok(Spectra { cube, bad: Vec::new(), told, meaning: Meaning::default(), widths_nm, masks: Vec::new(), place: None })
 }
 
 impl Array<'_> {
@@ -157,9 +207,7 @@ impl Array<'_> {
             None => self.usual()?,
         };
         let cube = self.cube.rename(&kinds)?;
-        let bad = self.dataset.envi_header().map(|header| header.good_bands.iter().map(|good| !good).collect());
-        let spectra = image(cube, &how, self.centres, self.files)?;
-        Ok(Spectra { bad: bad.filter(|bad: &Vec<bool>| !bad.is_empty()).unwrap_or(spectra.bad), ..spectra })
+        image(cube, &how, self.centres, self.files)
     }
 
     /// The axes that somebody says.
@@ -168,17 +216,10 @@ impl Array<'_> {
         if let Some(AxisOrder(kinds)) = self.files.axes {
             return Ok(Some((kinds, "as --axes says".into())));
         }
-        let own = self.cube.axes().kinds();
-        if own.iter().all(|kind| IMAGE.contains(kind)) {
-            return Ok(Some(([own[0], own[1], own[2]], "by its header".into())));
-        }
-        match self.dataset.format() {
-            Format::Tiff => return Ok(Some((IMAGE, "as TIFF has them".into()))),
-            Format::Fits => return self.fits_axes().map(Some),
-            _ => {}
-        }
-        if let Some(kinds) = self.dimensions()? {
-            return Ok(Some((kinds, "by the names of its dimensions".into())));
+        if !self.name.is_empty()
+            && let Some(found) = self.dataset.image_axes(self.name, &self.centres)?
+        {
+            return Ok(Some(found));
         }
         // Rows come before columns wherever the bands are.
         let with_bands = |axis: usize| {
@@ -193,12 +234,6 @@ impl Array<'_> {
             let mut axes = (0..3).filter(|&axis| shape[axis] == len);
             axes.next().filter(|_| axes.next().is_none())
         };
-        for centres in &self.centres {
-            if let Some(axis) = only(centres.nanometres.len()) {
-                let how = format!("bands on the {} axis, by its {} wavelengths", place[axis], shape[axis]);
-                return Ok(Some((with_bands(axis), how)));
-            }
-        }
         if let Some(bands) = self.bands_of_truth()
             && let Some(axis) = only(bands)
         {
@@ -216,71 +251,12 @@ impl Array<'_> {
         Ok(None)
     }
 
-    /// The reading that is usual where nothing is said: the bands on the last axis.
+    /// The reading that is usual where nothing is said.
     fn usual(&self) -> Result<([AxisKind; 3], String)> {
-        if let Some(axis) = evidence::likelier_bands(&self.cube, 2)? {
-            let order = ["bands,rows,columns", "rows,bands,columns", "rows,columns,bands"][axis];
-            let hint = format!(
-                "Nothing says which of its axes {:?} are rows, columns and bands, and its numbers look like spectra along axis {}: say --axes {order}, or what is right.",
-                self.cube.shape(),
-                axis + 1
-            );
-            return Err(no_scene(self.dataset, &hint));
-        }
-        Ok((IMAGE, "bands on the last axis by default, since nothing says so; --axes changes it".into()))
-    }
-
-    /// Of FITS the spectral axis by its CTYPE, else the slowest one, as spectral cubes are written.
-    fn fits_axes(&self) -> Result<([AxisKind; 3], String)> {
-        let kinds = self.dataset.axes(self.name).map(|axes| axes.kinds()).unwrap_or_default();
-        let spectral = kinds.iter().position(|kind| matches!(kind, AxisKind::Wavelength | AxisKind::Frequency));
-        Ok(match spectral {
-            Some(2) => (IMAGE, "by its CTYPE".into()),
-            Some(1) => ([AxisKind::Row, AxisKind::Wavelength, AxisKind::Column], "by its CTYPE".into()),
-            Some(_) => ([AxisKind::Wavelength, AxisKind::Row, AxisKind::Column], "by its CTYPE".into()),
-            None => ([AxisKind::Wavelength, AxisKind::Row, AxisKind::Column], "bands slowest, as in FITS".into()),
-        })
-    }
-
-    /// The axes by the names that HDF5 and NetCDF give to dimensions.
-    fn dimensions(&self) -> Result<Option<[AxisKind; 3]>> {
-        if self.dataset.format() != Format::Hdf5 {
-            return Ok(None);
-        }
-        let Some(name) = self.name.or_else(|| only_array(self.dataset)?) else { return Ok(None) };
-        let attributes = self.dataset.attributes(name)?;
-        let shape = self.cube.shape();
-        let mut kinds = [None; 3];
-        // "Line, Sample, Wavelength"
-        let labels = attributes.iter().find(|(key, _)| base_name(key) == "dimensionlabels");
-        if let Some((_, Attribute::Texts(texts))) = labels {
-            let names: Vec<&str> = texts.iter().flat_map(|text| text.split(',')).map(str::trim).collect();
-            if names.len() == 3 {
-                kinds.iter_mut().zip(names).for_each(|(kind, name)| *kind = axis_called(name));
-            }
-        }
-        // NetCDF: the numbers of its dimensions, each of which is a variable with that number.
-        let numbers = attributes.get("_Netcdf4Coordinates").and_then(Attribute::numbers::<i64>).unwrap_or_default();
-        for variable in self.dataset.variables().iter().filter(|v| v.shape().len() == 1) {
-            let named = axis_called(base(variable.name()));
-            let Some(kind) = named else { continue };
-            let number =
-                self.dataset.attributes(variable.name())?.get("_Netcdf4Dimid").and_then(Attribute::number::<i64>);
-            let axis = match number {
-                Some(number) if numbers.len() == 3 => numbers.iter().position(|&own| own == number),
-                // A scale of the only axis that is as long.
-                _ => {
-                    let mut axes = (0..3).filter(|&axis| shape[axis] == variable.shape()[0]);
-                    axes.next().filter(|_| axes.next().is_none())
-                }
-            };
-            if let Some(axis) = axis {
-                kinds[axis] = kinds[axis].or(Some(kind));
-            }
-        }
-        let found: Vec<AxisKind> = kinds.into_iter().flatten().collect();
-        let complete = IMAGE.iter().all(|kind| found.contains(kind));
-        Ok(if complete { <[AxisKind; 3]>::try_from(found).ok() } else { None })
+        let (kinds, how) = self.dataset.usual_image_axes();
+        let bands = kinds.iter().position(|kind| *kind == AxisKind::Wavelength).unwrap_or(2);
+        against(self.dataset, &self.cube, bands, &[0, 1, 2])?;
+        Ok((kinds, how.into()))
     }
 
     /// How many bands the true endmembers of the file have, where one of their sides is a side of the spectra and the other is not.
@@ -313,6 +289,7 @@ impl Array<'_> {
         let is_bands = |len: usize| self.centres.iter().any(|centres| centres.nanometres.len() == len);
         // spectra are columns by custom; wavelengths, the truth or the image tell where they are rows
         let (bands_first, how) = match (is_bands(first), is_bands(second), self.bands_of_truth()) {
+            _ if self.how.is_some() => (false, self.how.as_deref().unwrap_or_default()),
             (true, false, _) => (true, "spectra as columns, by its wavelengths"),
             (false, true, _) => (false, "spectra as rows, by its wavelengths"),
             (_, _, Some(bands)) if first != second => (bands == first, "by its true spectra"),
@@ -371,9 +348,4 @@ pub(super) fn order_of(dataset: &Dataset, names: &Names<'_>) -> PixelOrder {
         Format::Matlab | Format::Matlab73 if !names.is_hysupp() => PixelOrder::Column,
         _ => PixelOrder::Row,
     }
-}
-
-/// A name without case and separators.
-fn base_name(name: &str) -> String {
-    name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect()
 }

@@ -6,8 +6,10 @@ use std::{
     str::FromStr,
 };
 
-use cupel_data::AxisKind;
+use cupel_data::{AxisKind, BandCentres, Dataset, Response};
 use cupel_settings::choices;
+
+use crate::{Error, Result};
 
 choices! {
     /// How the pixels of a matrix of spectra lie in the image.
@@ -58,6 +60,27 @@ impl SceneFiles {
     }
 }
 
+impl SceneFiles {
+    /// All lists of band centres of the array `name` of a file, those that the user names first.
+    ///
+    /// # Errors
+    /// Files that cannot be read; a file of wavelengths that holds none, or some that turn back.
+    pub(super) fn centres(&self, dataset: &Dataset, name: &str) -> Result<Vec<BandCentres>> {
+        let mut all = Vec::new();
+        if let Some(path) = &self.wavelengths {
+            let Response { nanometres, widths: widths_nm, .. } = Response::read(path)?;
+            let goes = |up: bool| nanometres.windows(2).all(|pair| pair[0] != pair[1] && (pair[0] < pair[1]) == up);
+            if nanometres.len() < 2 || !(goes(true) || goes(false)) {
+                let problem = "its numbers do not go strictly up or down".into();
+                return Err(Error::Wavelengths { path: path.clone(), problem });
+            }
+            all.push(BandCentres { nanometres, widths_nm });
+        }
+        all.extend(dataset.band_centres(name)?);
+        Ok(all)
+    }
+}
+
 /// The axes of a cube in the order of the file: rows, columns and bands, each once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AxisOrder(pub(super) [AxisKind; 3]);
@@ -72,8 +95,8 @@ impl AxisOrder {
 impl FromStr for AxisOrder {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let kinds: Vec<AxisKind> = text.split(',').filter_map(|name| axis_called(name.trim())).collect();
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let kinds: Vec<AxisKind> = text.split(',').filter_map(|name| AxisKind::called(name.trim())).collect();
         let expected = || {
             format!("{text:?}: expected rows, columns and bands in their order in the file, as in bands,rows,columns")
         };
@@ -81,11 +104,6 @@ impl FromStr for AxisOrder {
         let each_once = [AxisKind::Row, AxisKind::Column, AxisKind::Wavelength].iter().all(|kind| kinds.contains(kind));
         if each_once { Ok(Self(kinds)) } else { Err(expected()) }
     }
-}
-
-/// The axis of an image that a name stands for.
-pub(super) fn axis_called(name: &str) -> Option<AxisKind> {
-    AxisKind::called(name)
 }
 
 /// Bands, by their numbers counted from 1 or by their centres.
@@ -100,7 +118,7 @@ pub enum BandRange {
 impl FromStr for BandRange {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
         let expected = || format!("{text:?}: expected bands as in 3, 104-113, 1350-1420nm or 1.35-1.42um");
         let plain = text.trim().to_lowercase();
         let (plain, scale) = match (plain.strip_suffix("nm"), plain.strip_suffix("um")) {
@@ -155,7 +173,7 @@ pub struct Roi {
 impl FromStr for Roi {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
         let expected = || format!("{text:?}: expected rows and columns counted from 1, as in 10-50,20-80");
         let range = |text: &str| -> Option<[usize; 2]> {
             let (first, last) = text.split_once('-')?;

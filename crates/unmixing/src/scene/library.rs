@@ -2,14 +2,13 @@
 
 use std::path::Path;
 
-use cupel_data::{Axis, Cube, Dataset, Format};
+use cupel_data::{Axis, BandCentres, Cube, Dataset, Format, Image};
 
 use super::{
     names::{MATERIALS, Names, TRUE_ENDMEMBERS, Unnamed, unnamed},
-    numbered, pixel_table, transposed,
-    wavelengths::{Centres, centres, usable},
+    numbered, transposed,
 };
-use crate::{Endmembers, Result, scene::SceneFiles};
+use crate::{Endmembers, Result};
 
 /// How far the centres of two bands may lie apart to be the same, in nanometres.
 const SAME_NM: f64 = 0.05;
@@ -73,7 +72,7 @@ impl Library {
         let names = Names::of(dataset);
         let variable = names.find(&TRUE_ENDMEMBERS);
         let named = variable.is_some();
-        let lists = centres(dataset, &names, &SceneFiles::default())?;
+        let lists = dataset.band_centres(variable.map_or("", |variable| variable.name()))?;
         let lengths: Vec<usize> = lists.iter().map(|list| list.nanometres.len()).collect();
         let is_bands = |len: usize| len == bands.kept.len() || len == bands.all || lengths.contains(&len);
         let fits = |shape: &[usize]| shape.len() == 2 && shape.iter().any(|&len| len > 1 && is_bands(len));
@@ -90,7 +89,7 @@ impl Library {
             Ok(axis) if axis.coordinates_in("nm").is_ok() => {
                 let widths_nm = lists.into_iter().find(|list| list.nanometres.len() == axis.len());
                 let nanometres = axis.coordinates_in("nm")?.to_vec();
-                Some(Centres { nanometres, widths_nm: widths_nm.and_then(|list| list.widths_nm), bad: None })
+                Some(BandCentres { nanometres, widths_nm: widths_nm.map_or(Vec::new(), |list| list.widths_nm) })
             }
             Ok(_) => None,
             Err(_) => lists.into_iter().find(|list| cube.shape().contains(&list.nanometres.len())),
@@ -122,10 +121,11 @@ impl Library {
         let len = spectra.shape()[1];
         let texts = MATERIALS.iter().filter_map(|name| names.find(&[name])).find_map(|v| dataset.text(v.name()).ok());
         let own = own.filter(|own| own.nanometres.len() == len);
-        let (centres, widths) = own.map_or((None, None), |own| (Some(own.nanometres), own.widths_nm));
+        let (centres, widths) = own.map(|own| (own.nanometres, own.widths_nm)).unzip();
         let library = Self::new(spectra, texts.filter(|texts| texts.len() == count), centres)?;
         let variable = name.filter(|_| dataset.variables().len() > 1).map(str::to_owned);
-        Ok(library.map(|library| Self { widths_nm: widths, variable, ..library }))
+        let widths_nm = widths.filter(|widths| !widths.is_empty());
+        Ok(library.map(|library| Self { widths_nm, variable, ..library }))
     }
 
     fn new(
@@ -145,20 +145,16 @@ impl Library {
 
     /// Of a text table with headings: spectra as columns beside a column of wavelengths, or as rows under wavelengths.
     fn of_table(dataset: &Dataset, headings: &[String], bands: &Bands) -> Result<std::result::Result<Self, Misfit>> {
+        let image = Image::open(dataset, None, None)?;
+        let info = image.info();
+        if let Some(names) = &info.spectra_names {
+            let spectra = image.rows(0..info.rows)?.reshaped(vec![info.rows, info.bands])?.into_cube::<f64>()?;
+            let names = Some(names.clone()).filter(|names| names.len() == info.rows);
+            let widths_nm = Some(info.widths_nm.clone()).filter(|widths| !widths.is_empty());
+            let library = Self::new(spectra, names, Some(info.wavelengths_nm.clone()))?;
+            return Ok(library.map(|library| Self { widths_nm, ..library }));
+        }
         let cube = dataset.cube::<f64>(None)?;
-        let columns = headings.len();
-        let under = headings.iter().map(String::as_str).collect::<Vec<_>>();
-        let is_axis = |name: &String| super::files::axis_called(name) == Some(cupel_data::AxisKind::Wavelength);
-        if let Some(axis) = headings.iter().position(is_axis) {
-            let values: Vec<f64> = cube.values().iter().skip(axis).step_by(columns).copied().collect();
-            let others: Vec<usize> = (0..columns).filter(|&column| column != axis).collect();
-            let spectra = cube.select(cupel_data::AxisKind::Dimension(1), &others)?;
-            let names = others.iter().map(|&column| headings[column].clone()).collect();
-            return Self::new(transposed(&spectra)?, Some(names), usable(values, None));
-        }
-        if let Some(centres) = pixel_table::centres(&under) {
-            return Self::new(cube, None, Some(centres));
-        }
         let (rows, wanted) = (cube.shape()[0], [bands.kept.len(), bands.all]);
         if wanted.contains(&rows) {
             return Self::new(transposed(&cube)?, Some(headings.to_vec()), None);

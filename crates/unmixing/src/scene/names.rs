@@ -1,19 +1,18 @@
 //! Variables by the names that circulate.
 
-use cupel_data::{Class, Dataset, Format, Variable};
+use cupel_data::{Class, Dataset, Format, SPECTRA, Variable};
 
 use crate::Result;
 
-/// Names of variables that hold spectra.
-pub(super) const SPECTRA: [&str; 2] = ["Y", "V"];
 /// Names of variables that hold true endmembers.
 pub(super) const TRUE_ENDMEMBERS: [&str; 5] = ["GT", "M", "E_GT", "E", "endmembers"];
 /// Names of variables that hold true abundances.
 pub(super) const TRUE_ABUNDANCES: [&str; 5] = ["S_GT", "A", "a_GT", "abundances", "label"];
-/// Names of variables that hold the number of image rows.
-const ROWS: [&str; 5] = ["nRow", "lines", "rows", "H", "nrows"];
-/// Names of variables that hold the number of image columns.
-const COLUMNS: [&str; 5] = ["nCol", "cols", "columns", "W", "ncols"];
+/// Names of variables that hold the number of image rows, in small letters.
+const ROWS: [&str; 9] = ["nrow", "nrows", "lines", "nlines", "rows", "height", "numrows", "imgrows", "h"];
+/// Names of variables that hold the number of image columns, in small letters.
+const COLUMNS: [&str; 10] =
+    ["ncol", "ncols", "cols", "columns", "samples", "nsamples", "width", "numcols", "imgcols", "w"];
 /// Names of variables that hold the materials' names.
 pub(super) const MATERIALS: [&str; 4] = ["cood", "names", "materials", "labels"];
 
@@ -67,9 +66,15 @@ impl<'a> Names<'a> {
     pub(super) fn image_size(&self) -> Result<Option<(usize, usize)>> {
         let number = |names: &[&str]| -> Result<Option<usize>> {
             let single = |v: &&Variable| v.shape().iter().product::<usize>() == 1;
-            let Some(variable) = names.iter().find_map(|name| self.find(&[name]).filter(single)) else {
-                return Ok(None);
+            let plain = |v: &Variable| -> String {
+                base(v.name()).chars().filter(|c| *c != '_').map(|c| c.to_ascii_lowercase()).collect()
             };
+            // As they are called in the file, so that those beside the spectra come first.
+            let called = |name: &&&str| -> Option<&'a Variable> {
+                let mut own = self.dataset.variables().iter().filter(single).filter(|v| plain(v) == ***name);
+                own.find_map(|v| self.find(&[base(v.name())]).filter(single))
+            };
+            let Some(variable) = names.iter().find_map(|name| called(&name)) else { return Ok(None) };
             let value = self.dataset.cube::<f64>(Some(variable.name()))?.values().first().copied();
             Ok(value.filter(|value| *value >= 1.0).map(|value| value as usize))
         };

@@ -1,25 +1,9 @@
 //! A text table whose rows are pixels: columns of places, and a column for each band.
 
-use cupel_data::{Axes, Axis, AxisKind, Cube, Dataset, Format, Meaning};
+use cupel_data::{Axes, Axis, AxisKind, BandCentres, Cube, Dataset, Format, Meaning};
 
-use super::{SceneFiles, axes::Spectra, files::axis_called, names::Names, no_scene, wavelengths::usable};
+use super::{SceneFiles, axes::Spectra, no_scene};
 use crate::{Error, Result};
-
-/// What a heading says of the band under it: its centre in nanometres, as in `400`, `400.5 nm` or `0.4um`.
-pub(super) fn centre(heading: &str) -> Option<f64> {
-    let text = heading.trim().to_lowercase();
-    let (number, scale) = match (text.strip_suffix("nm"), text.strip_suffix("um")) {
-        (Some(number), _) => (number, 1.0),
-        (_, Some(number)) => (number, 1000.0),
-        _ => (text.as_str(), 1.0),
-    };
-    number.trim().parse::<f64>().ok().filter(|centre| *centre > 0.0 && centre.is_finite()).map(|centre| centre * scale)
-}
-
-/// Centres of the bands in nanometres, where all of these headings are some.
-pub(super) fn centres(headings: &[&str]) -> Option<Vec<f64>> {
-    usable(headings.iter().map(|heading| centre(heading)).collect::<Option<_>>()?, None)
-}
 
 /// The image of a table that has columns of places; nothing for other files.
 ///
@@ -30,11 +14,13 @@ pub(super) fn read(dataset: &Dataset, files: &SceneFiles) -> Result<Option<Spect
         (Format::Delimited, Some(headings)) => headings,
         _ => return Ok(None),
     };
-    let place_of = |wanted: AxisKind| headings.iter().position(|name| axis_called(name) == Some(wanted));
+    let place_of = |wanted: AxisKind| headings.iter().position(|name| AxisKind::called(name) == Some(wanted));
     let (Some(row), Some(column)) = (place_of(AxisKind::Row), place_of(AxisKind::Column)) else { return Ok(None) };
     let cube = dataset.cube::<f64>(None)?;
     let lines = || cube.values().chunks_exact(headings.len());
-    let bands: Vec<usize> = (0..headings.len()).filter(|&place| place != row && place != column).collect();
+    let bands = bands(headings, [row, column]);
+    let is_aside = |place: &usize| !bands.contains(place) && *place != row && *place != column;
+    let aside: Vec<String> = (0..headings.len()).filter(is_aside).map(|n| format!("`{}`", headings[n])).collect();
     let sides = |place: usize| {
         let mut values: Vec<f64> = lines().map(|line| line[place]).collect();
         values.sort_by(f64::total_cmp);
@@ -81,14 +67,12 @@ pub(super) fn read(dataset: &Dataset, files: &SceneFiles) -> Result<Option<Spect
     }
     let names: Vec<&str> = bands.iter().map(|&band| headings[band].as_str()).collect();
     let band = Axis::new(AxisKind::Wavelength, bands.len());
-    let given = match files.wavelengths {
-        Some(_) => super::wavelengths::centres(dataset, &Names::of(dataset), files)?.into_iter().next(),
-        None => None,
+    let own = match files.wavelengths {
+        Some(_) => files.centres(dataset, "")?.into_iter().next(),
+        None => BandCentres::of_headings(&names),
     };
-    let (widths_nm, centres) = match given {
-        Some(given) => (given.widths_nm, Some(given.nanometres)),
-        None => (None, centres(&names)),
-    };
+    let (centres, widths_nm) = own.map(|own| (own.nanometres, own.widths_nm)).unzip();
+    let widths_nm = widths_nm.filter(|widths| !widths.is_empty());
     if let (Some(path), Some(centres)) = (&files.wavelengths, &centres)
         && centres.len() != bands.len()
     {
@@ -100,8 +84,9 @@ pub(super) fn read(dataset: &Dataset, files: &SceneFiles) -> Result<Option<Spect
         None => band,
     };
     let axes = Axes::new(vec![Axis::new(AxisKind::Row, rows.len()), Axis::new(AxisKind::Column, columns.len()), band])?;
+    let aside = if aside.is_empty() { String::new() } else { format!("; without its columns {}", aside.join(", ")) };
     let told = format!(
-        "read as {} rows, {} columns, {} bands (places by its columns `{}` and `{}`)",
+        "read as {} rows, {} columns, {} bands (places by its columns `{}` and `{}`{aside})",
         rows.len(),
         columns.len(),
         bands.len(),
@@ -109,5 +94,16 @@ pub(super) fn read(dataset: &Dataset, files: &SceneFiles) -> Result<Option<Spect
         headings[column]
     );
     let (cube, bad, meaning) = (Cube::new(values, axes)?, Vec::new(), Meaning::default());
-    Ok(Some(Spectra { cube, bad, told, meaning, widths_nm, masks: Vec::new() }))
+    Ok(Some(Spectra { cube, bad, told, meaning, widths_nm, masks: Vec::new(), place: None }))
+}
+
+/// The columns of bands beside those of the place: where some headings are wavelengths only these, and none that is a place, too.
+fn bands(headings: &[String], places: [usize; 2]) -> Vec<usize> {
+    let is_place = |name: &str| matches!(AxisKind::called(name), Some(AxisKind::Row | AxisKind::Column));
+    let others: Vec<usize> = (0..headings.len()).filter(|n| !places.contains(n)).collect();
+    let has_digit = |n: &&usize| headings[**n].chars().any(|c| c.is_ascii_digit());
+    let numbered: Vec<usize> = others.iter().filter(has_digit).copied().collect();
+    let centres = BandCentres::of_headings(&numbered.iter().map(|&n| &headings[n]).collect::<Vec<_>>());
+    // `X450` is a band and no place, `lat` beside `row` a place and no band.
+    if centres.is_some() { numbered } else { others.into_iter().filter(|&n| !is_place(&headings[n])).collect() }
 }

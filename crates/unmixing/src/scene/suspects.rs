@@ -4,9 +4,12 @@ use cupel_data::Meaning;
 use serde::{Deserialize, Serialize};
 
 /// Numbers below zero that instruments and software write where there are no data, whether or not the file says so.
-const MARKERS: [f32; 8] = [-9999.0, -99999.0, -999.0, -32768.0, -32767.0, -1e20, -1e30, f32::MIN];
-/// Numbers at which counters stop.
-const FULL: [f32; 3] = [65535.0, 32767.0, 4_294_967_295.0];
+const MARKERS: [f32; 11] =
+    [-9999.0, -99999.0, -999.0, -32768.0, -32767.0, -1e20, -1e30, -1e34, -1e38, -3.4e38, f32::MIN];
+/// Numbers at which counters stop, and those that NetCDF and others write where there are no data.
+const FULL: [f32; 8] = [65535.0, 32767.0, 4_294_967_295.0, 1e20, 1e30, 9.969_21e36, 3.4e38, f32::MAX];
+/// No counter goes so far.
+const NO_COUNT: f32 = 1e15;
 
 /// How often a scene has such numbers, and how far its other ones go. It does not depend on the order in which values are seen.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -71,7 +74,8 @@ impl Suspects {
     /// A line for each of them.
     pub(crate) fn told(&self) -> impl Iterator<Item = String> + '_ {
         self.found().map(|(stored, _, count)| {
-            let meaning = if stored < 0.0 { "as if there were no data" } else { "as saturated" };
+            let is_full = (0.0..=NO_COUNT).contains(&stored);
+            let meaning = if is_full { "as saturated" } else { "as if there were no data" };
             format!(
                 "{count} values are {stored}, far from all others, and are left out {meaning}; nothing in the file says so \
                  (--ignore-value {stored} does)"

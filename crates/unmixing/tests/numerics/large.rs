@@ -78,9 +78,9 @@ const SEED: u64 = 5;
 const POLICY: Policy = Policy { save_every: Some(3), keep: 2 };
 
 /// Work that fails after some advances, as if its process were killed.
-struct Dies<W> {
-    work: W,
-    left: usize,
+pub struct Dies<W> {
+    pub work: W,
+    pub left: usize,
 }
 
 impl<W: Advance> Advance for Dies<W> {

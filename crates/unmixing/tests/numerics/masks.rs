@@ -1,17 +1,17 @@
 //! What is left out of a scene changes no bit of the rest: whatever says so, wherever it lies, read whole or in tiles.
 
 use cupel_data::{Array, EnviHeader, Stream, Values, open, write_envi_array, write_mat, write_npy, write_npz};
-use cupel_train::Run;
+use cupel_train::{Policy, Run};
 use cupel_unmixing::{
-    EndmemberCount, Error, LargeScene, Method, Results, Scene, SceneFiles, Source, Unmixing, UnmixingConfig, mix,
-    patches, smooth_endmembers,
+    EndmemberCount, Error, LargeScene, Method, Results, Scene, SceneFiles, Source, Survey, Surveyed, Unmixing,
+    UnmixingConfig, mix, patches, smooth_endmembers,
 };
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
 };
 
-use super::samples::open_run;
+use super::{large::Dies, samples::open_run};
 
 const ROWS: usize = 24;
 const COLUMNS: usize = 22;
@@ -173,6 +173,77 @@ fn their_number_and_the_ensemble_do_not_depend_on_it_either() {
     for (name, files) in all.iter().filter(|(name, _)| ["ENVI, f32, NaN", "--mask"].contains(&name.as_str())) {
         assert!(tiled(files, config) == expected, "{name}");
     }
+}
+
+/// A tall image of which pixels between the rows that are looked at before the first pass have no data: its size, spectra, and which are kept.
+fn between_the_rows_looked_at(seed: u64) -> ([usize; 3], Vec<f32>, Vec<bool>) {
+    const TALL: usize = 170;
+    const NARROW: usize = 6;
+    let stream = Stream::new(seed, "tall scene");
+    let truth = smooth_endmembers(COUNT, BANDS, stream.child(0)).unwrap();
+    let shares = patches(TALL, NARROW, COUNT, 0.05, stream.child(1)).unwrap();
+    let pixels = mix(&truth, &shares, 30.0, stream.child(2)).unwrap();
+    let spectra = pixels.values().iter().map(|v| (v * 10_000.0).round().max(1.0)).collect();
+    let looked_at: Vec<usize> = (0..64).map(|part| part * (TALL - 1) / 63).collect();
+    let draws = stream.child(3);
+    let has_data = |place: usize| {
+        let row = place / NARROW;
+        looked_at.contains(&row) || !(row == 88 || draws.u64(place as u64).is_multiple_of(7))
+    };
+    ([TALL, NARROW, BANDS], spectra, (0..TALL * NARROW).map(has_data).collect())
+}
+
+#[test]
+fn numbers_that_nothing_marks_make_the_first_pass_begin_again_and_change_no_bit() {
+    for seed in [5, 6] {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        let (shape, spectra, kept) = between_the_rows_looked_at(seed);
+        let count = kept.iter().filter(|kept| !**kept).count();
+        assert!(count > 60, "{count}");
+        let values = |fill| Values::F32(filled(&spectra, &kept, fill));
+        let unmarked = envi(&at("unmarked.img"), shape, values(FILL), None);
+        let marked = envi(&at("marked.img"), shape, values(FILL), Some(f64::from(FILL)));
+        let config = UnmixingConfig { method: Method::Vca, seed, ..UnmixingConfig::new(COUNT) };
+        let large = |files: &SceneFiles| LargeScene::open_from(files, 0).unwrap().unwrap().with_tile_rows(TILE_ROWS);
+        let expected = tiled(&marked, config);
+        assert!(tiled(&unmarked, config) == expected, "seed {seed}");
+        assert_eq!(expected.pixels, kept.len() - count);
+
+        // The pass goes over all tiles once more, and stopped anywhere in either round it ends with the same.
+        let scene = large(&unmarked);
+        let tiles = scene.tiles() as u64;
+        let whole = surveyed(&scene, seed, &mut Run::in_memory(), 2 * tiles);
+        let reference = large(&marked);
+        let expected = surveyed(&reference, seed, &mut Run::in_memory(), tiles);
+        let same = |found: &Surveyed| {
+            let bits = |surveyed: &Surveyed| surveyed.pixels.values().iter().map(|v| v.to_bits()).collect::<Vec<_>>();
+            (bits(found), found.scale, found.usable) == (bits(&expected), expected.scale, expected.usable)
+        };
+        assert!(same(&whole), "seed {seed}");
+        assert!(whole.notes[0].contains(&format!("{} values are -9999", count * BANDS)), "{:?}", whole.notes);
+        let settings = BTreeMap::from([("tile_rows", TILE_ROWS)]);
+        for stop in [tiles / 2, tiles - 1, tiles, tiles + 1, tiles + tiles / 2, 2 * tiles - 1] {
+            let dir = at(&format!("stopped at {stop}"));
+            let mut run = open_run(&dir, &settings, cupel_train::Opening::Create);
+            let mut dying = Dies { work: Survey::new(&scene, seed).unwrap(), left: stop as usize };
+            assert!(run.drive(&mut dying, &EACH).is_err());
+            drop((run, dying));
+            let mut run = open_run(&dir, &settings, cupel_train::Opening::Resume { strict: true });
+            let again = surveyed(&scene, seed, &mut run, 2 * tiles);
+            assert!(same(&again) && again.notes == whole.notes, "seed {seed}, stopped at {stop}");
+        }
+    }
+}
+
+/// Saved after each tile.
+const EACH: Policy = Policy { save_every: Some(1), keep: 1 };
+
+/// The first pass over a scene, which takes so many tiles.
+fn surveyed(scene: &LargeScene, seed: u64, run: &mut Run, tiles: u64) -> Surveyed {
+    let mut survey = Survey::new(scene, seed).unwrap();
+    assert_eq!(run.drive(&mut survey, &EACH).unwrap().updates, tiles);
+    survey.finish().unwrap()
 }
 
 #[test]

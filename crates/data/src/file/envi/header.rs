@@ -4,6 +4,7 @@ use crate::{
     element::ElementType,
     error::{Place, Result},
     file::origin::Origin,
+    spectral_unit::Said,
 };
 use std::{collections::HashMap, fmt, fmt::Write as _, str::FromStr};
 
@@ -57,6 +58,13 @@ const KNOWN: [&str; 22] = [
 /// The key, and the value of an image like any other.
 const FILE_TYPE: &str = "file type";
 const STANDARD: &str = "ENVI Standard";
+
+/// Whether a key says how the numbers lie, which every file says for itself.
+pub(crate) fn is_layout(key: &str) -> bool {
+    let own =
+        ["samples", "lines", "bands", "data type", "interleave", "byte order", "header offset", "file compression"];
+    own.contains(&key.to_lowercase().as_str())
+}
 
 /// The keys that say where on the Earth an image lies.
 const PLACE: [&str; 8] = [
@@ -133,8 +141,8 @@ pub struct EnviHeader {
     pub big_endian: bool,
     /// Bytes before the first number.
     pub header_offset: u64,
-    /// Band centres in nanometres, one a band, or none. Where a header does not say the unit, numbers below 100 are
-    /// taken as micrometres; what is no length, such as an index or a wavenumber, is left out.
+    /// Band centres in nanometres, one a band, or none. Lengths, wavenumbers and frequencies become nanometres; where a header does not say
+    /// the unit, numbers below 100 are taken as micrometres; what is none of these, such as an index, stands in `others`.
     pub wavelengths_nm: Vec<f64>,
     /// Band widths (full width at half maximum) in nanometres, one a band, or none.
     pub widths_nm: Vec<f64>,
@@ -338,11 +346,8 @@ pub(crate) fn parse(bytes: &[u8], origin: &Origin) -> Result<EnviHeader> {
         list(key, bands)?.into_iter().map(parse).collect()
     };
     let (centres, widths) = (reals("wavelength")?, reals("fwhm")?);
-    if let Some(scale) = nanometres(text("wavelength units").unwrap_or_default(), &centres) {
-        // 0.4 micrometres should become 400 and not 400.00000000000006.
-        let scaled = |value: f64| if scale == 1.0 { value } else { rounded(value * scale) };
-        header.wavelengths_nm = centres.into_iter().map(scaled).collect();
-        header.widths_nm = widths.into_iter().map(scaled).collect();
+    if let Some(found) = Said::of(text("wavelength units").unwrap_or_default()).bands(&centres, &widths) {
+        (header.wavelengths_nm, header.widths_nm) = found;
     }
     (header.gains, header.offsets) = (reals("data gain values")?, reals("data offset values")?);
     header.good_bands = reals("bbl")?.into_iter().map(|value| value != 0.0).collect();
@@ -355,15 +360,15 @@ pub(crate) fn parse(bytes: &[u8], origin: &Origin) -> Result<EnviHeader> {
         header.spectra_names = Some(names("spectra names", header.rows)?);
     }
     // What its field cannot hold is kept as it stands.
-    let has_centres = !header.wavelengths_nm.is_empty() || !header.widths_nm.is_empty();
+    let has_centres = !header.wavelengths_nm.is_empty();
     let standard = |kind: &str| kind.eq_ignore_ascii_case(STANDARD) || is_library;
     for (key, is_held) in [
         (FILE_TYPE, text(FILE_TYPE).is_none_or(standard)),
         ("wavelength", has_centres),
         ("wavelength units", has_centres),
-        ("fwhm", has_centres),
+        ("fwhm", !header.widths_nm.is_empty()),
         ("band names", !header.band_names.is_empty()),
-        ("spectra names", header.spectra_names.as_ref().is_none_or(|names| !names.is_empty())),
+        ("spectra names", header.spectra_names.as_ref().is_some_and(|names| !names.is_empty())),
     ] {
         if let Some(field) = fields.get(key).filter(|field| !is_held && !field.value.is_empty()) {
             header.others.push((key.to_owned(), field.as_written()));
@@ -430,25 +435,6 @@ fn fields(text: &str, origin: &Origin) -> Result<HashMap<String, Field>> {
         }
     }
     Ok(fields)
-}
-
-/// What to multiply wavelengths of a unit by; nothing for what is no length.
-fn nanometres(unit: &str, centres: &[f64]) -> Option<f64> {
-    match unit.to_lowercase().as_str() {
-        "nanometers" | "nanometres" | "nm" => Some(1.0),
-        "micrometers" | "micrometres" | "microns" | "um" | "µm" | "μm" => Some(1e3),
-        "millimeters" | "millimetres" | "mm" => Some(1e6),
-        "centimeters" | "centimetres" | "cm" => Some(1e7),
-        "meters" | "metres" | "m" => Some(1e9),
-        "angstroms" => Some(0.1),
-        "" | "unknown" => Some(if centres.iter().all(|&centre| centre < 100.0) { 1e3 } else { 1.0 }),
-        _ => None,
-    }
-}
-
-/// The nearest number of twelve digits.
-fn rounded(value: f64) -> f64 {
-    format!("{value:.11e}").parse().unwrap_or(value)
 }
 
 /// A value for a message: not longer than a line.
@@ -523,6 +509,7 @@ mod tests {
             ("wavelength = {0.45, 2.4}\n", vec![450.0, 2400.0]),
             ("wavelength = {45, 55}\nwavelength units = nm\n", vec![45.0, 55.0]),
             ("wavelength = {4500, 5500}\nwavelength units = Angstroms\n", vec![450.0, 550.0]),
+            ("wavelength = {20000, 10000}\nwavelength units = Wavenumber\n", vec![500.0, 1000.0]),
             ("wavelength = {1, 2}\nwavelength units = Index\n", vec![]),
         ] {
             assert_eq!(read(&format!("{SIZE}{lines}")).unwrap().wavelengths_nm, expected, "{lines}");

@@ -12,6 +12,7 @@ use super::header::Cards;
 use crate::{
     axes::{Axis, AxisKind},
     error::Result,
+    spectral_unit::Said,
 };
 
 /// Axes with more positions get no coordinates: 16 Mi frequencies are a mistake, and 128 MB.
@@ -36,7 +37,7 @@ pub struct WcsAxis {
     ///
     /// `FREQ` is [`AxisKind::Frequency`] in `"MHz"`, `STOKES` is [`AxisKind::Polarisation`] with the numbers of the standard
     /// (1 to 4 are I, Q, U, V; -1 to -8 are RR, LL, RL, LR, XX, YY, XY, YX). `RA` and `DEC` are [`AxisKind::RightAscension`]
-    /// and [`AxisKind::Declination`]; longitudes and latitudes of other frames are [`AxisKind::Column`] and
+    /// and [`AxisKind::Declination`]; `WAVE`, `AWAV` and `WAVN` on a linear grid are [`AxisKind::Wavelength`] in `"nm"`; longitudes and latitudes of other frames are [`AxisKind::Column`] and
     /// [`AxisKind::Row`]. They have coordinates, in `"deg"`, only where the projection is linear in them: without one, and
     /// plate carrée (`CAR`) around the equator. Everything else is an [`AxisKind::Dimension`].
     pub axis: Axis,
@@ -174,6 +175,10 @@ impl Reader<'_> {
                 return note("velocities and redshifts are not read, write the axis as frequencies");
             }
             "STOKES" => (AxisKind::Polarisation, ""),
+            "WAVE" | "AWAV" | "WAVN" | "ENER" | "LAMBDA" | "WAVELENGTH" if code.is_empty() => {
+                (AxisKind::Wavelength, "nm")
+            }
+            "WAVE" | "AWAV" | "WAVN" | "ENER" => return note("its wavelengths are on a grid that is not linear"),
             _ => return Ok(WcsAxis { axis: plain, name, note: None }),
         };
         if self.steps.couple(number, number) {
@@ -183,9 +188,29 @@ impl Reader<'_> {
         // A grid of which only the name is given is none.
         let given = self.cards.has(&format!("CRVAL{number}")) && (len == 1 || self.steps.given(number));
         if given && (1..=COORDINATES).contains(&len) {
-            axis = self.coordinates(axis, number, unit)?;
+            axis = match kind {
+                AxisKind::Wavelength => self.wavelengths(axis, number, &base)?,
+                _ => self.coordinates(axis, number, unit)?,
+            };
         }
         Ok(WcsAxis { axis, name, note: None })
+    }
+
+    /// The axis `number` with wavelengths in nanometres, where its header says them in a unit of such.
+    fn wavelengths(&self, axis: Axis, number: usize, base: &str) -> Result<Axis> {
+        let reference = self.cards.real(&format!("CRVAL{number}"))?.unwrap_or(0.0);
+        let (step, pixel) = (self.steps.of(number, number), self.pixel(number)?);
+        let places: Vec<f64> = (0..axis.len()).map(|position| reference + (position as f64 - pixel) * step).collect();
+        let written = self.cards.text(&format!("CUNIT{number}")).unwrap_or_default().trim();
+        let usual = match base {
+            "WAVN" => "m-1",
+            "ENER" => "J",
+            // The standard wants metres, and much software writes micrometres or nanometres without a word.
+            _ => "",
+        };
+        let said = Said::of(if written.is_empty() { usual } else { written });
+        let Some((nanometres, _)) = said.bands(&places, &[]) else { return Ok(axis) };
+        Ok(axis.clone().with_coordinates(nanometres, "nm").unwrap_or(axis))
     }
 
     /// The axis `number` with coordinates in `unit`.

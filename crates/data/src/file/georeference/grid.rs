@@ -26,88 +26,75 @@ pub(super) struct System {
     pub(super) degrees: bool,
 }
 
-/// Datums whose UTM zones have numbers in a row: the name in ENVI's headers, the number of its geographic system, those of the zones
-/// in the north and the south less the zone, the last zone, and name, datum, spheroid, axis and flattening in ESRI's words.
-const DATUMS: [Datum; 4] = [
-    Datum::new(
-        "WGS-84",
-        4326,
-        Some(32600),
-        Some(32700),
-        60,
-        "GCS_WGS_1984",
-        "D_WGS_1984",
-        "WGS_1984\",6378137.0,298.257223563",
-    ),
-    Datum::new(
-        "North America 1983",
-        4269,
-        Some(26900),
-        None,
-        23,
-        "GCS_North_American_1983",
-        "D_North_American_1983",
-        "GRS_1980\",6378137.0,298.257222101",
-    ),
-    Datum::new(
-        "North America 1927",
-        4267,
-        Some(26700),
-        None,
-        22,
-        "GCS_North_American_1927",
-        "D_North_American_1927",
-        "Clarke_1866\",6378206.4,294.9786982",
-    ),
-    Datum::new(
-        "ETRS-89",
-        4258,
-        Some(25800),
-        None,
-        37,
-        "GCS_ETRS_1989",
-        "D_ETRS_1989",
-        "GRS_1980\",6378137.0,298.257222101",
-    ),
-];
-
-struct Datum {
+/// A datum whose UTM zones have numbers in a row.
+pub(super) struct Datum {
+    /// What it is called, in small letters and digits alone.
+    names: &'static [&'static str],
+    /// Its name in ENVI's headers.
     envi: &'static str,
-    geographic: u16,
+    /// The number of its geographic system, and those of the zones in the north and the south less the zone.
+    pub(super) geographic: u16,
     north: Option<u16>,
     south: Option<u16>,
     last_zone: u16,
+    /// System, datum and spheroid with its axis and flattening, in ESRI's words.
     system: &'static str,
     name: &'static str,
     spheroid: &'static str,
 }
 
-impl Datum {
-    #[allow(clippy::too_many_arguments)]
-    const fn new(
-        envi: &'static str,
-        geographic: u16,
-        north: Option<u16>,
-        south: Option<u16>,
-        last_zone: u16,
-        system: &'static str,
-        name: &'static str,
-        spheroid: &'static str,
-    ) -> Self {
-        Self { envi, geographic, north, south, last_zone, system, name, spheroid }
-    }
+pub(super) const DATUMS: [Datum; 4] = [
+    Datum {
+        names: &["wgs84", "wgs1984", "dwgs1984"],
+        envi: "WGS-84",
+        geographic: 4326,
+        north: Some(32600),
+        south: Some(32700),
+        last_zone: 60,
+        system: "GCS_WGS_1984",
+        name: "D_WGS_1984",
+        spheroid: "WGS_1984\",6378137.0,298.257223563",
+    },
+    Datum {
+        names: &["northamerica1983", "nad83", "dnorthamerican1983", "northamericandatum1983"],
+        envi: "North America 1983",
+        geographic: 4269,
+        north: Some(26900),
+        south: None,
+        last_zone: 23,
+        system: "GCS_North_American_1983",
+        name: "D_North_American_1983",
+        spheroid: "GRS_1980\",6378137.0,298.257222101",
+    },
+    Datum {
+        names: &["northamerica1927", "nad27", "dnorthamerican1927", "northamericandatum1927"],
+        envi: "North America 1927",
+        geographic: 4267,
+        north: Some(26700),
+        south: None,
+        last_zone: 22,
+        system: "GCS_North_American_1927",
+        name: "D_North_American_1927",
+        spheroid: "Clarke_1866\",6378206.4,294.9786982",
+    },
+    Datum {
+        names: &["etrs89", "etrs1989", "detrs1989", "europeanterrestrialreferencesystem1989"],
+        envi: "ETRS-89",
+        geographic: 4258,
+        north: Some(25800),
+        south: None,
+        last_zone: 37,
+        system: "GCS_ETRS_1989",
+        name: "D_ETRS_1989",
+        spheroid: "GRS_1980\",6378137.0,298.257222101",
+    },
+];
 
+impl Datum {
     /// Whether a name is this datum's.
-    fn is_called(&self, name: &str) -> bool {
-        let plain = |text: &str| text.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_lowercase();
-        let name = plain(name);
-        let known: &[&str] = match self.geographic {
-            4326 => &["wgs84", "wgs1984", "dwgs1984"],
-            4269 => &["northamerica1983", "nad83", "dnorthamerican1983", "northamericandatum1983"],
-            4267 => &["northamerica1927", "nad27", "dnorthamerican1927", "northamericandatum1927"],
-            _ => &["etrs89", "etrs1989", "detrs1989", "europeanterrestrialreferencesystem1989"],
-        };
-        known.contains(&name.as_str())
+    pub(super) fn is_called(&self, name: &str) -> bool {
+        let plain: String = name.chars().filter(char::is_ascii_alphanumeric).map(|c| c.to_ascii_lowercase()).collect();
+        self.names.contains(&plain.as_str())
     }
 
     fn text(&self) -> String {
@@ -125,7 +112,7 @@ impl Datum {
         })
     }
 
-    fn epsg(&self, zone: u16, north: bool) -> Option<u16> {
+    pub(super) fn epsg(&self, zone: u16, north: bool) -> Option<u16> {
         let base = if north { self.north } else { self.south };
         base.filter(|_| (1..=self.last_zone).contains(&zone)).map(|base| base + zone)
     }
@@ -322,7 +309,7 @@ const USER_DEFINED: u16 = 32767;
 const ESRI_TEXT: &str = "ESRI PE String = ";
 
 /// The number of a coordinate system by its text: its own one of the registry, else a zone of UTM by its name, else a datum.
-fn epsg_of_text(text: &str) -> Option<u16> {
+pub(super) fn epsg_of_text(text: &str) -> Option<u16> {
     // A number deeper within is that of a part.
     let depth = |at: usize| {
         let unquoted = text[..at].split('"').step_by(2);

@@ -3,6 +3,7 @@
 //! GDAL, "GTiff driver", tag 42112: `<Item name="SCALE" sample="0" role="scale">1e-4</Item>`, where samples are counted from 0. Band
 //! centres stand as `wavelength` with `wavelength_units`, as GDAL takes them over from ENVI, and in micrometres in the domain `IMAGERY`.
 
+use crate::spectral_unit::{Said, rounded};
 use std::fmt::Write as _;
 
 /// One item.
@@ -23,12 +24,15 @@ pub(crate) struct BandItems {
     pub(crate) names: Vec<String>,
     pub(crate) wavelengths_nm: Vec<f64>,
     pub(crate) widths_nm: Vec<f64>,
+    pub(crate) good_bands: Vec<bool>,
     /// What is said of the image as a whole.
     pub(crate) others: Vec<Item>,
 }
 
 /// Nanometres in a micrometre.
 const NM_PER_UM: f64 = 1000.0;
+/// The key of ENVI's headers that says which bands are good.
+const GOOD: &str = "bbl";
 
 impl Item {
     pub(crate) fn of_band(name: &str, sample: usize, role: &str, domain: &str, text: String) -> Self {
@@ -103,25 +107,37 @@ impl BandItems {
             texts
         };
         let called = |name: &str| texts(&|item| item.name.eq_ignore_ascii_case(name));
-        let numbers = |texts: Vec<Option<&str>>, scale: &dyn Fn(usize) -> Option<f64>| -> Vec<f64> {
-            let number = |(band, text): (usize, Option<&str>)| Some(text?.parse::<f64>().ok()? * scale(band)?);
-            let numbers: Option<Vec<f64>> = texts.into_iter().enumerate().map(number).collect();
-            numbers.filter(|all| all.iter().all(|nm| nm.is_finite() && *nm > 0.0)).unwrap_or_default()
+        let numbers = |texts: Vec<Option<&str>>| -> Option<Vec<f64>> {
+            texts.into_iter().map(|text| text?.parse::<f64>().ok()).collect()
         };
-        let micrometres = |name: &str| numbers(called(name), &|_| Some(NM_PER_UM));
-        let units = called("wavelength_units");
-        let in_units = |name: &str| numbers(called(name), &|band| nanometres_per(units[band].unwrap_or("nm")));
-        let first = |found: Vec<f64>, otherwise: &dyn Fn() -> Vec<f64>| {
-            let found = if found.is_empty() { otherwise() } else { found };
-            found.into_iter().map(rounded).collect::<Vec<f64>>()
+        // Of the image as a whole, as GDAL keeps the keys of an ENVI header.
+        let list = |name: &str| -> Option<Vec<f64>> {
+            let mut whole = items.iter().filter(|item| item.sample.is_none());
+            let item = whole.find(|item| item.name.eq_ignore_ascii_case(name))?;
+            let inside = item.text.trim().trim_start_matches('{').trim_end_matches('}');
+            let values: Option<Vec<f64>> = inside.split(',').map(|text| text.trim().parse().ok()).collect();
+            values.filter(|values| values.len() == bands)
         };
+        let one_unit = items.iter().find(|item| item.name.eq_ignore_ascii_case("wavelength_units"));
+        let unit = one_unit.map_or("", |item| item.text.trim());
+        let each = |centres: &str, widths: &str, unit: &str| {
+            let widths = numbers(called(widths)).unwrap_or_default();
+            Said::of(unit).bands(&numbers(called(centres))?, &widths)
+        };
+        let whole = || Said::of(unit).bands(&list("wavelength")?, &list("fwhm").unwrap_or_default());
+        let found =
+            each("wavelength", "fwhm", unit).or_else(|| each("CENTRAL_WAVELENGTH_UM", "FWHM_UM", "um")).or_else(whole);
+        let (wavelengths_nm, widths_nm) = found.unwrap_or_default();
         let names: Option<Vec<String>> =
             texts(&|item| item.is("description")).into_iter().map(|text| text.map(String::from)).collect();
+        let good = list(GOOD).unwrap_or_default();
+        let is_held = |item: &Item| item.name == GOOD && !good.is_empty();
         Self {
             names: names.unwrap_or_default(),
-            wavelengths_nm: first(in_units("wavelength"), &|| micrometres("CENTRAL_WAVELENGTH_UM")),
-            widths_nm: first(in_units("fwhm"), &|| micrometres("FWHM_UM")),
-            others: items.iter().filter(|item| item.sample.is_none()).cloned().collect(),
+            wavelengths_nm,
+            widths_nm,
+            good_bands: good.iter().map(|flag| *flag != 0.0).collect(),
+            others: items.iter().filter(|item| item.sample.is_none() && !is_held(item)).cloned().collect(),
         }
     }
 
@@ -142,24 +158,12 @@ impl BandItems {
             items.push(Item::of_band("fwhm", band, "", "", nm.to_string()));
             items.push(Item::of_band("FWHM_UM", band, "", "IMAGERY", rounded(nm / NM_PER_UM).to_string()));
         }
+        if !self.good_bands.is_empty() {
+            let flags: Vec<&str> = self.good_bands.iter().map(|&good| if good { "1" } else { "0" }).collect();
+            let text = format!("{{{}}}", flags.join(", "));
+            items.push(Item { name: GOOD.into(), domain: "ENVI".into(), text, ..Item::default() });
+        }
         items
-    }
-}
-
-/// Without the last digit, which a change of the unit spoils.
-fn rounded(value: f64) -> f64 {
-    format!("{value:.12e}").parse().unwrap_or(value)
-}
-
-/// How many nanometres a unit has; nothing for what is no length.
-pub(crate) fn nanometres_per(unit: &str) -> Option<f64> {
-    match unit.trim().to_lowercase().trim_end_matches('s') {
-        "nanometer" | "nanometre" | "nm" => Some(1.0),
-        "micrometer" | "micrometre" | "micron" | "um" | "µm" | "μm" => Some(NM_PER_UM),
-        "millimeter" | "millimetre" | "mm" => Some(1e6),
-        "meter" | "metre" | "m" => Some(1e9),
-        "angstrom" => Some(0.1),
-        _ => None,
     }
 }
 
@@ -184,6 +188,7 @@ mod tests {
             names: vec!["tree & soil".into(), "water".into()],
             wavelengths_nm: vec![450.1, 2499.9],
             widths_nm: vec![5.3, 10.0],
+            good_bands: vec![true, false],
             others: vec![own],
         };
         let items = parse(&text(&bands.items()));
@@ -196,6 +201,10 @@ mod tests {
         let text = "<GDALMetadata><Item name=\"CENTRAL_WAVELENGTH_UM\" sample=\"0\" domain=\"IMAGERY\">0.45</Item></GDALMetadata>";
         assert_eq!(BandItems::of(&parse(text), 1).wavelengths_nm, [450.0]);
         let text = "<Item name=\"wavelength\" sample=\"0\">1200</Item><Item name=\"wavelength_units\" sample=\"0\">cm-1</Item>";
-        assert!(BandItems::of(&parse(text), 1).wavelengths_nm.is_empty(), "a wavenumber is no wavelength");
+        assert!((BandItems::of(&parse(text), 1).wavelengths_nm[0] - 1e7 / 1200.0).abs() < 1e-6);
+        let text = "<Item name=\"wavelength\" domain=\"ENVI\">{0.4, 0.5}</Item><Item name=\"wavelength_units\" domain=\"ENVI\">Micrometers</Item>\
+                    <Item name=\"bbl\" domain=\"ENVI\">{ 1, 0 }</Item>";
+        let found = BandItems::of(&parse(text), 2);
+        assert_eq!((found.wavelengths_nm, found.good_bands), (vec![400.0, 500.0], vec![true, false]));
     }
 }
