@@ -202,7 +202,7 @@ impl<'a> Page<'a> {
             });
         }
         if let Some(posterior) = self.posterior {
-            let caption = "Width of the interval that holds each abundance in 90 of 100 cases.";
+            let caption = "Width of the interval that is to hold each abundance in 90 of 100 cases.";
             report.figure("intervals", caption, || {
                 let widths = posterior.upper.iter().zip(&posterior.lower).map(|(upper, lower)| upper - lower).collect();
                 let maps = maps(&Abundances::new(widths, self.names().len())?, self.source.usable());

@@ -37,7 +37,7 @@ pub struct Posterior {
     pub deviations: Vec<f64>,
     /// Middle of the interval of each abundance, before it is closed at nought and one.
     pub centres: Vec<f64>,
-    /// Lower ends of intervals that hold the true abundance in 90 of 100 cases; nought where nought is not excluded.
+    /// Lower ends of intervals that are to hold the true abundance in 90 of 100 cases; nought where nought is not excluded.
     pub lower: Vec<f64>,
     /// Upper ends.
     pub upper: Vec<f64>,
