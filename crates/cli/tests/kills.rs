@@ -83,7 +83,10 @@ fn killed_again_and_again(folder: &Path, run: &str, work: &str, results: &[&str]
     let (mut made, mut at_writes, mut runs) = (0, 0, 0u32);
     while made < kills {
         runs += 1;
-        assert!(runs <= 4 * kills + 4, "{made} kills of {kills} in {runs} runs: is {work} the name of its checkpoints?");
+        assert!(
+            runs <= 4 * kills + 4,
+            "{made} kills of {kills} in {runs} runs: is {work} the name of its checkpoints?"
+        );
         let name = format!("killed-{runs}");
         let dir: PathBuf = folder.join(&name);
         let line = format!("{run} {name} --resume");

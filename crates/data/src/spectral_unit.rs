@@ -130,7 +130,7 @@ pub(crate) fn name_and_unit(name: &str) -> (&str, &str) {
     let split = |at: usize| {
         let base = name[..at].trim_end_matches([',', ' ', '_', '.', '/', '-', ':']).trim_end();
         let base = base.strip_suffix(" in").or_else(|| base.strip_suffix("_in")).unwrap_or(base);
-        (base, &name[at..])
+        (base, name[at..].trim_start())
     };
     // The longest end that is a unit and begins a word.
     let starts = name.char_indices().filter(|(at, _)| *at > 0).map(|(at, _)| at);

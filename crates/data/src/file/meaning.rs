@@ -113,6 +113,13 @@ impl Meaning {
             &[one] => one,
             each => each.get(position).copied().unwrap_or(otherwise),
         };
+        // Most files have one scale for all numbers, and nothing to look for.
+        let alike = self.gains.len() <= 1 && self.offsets.len() <= 1;
+        if alike && missing.is_empty() && min.is_none() && max.is_none() {
+            let (gain, offset) = (at(&self.gains, 0, 1.0), at(&self.offsets, 0, 0.0));
+            values.iter_mut().for_each(|value| *value = *value * gain + offset);
+            return Array::new(shape, Values::F64(values));
+        }
         for line in values.chunks_mut(last) {
             for (position, value) in line.iter_mut().enumerate() {
                 let outside = min.is_some_and(|min| *value < min) || max.is_some_and(|max| *value > max);

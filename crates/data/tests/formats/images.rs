@@ -129,9 +129,10 @@ fn keys_without_a_field_survive_a_header() {
         "file type = ENVI Classification",
         "classes = 2",
         "class names = {tree, soil}",
-        "wavelength = {1000, 2000}",
-        "wavelength units = Wavenumber",
-        "fwhm = {1, 2}",
+        // Wavenumbers become wavelengths, for which all formats have a place.
+        "wavelength = {10000, 5000}",
+        "wavelength units = Nanometers",
+        "fwhm = {10.0000025, 5.00000125}",
         "band names = {a, with, comma, b}",
         "sensor type = X",
     ] {

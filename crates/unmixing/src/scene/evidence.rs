@@ -10,8 +10,9 @@ use crate::Result;
 
 /// Positions of each axis that are looked at.
 const LOOKED_AT: usize = 64;
-/// Most components that are taken for materials; fewer on short axes.
+/// Most components that are taken for materials; fewer on short axes, but not so few that three materials are more.
 const MATERIALS: usize = 8;
+const FEWEST: usize = 3;
 /// So much more energy beyond these is no accident; less does where there are more components above the noise, too.
 ///
 /// Chosen on families of smooth spectra in patches and in single pixels, 12 to 60 rows and columns, 20 to 120 bands, 2 to 6 materials, 20 to 50 dB,
@@ -32,7 +33,7 @@ const SMOOTHER: f64 = 2.0;
 pub(super) fn likelier_bands(cube: &Cube<f32>, supposed: usize) -> Result<Option<usize>> {
     let part = Part::of(cube);
     let shortest = part.shape.into_iter().min().unwrap_or(0);
-    let kept = (shortest / 4).clamp(2, MATERIALS);
+    let kept = (shortest / 4).clamp(FEWEST, MATERIALS);
     let noise = part.noise();
     let Some(own) = part.along(supposed, kept, noise) else { return Ok(None) };
     let others =
