@@ -8,7 +8,6 @@ use std::collections::BinaryHeap;
 
 use cupel_data::Stream;
 use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
-use pulp::{Arch, Simd, WithSimd};
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -167,9 +166,8 @@ impl<'a> Survey<'a> {
         self.found.usable += tile.places.len();
         self.found.maximum = tile.values.iter().copied().fold(self.found.maximum, f32::max);
         // In each block the best of every direction, then the blocks in their order: ties go to the first pixel.
-        let (arch, directions) = (Arch::new(), self.directions.as_slice());
-        let best_of = |block| arch.dispatch(BestOf { block, directions, bands });
-        let blocks: Vec<Vec<(f32, usize)>> = tile.values.par_chunks(BLOCK_PIXELS * bands).map(best_of).collect();
+        let blocks: Vec<Vec<(f32, usize)>> =
+            tile.values.par_chunks(BLOCK_PIXELS * bands).map(|block| self.best_of(block)).collect();
         for (block, best) in blocks.into_iter().enumerate() {
             for (extreme, (score, place)) in self.found.extremes.iter_mut().zip(best) {
                 if extreme.as_ref().is_none_or(|extreme| score > extreme.score) {
@@ -206,25 +204,14 @@ impl<'a> Survey<'a> {
             spectra[place * bands..(place + 1) * bands].copy_from_slice(spectrum);
         }
     }
-}
 
-/// For each direction and way the largest score with its place in the block, with the widest vectors of the processor.
-struct BestOf<'a> {
-    block: &'a [f32],
-    directions: &'a [f32],
-    bands: usize,
-}
-
-impl WithSimd for BestOf<'_> {
-    type Output = Vec<(f32, usize)>;
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(self, _: S) -> Self::Output {
-        let Self { block, directions, bands } = self;
+    /// For each direction and way the largest score with its place in the block.
+    fn best_of(&self, block: &[f32]) -> Vec<(f32, usize)> {
+        let bands = self.scene.bands();
         let mut best = vec![(f32::NEG_INFINITY, 0); 4 * DIRECTIONS];
         for (place, spectrum) in block.chunks_exact(bands).enumerate() {
             let norm = dot(spectrum, spectrum).sqrt();
-            for (direction, best) in directions.chunks_exact(bands).zip(best.chunks_exact_mut(4)) {
+            for (direction, best) in self.directions.chunks_exact(bands).zip(best.chunks_exact_mut(4)) {
                 let along = dot(spectrum, direction);
                 let unit = if norm > 0.0 { along / norm } else { 0.0 };
                 for (best, score) in best.iter_mut().zip([along, -along, unit, -unit]) {
@@ -239,7 +226,6 @@ impl WithSimd for BestOf<'_> {
 }
 
 /// In lanes that the compiler keeps in registers; the order of the sum is fixed.
-#[inline(always)]
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 16;
     let mut partial = [0.0f32; LANES];

@@ -300,8 +300,11 @@ impl Mixture {
         Ok(Abundances::solve(&self.pixels, &self.scaled(bright), Convention::Nnls)?.closed())
     }
 
-    /// Intervals that know that other extractors see the scene otherwise.
+    /// Intervals that know that other extractors see the scene otherwise; where none was asked, those of the model alone.
     pub(crate) fn open(&self, posterior: Posterior) -> Result<Posterior> {
+        if self.alternatives.is_empty() {
+            return Ok(posterior.alone());
+        }
         let mut squares = vec![0.0; posterior.centres.len()];
         for Alternative { endmembers, weight } in &self.alternatives {
             let shares = self.shares(&at_scene_brightness(&self.pixels, endmembers)?)?;

@@ -107,11 +107,16 @@ impl Posterior {
     /// work on unlike principles differ where a scene leaves that open. Few of them, of unlike worth, make heavy tails.
     pub(crate) fn widened(mut self, disagreement: &[f64]) -> Self {
         let to_deviation = heavy_tailed(ONE_DEVIATION);
-        self.centres.iter_mut().for_each(|centre| *centre = centre.clamp(0.0, 1.0));
         for (deviation, disagreement) in self.deviations.iter_mut().zip(disagreement) {
             let known = deviation.min(1.0); // no error is larger
             *deviation = to_deviation * (OWN * known).hypot(OTHERS * disagreement).max(LEAST_SCALE);
         }
+        self.alone()
+    }
+
+    /// The same with the intervals that follow from centres and deviations as they are.
+    pub(crate) fn alone(mut self) -> Self {
+        self.centres.iter_mut().for_each(|centre| *centre = centre.clamp(0.0, 1.0));
         (self.lower, self.upper) = self.interval(NINETY);
         self
     }

@@ -65,6 +65,23 @@ fn it_improves_on_its_start_and_its_intervals_hold_the_truth() {
     }
 }
 
+/// One extractor alone says nothing of what the scene leaves open; the errors that the model knows of are not made less for it.
+#[test]
+fn intervals_after_a_single_extractor_are_those_of_the_model() {
+    let mut held = 0.0;
+    for seed in 1..=3 {
+        let (pixels, truth, abundances) = scene(3, 40, 20.0, seed);
+        let extracted = extract(&pixels, Method::Vca, 3, seed).unwrap();
+        assert!(extracted.alternatives.is_empty());
+        let mut mixture = Mixture::new(&pixels, &extracted, seed).unwrap();
+        Run::in_memory().drive(&mut mixture, &Policy::default()).unwrap();
+        let (found, posterior) = mixture.finish().unwrap();
+        let order = Agreement::of(&found, &truth).unwrap().order;
+        held += posterior.coverage(&abundances, &order).unwrap() / 3.0;
+    }
+    assert!(held >= 0.86, "{held}");
+}
+
 #[test]
 fn light_that_varies_is_recognised_and_takes_no_part() {
     let (pixels, truth, abundances) = scene(3, 40, f64::INFINITY, 4);
