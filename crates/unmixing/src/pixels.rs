@@ -100,6 +100,12 @@ impl Pixels {
         Self::of_checked(values, self.bands)
     }
 
+    /// The same with each band multiplied by its weight.
+    pub(crate) fn weighted(&self, weights: &[f64]) -> Self {
+        let values = self.values.iter().zip(weights.iter().cycle()).map(|(v, w)| (f64::from(*v) * w) as f32);
+        Self::of_checked(values.collect(), self.bands)
+    }
+
     /// The pixels with these indices.
     ///
     /// # Panics

@@ -72,10 +72,7 @@ impl Signal {
 
     /// Places pixels in the subspace.
     pub(crate) fn place(&self, pixels: &Pixels) -> Placed {
-        let weighted: Vec<f32> =
-            pixels.values().iter().zip(self.weights.iter().cycle()).map(|(v, w)| (f64::from(*v) * w) as f32).collect();
-        let weighted = Pixels::of_checked(weighted, pixels.bands());
-        let coordinates = self.subspace.project(&weighted).iter().map(|c| *c as f32).collect();
+        let coordinates = self.subspace.project(&pixels.weighted(&self.weights)).iter().map(|c| *c as f32).collect();
         Placed { pixels: pixels.clone(), coordinates: Pixels::of_checked(coordinates, self.subspace.rank()) }
     }
 

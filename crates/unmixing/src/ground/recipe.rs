@@ -10,7 +10,7 @@ use crate::{Abundances, Endmembers, Image, Result, Truth, dirichlet, patches, sm
 /// The seed of the suite: another is another suite.
 const SEED: u64 = 1;
 /// Scenes of a family: half for choosing, half for reporting.
-const SCENES: usize = 6;
+const SCENES: usize = 12;
 /// Materials of one scene differ by this angle at least, in radians.
 const LEAST_ANGLE: f64 = 0.1;
 /// Draws of materials until they do; the best draw is taken where none does.
@@ -71,7 +71,7 @@ impl Recipe {
         }
     }
 
-    /// What the scene is for: the first, third and fifth of a family are for choosing.
+    /// What the scene is for: every second one of a family, from the first on, is for choosing.
     pub fn half(&self) -> Half {
         if self.index.is_multiple_of(2) { Half::Choosing } else { Half::Reporting }
     }

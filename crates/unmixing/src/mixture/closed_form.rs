@@ -27,6 +27,9 @@ const MOST_POSTERIORS: usize = 250_000;
 const MOST_PIXELS: usize = 20_000;
 /// Passes that fit the prior of the faces where endmembers do not follow from them.
 const PRIOR_PASSES: usize = 4;
+/// No endmember turns further from its start than this many times the median angle between what the extractors find for it: a likelihood
+/// that is a little wrong leads far astray, where what it knows is little (`docs/results.md`).
+const FURTHEST: f64 = 2.0;
 
 /// The mixture model under way, in closed form; an [`Advance`] of one step of all endmembers at a time.
 ///
@@ -203,10 +206,10 @@ impl Mixture {
         Ok((endmembers, posterior))
     }
 
-    /// Standard deviation of the noise in a band; where materials vary, of what is left of the spectra of unit brightness.
+    /// Root mean square noise of the bands; where materials vary, of what is left of the spectra of unit brightness.
     pub fn noise(&self) -> f64 {
         match &self.model {
-            Model::Noise { plane, .. } => plane.noise_variance.sqrt(),
+            Model::Noise { plane, .. } => plane.noise(),
             Model::Varied(typical) => typical.variance().sqrt(),
         }
     }
@@ -257,10 +260,13 @@ impl Mixture {
         match &self.model {
             Model::Noise { plane, regime } => {
                 let lifted = not_below(&self.pixels.floors(), &plane.lift(&self.state.endmembers, bands)?)?;
-                let bright = if *regime == Regime::Even { lifted } else { at_scene_brightness(&self.pixels, &lifted)? };
+                let held = self.held_back(&lifted)?;
+                let positions = held.as_ref().map(|held| plane.place(held).0);
+                let found = held.unwrap_or(lifted);
+                let bright = if *regime == Regime::Even { found } else { at_scene_brightness(&self.pixels, &found)? };
                 let divisors = plane.divisors(*regime, &bright, &self.scaled(&bright));
-                let at = (self.state.endmembers.as_slice(), divisors.as_slice());
-                let errors = |errors: &[f64]| band_errors(errors, &bright, &divisors);
+                let at = (positions.as_ref().unwrap_or(&self.state.endmembers).as_slice(), divisors.as_slice());
+                let errors = |errors: &[f64]| band_errors(errors, plane, &divisors);
                 let posterior = posterior(plane, *regime, at, &self.state.ln_faces, &Certainty::OfFit, errors)?;
                 Ok((bright, self.open(posterior)?))
             }
@@ -288,6 +294,26 @@ impl Mixture {
                 Ok((bright, self.open(posterior)?))
             }
         }
+    }
+
+    /// Endmembers that are no further from the start than extractors leave open; none where all of them are.
+    fn held_back(&self, found: &Endmembers) -> Result<Option<Endmembers>> {
+        let mut values = found.values().to_vec();
+        let mut held = false;
+        for (k, (spectrum, start)) in values.chunks_exact_mut(found.bands()).zip(self.start.spectra()).enumerate() {
+            let mut others: Vec<f64> =
+                self.alternatives.iter().map(|other| angle(start, other.endmembers.spectrum(k))).collect();
+            others.sort_by(f64::total_cmp);
+            let Some(open) = others.get(others.len() / 2).map(|median| FURTHEST * median) else { continue };
+            let turn = angle(start, spectrum);
+            if turn > open {
+                let (norm, of_start) = (norm(spectrum).max(f64::MIN_POSITIVE), norm(start).max(f64::MIN_POSITIVE));
+                let share = open / turn;
+                spectrum.iter_mut().zip(start).for_each(|(f, s)| *f = share * *f + (1.0 - share) * norm / of_start * s);
+                held = true;
+            }
+        }
+        held.then(|| Endmembers::new(values, found.bands())).transpose()
     }
 
     /// Endmembers as the convention has them.
@@ -373,10 +399,13 @@ fn largest_turn(before: &[f64], after: &[f64], width: usize) -> f64 {
 
 /// [`spectral_angle`], without the rounding of the cosine of small angles.
 fn angle(a: &[f64], b: &[f64]) -> f64 {
-    let norm = |v: &[f64]| v.iter().map(|x| x * x).sum::<f64>().sqrt().max(f64::MIN_POSITIVE);
-    let (a_norm, b_norm) = (norm(a), norm(b));
+    let (a_norm, b_norm) = (norm(a).max(f64::MIN_POSITIVE), norm(b).max(f64::MIN_POSITIVE));
     let chord = a.iter().zip(b).map(|(x, y)| (x / a_norm - y / b_norm).powi(2)).sum::<f64>().sqrt();
     if chord < 1.0 { 2.0 * (0.5 * chord).asin() } else { spectral_angle(a, b) }
+}
+
+fn norm(spectrum: &[f64]) -> f64 {
+    spectrum.iter().map(|x| x * x).sum::<f64>().sqrt()
 }
 
 /// What noise left below what a band [may have](Pixels::floors) is as low as that.

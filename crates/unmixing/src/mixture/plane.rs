@@ -1,5 +1,6 @@
 //! Pixels as points among the endmembers, in as few coordinates as there are endmembers.
 
+use cupel_statistics::quantile;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
@@ -27,46 +28,68 @@ const UNEVEN: f64 = 10.0;
 const BEYOND_NOISE: f64 = 1.15;
 /// Noise is at least this, relative to the mean square of the scene: below it, f32 rounding is what is left.
 const LEAST_NOISE: f64 = 1e-12;
+/// Bands count by their noise, but none as if it had less than this share of the median variance.
+const LEAST_OF_BAND: f64 = 1e-3;
 /// Pixels darker than this share of the mean are taken as that bright: they say next to nothing either way.
 const DARKEST: f64 = 1e-3;
 
 /// Pixels as points, each with the variance of its noise along every coordinate.
 pub(crate) struct Plane {
     subspace: Subspace,
+    /// What bands are multiplied by, so that their noise is alike; nought where a band holds nothing.
+    weights: Vec<f64>,
     /// `pixels x rank`.
     pub(crate) points: Vec<f64>,
     pub(crate) variances: Vec<f64>,
-    /// Of the noise in the pixels themselves.
-    pub(crate) noise_variance: f64,
+    /// Of the noise in weighted bands.
+    noise_variance: f64,
     /// Where light varies, points are divided by their component along this direction.
     along: Option<Vec<f64>>,
 }
 
 impl Plane {
-    /// The scene in the directions of the strongest signal, where nothing but white noise lies in the others; else nothing.
+    /// The scene in the directions of the strongest signal, where nothing but white noise lies in the others, be it after bands are
+    /// weighted by their own noise; else nothing.
     pub(crate) fn of_noise(pixels: &Pixels, endmembers: usize) -> Result<Option<(Self, Regime)>> {
         let moments = Moments::of(pixels)?;
-        let noise = noise_variance(pixels, &moments, endmembers);
-        if materials_vary(pixels, &moments, endmembers, noise) {
-            return Ok(None);
+        if let Some(found) = Self::of_white_noise(pixels, &moments, endmembers, vec![1.0; pixels.bands()]) {
+            return Ok(Some(found));
         }
-        let subspace = Subspace::about_origin(&moments, endmembers);
+        let weights = weights(&Noise::from_moments(&moments, pixels.count()).variances, &moments);
+        let weighted = pixels.weighted(&weights);
+        Ok(Self::of_white_noise(&weighted, &Moments::of(&weighted)?, endmembers, weights))
+    }
+
+    /// The same of pixels that are weighted already.
+    fn of_white_noise(
+        pixels: &Pixels,
+        moments: &Moments,
+        endmembers: usize,
+        weights: Vec<f64>,
+    ) -> Option<(Self, Regime)> {
+        let bands = weights.iter().filter(|weight| **weight > 0.0).count();
+        let noise = noise_variance(pixels, moments, endmembers, bands);
+        if materials_vary(pixels.count(), moments, endmembers, bands, noise) {
+            return None;
+        }
+        let subspace = Subspace::about_origin(moments, endmembers);
         let points = subspace.project(pixels);
         let regime = if even(&points, endmembers, noise) { Regime::Even } else { Regime::Lit };
         let variances = vec![noise; pixels.count()];
-        let mut plane = Self { subspace, points, variances, noise_variance: noise, along: None };
+        let mut plane = Self { subspace, weights, points, variances, noise_variance: noise, along: None };
         if regime == Regime::Lit {
             plane.divide();
         }
-        Ok(Some((plane, regime)))
+        Some((plane, regime))
     }
 
     /// The scene about the cone of these endmembers, whose materials vary by `variance` for spectra of unit brightness.
     pub(crate) fn of_variation(pixels: &Pixels, endmembers: &Endmembers, variance: f64) -> Self {
         let subspace = Subspace::spanned_by(endmembers);
         let points = subspace.project(pixels);
-        let count = pixels.count();
-        let mut plane = Self { subspace, points, variances: vec![0.0; count], noise_variance: variance, along: None };
+        let variances = vec![variance; pixels.count()];
+        let weights = vec![1.0; pixels.bands()];
+        let mut plane = Self { subspace, weights, points, variances, noise_variance: variance, along: None };
         plane.divide();
         plane.variances.fill(variance);
         plane
@@ -104,7 +127,8 @@ impl Plane {
         let mut positions = Vec::with_capacity(endmembers.count() * self.rank());
         let mut divisors = Vec::with_capacity(endmembers.count());
         for spectrum in endmembers.spectra() {
-            let mut position = self.subspace.coordinates(spectrum);
+            let weighted: Vec<f64> = spectrum.iter().zip(&self.weights).map(|(s, w)| s * w).collect();
+            let mut position = self.subspace.coordinates(&weighted);
             let divisor = self.along.as_ref().map_or(1.0, |along| {
                 position.iter().zip(along).map(|(p, a)| p * a).sum::<f64>().max(f64::MIN_POSITIVE)
             });
@@ -125,8 +149,22 @@ impl Plane {
 
     /// Spectra at these positions; where light varies, of unit component along the mean.
     pub(crate) fn lift(&self, positions: &[f64], bands: usize) -> Result<Endmembers> {
-        let spectra = positions.chunks_exact(self.rank()).flat_map(|position| self.subspace.lift(position));
+        let spectra = positions.chunks_exact(self.rank()).flat_map(|position| {
+            let spectrum = self.subspace.lift(position).into_iter().zip(&self.weights);
+            spectrum.map(|(s, w)| if *w > 0.0 { s / w } else { 0.0 })
+        });
         Endmembers::new(spectra.collect(), bands)
+    }
+
+    /// What an error of one in weighted bands is in each band.
+    pub(crate) fn errors_of_bands(&self) -> impl Iterator<Item = f64> {
+        self.weights.iter().map(|w| if *w > 0.0 { 1.0 / w } else { 0.0 })
+    }
+
+    /// Root mean square noise of the bands.
+    pub(crate) fn noise(&self) -> f64 {
+        let sum: f64 = self.errors_of_bands().map(|error| error * error).sum();
+        (self.noise_variance * sum / self.weights.len() as f64).sqrt()
     }
 
     /// Some of the points, evenly spaced.
@@ -136,9 +174,18 @@ impl Plane {
     }
 }
 
-/// Variance of the noise in a band, from what lies outside the signal.
-fn noise_variance(pixels: &Pixels, moments: &Moments, endmembers: usize) -> f64 {
-    let bands = pixels.bands();
+/// Factors that make the noise of bands with these variances alike, one in the median band.
+fn weights(variances: &[f64], moments: &Moments) -> Vec<f64> {
+    let bands = variances.len();
+    let holds: Vec<bool> = (0..bands).map(|i| moments.second[i * bands + i] > 0.0).collect();
+    let of_those: Vec<f64> = variances.iter().zip(&holds).filter(|(_, holds)| **holds).map(|(v, _)| *v).collect();
+    let median = quantile(&of_those, 0.5).max(f64::MIN_POSITIVE);
+    let weight = |v: &f64| (median / v.max(LEAST_OF_BAND * median)).sqrt();
+    variances.iter().zip(holds).map(|(v, holds)| if holds { weight(v) } else { 0.0 }).collect()
+}
+
+/// Variance of the noise in one of `bands` bands, from what lies outside the signal.
+fn noise_variance(pixels: &Pixels, moments: &Moments, endmembers: usize, bands: usize) -> f64 {
     let values = &moments.about_origin.values;
     let power: f64 = values.iter().sum::<f64>() / bands as f64;
     let variance = if bands > endmembers {
@@ -152,9 +199,9 @@ fn noise_variance(pixels: &Pixels, moments: &Moments, endmembers: usize) -> f64 
 
 /// Whether there is more beyond the mixing of these many spectra than white noise: its second moments end at
 /// `v (1 + sqrt(bands / pixels))^2` (V. A. Marchenko, L. A. Pastur, Mathematics of the USSR-Sbornik 1(4), 457, 1967).
-fn materials_vary(pixels: &Pixels, moments: &Moments, endmembers: usize, noise: f64) -> bool {
-    let others = pixels.bands().saturating_sub(endmembers) as f64;
-    let edge = noise * (1.0 + (others / pixels.count() as f64).sqrt()).powi(2);
+fn materials_vary(pixels: usize, moments: &Moments, endmembers: usize, bands: usize, noise: f64) -> bool {
+    let others = bands.saturating_sub(endmembers) as f64;
+    let edge = noise * (1.0 + (others / pixels as f64).sqrt()).powi(2);
     moments.about_origin.values.get(endmembers).is_some_and(|strongest| *strongest > BEYOND_NOISE * edge)
 }
 

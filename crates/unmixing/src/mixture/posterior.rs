@@ -7,7 +7,7 @@ use super::{
     faces::{Affine, Faces, Sums, Work, inverse, number_of_faces},
     plane::Plane,
 };
-use crate::{Abundances, Endmembers, Result, error::same};
+use crate::{Abundances, Result, error::same};
 
 /// Pixels of one task; fixed, so that nothing depends on the number of threads.
 const BLOCK_PIXELS: usize = 256;
@@ -315,12 +315,12 @@ impl Whole {
 }
 
 /// The errors of endmembers in every band, from those along one direction.
-pub(crate) fn band_errors(errors: &[f64], endmembers: &Endmembers, divisors: &[f64]) -> Vec<f64> {
-    let count = endmembers.count();
+pub(crate) fn band_errors(errors: &[f64], plane: &Plane, divisors: &[f64]) -> Vec<f64> {
+    let count = divisors.len();
     (0..count)
         .flat_map(|k| {
             let error = errors[k * count + k].max(0.0).sqrt() * divisors[k];
-            std::iter::repeat_n(error, endmembers.bands())
+            plane.errors_of_bands().map(move |of_band| error * of_band)
         })
         .collect()
 }

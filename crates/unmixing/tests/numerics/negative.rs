@@ -12,8 +12,9 @@ use super::samples::{open_run, with_pure_pixels};
 
 const METHODS: [Method; 6] = [Method::Auto, Method::Edaa, Method::Vca, Method::Nfindr, Method::Spa, Method::Pmm];
 
+/// Three scenes of each half, which take as long as a test may.
 fn recipes() -> impl Iterator<Item = Recipe> {
-    suite().into_iter().filter(|recipe| recipe.family == Family::Negative)
+    suite().into_iter().filter(|recipe| recipe.family == Family::Negative && recipe.index < 6)
 }
 
 /// The mean of the methods over scenes of one half, as angle and error of the non-negative fit.
