@@ -3,7 +3,7 @@
 use crate::{
     axes::{Axes, Axis, AxisKind},
     cube::Cube,
-    element::{Element, ElementType, Values, map_values},
+    element::{Element, ElementType, Misfit, Values, map_values},
     error::{Error, Result},
 };
 
@@ -98,12 +98,7 @@ impl Array {
         let from = values.element_type();
         let axes =
             shape.iter().zip(0..=u8::MAX).map(|(&len, number)| Axis::new(AxisKind::Dimension(number), len)).collect();
-        let values = values.convert().map_err(|misfit| Error::Inexact {
-            value: misfit.value,
-            index: unravel(misfit.index, &shape),
-            wanted: T::TYPE.name(),
-            instead: from.name(),
-        })?;
+        let values = values.convert().map_err(|misfit| misfit.into_error::<T>(from, &shape))?;
         Cube::new(values, Axes::new(axes)?)
     }
 }
@@ -119,6 +114,14 @@ pub(crate) fn value_count(shape: &[usize]) -> Option<usize> {
     let positive = shape.iter().filter(|&&len| len > 0);
     let product = positive.copied().try_fold(1_usize, usize::checked_mul)?;
     Some(if shape.contains(&0) { 0 } else { product })
+}
+
+impl Misfit {
+    /// That of numbers of the type `from`, in an array of this shape, that were wanted as `T`.
+    pub(crate) fn into_error<T: Element>(self, from: ElementType, shape: &[usize]) -> Error {
+        let index = unravel(self.index, shape);
+        Error::Inexact { value: self.value, index, wanted: T::TYPE.name(), instead: from.name() }
+    }
 }
 
 fn unravel(mut offset: usize, shape: &[usize]) -> Vec<usize> {

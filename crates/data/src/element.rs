@@ -199,6 +199,45 @@ impl Values {
             Self::Complex128(values) => each(values, |Complex { re, im }| T::from_complex(re, im)),
         }
     }
+
+    /// The real values in f64, so many at a time, as `change` leaves them, as another type; or the first one that does not fit.
+    pub(crate) fn convert_by<T: Element>(self, piece: usize, change: impl FnMut(&mut [f64])) -> Result<Vec<T>, Misfit> {
+        match self {
+            Self::U8(values) => each_by(values, piece, f64::from, change),
+            Self::I8(values) => each_by(values, piece, f64::from, change),
+            Self::U16(values) => each_by(values, piece, f64::from, change),
+            Self::I16(values) => each_by(values, piece, f64::from, change),
+            Self::U32(values) => each_by(values, piece, f64::from, change),
+            Self::I32(values) => each_by(values, piece, f64::from, change),
+            Self::U64(values) => each_by(values, piece, |value| value as f64, change),
+            Self::I64(values) => each_by(values, piece, |value| value as f64, change),
+            Self::F16(values) => each_by(values, piece, f64::from, change),
+            Self::F32(values) => each_by(values, piece, f64::from, change),
+            Self::F64(values) => each_by(values, piece, |value| value, change),
+            Self::Bool(values) => each_by(values, piece, |value| f64::from(u8::from(value)), change),
+            complex => complex.convert(),
+        }
+    }
+}
+
+/// Values as f64, `piece` at a time, changed by `change` and converted.
+fn each_by<S: Copy, T: Element>(
+    values: Vec<S>,
+    piece: usize,
+    wide: impl Fn(S) -> f64,
+    mut change: impl FnMut(&mut [f64]),
+) -> Result<Vec<T>, Misfit> {
+    let mut converted = Vec::with_capacity(values.len());
+    let mut room = vec![0.0; piece.min(values.len())];
+    for piece in values.chunks(piece) {
+        let room = &mut room[..piece.len()];
+        for (room, &value) in room.iter_mut().zip(piece) {
+            *room = wide(value);
+        }
+        change(room);
+        extend(&mut converted, room, T::from_f64)?;
+    }
+    Ok(converted)
 }
 
 /// The first value that does not fit.
@@ -208,17 +247,30 @@ pub(crate) struct Misfit {
     pub(crate) value: String,
 }
 
-fn each<S: Copy + fmt::Debug, T>(values: Vec<S>, convert: impl Fn(S) -> Option<T>) -> Result<Vec<T>, Misfit> {
+/// Values that are converted before it is asked whether all of them fit.
+const BLOCK: usize = 1 << 11;
+
+fn each<S: Copy + fmt::Debug, T: Element>(values: Vec<S>, convert: impl Fn(S) -> Option<T>) -> Result<Vec<T>, Misfit> {
     let mut converted = Vec::with_capacity(values.len());
-    for (index, &value) in values.iter().enumerate() {
-        match convert(value) {
-            Some(value) => converted.push(value),
-            None => {
-                return Err(Misfit { index, value: format!("{value:?}") });
-            }
-        }
+    for block in values.chunks(BLOCK) {
+        extend(&mut converted, block, &convert)?;
     }
     Ok(converted)
+}
+
+/// Converts a block in two loops without branches, of which the second falls away for types that hold everything.
+fn extend<S: Copy + fmt::Debug, T: Element>(
+    converted: &mut Vec<T>,
+    block: &[S],
+    convert: impl Fn(S) -> Option<T>,
+) -> Result<(), Misfit> {
+    let first = converted.len();
+    let Some(any) = T::from_i64(0) else { return Err(Misfit { index: first, value: "0".into() }) };
+    converted.extend(block.iter().map(|&value| convert(value).unwrap_or(any)));
+    match block.iter().position(|&value| convert(value).is_none()) {
+        Some(place) => Err(Misfit { index: first + place, value: format!("{:?}", block[place]) }),
+        None => Ok(()),
+    }
 }
 
 /// A type that the numbers of a file can be read as: the integers of 8 to 64 bits, f32 and f64, and the complex numbers of

@@ -37,7 +37,8 @@ pub fn compare_runs<P: AsRef<Path>>(run_dirs: &[P], page: impl AsRef<Path>) -> R
     }
     let runs = run_dirs.iter().map(|path| Compared::read(path.as_ref())).collect::<Result<Vec<_>>>()?;
     let page = page.as_ref();
-    crate::write(page, html::page("Comparison of runs", &body(&runs)).as_bytes())?;
+    let [before, behind] = html::frame("Comparison of runs");
+    crate::write_parts(page, &[&before, &body(&runs), &behind])?;
     Ok(page.to_path_buf())
 }
 

@@ -15,10 +15,10 @@ use crate::{
 const SAMPLES_WIDTH: u32 = 360;
 const METRES_PER_CSS_PIXEL: f64 = 0.0254 / 96.0;
 
-/// An `img` element that holds the file; `None` where there is no such file.
-pub(crate) fn image(folder: &Folder, file: &str, description: &str) -> Result<Option<String>> {
+/// Adds an `img` element that holds the file to the page; whether there is such a file.
+pub(crate) fn image(out: &mut String, folder: &Folder, file: &str, description: &str) -> Result<bool> {
     let Some(bytes) = folder.bytes(file)? else {
-        return Ok(None);
+        return Ok(false);
     };
     let (kind, size) = if bytes.starts_with(b"\x89PNG\r\n\x1a\n") {
         let size = png_size(&bytes).map_err(|error| Error::Unfit {
@@ -37,16 +37,21 @@ pub(crate) fn image(folder: &Folder, file: &str, description: &str) -> Result<Op
             problem: String::from("a figure must be a PNG, a GIF or an SVG file"),
         });
     };
-    Ok(Some(element(kind, &size, description, &bytes)))
+    element(out, kind, &size, description, &bytes);
+    Ok(true)
 }
 
-/// An `img` element that holds a drawn figure.
-pub(crate) fn drawn(figure: &Figure) -> Result<String> {
-    Ok(element("svg+xml", "", &figure.title, figure.to_svg()?.as_bytes()))
+/// Adds an `img` element that holds a drawn figure to the page.
+pub(crate) fn drawn(out: &mut String, figure: &Figure) -> Result<()> {
+    element(out, "svg+xml", "", &figure.title, figure.to_svg()?.as_bytes());
+    Ok(())
 }
 
-fn element(kind: &str, size: &str, description: &str, bytes: &[u8]) -> String {
-    format!("<img{size} alt=\"{}\" src=\"data:image/{kind};base64,{}\"/>", xml(description), STANDARD.encode(bytes))
+/// Bytes become text in the page itself: they are most of what it is.
+fn element(out: &mut String, kind: &str, size: &str, description: &str, bytes: &[u8]) {
+    *out += &format!("<img{size} alt=\"{}\" src=\"data:image/{kind};base64,", xml(description));
+    STANDARD.encode_string(bytes, out);
+    out.push_str("\"/>");
 }
 
 /// The width attribute: as wide as on paper where the file says how large its pixels are, else enlarged pixels.

@@ -57,14 +57,23 @@ pub use page::write_report;
 pub use report::{Report, file_name};
 pub use table::{Cell, Table};
 
-use std::path::{Path, PathBuf};
+use std::{
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 /// Writes a file whole or not at all, making its folder if need be.
 fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    write_parts(path, &[bytes])
+}
+
+/// The same of a file that is made of parts.
+fn write_parts<P: AsRef<[u8]> + ?Sized>(path: &Path, parts: &[&P]) -> Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(Error::io("make the folder", folder))?;
     }
-    Ok(cupel_data::write_atomic(path, |file| file.write_all(bytes).map_err(cupel_data::Error::io("write", path)))?)
+    let write = |file: &mut dyn Write| parts.iter().try_for_each(|part| file.write_all(part.as_ref()));
+    Ok(cupel_data::write_atomic(path, |file| write(file).map_err(cupel_data::Error::io("write", path)))?)
 }
 
 /// A value as the bytes of a JSON file.

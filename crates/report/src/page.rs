@@ -37,14 +37,15 @@ pub fn write_report(run_dir: impl AsRef<Path>) -> Result<PathBuf> {
     let tables = read_tables(&folder, &story.tables)?;
     write_findings(&mut body, &story.findings, folder.numbers()?.as_ref(), log.as_ref(), &tables);
     write_figures(&mut body, &folder, &story.figures)?;
-    write_tables(&mut body, &story.tables, &tables);
+    write_tables(&mut body, &story.tables, &tables)?;
     if let Some(log) = &log {
         write_curves(&mut body, log, story.figures.len())?;
     }
     write_making(&mut body, &folder)?;
     write_citations(&mut body, &story.citations);
     let path = folder.path().join(FILE);
-    crate::write(&path, html::page(&story.title, &body).as_bytes())?;
+    let [before, behind] = html::frame(&story.title);
+    crate::write_parts(&path, &[&before, &body, &behind])?;
     Ok(path)
 }
 
@@ -110,22 +111,22 @@ fn write_figures(out: &mut String, folder: &Folder, figures: &[Exhibit]) -> Resu
     }
     out.push_str("<section>\n<h2>Figures</h2>\n");
     for (index, figure) in figures.iter().enumerate() {
-        let picture = embed::image(folder, &figure.file, &figure.caption)?.unwrap_or_else(|| absent(&figure.file));
-        write_exhibit(
-            out,
-            "Figure",
-            index + 1,
-            &format!("<div class=\"wide\">\n{picture}\n</div>\n"),
-            &xml(&figure.caption),
-        );
+        write_exhibit(out, "Figure", index + 1, &xml(&figure.caption), |out| {
+            out.push_str("<div class=\"wide\">\n");
+            if !embed::image(out, folder, &figure.file, &figure.caption)? {
+                out.push_str(&absent(&figure.file));
+            }
+            out.push_str("\n</div>\n");
+            Ok(())
+        })?;
     }
     out.push_str("</section>\n");
     Ok(())
 }
 
-fn write_tables(out: &mut String, exhibits: &[Exhibit], tables: &[(&str, Sheet)]) {
+fn write_tables(out: &mut String, exhibits: &[Exhibit], tables: &[(&str, Sheet)]) -> Result<()> {
     if exhibits.is_empty() {
-        return;
+        return Ok(());
     }
     out.push_str("<section>\n<h2>Tables</h2>\n");
     for (index, exhibit) in exhibits.iter().enumerate() {
@@ -133,9 +134,13 @@ fn write_tables(out: &mut String, exhibits: &[Exhibit], tables: &[(&str, Sheet)]
             Some((_, sheet)) => sheet.section(),
             None => absent(&exhibit.file),
         };
-        write_exhibit(out, "Table", index + 1, &content, &xml(&exhibit.caption));
+        write_exhibit(out, "Table", index + 1, &xml(&exhibit.caption), |out| {
+            out.push_str(&content);
+            Ok(())
+        })?;
     }
     out.push_str("</section>\n");
+    Ok(())
 }
 
 /// Losses over the steps; figures are counted on from those of the story.
@@ -146,9 +151,15 @@ fn write_curves(out: &mut String, log: &Log, figures: usize) -> Result<()> {
     }
     out.push_str("<section>\n<h2>How it learned</h2>\n");
     for (index, (charts, caption)) in curves.iter().enumerate() {
-        let pictures = charts.iter().map(embed::drawn).collect::<Result<Vec<_>>>()?.join("\n");
-        let wide = format!("<div class=\"wide\">\n{pictures}\n</div>\n");
-        write_exhibit(out, "Figure", figures + index + 1, &wide, caption);
+        write_exhibit(out, "Figure", figures + index + 1, caption, |out| {
+            out.push_str("<div class=\"wide\">\n");
+            for chart in charts {
+                embed::drawn(out, chart)?;
+                out.push('\n');
+            }
+            out.push_str("</div>\n");
+            Ok(())
+        })?;
     }
     if more > 0 {
         put(out, format_args!("<p class=\"note\">The losses of {more} more are in <code>{LOG}</code>.</p>\n"));
@@ -157,12 +168,18 @@ fn write_curves(out: &mut String, log: &Log, figures: usize) -> Result<()> {
     Ok(())
 }
 
-/// A figure or table, already HTML, with its number and caption.
-fn write_exhibit(out: &mut String, kind: &str, number: usize, content: &str, caption: &dyn Display) {
-    put(
-        out,
-        format_args!("<figure>\n{content}<figcaption><b>{kind} {number}.</b> {caption}</figcaption>\n</figure>\n"),
-    );
+/// A figure or table with its number and caption.
+fn write_exhibit(
+    out: &mut String,
+    kind: &str,
+    number: usize,
+    caption: &dyn Display,
+    content: impl FnOnce(&mut String) -> Result<()>,
+) -> Result<()> {
+    out.push_str("<figure>\n");
+    content(out)?;
+    put(out, format_args!("<figcaption><b>{kind} {number}.</b> {caption}</figcaption>\n</figure>\n"));
+    Ok(())
 }
 
 fn write_making(out: &mut String, folder: &Folder) -> Result<()> {

@@ -32,7 +32,7 @@ pub(crate) fn png(figure: &Figure) -> Result<Vec<u8>> {
             Element::Picture { picture, frame } => draw_picture(&mut canvas, picture, *frame),
         }
     }
-    encode(&canvas).map_err(|source| Error::Png { title: figure.title.clone(), source })
+    encode(canvas).map_err(|source| Error::Png { title: figure.title.clone(), source })
 }
 
 fn draw_shape(canvas: &mut Pixmap, shape: &Shape) {
@@ -143,11 +143,19 @@ fn paint(color: Rgb, opacity: f64) -> Paint<'static> {
     paint
 }
 
-fn encode(canvas: &Pixmap) -> std::result::Result<Vec<u8>, png::EncodingError> {
-    // The canvas is opaque: it starts white and everything is drawn over it.
-    let colors: Vec<u8> = canvas.data().chunks_exact(4).flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
+fn encode(canvas: Pixmap) -> std::result::Result<Vec<u8>, png::EncodingError> {
+    let (width, height) = (canvas.width(), canvas.height());
+    // The canvas is opaque: it starts white and everything is drawn over it. Its colours move together in its own memory, the largest of a page.
+    let mut colors = canvas.take();
+    let pixels = colors.len() / 4;
+    for pixel in 0..pixels {
+        for channel in 0..3 {
+            colors[3 * pixel + channel] = colors[4 * pixel + channel];
+        }
+    }
+    colors.truncate(3 * pixels);
     let mut bytes = Vec::new();
-    let mut encoder = png::Encoder::new(&mut bytes, canvas.width(), canvas.height());
+    let mut encoder = png::Encoder::new(&mut bytes, width, height);
     encoder.set_color(png::ColorType::Rgb);
     encoder.set_depth(png::BitDepth::Eight);
     encoder.set_pixel_dims(Some(png::PixelDimensions {

@@ -11,7 +11,6 @@ use crate::{
     Endmembers, Error, Pixels, Result,
     active_set::{ActiveSet, Workspace},
     error::same,
-    metrics::reconstruction_errors,
 };
 
 /// Pixels solved by one task; fixed, so that nothing depends on the number of threads.
@@ -165,33 +164,74 @@ impl Solver {
     /// Brightness is one where the convention holds it (`fcls`) or abundances carry it (`nnls`), else the factor of least squares, not below
     /// nought: under `unit-max` that is the sum of the weights before they are divided by it.
     pub(crate) fn light(&self, pixels: &Pixels, abundances: &Abundances) -> Result<(Vec<f64>, Vec<f64>)> {
-        same("bands of the endmembers", pixels.bands(), self.endmembers.bands())?;
-        let brightness: Vec<f64> = if matches!(self.convention, Convention::Fcls | Convention::Nnls) {
-            vec![1.0; pixels.count()]
-        } else {
-            let rows =
-                pixels.values().par_chunks(pixels.bands()).zip(abundances.values.par_chunks(abundances.endmembers));
-            rows.with_min_len(BLOCK_PIXELS)
-                .map(|(spectrum, shares)| factor(&self.endmembers, spectrum, shares))
-                .collect()
-        };
-        let rows = abundances.rows().zip(&brightness);
-        let values = rows.flat_map(|(row, brightness)| row.iter().map(move |a| brightness * a)).collect();
-        let weights = Abundances { values, endmembers: abundances.endmembers };
-        let errors = reconstruction_errors(pixels, &self.endmembers, &weights)?;
+        let got = (abundances.count(), abundances.endmembers(), self.endmembers.bands());
+        let expected = (pixels.count(), self.endmembers.count(), pixels.bands());
+        same("(pixels, endmembers, bands) of a mixture", expected, got)?;
+        let is_free = !matches!(self.convention, Convention::Fcls | Convention::Nnls);
+        let (bands, count) = (pixels.bands(), abundances.endmembers);
+        let (mut brightness, mut errors) = (vec![1.0; pixels.count()], vec![0.0; pixels.count()]);
+        brightness
+            .par_chunks_mut(BLOCK_PIXELS)
+            .zip(errors.par_chunks_mut(BLOCK_PIXELS))
+            .zip(pixels.values().par_chunks(BLOCK_PIXELS * bands))
+            .zip(abundances.values.par_chunks(BLOCK_PIXELS * count))
+            .for_each(|(((brightness, errors), spectra), shares)| {
+                let (mut spectrum, mut mixture) = (vec![0.0; bands], vec![0.0; bands]);
+                for (place, (brightness, error)) in brightness.iter_mut().zip(errors).enumerate() {
+                    widen(&spectra[place * bands..(place + 1) * bands], &mut spectrum);
+                    mix(&self.endmembers, &shares[place * count..(place + 1) * count], &mut mixture);
+                    if is_free {
+                        *brightness = factor(&mixture, &spectrum);
+                    }
+                    for (value, part) in spectrum.iter_mut().zip(&mixture) {
+                        *value -= *brightness * part;
+                    }
+                    *error = (product(&spectrum, &spectrum) / bands as f64).sqrt();
+                }
+            });
         Ok((brightness, errors))
     }
 }
 
 /// What a mixture is multiplied by to fit a spectrum best.
-fn factor(endmembers: &Endmembers, spectrum: &[f32], shares: &[f64]) -> f64 {
-    let (mut along, mut square) = (0.0, 0.0);
-    for (band, &value) in spectrum.iter().enumerate() {
-        let mixture: f64 = endmembers.spectra().zip(shares).map(|(endmember, share)| share * endmember[band]).sum();
-        along += mixture * f64::from(value);
-        square += mixture * mixture;
+fn factor(mixture: &[f64], spectrum: &[f64]) -> f64 {
+    let square = product(mixture, mixture);
+    if square > 0.0 { (product(mixture, spectrum) / square).max(0.0) } else { 0.0 }
+}
+
+/// A spectrum in f64.
+fn widen(spectrum: &[f32], wide: &mut [f64]) {
+    for (wide, &value) in wide.iter_mut().zip(spectrum) {
+        *wide = f64::from(value);
     }
-    if square > 0.0 { (along / square).max(0.0) } else { 0.0 }
+}
+
+/// The sum of the endmembers, each times its share.
+fn mix(endmembers: &Endmembers, shares: &[f64], mixture: &mut [f64]) {
+    mixture.fill(0.0);
+    for (endmember, share) in endmembers.spectra().zip(shares) {
+        for (value, part) in mixture.iter_mut().zip(endmember) {
+            *value += share * part;
+        }
+    }
+}
+
+/// The sum of the products of the values of two spectra.
+fn product(a: &[f64], b: &[f64]) -> f64 {
+    /// Partial sums that the compiler keeps in registers.
+    const LANES: usize = 8;
+    let ((a, of_a), (b, of_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut partial = [0.0f64; LANES];
+    for (a, b) in a.iter().zip(b) {
+        for lane in 0..LANES {
+            partial[lane] += a[lane] * b[lane];
+        }
+    }
+    let mut rest = 0.0;
+    for (a, b) in of_a.iter().zip(of_b) {
+        rest += a * b;
+    }
+    partial.iter().sum::<f64>() + rest
 }
 
 fn no_own(convention: Convention) -> Error {
@@ -210,29 +250,16 @@ fn constrained(pixels: &Pixels, endmembers: &Endmembers, sum_to_one: bool) -> Re
         .zip(pixels.values().par_chunks(BLOCK_PIXELS * pixels.bands()))
         .for_each(|(weights, spectra)| {
             let (mut work, mut correlation) = (Workspace::default(), vec![0.0; count]);
+            let mut wide = vec![0.0; pixels.bands()];
             for (weights, spectrum) in weights.chunks_exact_mut(count).zip(spectra.chunks_exact(pixels.bands())) {
-                correlate(endmembers, spectrum, &mut correlation);
+                widen(spectrum, &mut wide);
+                for (correlation, endmember) in correlation.iter_mut().zip(endmembers.spectra()) {
+                    *correlation = product(&wide, endmember);
+                }
                 solver.solve(&correlation, weights, &mut work);
             }
         });
     Ok(Abundances { values, endmembers: count })
-}
-
-/// `E y` for one spectrum.
-fn correlate(endmembers: &Endmembers, spectrum: &[f32], correlation: &mut [f64]) {
-    /// Partial sums that the compiler can keep in one vector register.
-    const LANES: usize = 8;
-    for (correlation, endmember) in correlation.iter_mut().zip(endmembers.spectra()) {
-        let mut partial = [0.0f64; LANES];
-        let (spectra, rest) = (spectrum.chunks_exact(LANES), spectrum.chunks_exact(LANES).remainder());
-        for (s, e) in spectra.zip(endmember.chunks_exact(LANES)) {
-            for lane in 0..LANES {
-                partial[lane] += f64::from(s[lane]) * e[lane];
-            }
-        }
-        let tail = &endmember[endmember.len() - rest.len()..];
-        *correlation = partial.iter().sum::<f64>() + rest.iter().zip(tail).map(|(&s, e)| f64::from(s) * e).sum::<f64>();
-    }
 }
 
 /// Endmembers brought to the median brightness of their near-pure pixels, twice: first by shares that do not depend on

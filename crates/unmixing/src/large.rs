@@ -11,6 +11,7 @@
 //! number of rows: one tile, the sample and a reduced picture are held.
 
 mod abundance_pass;
+mod directions;
 mod survey;
 mod unmix;
 
@@ -21,6 +22,7 @@ use std::{
     fs::File,
     io::Read,
     path::{Path, PathBuf},
+    sync::OnceLock,
 };
 
 use cupel_data::{Axis, AxisKind, Dataset, EnviHeader, Format, Meaning, Tiles};
@@ -28,7 +30,7 @@ use cupel_data::{Axis, AxisKind, Dataset, EnviHeader, Format, Meaning, Tiles};
 use crate::{
     Error, Result, SceneFiles, Truth, Usable,
     preview::Preview,
-    scene::{Bands, Lacks, LeftOut, Suspects, wanted_bands},
+    scene::{Bands, Extent, Lacks, LeftOut, Suspects, wanted_bands},
 };
 
 /// Scenes of fewer values are read whole: 128 MiB as f32.
@@ -39,6 +41,8 @@ const TILE_VALUES: usize = 1 << 21;
 const ROWS_LOOKED_AT: usize = 64;
 /// Tiles by which a scene is known again.
 const HASHED_TILES: usize = 16;
+/// Values of them that are hashed at a time.
+const HASHED_VALUES: usize = 1 << 14;
 
 /// An ENVI image that is read in tiles of rows.
 #[derive(Debug)]
@@ -58,6 +62,8 @@ pub struct LargeScene {
     /// Numbers that stand for missing values although nothing says so, by the rows that were looked at.
     markers: Vec<f32>,
     notes: Vec<String>,
+    /// Its hash, once it has been asked for.
+    hash: OnceLock<[u8; 32]>,
 }
 
 /// The spectra of a tile that can be unmixed.
@@ -68,6 +74,8 @@ pub(crate) struct TilePixels {
     pub(crate) places: Vec<usize>,
     /// All pixels of the tile.
     pub(crate) pixels: usize,
+    /// The highest value of the usable spectra.
+    pub(crate) highest: f32,
 }
 
 impl LargeScene {
@@ -106,6 +114,7 @@ impl LargeScene {
             raw: files.raw,
             markers: Vec::new(),
             notes,
+            hash: OnceLock::new(),
             dataset,
         };
         scene.good = wanted_bands(&all, &bad, &files.drop_bands, &mut scene.notes)?;
@@ -124,7 +133,7 @@ impl LargeScene {
     /// The same scene, read so many rows at a time; at least one.
     #[must_use]
     pub fn with_tile_rows(self, rows: usize) -> Self {
-        Self { tile_rows: rows.clamp(1, self.rows), ..self }
+        Self { tile_rows: rows.clamp(1, self.rows), hash: OnceLock::new(), ..self }
     }
 
     /// What is really there, where that is known.
@@ -213,15 +222,20 @@ impl LargeScene {
     fn leave_out_bands(&mut self, all: &Axis) -> Result<()> {
         let looked_at = ROWS_LOOKED_AT.min(self.rows);
         let some: Vec<usize> = (0..looked_at).map(|part| part * (self.rows - 1) / (looked_at - 1).max(1)).collect();
-        let mut suspects = Suspects::new(&self.meaning()?);
-        self.see_tiles(1, some.iter().copied(), |_, spectrum| suspects.see(spectrum))?;
+        let (mut suspects, mut lacks) = (Suspects::new(&self.meaning()?), Lacks::of(self.good.len()));
+        self.see_tiles(1, some.iter().copied(), |spectrum| {
+            suspects.see(spectrum, Extent::of(spectrum));
+            lacks.see(spectrum, |v| !v.is_finite());
+        })?;
         self.markers = suspects.values();
         let is_missing = |v: f32| !v.is_finite() || self.markers.contains(&v);
-        let mut lacks = Lacks::of(self.good.len());
-        self.see_tiles(1, some.into_iter(), |_, spectrum| lacks.see(spectrum, is_missing))?;
+        if !self.markers.is_empty() {
+            lacks = Lacks::of(self.good.len());
+            self.see_tiles(1, some.into_iter(), |spectrum| lacks.see(spectrum, is_missing))?;
+        }
         if lacks.any() || lacks.with_data == 0 {
             lacks = Lacks::of(self.good.len());
-            self.see_tiles(self.tile_rows, 0..self.tiles(), |_, spectrum| lacks.see(spectrum, is_missing))?;
+            self.see_tiles(self.tile_rows, 0..self.tiles(), |spectrum| lacks.see(spectrum, is_missing))?;
         }
         let kept = lacks.kept();
         if lacks.with_data == 0 || kept.is_empty() {
@@ -233,41 +247,40 @@ impl LargeScene {
         Ok(())
     }
 
-    /// Shows the wanted pixels of these tiles of so many rows, in the bands that are used: each with its place in its tile. Gives the
-    /// pixels of the last tile.
-    fn see_tiles(
-        &self,
-        rows: usize,
-        numbers: impl Iterator<Item = usize>,
-        mut see: impl FnMut(usize, &[f32]),
-    ) -> Result<usize> {
+    /// Shows the spectra of the wanted pixels of these tiles of so many rows.
+    fn see_tiles(&self, rows: usize, numbers: impl Iterator<Item = usize>, mut see: impl FnMut(&[f32])) -> Result<()> {
         let mut tiles = self.reader(rows)?;
-        let bands = tiles.axes().axis(AxisKind::Wavelength)?.len();
-        let all = self.good.len() == bands;
-        let wants_all = self.left_out.is_nothing();
-        let mut spectrum = vec![0.0f32; self.good.len()];
-        let mut pixels = 0;
         for number in numbers {
-            tiles.seek(number);
-            let Some(tile) = tiles.next() else {
-                return Err(Error::NoPixels { values: 0, bands });
-            };
-            let tile = tile?;
-            let first = number * rows * self.columns;
-            pixels = tile.values().len() / bands;
-            for (place, given) in tile.values().chunks_exact(bands).enumerate() {
-                if !(wants_all || self.left_out.wants(first + place)) {
-                    continue;
-                }
-                if all {
-                    see(place, given);
-                } else {
-                    spectrum.iter_mut().zip(&self.good).for_each(|(to, &band)| *to = given[band]);
-                    see(place, &spectrum);
+            let (values, first) = (self.spectra(&mut tiles, number)?, number * rows * self.columns);
+            for (place, spectrum) in values.chunks_exact(self.bands()).enumerate() {
+                if self.left_out.wants(first + place) {
+                    see(spectrum);
                 }
             }
         }
-        Ok(pixels)
+        Ok(())
+    }
+
+    /// The spectra of all pixels of a tile, in the bands that are used.
+    fn spectra(&self, tiles: &mut Tiles<f32>, number: usize) -> Result<Vec<f32>> {
+        let bands = tiles.axes().axis(AxisKind::Wavelength)?.len();
+        tiles.seek(number);
+        let Some(tile) = tiles.next() else {
+            return Err(Error::NoPixels { values: 0, bands });
+        };
+        let mut values = tile?.into_values();
+        if self.bands() < bands {
+            // Bands go up, so that no value is written over before it has been moved.
+            let mut to = 0;
+            for from in (0..values.len()).step_by(bands) {
+                for &band in &self.good {
+                    values[to] = values[from + band];
+                    to += 1;
+                }
+            }
+            values.truncate(to);
+        }
+        Ok(values)
     }
 
     /// The usable spectra of one tile: those that are finite, hold none of the `markers` and are not zero in every band. All wanted spectra
@@ -278,42 +291,58 @@ impl LargeScene {
         markers: &[f32],
         mut suspects: Option<&mut Suspects>,
     ) -> Result<TilePixels> {
-        let mut values = Vec::with_capacity(self.tile_rows * self.columns * self.bands());
-        let mut places = Vec::new();
-        let pixels = self.see_tiles(self.tile_rows, std::iter::once(number), |place, spectrum| {
+        let mut values = self.spectra(&mut self.reader(self.tile_rows)?, number)?;
+        let (bands, wants_all) = (self.bands(), self.left_out.is_nothing());
+        let (pixels, first) = (values.len() / bands, number * self.tile_rows * self.columns);
+        let mut places = Vec::with_capacity(pixels);
+        let mut highest = f32::NEG_INFINITY;
+        for place in 0..pixels {
+            if !(wants_all || self.left_out.wants(first + place)) {
+                continue;
+            }
+            let range = place * bands..(place + 1) * bands;
+            let spectrum = &values[range.clone()];
+            let extent = Extent::of(spectrum);
             if let Some(suspects) = &mut suspects {
-                suspects.see(spectrum);
+                suspects.see(spectrum, extent);
             }
-            let is_marker = |v: &f32| markers.contains(v);
-            if spectrum.iter().all(|v| v.is_finite())
-                && spectrum.iter().any(|&v| v != 0.0)
-                && (markers.is_empty() || !spectrum.iter().any(is_marker))
-            {
-                values.extend_from_slice(spectrum);
+            let is_marked = || !markers.is_empty() && spectrum.iter().any(|v| markers.contains(v));
+            if extent.has_data() && !is_marked() {
+                // What is usable moves together, in the memory that it was read into.
+                if places.len() < place {
+                    values.copy_within(range, places.len() * bands);
+                }
                 places.push(place);
+                highest = highest.max(extent.highest);
             }
-        })?;
-        Ok(TilePixels { values, places, pixels })
+        }
+        values.truncate(places.len() * bands);
+        Ok(TilePixels { values, places, pixels, highest })
     }
 
-    /// A hash of what a saved state is bound to: the size, and some tiles from the first to the last.
+    /// A hash of what a saved state is bound to: the size, and some tiles from the first to the last. Both passes ask for it.
     pub(crate) fn hash(&self) -> Result<[u8; 32]> {
+        if let Some(known) = self.hash.get() {
+            return Ok(*known);
+        }
         let mut hasher = blake3::Hasher::new();
         let hashed = HASHED_TILES.min(self.tiles());
         for part in 0..hashed {
             let number = part * (self.tiles() - 1) / (hashed - 1).max(1);
             let tile = self.tile(number, &self.markers, None)?;
-            for place in &tile.places {
-                hasher.update(&(*place as u64).to_le_bytes());
-            }
-            for value in &tile.values {
-                hasher.update(&value.to_le_bytes());
+            let places: Vec<[u8; 8]> = tile.places.iter().map(|place| (*place as u64).to_le_bytes()).collect();
+            hasher.update(places.as_flattened());
+            let mut bytes: Vec<[u8; 4]> = Vec::new();
+            for values in tile.values.chunks(HASHED_VALUES) {
+                bytes.clear();
+                bytes.extend(values.iter().map(|value| value.to_le_bytes()));
+                hasher.update(bytes.as_flattened());
             }
         }
         for size in [self.rows, self.columns, self.bands(), self.tile_rows] {
             hasher.update(&(size as u64).to_le_bytes());
         }
-        Ok(*hasher.finalize().as_bytes())
+        Ok(*self.hash.get_or_init(|| *hasher.finalize().as_bytes()))
     }
 }
 

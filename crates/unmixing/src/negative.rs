@@ -35,9 +35,15 @@ pub(crate) struct BelowZero {
 impl BelowZero {
     pub(crate) fn see(&mut self, values: &[f32]) {
         self.values += values.len();
-        for &v in values.iter().filter(|v| **v < 0.0) {
-            self.count += 1;
-            self.lowest = self.lowest.min(v);
+        // In pieces of which the count fits into the lanes of the comparison.
+        for piece in values.chunks(1 << 12) {
+            let (mut count, mut lowest) = (0u32, 0.0f32);
+            for &v in piece {
+                count += u32::from(v < 0.0);
+                lowest = if v < lowest { v } else { lowest };
+            }
+            self.count += count as usize;
+            self.lowest = self.lowest.min(lowest);
         }
     }
 

@@ -7,6 +7,7 @@
 mod axes;
 mod estimate;
 mod evidence;
+mod extent;
 mod files;
 mod library;
 mod names;
@@ -17,6 +18,7 @@ mod truth;
 mod usable;
 
 pub use estimate::{RunBands, open_estimate};
+pub(crate) use extent::Extent;
 pub use files::{AxisOrder, BandRange, PixelOrder, Roi, SceneFiles};
 pub(crate) use library::Bands;
 pub(crate) use no_data::{Lacks, LeftOut, wanted_bands};

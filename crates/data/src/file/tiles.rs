@@ -47,7 +47,7 @@ impl Dressing {
             self.meaning.mark(&mut values);
             values
         } else {
-            self.meaning.measured(array)?.into_cube::<T>()?.into_values()
+            self.meaning.measured(array)?
         };
         Cube::new(values, self.axes.clone())
     }

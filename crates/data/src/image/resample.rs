@@ -160,9 +160,9 @@ impl<'a> Image<'a> {
             ..self.info
         };
         let resampled = move |range: Range<usize>| {
-            let part = meaning.measured(rows(range)?)?;
+            let part = rows(range)?;
             let shape = vec![part.shape()[0], part.shape()[1], weights.len()];
-            let values = part.into_cube::<f64>()?.into_values();
+            let values = meaning.measured::<f64>(part)?;
             let at = |spectrum: &[f64]| -> Vec<f64> {
                 let value = |weights: &Weights| weights.iter().map(|&(band, weight)| weight * spectrum[band]).sum();
                 weights.iter().map(value).collect()

@@ -115,9 +115,8 @@ fn joined(images: &[Image<'_>], range: Range<usize>, alike: bool, element: Eleme
         parts.push(if alike {
             part
         } else {
-            let part = image.info.meaning.measured(part)?;
             let shape = part.shape().to_vec();
-            Array::new(shape, in_type(part.into_cube::<f64>()?.into_values(), element))?
+            Array::new(shape, in_type(image.info.meaning.measured(part)?, element))?
         });
     }
     let bands: usize = images.iter().map(|image| image.info.bands).sum();

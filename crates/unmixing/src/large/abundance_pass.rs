@@ -72,9 +72,11 @@ impl Image {
     /// Appends pixels whose bands are at `range` of each of the `width` numbers of a result.
     fn append(&mut self, results: &[f32], width: usize, first: usize) -> Result<()> {
         let bands = first..first + self.bands.len();
-        let numbers = results.chunks_exact(width).flat_map(|result| &result[bands.clone()]);
-        let bytes: Vec<u8> = numbers.flat_map(|value| value.to_le_bytes()).collect();
-        Ok(self.file.write_all(&bytes).map_err(cupel_data::Error::io("write", &self.path))?)
+        let mut bytes: Vec<[u8; 4]> = Vec::with_capacity(results.len() / width * bands.len());
+        for result in results.chunks_exact(width) {
+            bytes.extend(result[bands.clone()].iter().map(|value| value.to_le_bytes()));
+        }
+        Ok(self.file.write_all(bytes.as_flattened()).map_err(cupel_data::Error::io("write", &self.path))?)
     }
 }
 
@@ -165,10 +167,10 @@ impl<'a> AbundancePass<'a> {
         let (count, width, columns) = (self.endmembers.count(), self.width(), self.scene.columns);
         let mut results = vec![f32::NAN; tile.pixels * width];
         if !tile.places.is_empty() {
-            let mut scaled: Vec<f32> =
-                tile.values.iter().map(|v| (f64::from(*v) / self.surveyed.scale) as f32).collect();
-            self.surveyed.negative.clip(&mut scaled);
-            let pixels = Pixels::of_checked(scaled, self.scene.bands());
+            let (mut values, scale) = (tile.values, self.surveyed.scale);
+            values.iter_mut().for_each(|v| *v = (f64::from(*v) / scale) as f32);
+            self.surveyed.negative.clip(&mut values);
+            let pixels = Pixels::of_checked(values, self.scene.bands());
             let own = self.solver.solve(&pixels)?;
             let (brightness, errors) = self.solver.light(&pixels, &own)?;
             let rows = own.rows().zip(&brightness).zip(&errors).zip(pixels.spectra());

@@ -11,13 +11,14 @@ use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fi
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
-use super::LargeScene;
+use super::{
+    LargeScene,
+    directions::{Directions, Further},
+};
 use crate::{Error, Negative, Pixels, Result, negative::BelowZero, scene::Suspects};
 
 /// Values of the even sample; extraction holds several copies of it in several spaces.
 const SAMPLE_VALUES: usize = 1 << 20;
-/// Random directions.
-const DIRECTIONS: usize = 48;
 /// Pixels compared by one task; fixed, so that nothing depends on the number of threads.
 const BLOCK_PIXELS: usize = 256;
 
@@ -77,7 +78,7 @@ pub struct Survey<'a> {
     scene: &'a LargeScene,
     seed: u64,
     negative: Negative,
-    directions: Vec<f32>,
+    directions: Directions,
     /// Draws of the usable pixels.
     draws: Stream,
     found: Found,
@@ -92,15 +93,13 @@ impl<'a> Survey<'a> {
     /// A scene that cannot be read.
     pub fn new(scene: &'a LargeScene, seed: u64) -> Result<Self> {
         let stream = Stream::new(seed, "survey of a large scene");
-        let mut directions = vec![0.0; DIRECTIONS * scene.bands()];
-        stream.child(0).fill_normal(&mut directions);
         let found = Found {
             tiles: 0,
             usable: 0,
             maximum: 0.0,
             sampled: Vec::new(),
             spectra: Vec::new(),
-            extremes: vec![None; 4 * DIRECTIONS],
+            extremes: vec![None; Directions::ways()],
             markers: scene.markers().to_vec(),
             suspects: Suspects::new(&scene.meaning()?),
             below: BelowZero::default(),
@@ -111,7 +110,7 @@ impl<'a> Survey<'a> {
             scene,
             seed,
             negative: Negative::Allow,
-            directions,
+            directions: Directions::new(stream.child(0), scene.bands()),
             draws: stream.child(1),
             found,
             highest: BinaryHeap::new(),
@@ -164,12 +163,15 @@ impl<'a> Survey<'a> {
             self.draw(first + place, spectrum);
         }
         self.found.usable += tile.places.len();
-        self.found.maximum = tile.values.iter().copied().fold(self.found.maximum, f32::max);
-        // In each block the best of every direction, then the blocks in their order: ties go to the first pixel.
-        let blocks: Vec<Vec<(f32, usize)>> =
-            tile.values.par_chunks(BLOCK_PIXELS * bands).map(|block| self.best_of(block)).collect();
-        for (block, best) in blocks.into_iter().enumerate() {
-            for (extreme, (score, place)) in self.found.extremes.iter_mut().zip(best) {
+        self.found.maximum = self.found.maximum.max(tile.highest);
+        let score = |extreme: &Option<Extreme>| extreme.as_ref().map_or(f32::NEG_INFINITY, |extreme| extreme.score);
+        let known: Vec<f32> = self.found.extremes.iter().map(score).collect();
+        let blocks: Vec<Vec<Further>> =
+            tile.values.par_chunks(BLOCK_PIXELS * bands).map(|block| self.directions.further(block, &known)).collect();
+        // Block after block: ties go to the first pixel.
+        for (block, further) in blocks.into_iter().enumerate() {
+            for Further { way, score, place } in further {
+                let extreme = &mut self.found.extremes[way];
                 if extreme.as_ref().is_none_or(|extreme| score > extreme.score) {
                     let place = block * BLOCK_PIXELS + place;
                     let spectrum = tile.values[place * bands..(place + 1) * bands].to_vec();
@@ -204,39 +206,6 @@ impl<'a> Survey<'a> {
             spectra[place * bands..(place + 1) * bands].copy_from_slice(spectrum);
         }
     }
-
-    /// For each direction and way the largest score with its place in the block.
-    fn best_of(&self, block: &[f32]) -> Vec<(f32, usize)> {
-        let bands = self.scene.bands();
-        let mut best = vec![(f32::NEG_INFINITY, 0); 4 * DIRECTIONS];
-        for (place, spectrum) in block.chunks_exact(bands).enumerate() {
-            let norm = dot(spectrum, spectrum).sqrt();
-            for (direction, best) in self.directions.chunks_exact(bands).zip(best.chunks_exact_mut(4)) {
-                let along = dot(spectrum, direction);
-                let unit = if norm > 0.0 { along / norm } else { 0.0 };
-                for (best, score) in best.iter_mut().zip([along, -along, unit, -unit]) {
-                    if score > best.0 {
-                        *best = (score, place);
-                    }
-                }
-            }
-        }
-        best
-    }
-}
-
-/// In lanes that the compiler keeps in registers; the order of the sum is fixed.
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    const LANES: usize = 16;
-    let mut partial = [0.0f32; LANES];
-    let (left, right) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let rest: f32 = left.remainder().iter().zip(right.remainder()).map(|(a, b)| a * b).sum();
-    for (a, b) in left.zip(right) {
-        for lane in 0..LANES {
-            partial[lane] += a[lane] * b[lane];
-        }
-    }
-    partial.iter().sum::<f32>() + rest
 }
 
 impl Advance for Survey<'_> {

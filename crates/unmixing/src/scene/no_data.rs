@@ -4,7 +4,7 @@ use std::path::Path;
 
 use cupel_data::{Axis, AxisKind, Cube, Meaning};
 
-use super::{BandRange, Roi, SceneFiles, Usable, suspects::Suspects};
+use super::{BandRange, Extent, Roi, SceneFiles, Usable, suspects::Suspects};
 use crate::{Error, Result};
 
 /// Pixels that are named one by one.
@@ -90,7 +90,7 @@ pub(super) fn clean(cube: Cube<f32>, bad: &[bool], meaning: &Meaning, files: &Sc
     let wanted: Vec<bool> = (0..rows * columns).map(|place| left_out.wants(place)).collect();
     let spectra = || cube.values().chunks_exact(bands).zip(&wanted).filter(|(_, wanted)| **wanted).map(|(s, _)| s);
     let mut suspects = Suspects::new(meaning);
-    spectra().for_each(|spectrum| suspects.see(spectrum));
+    spectra().for_each(|spectrum| suspects.see(spectrum, Extent::of(spectrum)));
     notes.extend(suspects.told());
     let markers = suspects.values();
     let is_missing = |v: f32| !v.is_finite() || markers.contains(&v);
@@ -164,8 +164,9 @@ impl Lacks {
     }
 
     pub(crate) fn see(&mut self, spectrum: &[f32], is_missing: impl Fn(f32) -> bool) {
-        if spectrum.iter().any(|&v| !is_missing(v)) {
-            self.with_data += 1;
+        let missing = spectrum.iter().filter(|&&v| is_missing(v)).count();
+        self.with_data += usize::from(missing < spectrum.len());
+        if 0 < missing && missing < spectrum.len() {
             self.lacking.iter_mut().zip(spectrum).for_each(|(count, &v)| *count += usize::from(is_missing(v)));
         }
     }

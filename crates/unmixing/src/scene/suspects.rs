@@ -3,6 +3,8 @@
 use cupel_data::Meaning;
 use serde::{Deserialize, Serialize};
 
+use super::Extent;
+
 /// Numbers below zero that instruments and software write where there are no data, whether or not the file says so.
 const MARKERS: [f32; 11] =
     [-9999.0, -99999.0, -999.0, -32768.0, -32767.0, -1e20, -1e30, -1e34, -1e38, -3.4e38, f32::MIN];
@@ -29,14 +31,9 @@ impl Suspects {
         Self { counts: vec![0; known.len()], known, range: None }
     }
 
-    /// Counts the finite ones of these values.
-    pub(crate) fn see(&mut self, values: &[f32]) {
-        let (mut lowest, mut highest) = (f32::INFINITY, f32::NEG_INFINITY);
-        for &v in values {
-            if v.is_finite() {
-                (lowest, highest) = (lowest.min(v), highest.max(v));
-            }
-        }
+    /// Counts the finite ones of the values of a spectrum, which go as far as `extent` says.
+    pub(crate) fn see(&mut self, spectrum: &[f32], extent: Extent) {
+        let Extent { lowest, highest, .. } = extent;
         if lowest > highest {
             return;
         }
@@ -44,7 +41,7 @@ impl Suspects {
         if !self.known.iter().any(|&(_, value)| (lowest..=highest).contains(&value)) {
             return self.extend([lowest, highest]);
         }
-        for &v in values.iter().filter(|v| v.is_finite()) {
+        for &v in spectrum.iter().filter(|v| v.is_finite()) {
             match self.known.iter().position(|&(_, value)| value == v) {
                 Some(place) => self.counts[place] += 1,
                 None => self.extend([v, v]),
@@ -92,7 +89,7 @@ mod tests {
     fn what_is_far_from_all_others_is_found_in_any_order() {
         let seen = |spectra: &[&[f32]]| {
             let mut suspects = Suspects::new(&Meaning::default());
-            spectra.iter().for_each(|spectrum| suspects.see(spectrum));
+            spectra.iter().for_each(|spectrum| suspects.see(spectrum, Extent::of(spectrum)));
             suspects
         };
         let [dark, data, full] = [&[-9999.0, -9999.0][..], &[100.0, f32::NAN, 900.0], &[65535.0, 3000.0]];
