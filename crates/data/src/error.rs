@@ -80,6 +80,20 @@ pub enum Error {
         /// The name of the limit.
         name: &'static str,
     },
+    /// An array that memory does not hold.
+    #[error("{}: {variable} takes {} of memory, {} are free; {fix}", path.display(), bytes(*needed), bytes(*free))]
+    Memory {
+        /// The file.
+        path: PathBuf,
+        /// The variable, with its shape and the type of its numbers.
+        variable: String,
+        /// Bytes that it takes.
+        needed: u64,
+        /// Bytes that are free.
+        free: u64,
+        /// What to do instead.
+        fix: &'static str,
+    },
     /// A file was asked for a variable that it does not have.
     #[error("{} has no variable {wanted:?}{}; it has {}", path.display(), did_you_mean(suggestion.as_deref()), variables(have))]
     MissingVariable {
@@ -479,6 +493,15 @@ fn variables(have: &[String]) -> String {
         text.push_str(&format!(" and {} more", have.len() - LISTED_VARIABLES));
     }
     text
+}
+
+/// A size in the unit that it is known by.
+fn bytes(count: u64) -> String {
+    match count {
+        0..0x10_0000 => format!("{count} bytes"),
+        0x10_0000..0x4000_0000 => format!("{:.1} MiB", count as f64 / f64::from(1 << 20)),
+        _ => format!("{:.1} GiB", count as f64 / f64::from(1 << 30)),
+    }
 }
 
 fn hint(fix: &str) -> String {

@@ -17,6 +17,7 @@ mod map;
 mod mat;
 mod mat4;
 mod meaning;
+mod memory;
 mod npy;
 mod npz;
 mod numbers;
@@ -43,6 +44,7 @@ pub use fits::{Celestial, CelestialFrame, FitsBeam, FitsCards, FitsHeader, Wcs, 
 pub use georeference::Georeference;
 pub use limits::Limits;
 pub use meaning::Meaning;
+pub use memory::available_memory;
 pub use open::{open, open_with};
 pub(crate) use target::Target;
 pub use target::is_written;

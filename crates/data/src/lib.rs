@@ -27,11 +27,13 @@ pub use error::{Error, Place, Result};
 pub use field::Field;
 pub use file::{
     Attribute, Celestial, CelestialFrame, Class, Dataset, EnviHeader, FitsBeam, FitsCards, FitsHeader, Format,
-    Georeference, Interleave, Limits, Meaning, TextRow, TextRows, Tiles, Variable, Wcs, WcsAxis, convert, envi_partner,
-    is_written, open, open_with, write_csv, write_envi, write_envi_array, write_envi_header, write_fits, write_mat,
-    write_npy, write_npz, write_png, write_tiff,
+    Georeference, Interleave, Limits, Meaning, TextRow, TextRows, Tiles, Variable, Wcs, WcsAxis, available_memory,
+    convert, envi_partner, is_written, open, open_with, write_csv, write_envi, write_envi_array, write_envi_header,
+    write_fits, write_mat, write_npy, write_npz, write_png, write_tiff,
 };
-pub use image::{BandCentres, Image, ImageInfo, PixelFlags, Response, SPECTRA, file_and_variable, read_mask};
+pub use image::{
+    BandCentres, Image, ImageInfo, PixelFlags, Response, SPECTRA, file_and_variable, read_mask,
+};
 pub use loader::{Loader, LoaderConfig};
 pub use nearest::nearest_name;
 pub use num_complex::Complex;

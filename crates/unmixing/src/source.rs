@@ -145,11 +145,7 @@ fn check_memory(path: &Path) -> Result<()> {
 /// [`Error::Memory`] where the operating system says that less is free.
 pub fn check_available(what: &str, values: u64, bytes_each: u64) -> Result<()> {
     let needed = values.saturating_mul(bytes_each);
-    let meminfo = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
-    let free = meminfo
-        .lines()
-        .find_map(|line| line.strip_prefix("MemAvailable:")?.trim().strip_suffix("kB")?.trim().parse().ok());
-    match free.map(|kibibytes: u64| kibibytes.saturating_mul(1024)) {
+    match cupel_data::available_memory() {
         Some(free) if needed > free => Err(Error::Memory { what: what.to_owned(), values, needed, free }),
         _ => Ok(()),
     }

@@ -16,7 +16,7 @@ use crate::{
         limits::Limits,
         mat, mat4,
         meaning::Meaning,
-        npy, npz,
+        memory, npy, npz,
         origin::Origin,
         png,
         raw::Raw,
@@ -614,6 +614,12 @@ impl Dataset {
     }
 
     fn read(&self, position: usize) -> Result<Array> {
+        self.read_within(position, memory::free_for(&self.variables[position]))
+    }
+
+    /// Reads an array whole, if no more than `free` bytes of memory are known to be there and it takes less.
+    pub(crate) fn read_within(&self, position: usize, free: Option<u64>) -> Result<Array> {
+        memory::check(&self.variables[position], free, self.format(), &self.origin)?;
         let (mut file, origin) = (self.file(), &self.origin);
         match &self.content {
             Content::Npy(header) => npy::read_array(&mut file, header, origin),

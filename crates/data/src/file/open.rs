@@ -241,10 +241,18 @@ fn recognise(path: &Path, head: &[u8], file: &mut File, len: u64) -> Result<Reco
 /// The formats that are known and not read, with what to do about them.
 fn unread(head: &[u8]) -> Option<(&'static str, &'static str)> {
     const EXPORT: &str = "export it as NPY, NPZ, MATLAB 7 or CSV";
-    let known: [(&[u8], &str, &str); 7] = [
+    const CLASSIC: &str = "rewrite it as NetCDF 4, with `nccopy -k nc4 FILE NEW` or in Python with \
+                           `xarray.open_dataset(FILE).to_netcdf(NEW, engine=\"h5netcdf\")`";
+    let known: [(&[u8], &str, &str); 9] = [
         (b"GIF8", "a GIF image", "convert it to PNG"),
-        (b"CDF\x01", "a NetCDF 3 file", "rewrite it as NetCDF 4, as with `nccopy -k nc4`"),
-        (b"CDF\x02", "a NetCDF 3 file", "rewrite it as NetCDF 4, as with `nccopy -k nc4`"),
+        (b"CDF\x01", "a NetCDF 3 file", CLASSIC),
+        (b"CDF\x02", "a NetCDF 3 file", CLASSIC),
+        (b"CDF\x05", "a NetCDF 3 file", CLASSIC),
+        (
+            b"\x0e\x03\x13\x01",
+            "an HDF4 file",
+            "rewrite it as HDF5, as with `h4toh5convert`, or as GeoTIFF with `gdal_translate`",
+        ),
         (b"PAR1", "a Parquet file", EXPORT),
         (b"\x1f\x8b", "a gzip file", "unpack it first"),
         (b"\xff\xfe", "UTF-16 text", "save it as UTF-8"),

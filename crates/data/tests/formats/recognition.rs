@@ -80,7 +80,10 @@ fn a_file_that_may_not_be_read_says_so() {
 fn known_formats_that_are_not_read_are_named() {
     for (content, name, fix) in [
         (&b"GIF89a\x01\0\x01\0"[..], "a GIF image", "PNG"),
-        (b"CDF\x01\0\0\0\0", "a NetCDF 3 file", "nccopy"),
+        (b"CDF\x01\0\0\0\0", "a NetCDF 3 file", "nccopy -k nc4"),
+        (b"CDF\x02\0\0\0\0", "a NetCDF 3 file", "engine=\"h5netcdf\""),
+        (b"CDF\x05\0\0\0\0\0\0\0\0", "a NetCDF 3 file", "nccopy -k nc4"),
+        (b"\x0e\x03\x13\x01\0\0", "an HDF4 file", "gdal_translate"),
         (b"PAR1\x15\0\x15\0", "a Parquet file", "export it"),
         (b"\x1f\x8b\x08\0", "a gzip file", "unpack"),
         (b"\xff\xfea\0,\0b\0", "UTF-16 text", "UTF-8"),
