@@ -4,6 +4,7 @@
 //! bands, a stack) changes what is known of it at once and its numbers when they are read.
 
 mod axes;
+mod centre_names;
 mod centres;
 mod draw;
 mod flags;
@@ -21,7 +22,7 @@ pub use self::{
     draw::SPECTRA,
     flags::PixelFlags,
     mask::{file_and_variable, read_mask},
-    resample::Response,
+    resample::{Resampling, Response},
 };
 
 use crate::{

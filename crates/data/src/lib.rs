@@ -32,7 +32,7 @@ pub use file::{
     write_fits, write_mat, write_npy, write_npz, write_png, write_tiff,
 };
 pub use image::{
-    BandCentres, Image, ImageInfo, PixelFlags, Response, SPECTRA, file_and_variable, read_mask,
+    BandCentres, Image, ImageInfo, PixelFlags, Resampling, Response, SPECTRA, file_and_variable, read_mask,
 };
 pub use loader::{Loader, LoaderConfig};
 pub use nearest::nearest_name;

@@ -1,6 +1,6 @@
 //! Which axes of an array are rows, columns and bands, as far as its file says.
 
-use super::centres::{BandCentres, base};
+use super::{centre_names::base, centres::BandCentres};
 use crate::{
     axes::AxisKind::{self, Column, Row, Wavelength},
     error::Result,

@@ -1,6 +1,6 @@
 //! Opening an image: which array of a file, and which of its axes are rows, columns and bands.
 
-use super::{BandCentres, Image, ImageInfo, centres::base, spectra};
+use super::{BandCentres, Image, ImageInfo, centre_names::base, spectra};
 use crate::{
     array::Array,
     axes::AxisKind::{self, Column, Row, Sample, Wavelength},

@@ -1,6 +1,6 @@
-//! Spectra at other bands.
+//! [`Resampling`]: how spectra of some bands become those of others.
 
-use super::{Image, centres::centres_heading};
+use super::{Image, centre_names::centres_called};
 use crate::{
     array::Array,
     element::{ElementType, Values},
@@ -10,8 +10,11 @@ use crate::{
 };
 use std::{ops::Range, path::Path};
 
-/// So much of the distance of its bands may the first and the last wanted band lie beyond the ends.
+/// So much of its width may the centre of a wanted band lie beyond the ends of what there is.
 const BEYOND: f64 = 0.5;
+/// The width of a band of which none is known is the distance to its neighbour, but no more than that of the bands that it is made of, or
+/// this: bands of imaging spectrometers are about so wide.
+const USUAL_NM: f64 = 10.0;
 /// Fewer values within the half maximum of a band say no more than a line between two does.
 const LEAST_WITHIN: usize = 3;
 /// Bands with less of the weight do not make the sum a bad one.
@@ -61,16 +64,16 @@ impl Response {
             [rows, columns] if rows > 1 && columns > 1 => (column(0, columns).collect(), Vec::new()),
             _ => (cube.values().to_vec(), Vec::new()),
         };
-        let unit = dataset.column_names().and_then(|names| centres_heading(names.first()?));
+        let unit = dataset.column_names().and_then(|names| centres_called(names.first()?));
         let Some((nanometres, widths)) = Said::of(unit.unwrap_or_default()).bands(&centres, &widths) else {
             return Err(none("its numbers are no wavelengths".into()));
         };
         Ok(Self { nanometres, widths, names: Vec::new() })
     }
 
-    /// The width of a band, by what is said of it or by the distance to its neighbour.
-    fn width(&self, band: usize) -> f64 {
-        self.widths.get(band).copied().unwrap_or_else(|| step(&self.nanometres, band))
+    /// The width of a band, where it is known.
+    fn known_width(&self, band: usize) -> Option<f64> {
+        self.widths.get(band).copied().filter(|width| *width > 0.0)
     }
 }
 
@@ -87,57 +90,92 @@ fn step(centres: &[f64], band: usize) -> f64 {
 /// What makes the value of a band: bands of the image with their weights.
 type Weights = Vec<(usize, f64)>;
 
-impl<'a> Image<'a> {
-    /// The image at other bands, as measured values with NaN for missing ones: f64 where it has f64 or integers of more than 16 bits, else
-    /// f32.
+/// How spectra of some bands become those of others.
+///
+/// A band that is wider than those there are is the mean of these under a Gaussian of its width, less that of the bands themselves
+/// where it is known; others lie on the line between two neighbours.
+///
+/// ```
+/// use cupel_data::{Resampling, Response};
+/// let to = Response::new(vec![410.0, 425.0]);
+/// let resampling = Resampling::new(&[400.0, 410.0, 420.0, 430.0], &[], &to).unwrap();
+/// assert_eq!(resampling.of(&[0.1, 0.2, 0.4, 0.6]), [0.2, 0.5]);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Resampling {
+    /// For each wanted band.
+    weights: Vec<Weights>,
+}
+
+impl Resampling {
+    /// From bands with these centres in nanometres, in any order, and these full widths at half maximum, one a band or none; what is not
+    /// above zero is not known.
     ///
-    /// A band that is wider than those of the image is the mean of these under a Gaussian of its width, less that of the bands themselves
-    /// where it is known; others lie on the line between two neighbours. Where a value that is needed is missing, the band is.
+    /// # Errors
+    /// In words, with both ranges, where the bands do not reach the wanted ones: one lies further beyond their ends than half its width.
+    pub fn new(own: &[f64], own_widths: &[f64], to: &Response) -> std::result::Result<Self, String> {
+        if own.len() < 2 {
+            return Err("the wavelengths of its bands are not known, so that they cannot be brought to others".into());
+        }
+        let mut order: Vec<usize> = (0..own.len()).collect();
+        order.sort_by(|&a, &b| own[a].total_cmp(&own[b]));
+        let sorted: Vec<f64> = order.iter().map(|&band| own[band]).collect();
+        let known = |band: usize| own_widths.get(band).copied().filter(|width| *width > 0.0).unwrap_or(0.0);
+        let sorted_widths: Vec<f64> = order.iter().map(|&band| known(band)).collect();
+        let wanted = &to.nanometres;
+        let (first, last) = (sorted[0], sorted[sorted.len() - 1]);
+        let mut weights_of = Vec::with_capacity(wanted.len());
+        for (band, &nm) in wanted.iter().enumerate() {
+            let near = step(&sorted, if nm < 0.5 * (first + last) { 0 } else { sorted.len() - 1 });
+            let usual = step(wanted, band).min(near.max(USUAL_NM));
+            let slack = BEYOND * to.known_width(band).unwrap_or(usual);
+            if nm < first - slack || nm > last + slack {
+                return Err(format!(
+                    "its {} bands from {} do not reach the wanted band at {nm:.0} nm, of {} from {}",
+                    own.len(),
+                    range(own),
+                    wanted.len(),
+                    range(wanted)
+                ));
+            }
+            let width = to.known_width(band).unwrap_or_else(|| step(wanted, band));
+            let found = weights(&sorted, &sorted_widths, nm, width).into_iter();
+            weights_of.push(
+                found.filter(|(_, weight)| *weight != 0.0).map(|(place, weight)| (order[place], weight)).collect(),
+            );
+        }
+        Ok(Self { weights: weights_of })
+    }
+
+    /// A spectrum at the wanted bands; where a value that is needed is NaN, the band is.
+    ///
+    /// # Panics
+    /// If the spectrum is shorter than the bands were.
+    pub fn of(&self, spectrum: &[f64]) -> Vec<f64> {
+        let value = |weights: &Weights| weights.iter().map(|&(band, weight)| weight * spectrum[band]).sum();
+        self.weights.iter().map(value).collect()
+    }
+}
+
+/// From the lowest to the highest.
+fn range(centres: &[f64]) -> String {
+    let (low, high) = centres.iter().fold((f64::INFINITY, 0.0_f64), |(low, high), &nm| (low.min(nm), high.max(nm)));
+    format!("{low:.0} to {high:.0} nm")
+}
+
+impl<'a> Image<'a> {
+    /// The image at other bands (see [`Resampling`]), as measured values with NaN for missing ones: f64 where it has f64 or integers of more
+    /// than 16 bits, else f32. Where a value that is needed is missing, the band is.
     ///
     /// # Errors
     /// [`Error::Wavelengths`] where the image has no wavelengths, or some that do not reach the wanted ones.
     pub fn resampled(self, to: &Response) -> Result<Self> {
         let info = &self.info;
         let refuse = |problem: String| Error::Wavelengths { path: info.path.clone(), problem };
-        let own = &info.wavelengths_nm;
-        if own.len() < 2 {
-            let problem = "the wavelengths of its bands are not known, so that they cannot be brought to others";
-            return Err(refuse(problem.into()));
-        }
-        let wanted = &to.nanometres;
-        let mut order: Vec<usize> = (0..own.len()).collect();
-        order.sort_by(|&a, &b| own[a].total_cmp(&own[b]));
-        let sorted: Vec<f64> = order.iter().map(|&band| own[band]).collect();
-        let (first, last) = (sorted[0], sorted[sorted.len() - 1]);
-        for (band, &nm) in wanted.iter().enumerate() {
-            let slack = BEYOND * step(wanted, band).min(step(&sorted, if nm < first { 0 } else { sorted.len() - 1 }));
-            if nm < first - slack || nm > last + slack {
-                let reach = |centres: &[f64]| {
-                    let (low, high) =
-                        centres.iter().fold((f64::INFINITY, 0.0_f64), |(l, h), &nm| (l.min(nm), h.max(nm)));
-                    format!("{low:.0} to {high:.0} nm")
-                };
-                return Err(refuse(format!(
-                    "its {} bands from {} do not reach the wanted band at {nm:.0} nm, of {} from {}",
-                    own.len(),
-                    reach(own),
-                    wanted.len(),
-                    reach(wanted)
-                )));
-            }
-        }
-        let own_widths: Vec<f64> = order.iter().map(|&band| info.widths_nm.get(band).copied().unwrap_or(0.0)).collect();
-        let of = |(band, &nm): (usize, &f64)| -> Weights {
-            let found = weights(&sorted, &own_widths, nm, to.width(band));
-            found
-                .into_iter()
-                .filter(|(_, weight)| *weight != 0.0)
-                .map(|(place, weight)| (order[place], weight))
-                .collect()
-        };
-        let weights: Vec<Weights> = wanted.iter().enumerate().map(of).collect();
+        let resampling = Resampling::new(&info.wavelengths_nm, &info.widths_nm, to).map_err(refuse)?;
         let good = |weights: &Weights| weights.iter().all(|&(band, weight)| weight < LITTLE || info.good_bands[band]);
-        let good_bands = if info.good_bands.is_empty() { Vec::new() } else { weights.iter().map(good).collect() };
+        let good_bands =
+            if info.good_bands.is_empty() { Vec::new() } else { resampling.weights.iter().map(good).collect() };
         let element = match info.element {
             ElementType::U8 | ElementType::I8 | ElementType::U16 | ElementType::I16 => ElementType::F32,
             ElementType::F16 | ElementType::F32 | ElementType::Bool => ElementType::F32,
@@ -149,9 +187,9 @@ impl<'a> Image<'a> {
         let (meaning, bands, rows) = (info.meaning.clone(), info.bands, self.rows);
         let others = info.with_bands(&[]).others;
         let info = super::ImageInfo {
-            bands: wanted.len(),
+            bands: to.nanometres.len(),
             element,
-            wavelengths_nm: wanted.clone(),
+            wavelengths_nm: to.nanometres.clone(),
             widths_nm: to.widths.clone(),
             good_bands,
             band_names: to.names.clone(),
@@ -161,13 +199,9 @@ impl<'a> Image<'a> {
         };
         let resampled = move |range: Range<usize>| {
             let part = rows(range)?;
-            let shape = vec![part.shape()[0], part.shape()[1], weights.len()];
+            let shape = vec![part.shape()[0], part.shape()[1], resampling.weights.len()];
             let values = meaning.measured::<f64>(part)?;
-            let at = |spectrum: &[f64]| -> Vec<f64> {
-                let value = |weights: &Weights| weights.iter().map(|&(band, weight)| weight * spectrum[band]).sum();
-                weights.iter().map(value).collect()
-            };
-            let values: Vec<f64> = values.chunks_exact(bands).flat_map(at).collect();
+            let values: Vec<f64> = values.chunks_exact(bands).flat_map(|spectrum| resampling.of(spectrum)).collect();
             Array::new(shape, in_type(values, element))
         };
         Ok(Self { info, rows: Box::new(resampled) })

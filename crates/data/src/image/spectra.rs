@@ -1,6 +1,9 @@
 //! Spectra of a text table: columns beside one of wavelengths, or rows under wavelengths.
 
-use super::centres::{BandCentres, centres_heading, is_good, is_width};
+use super::{
+    centre_names::{centres_called, is_good, is_width},
+    centres::BandCentres,
+};
 use crate::{
     axes::AxisKind,
     error::Result,
@@ -63,7 +66,7 @@ impl Columns {
 
     /// Spectra in columns beside one of wavelengths.
     fn beside_wavelengths(&self) -> Option<SpectraTable> {
-        let (axis, unit) = (0..self.headings.len()).find_map(|n| Some((n, centres_heading(&self.headings[n])?)))?;
+        let (axis, unit) = (0..self.headings.len()).find_map(|n| Some((n, centres_called(&self.headings[n])?)))?;
         let list = |is: &dyn Fn(&str) -> bool| {
             let n = (0..self.headings.len()).find(|&n| n != axis && is(&self.headings[n]))?;
             self.numbers[n].clone()
@@ -118,7 +121,7 @@ impl Columns {
 /// A table that cannot be read.
 pub(super) fn table(dataset: &Dataset) -> Result<Option<SpectraTable>> {
     let (Format::Delimited, Some(headings)) = (dataset.format(), dataset.column_names()) else { return Ok(None) };
-    let may_be = |heading: &String| centres_heading(heading).is_some() || heading.chars().any(|c| c.is_ascii_digit());
+    let may_be = |heading: &String| centres_called(heading).is_some() || heading.chars().any(|c| c.is_ascii_digit());
     if headings.len() < 2 || !headings.iter().any(may_be) {
         return Ok(None);
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use cupel_data::{Axis, BandCentres, Cube, Dataset, Format, Image};
+use cupel_data::{Axis, BandCentres, Cube, Dataset, Format, Image, Resampling, Response};
 
 use super::{
     names::{MATERIALS, Names, TRUE_ENDMEMBERS, Unnamed, unnamed},
@@ -12,8 +12,6 @@ use crate::{Endmembers, Result};
 
 /// How far the centres of two bands may lie apart to be the same, in nanometres.
 const SAME_NM: f64 = 0.05;
-/// So much of the distance of its bands may a scene reach beyond the ends of a library.
-const BEYOND: f64 = 0.5;
 
 /// The bands of a scene that spectra have to fit.
 #[derive(Clone, Debug)]
@@ -164,9 +162,8 @@ impl Library {
 
     /// The spectra at the bands of a scene: by wavelength where both have them, else by their number.
     ///
-    /// Where the library is finer than the scene, the mean of its values about each band, weighed by a Gaussian that makes its bands as wide as
-    /// those of the scene; else interpolated linearly. The width of a band is that of its file, else the distance to the next; bands of a
-    /// library of which no width is known are narrow.
+    /// The width of a band of the scene is that of its file, else the distance to the next; bands of a library of which no width is known are
+    /// narrow (see [`Resampling`]).
     ///
     /// # Errors
     /// What does not fit, with counts and ranges of both.
@@ -177,9 +174,9 @@ impl Library {
             if same {
                 return Ok(self);
             }
-            return self.resampled(own, wanted, bands.widths_nm.as_deref()).map_err(|problem| {
-                Misfit::Problem(format!("{problem}: it has {len} bands from {}, {}", range(own), described(bands)))
-            });
+            return self
+                .resampled(own, wanted, bands.widths_nm.as_deref())
+                .map_err(|problem| Misfit::Problem(format!("{problem}; {}", described(bands))));
         }
         if len == bands.kept.len() {
             return Ok(self);
@@ -198,70 +195,19 @@ impl Library {
     }
 
     fn resampled(&self, own: &[f64], wanted: &[f64], widths: Option<&[f64]>) -> std::result::Result<Self, String> {
-        let mut order: Vec<usize> = (0..own.len()).collect();
-        order.sort_by(|&a, &b| own[a].total_cmp(&own[b]));
-        let x: Vec<f64> = order.iter().map(|&place| own[place]).collect();
-        let step = |centres: &[f64], place: usize| {
-            let near = [place.checked_sub(1), Some(place + 1)].into_iter().flatten().filter_map(|p| centres.get(p));
-            near.map(|other| (other - centres[place]).abs()).fold(f64::INFINITY, f64::min)
-        };
-        let finest = (0..x.len()).map(|place| step(&x, place)).fold(f64::INFINITY, f64::min);
-        for (place, &nm) in wanted.iter().enumerate() {
-            let slack = BEYOND * step(wanted, place).min(finest.max(step(wanted, place)));
-            if nm < x[0] - slack || nm > x[x.len() - 1] + slack {
-                return Err(format!("it does not reach the band at {nm:.0} nm"));
-            }
-        }
-        // A band of the library is as wide as the nearest one to the scene's.
-        let narrow = |nm: f64| {
-            let widths = self.widths_nm.as_ref()?;
-            let nearest = (0..own.len()).min_by(|&a, &b| (own[a] - nm).abs().total_cmp(&(own[b] - nm).abs()))?;
-            widths.get(nearest).copied().filter(|width| width.is_finite())
-        };
-        let weights_of = |(place, &nm): (usize, &f64)| {
-            let known = widths.and_then(|widths| widths.get(place).copied()).filter(|width| *width > 0.0);
-            let width = known.unwrap_or_else(|| step(wanted, place));
-            weights(&x, nm, (width.powi(2) - narrow(nm).unwrap_or(0.0).powi(2)).max(0.0).sqrt())
-        };
-        let weights: Vec<Vec<(usize, f64)>> = wanted.iter().enumerate().map(weights_of).collect();
-        let at = |spectrum: &[f64]| -> Vec<f64> {
-            let value = |w: &Vec<(usize, f64)>| w.iter().map(|&(place, weight)| weight * spectrum[order[place]]).sum();
-            weights.iter().map(value).collect()
-        };
-        let values = self.spectra.spectra().flat_map(at).collect();
+        let mut to = Response::new(wanted.to_vec());
+        to.widths = widths.unwrap_or_default().to_vec();
+        let resampling = Resampling::new(own, self.widths_nm.as_deref().unwrap_or_default(), &to)?;
+        let values = self.spectra.spectra().flat_map(|spectrum| resampling.of(spectrum)).collect();
         let spectra = Endmembers::new(values, wanted.len()).map_err(|error| error.to_string())?;
-        let widths_nm = widths.map(<[f64]>::to_vec);
         Ok(Self {
             spectra,
             names: self.names.clone(),
             centres: Some(wanted.to_vec()),
-            widths_nm,
+            widths_nm: widths.map(<[f64]>::to_vec),
             variable: self.variable.clone(),
         })
     }
-}
-
-/// Which values of a finer spectrum make that of a band at `nm` of the full width at half maximum `width`.
-fn weights(x: &[f64], nm: f64, width: f64) -> Vec<(usize, f64)> {
-    let sigma = width / (8.0 * 2.0_f64.ln()).sqrt();
-    let near: Vec<usize> = (0..x.len()).filter(|&place| (x[place] - nm).abs() <= 0.5 * width).collect();
-    // Fewer than three values within half the maximum say no more than a line between two does.
-    if near.len() >= 3 && sigma.is_finite() {
-        let weight = |place: usize| {
-            let left = if place > 0 { x[place] - x[place - 1] } else { x[1] - x[0] };
-            let right = if place + 1 < x.len() { x[place + 1] - x[place] } else { left };
-            (-0.5 * ((x[place] - nm) / sigma).powi(2)).exp() * (left + right)
-        };
-        let wide: Vec<(usize, f64)> = (0..x.len())
-            .filter(|&place| (x[place] - nm).abs() <= 3.0 * sigma)
-            .map(|place| (place, weight(place)))
-            .collect();
-        let total: f64 = wide.iter().map(|(_, weight)| weight).sum();
-        return wide.into_iter().map(|(place, weight)| (place, weight / total)).collect();
-    }
-    let right = x.partition_point(|&centre| centre < nm).clamp(1, x.len() - 1);
-    let share = ((nm - x[right - 1]) / (x[right] - x[right - 1])).clamp(0.0, 1.0);
-    vec![(right - 1, 1.0 - share), (right, share)]
 }
 
 fn range(centres: &[f64]) -> String {
