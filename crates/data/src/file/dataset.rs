@@ -614,7 +614,12 @@ impl Dataset {
     }
 
     fn read(&self, position: usize) -> Result<Array> {
-        self.read_within(position, memory::free_for(&self.variables[position]))
+        let bytes = match &self.content {
+            // What was opened may be the header; the numbers beside it were measured then.
+            Content::Envi(_) => u64::MAX,
+            _ => self.file().metadata().map_err(Error::io("read", self.path()))?.len(),
+        };
+        self.read_within(position, memory::free_for(&self.variables[position], bytes))
     }
 
     /// Reads an array whole, if no more than `free` bytes of memory are known to be there and it takes less.

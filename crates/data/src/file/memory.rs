@@ -4,6 +4,7 @@ use crate::{
     error::{Error, Result},
     file::{
         dataset::{Class, Format, Variable},
+        limits::deflate_capacity,
         origin::Origin,
     },
 };
@@ -27,9 +28,11 @@ fn needed(variable: &Variable) -> Option<u64> {
     sizes.chain([element.size_bytes() as u64]).try_fold(1_u64, u64::checked_mul).or(Some(u64::MAX))
 }
 
-/// What the system has for an array, where it is large enough to ask.
-pub(crate) fn free_for(variable: &Variable) -> Option<u64> {
-    needed(variable).filter(|&needed| needed >= ASKED_FROM).and_then(|_| available_memory())
+/// What the system has for an array in `bytes` of a file, where it is large enough to ask. What so many bytes cannot hold is damaged, as its
+/// reader says, and no question of memory.
+pub(crate) fn free_for(variable: &Variable, bytes: u64) -> Option<u64> {
+    let asked = ASKED_FROM..=deflate_capacity(bytes);
+    needed(variable).filter(|needed| asked.contains(needed)).and_then(|_| available_memory())
 }
 
 /// Refuses to read an array whole that takes more than is `free`.
