@@ -1,7 +1,8 @@
 //! Layers that are linear, `y = x W + b`, with their gradients `dy W'`, `x' dy` and the sum of `dy` over rows.
 //!
 //! All three products go through one micro-kernel, with the matrix on the right packed for it once and the one on the left read as it
-//! lies (Goto and van de Geijn 2008, doi:10.1145/1356052.1356053).
+//! lies (Goto and van de Geijn 2008, doi:10.1145/1356052.1356053). Of one row they are Burn's, but for the gradient of the weights: that has one
+//! term a value and is written at once, where a general product clears and copies its room first.
 
 mod autodiff;
 #[cfg(feature = "flex")]
@@ -16,7 +17,7 @@ use burn::{
     tensor::{DType, Tensor},
 };
 
-/// Rows below which packing the weights takes longer than the product.
+/// Rows below which packing the weights takes longer than the product, which then is Burn's; of one row the gradient of the weights is own all the same.
 const LEAST_ROWS: usize = 8;
 
 #[backend_extension(Flex: cfg(feature = "flex"), Autodiff)]
@@ -52,7 +53,7 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tenso
         "linear: {width} values a row for a weight of [{inputs}, {outputs}] and a bias of [{shifts}]"
     );
     let own = own::takes(&x, &[DType::F32]) && weight.dtype() == DType::F32;
-    if !own || rows < LEAST_ROWS || inputs == 0 || outputs == 0 {
+    if !own || (2..LEAST_ROWS).contains(&rows) || rows == 0 || inputs == 0 || outputs == 0 {
         return reference::linear(x, weight, bias);
     }
     let bias = bias.unwrap_or_else(|| Tensor::zeros([outputs], &x.device()));

@@ -135,10 +135,12 @@ pub struct LossAgg {
 pub struct Target {
     /// `[exposure, row, column]`, f32, about 1.
     pub amplitudes: Tensor<3>,
-    /// For each exposure its means of amplitude and intensity and its largest amplitude, at least [`TINY`], `[exposure]` each.
+    /// For each exposure its means of amplitude and intensity, at least [`TINY`], `[exposure]` each.
     mean: Tensor<1>,
     mean_square: Tensor<1>,
-    largest: Tensor<1>,
+    /// One over its largest amplitude, `[exposure, 1, 1, 1]`, and the amplitudes times that, `[exposure, 1, row, column]`.
+    scale: Tensor<4>,
+    scaled: Tensor<4>,
 }
 
 impl Target {
@@ -147,10 +149,12 @@ impl Target {
         let count = amplitudes.dims()[0];
         let flat = amplitudes.clone().reshape([count as i32, -1]);
         let least = |x: Tensor<2>| x.add_scalar(TINY).reshape([count]);
+        let scale = least(flat.clone().max_dim(1)).recip().reshape([count, 1, 1, 1]);
         Self {
             mean: least(flat.clone().mean_dim(1)),
-            mean_square: least((flat.clone() * flat.clone()).mean_dim(1)),
-            largest: least(flat.max_dim(1)),
+            mean_square: least((flat.clone() * flat).mean_dim(1)),
+            scaled: amplitudes.clone().unsqueeze_dim(1) * scale.clone(),
+            scale,
             amplitudes,
         }
     }
@@ -229,8 +233,7 @@ impl LossAgg {
             }
             LossType::Ssim | LossType::MsSsim => {
                 // the similarity of images times a factor is that of a range times the factor
-                let scale = target.largest.clone().recip().reshape([count, 1, 1, 1]);
-                let [x, y] = [predicted, target.amplitudes.clone()].map(|x| x.unsqueeze_dim::<4>(1) * scale.clone());
+                let (x, y) = (predicted.unsqueeze_dim::<4>(1) * target.scale.clone(), target.scaled.clone());
                 let similarity = if part == LossType::Ssim { ssim(x, y, 1.0) } else { ms_ssim(x, y, 1.0) };
                 (similarity.reshape([count]) - 1.0).mul_scalar(-0.5)
             }

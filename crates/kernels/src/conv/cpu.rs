@@ -1,13 +1,14 @@
 //! Convolutions of `f32` slices on the CPU.
 //!
 //! The tensors stay channel-first, and each task works on a strip of the target. Volumes whose kernel has 3 x 3 elements in its first two axes, with
-//! stride 1, go through [`planes`]; else a task turns strips of the source into channel-last tiles that fit the second cache, for [`winograd`] where
+//! stride 1, go through [`planes`], planes with few channels through [`rows`]; else a task turns strips of the source into channel-last tiles that fit the second cache, for [`winograd`] where
 //! the kernel has 3 x 3 elements in its last two axes and stride 1, for [`direct`] in all other cases. The micro-kernels of [`crate::micro`] do the
 //! rest. Which values are added in which order follows from the extents alone: the number of threads changes nothing.
 
 mod correlation;
 mod direct;
 mod planes;
+mod rows;
 mod scratch;
 mod strips;
 mod tile;

@@ -14,6 +14,13 @@ const ROWS: usize = 96;
 /// Values from which on packing is worth several threads.
 const LARGE: usize = 1 << 16;
 
+/// Every value of `column` times every one of `row`.
+pub(crate) fn outer(column: &[f32], row: &[f32]) -> Vec<f32> {
+    let mut values = Vec::with_capacity(column.len() * row.len());
+    column.iter().for_each(|left| values.extend(row.iter().map(|right| left * right)));
+    values
+}
+
 /// A matrix as the micro-kernel reads it: 16 columns next to each other, row after row, `[panel][row][lane]`; the last panel is filled
 /// up with noughts.
 pub(crate) struct Panels {

@@ -203,13 +203,14 @@ impl WithSimd for Finish<'_> {
     }
 }
 
-/// `target[filter][at] = sum over taps and channels of weights[..] source[channel][at + tap]`.
+/// `target[filter][at] = sum over taps and channels of weights[..] source[channel][at + tap]`; there is a tap.
 pub(crate) struct Mix<'a> {
     /// `[channel]`, `pitch` apart.
     pub source: &'a [f32],
     pub pitch: usize,
     pub channels: usize,
-    pub taps: usize,
+    /// How far each shifts the source.
+    pub taps: &'a [usize],
     /// `[block][tap][channel][BLOCK]`, blocks `block_stride` apart.
     pub weights: &'a [f32],
     pub block_stride: usize,
@@ -227,12 +228,10 @@ impl WithSimd for Mix<'_> {
 
     #[inline(always)]
     fn with_simd<S: Simd>(mut self, simd: S) {
-        assert!(self.channels > 0 && self.taps > 0 && self.blocks > 0 && self.length.is_multiple_of(GRAIN));
-        assert!(
-            (self.channels - 1) * self.pitch + self.taps - 1 + self.length <= self.source.len(),
-            "a row is missing"
-        );
-        let weights = (self.blocks - 1) * self.block_stride + self.taps * self.channels * BLOCK;
+        let Some(&last) = self.taps.iter().max() else { return };
+        assert!(self.channels > 0 && self.blocks > 0 && self.length.is_multiple_of(GRAIN));
+        assert!((self.channels - 1) * self.pitch + last + self.length <= self.source.len(), "a row is missing");
+        let weights = (self.blocks - 1) * self.block_stride + self.taps.len() * self.channels * BLOCK;
         assert!(weights <= self.weights.len(), "weights are missing");
         assert!((self.blocks * BLOCK - 1) * self.target_pitch + self.length <= self.target.len(), "room for the sums");
         // Sums and the values that they share fit the registers: 32 of 16 lanes, 16 else.
@@ -275,7 +274,7 @@ impl Mix<'_> {
         // values of each filter.
         unsafe {
             let mut weights = self.weights.as_ptr().add(block * self.block_stride);
-            for tap in 0..self.taps {
+            for tap in self.taps {
                 let mut source = self.source.as_ptr().wrapping_add(at + tap);
                 for _ in 0..self.channels {
                     let mut values = [simd.splat_f32s(0.0); VECTORS];
@@ -397,11 +396,12 @@ mod tests {
             let weights = values(blocks * block_stride, 2);
             let mut native = vec![0.0; blocks * BLOCK * pitch];
             let mut plain = native.clone();
+            let shifts: Vec<usize> = (0..taps).rev().collect();
             let mix = |target| Mix {
                 source: &source,
                 pitch,
                 channels,
-                taps,
+                taps: &shifts,
                 weights: &weights,
                 block_stride,
                 blocks,
@@ -418,7 +418,7 @@ mod tests {
                     for tap in 0..taps {
                         for channel in 0..channels {
                             let weight = filter / BLOCK * block_stride + (tap * channels + channel) * BLOCK;
-                            sum += weights[weight + filter % BLOCK] * source[channel * pitch + at + tap];
+                            sum += weights[weight + filter % BLOCK] * source[channel * pitch + at + shifts[tap]];
                         }
                     }
                     assert_eq!(native[filter * pitch + at], sum, "filter {filter} at {at}");

@@ -19,7 +19,9 @@ fn layer([rows, inputs, outputs]: [usize; 3], bias: bool) -> Operation {
 
 fn operations() -> Vec<Operation> {
     vec![
-        layer([1, 5, 3], true), // Burn's
+        layer([1, 5, 3], true), // Burn's but for one gradient
+        layer([1, 17, 34], false),
+        layer([3, 5, 3], true), // Burn's
         layer([8, 1, 1], true),
         layer([9, 17, 34], false),
         layer([100, 33, 16], true),

@@ -31,8 +31,8 @@ const AT_ONCE: usize = 256;
 pub(super) struct Union {
     /// 1 where light passes, 0 elsewhere, `[1, row, column]`.
     light: Tensor<3>,
-    /// Whether it is a pupil as large as the field, with the zero frequency in the middle, and not first.
-    at_once: bool,
+    /// Of a pupil as large as the field, which has the zero frequency in the middle and not first, the imaginary part: nought.
+    imaginary: Option<Tensor<3>>,
 }
 
 /// The optics of a fit, in units in which the object is about 1.
@@ -276,28 +276,27 @@ impl View {
         }
         let light = Tensor::<3>::from_data(TensorData::new(union, [1, height, width]), device);
         if height == width && height <= AT_ONCE {
-            return Union { light, at_once: true };
+            return Union { imaginary: Some(light.zeros_like()), light };
         }
         let [rows, columns] = self.size.map(|size| -((size / 2) as i64));
-        Union { light: light.roll(&[rows, columns], &[1, 2]), at_once: false }
+        Union { light: light.roll(&[rows, columns], &[1, 2]), imaginary: None }
     }
 
     /// The amplitudes that all windows of `union` would give together, if light of all of them were recorded at once.
     pub(super) fn through(&self, (re, im): &Spectrum, union: &Union) -> Tensor<3> {
         let (re, im, light) = (re.clone(), im.clone(), union.light.clone());
-        if !union.at_once {
+        let Some(imaginary) = union.imaginary.clone() else {
             let light: Tensor<2> = light.reshape(self.size);
             let (re, im) = ifft2(re * light.clone(), im * light);
             return (re.clone() * re + im.clone() * im).add_scalar(EPSILON).sqrt().unsqueeze();
-        }
+        };
         let apertures = SubApertures {
             centres: vec![self.size.map(|size| -((size / 2) as isize))],
             detector: self.size[0],
             scale: 1.0,
             transform: Direction::Inverse,
         };
-        let dark = light.zeros_like();
-        sub_aperture_amplitudes((re, im), (light, dark), &apertures, EPSILON)
+        sub_aperture_amplitudes((re, im), (light, imaginary), &apertures, EPSILON)
     }
 
     /// What the first image should be: the amplitudes of this exposure on the pixels of the object, in units of the decoder's image.

@@ -31,9 +31,11 @@ impl Plan {
         let mut packed = vec![0.0; padded(c.filters) / PANEL * panel_stride];
         packed.par_chunks_exact_mut(panel_stride.max(1)).enumerate().for_each(|(panel, packed)| {
             let filters = (c.filters - panel * PANEL).min(PANEL);
-            for (&taps, packed) in taps.iter().zip(packed.chunks_exact_mut(c.channels * PANEL)) {
-                for (channel, packed) in packed.chunks_exact_mut(PANEL).enumerate() {
-                    for (lane, packed) in packed.iter_mut().enumerate().take(filters) {
+            for channel in 0..c.channels {
+                // the taps of a weight lie together
+                for (&taps, packed) in taps.iter().zip(packed.chunks_exact_mut(c.channels * PANEL)) {
+                    let lanes = &mut packed[channel * PANEL..][..filters];
+                    for (lane, packed) in lanes.iter_mut().enumerate() {
                         *packed = weights[c.weight_index(panel * PANEL + lane, channel, taps)];
                     }
                 }

@@ -7,7 +7,7 @@ use super::correlation::{Axis, Correlation};
 use super::direct::Slices;
 use super::scratch::Scratch;
 use super::strips::Strip;
-use super::tile::locate;
+use super::tile::{Line, locate};
 use super::winograd::{Lanes, spread};
 use crate::micro::{BLOCK, CollectRows, Finish, GRAIN, Mix, PANEL, POINTS, SIDE, SpreadRows, sources};
 use pulp::Arch;
@@ -83,9 +83,9 @@ impl Plan {
 pub(super) fn run(arch: Arch, c: &Correlation, plan: &Plan, source: &[f32], bias: &[f32], strip: &mut Strip<'_>) {
     let width = &c.phases[0][2];
     let mut scene = Scene::new(c, strip.rows.start, strip.rows.len());
-    let (length, taps) = (scene.length, width.taps.len());
+    let (length, taps) = (scene.length, Vec::from_iter(0..width.taps.len()));
     let blocks = c.filters.div_ceil(BLOCK);
-    let point_len = taps * c.channels * BLOCK;
+    let point_len = taps.len() * c.channels * BLOCK;
     let stride = blocks * BLOCK * length + GRAIN;
     let (mut products, mut sums) = (Scratch::new(), Scratch::new());
     let (products, sums) = (products.room(SIDE * stride), sums.room(c.filters * 4 * length));
@@ -98,7 +98,7 @@ pub(super) fn run(arch: Arch, c: &Correlation, plan: &Plan, source: &[f32], bias
                     source: scene.point(column),
                     pitch: scene.pitch,
                     channels: c.channels,
-                    taps,
+                    taps: &taps,
                     weights: &plan.weights[(row * SIDE + column) * point_len..],
                     block_stride: POINTS * point_len,
                     blocks,
@@ -214,26 +214,12 @@ fn fill(
         values.fill(0.0);
         return;
     };
-    let lowest = width.lowest();
-    let inside_from = (-lowest).clamp(0, line as isize) as usize;
-    let inside_to = (columns as isize - lowest).clamp(inside_from as isize, line as isize) as usize;
-    let column = |place: usize| locate(c.mode[2], columns, lowest + place as isize);
-    let beyond: Vec<(usize, Option<usize>)> =
-        (0..inside_from).chain(inside_to..line).map(|place| (place, column(place))).collect();
-    let first = (inside_from as isize + lowest).max(0) as usize;
+    let across = Line::new(c, width.lowest(), 1, line);
     for (channel, values) in values.chunks_exact_mut(2 * half).enumerate() {
         let plane = &source[(channel * extent + depth) * rows_there * columns..][..rows_there * columns];
         for (place, row) in rows.clone().enumerate() {
             let target = &mut values[place % 2 * half + place / 2 * line..][..line];
-            let Some(row) = locate(c.mode[1], rows_there, row as isize + height.lowest()) else {
-                target.fill(0.0);
-                continue;
-            };
-            let row = &plane[row * columns..][..columns];
-            target[inside_from..inside_to].copy_from_slice(&row[first..][..inside_to - inside_from]);
-            for &(place, from) in &beyond {
-                target[place] = from.map_or(0.0, |from| row[from]);
-            }
+            across.fill(c, plane, row as isize + height.lowest(), target);
         }
         let used = rows.len() / 2 * line;
         values[used..half].fill(0.0);

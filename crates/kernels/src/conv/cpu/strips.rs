@@ -3,7 +3,7 @@
 use super::After;
 use super::correlation::{Axis, Correlation};
 use super::tile::Unpack;
-use super::{direct, planes, winograd};
+use super::{direct, planes, rows, winograd};
 use crate::{activation, micro::PANEL};
 use pulp::Arch;
 use rayon::prelude::*;
@@ -67,12 +67,15 @@ enum Plans {
     Direct(Vec<direct::Plan>),
     Winograd(Vec<winograd::Plan>),
     Planes(planes::Plan),
+    Rows(Vec<rows::Plan>),
 }
 
 impl Plans {
     fn new(c: &Correlation, weights: &[f32]) -> Self {
         if planes::suited(c).is_some() {
             Plans::Planes(planes::Plan::new(c, weights))
+        } else if rows::suited(c).is_some() {
+            Plans::Rows(c.phases.iter().map(|phase| rows::Plan::new(c, phase, weights)).collect())
         } else if winograd::suited(c).is_some() {
             Plans::Winograd(c.phases.iter().map(|phase| winograd::Plan::new(c, phase, weights)).collect())
         } else {
@@ -98,6 +101,7 @@ pub(super) fn run(c: &Correlation, source: &[f32], weights: &[f32], (bias, then)
             Plans::Direct(plans) => direct::run(arch, c, plans, source, bias, &mut strip),
             Plans::Winograd(plans) => winograd::run(arch, c, plans, source, bias, &mut strip),
             Plans::Planes(plan) => planes::run(arch, c, plan, source, bias, &mut strip),
+            Plans::Rows(plans) => rows::run(arch, c, plans, source, bias, &mut strip),
         }
         // while the strip is in the cache
         for rows in &mut strip.target {
@@ -110,6 +114,9 @@ pub(super) fn run(c: &Correlation, source: &[f32], weights: &[f32], (bias, then)
 fn rows_at_once(c: &Correlation) -> usize {
     if let Some(tiles) = planes::suited(c) {
         return tiles * planes::OUTPUTS;
+    }
+    if let Some(rows) = rows::suited(c) {
+        return rows;
     }
     winograd::suited(c).map_or_else(|| direct::tile(c).0, |tiling| tiling.rows())
 }

@@ -118,6 +118,49 @@ pub(super) fn locate(mode: Pad, extent: usize, position: isize) -> Option<usize>
     (-limit..extent as isize + limit).contains(&position).then(|| mode.source(position, extent)).flatten()
 }
 
+/// How a row of places is read, with what lies beyond the ends of the source.
+pub(super) struct Line {
+    /// Distance in the source.
+    step: usize,
+    /// Places that lie inside, and the column of the first of them.
+    inside: std::ops::Range<usize>,
+    first: usize,
+    /// The others, and which column each repeats.
+    beyond: Vec<(usize, Option<usize>)>,
+}
+
+impl Line {
+    /// `length` places from the column `first` on, `step` apart.
+    pub fn new(c: &Correlation, first: isize, step: usize, length: usize) -> Self {
+        let columns = c.source[2];
+        let reaching = |column: isize| ((column - first).max(0) as usize).div_ceil(step).min(length);
+        let inside = reaching(0)..reaching(columns as isize);
+        let column = |place: usize| first + (place * step) as isize;
+        let outside = (0..inside.start).chain(inside.end..length);
+        let beyond = outside.map(|place| (place, locate(c.mode[2], columns, column(place)))).collect();
+        let first = (column(inside.start).max(0) as usize).min(columns);
+        Self { step, inside, first, beyond }
+    }
+
+    /// Fills `line` from a plane of the source at `row`, which may lie beyond it.
+    pub fn fill(&self, c: &Correlation, plane: &[f32], row: isize, line: &mut [f32]) {
+        let [_, rows, columns] = c.source;
+        let Some(row) = locate(c.mode[1], rows, row) else {
+            line.fill(0.0);
+            return;
+        };
+        let row = &plane[row * columns..][..columns];
+        let inside = &mut line[self.inside.clone()];
+        match self.step {
+            1 => inside.copy_from_slice(&row[self.first..][..inside.len()]),
+            step => inside.iter_mut().zip(row[self.first..].iter().step_by(step)).for_each(|(to, from)| *to = *from),
+        }
+        for &(place, from) in &self.beyond {
+            line[place] = from.map_or(0.0, |from| row[from]);
+        }
+    }
+}
+
 /// Writes a channel-last block `[row][column][stride]`, `bias` added to each channel, to the channel-first rows of a strip.
 pub(super) struct Unpack<'a, 'b> {
     pub block: &'a [f32],

@@ -3,14 +3,18 @@
 //! For kernels of 3 x 3 the sums are taken between Winograd's transforms, as the adjoint of the forward way:
 //! `dg = G' [sum over tiles of (B' d B) * (A dy A')] G`.
 
+mod channel_first;
+
 use super::correlation::{Axis, Correlation};
 use super::direct::{self, Reach, Slices};
 use super::planes;
+use super::rows;
 use super::scratch::Scratch;
 use super::strips::{LEAST_DEPTH, padded};
 use super::tile::{Pack, Window};
 use super::winograd::{self, Scene, Tiling};
-use crate::micro::{Disperse, DisperseRows, Dots, GRAIN, Outer, PANEL, POINTS, SIDE};
+use crate::micro::{Disperse, Outer, PANEL, POINTS};
+use channel_first::{across_planes, along_rows};
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -38,6 +42,8 @@ enum Way {
     Transformed(Tiling),
     /// One block for each point and width tap, of the volumes that [`planes`] can take.
     Planes { tiles: usize, columns: usize },
+    /// One block for each tap, of the planes that [`rows`] can take.
+    Rows { rows: usize, columns: usize },
 }
 
 impl Way {
@@ -48,6 +54,9 @@ impl Way {
         {
             return Way::Planes { tiles, columns: c.counts()[2] };
         }
+        if let Some(rows) = rows::suited(c) {
+            return Way::Rows { rows, columns: c.counts()[2] };
+        }
         winograd::suited(c).map_or_else(|| Way::Plain { tile: direct::tile(c).into() }, Way::Transformed)
     }
 
@@ -56,13 +65,14 @@ impl Way {
             Way::Plain { tile } => tile,
             Way::Transformed(tiling) => [tiling.rows(), tiling.columns()],
             Way::Planes { tiles, columns } => [tiles * planes::OUTPUTS, columns],
+            Way::Rows { rows, columns } => [rows, columns],
         }
     }
 
     fn blocks(self, phase: &[Axis; 3]) -> usize {
         let taps = phase.iter().map(|axis| axis.taps.len());
         match self {
-            Way::Plain { .. } => taps.product(),
+            Way::Plain { .. } | Way::Rows { .. } => taps.product(),
             Way::Transformed(_) => POINTS * phase[0].taps.len(),
             Way::Planes { .. } => POINTS * phase[2].taps.len(),
         }
@@ -100,10 +110,11 @@ pub(super) fn gradient(c: &Correlation, x: &[f32], dy: &[f32], dw: &mut [f32]) {
                     Way::Plain { .. } => plain(arch, c, region, source, gradient, sums),
                     Way::Transformed(tiling) => transformed(arch, c, tiling.outputs, region, source, gradient, sums),
                     Way::Planes { .. } => across_planes(arch, c, region, source, gradient, sums),
+                    Way::Rows { .. } => along_rows(arch, c, region, source, gradient, sums),
                 }
             });
             match way {
-                Way::Plain { .. } => unpack(c, phase, &sums, dw),
+                Way::Plain { .. } | Way::Rows { .. } => unpack(c, phase, &sums, dw),
                 Way::Transformed(_) => unpack_transformed(c, phase, [0, 1, 2], &sums, dw),
                 Way::Planes { .. } => unpack_transformed(c, phase, [2, 0, 1], &sums, dw),
             }
@@ -257,68 +268,17 @@ fn transformed(
     }
 }
 
-/// Adds a region to `[point][width tap]` blocks.
-fn across_planes(arch: Arch, c: &Correlation, region: &Region, source: &[f32], gradient: &[f32], sums: &mut [f32]) {
-    let taps = c.phases[0][2].taps.len();
-    let [extent, height, width] = c.target;
-    let mut scene = planes::Scene::new(c, region.first[0], region.extents[0]);
-    let (length, stride) = (scene.length, c.filters * scene.length + GRAIN);
-    let (mut rows, mut points) = (Scratch::new(), Scratch::new());
-    // What lies between rows and beyond the region stays zero.
-    let rows = rows.room(c.filters * 4 * length);
-    rows.fill(0.0);
-    let points = points.room(SIDE * stride);
-    let lefts: Vec<usize> =
-        (0..c.channels).flat_map(|channel| (0..taps).map(move |tap| channel * scene.pitch + tap)).collect();
-    for position in region.depth.clone().step_by(planes::OUTPUTS) {
-        scene.go(c, source, position);
-        for (filter, rows) in rows.chunks_exact_mut(4 * length).enumerate() {
-            for (slice, rows) in rows.chunks_exact_mut(2 * length).enumerate() {
-                if position + slice >= region.depth.end {
-                    rows.fill(0.0);
-                    continue;
-                }
-                let from = ((filter * extent + position + slice) * height + region.first[0]) * width;
-                let lines = gradient[from..][..region.extents[0] * width].chunks_exact(width);
-                for (row, line) in lines.enumerate() {
-                    rows[row % 2 * length + row / 2 * scene.line..][..width].copy_from_slice(line);
-                }
-            }
-        }
-        for (row, sums) in sums.chunks_exact_mut(SIDE * taps * block_len(c)).enumerate() {
-            scene.spread(arch, c, row);
-            for (filter, rows) in rows.chunks_exact(4 * length).enumerate() {
-                arch.dispatch(DisperseRows {
-                    point: row,
-                    rows,
-                    length,
-                    points: &mut points[filter * length..],
-                    stride,
-                });
-            }
-            for (column, sums) in sums.chunks_exact_mut(taps * block_len(c)).enumerate() {
-                arch.dispatch(Dots {
-                    left: scene.point(column),
-                    rows: &lefts,
-                    right: &points[column * stride..][..c.filters * length],
-                    pitch: length,
-                    filters: c.filters,
-                    length,
-                    add: |row: usize, filter: usize, value: f32| {
-                        sums[row % taps * block_len(c) + entry(c, filter, row / taps)] += value;
-                    },
-                });
-            }
-        }
-    }
-}
-
 /// From `[tap]` blocks to the layout of the weights.
 fn unpack(c: &Correlation, phase: &[Axis; 3], sums: &[f32], dw: &mut [f32]) {
-    for (taps, sums) in direct::taps(phase).into_iter().zip(sums.chunks_exact(block_len(c))) {
-        for filter in 0..c.filters {
-            for channel in 0..c.channels {
-                dw[c.weight_index(filter, channel, taps)] = sums[entry(c, filter, channel)];
+    let taps = direct::taps(phase);
+    for (panel, dw) in dw.chunks_mut(PANEL * c.filter_stride).enumerate() {
+        for channel in 0..c.channels {
+            // the taps of a weight lie together
+            for (&taps, sums) in taps.iter().zip(sums.chunks_exact(block_len(c))) {
+                let lanes = &sums[entry(c, panel * PANEL, channel)..][..dw.len() / c.filter_stride];
+                for (filter, &value) in lanes.iter().enumerate() {
+                    dw[c.weight_index(filter, channel, taps)] = value;
+                }
             }
         }
     }

@@ -10,7 +10,10 @@ use super::direct::{Reach, Slices};
 use super::scratch::Scratch;
 use super::strips::{Patch, Strip, padded};
 use super::tile::{Pack, Window};
-use crate::micro::{Collect, Gather, PANEL, POINTS, Spread};
+use crate::{
+    micro::{Collect, Gather, PANEL, POINTS, Spread},
+    vectorized::vectorized,
+};
 use pulp::Arch;
 use rayon::prelude::*;
 
@@ -22,6 +25,9 @@ const TILES: std::ops::RangeInclusive<usize> = 24..=192;
 
 /// The most tiles side by side.
 const ACROSS: usize = 32;
+
+/// Products that a weight has to save, at least: its own transform takes about as long.
+const SAVED: usize = 256;
 
 /// How the positions are covered with tiles.
 #[derive(Clone, Copy)]
@@ -54,7 +60,12 @@ pub(super) fn suited(c: &Correlation) -> Option<Tiling> {
         return None;
     }
     let outputs = 5 - taps;
-    let [_, rows, columns] = c.counts().map(|count| count.div_ceil(outputs));
+    let [slices, height, width] = c.counts();
+    let [rows, columns] = [height, width].map(|count| count.div_ceil(outputs));
+    let products = c.batch * slices * height * width * taps * taps;
+    if products < c.batch * slices * rows * columns * POINTS + SAVED {
+        return None;
+    }
     let each = POINTS * (c.channels * Reach::of(c).span[0] * views(c).len() + padded(c.filters));
     let count = (HELD / each).clamp(*TILES.start(), *TILES.end());
     let across = columns.div_ceil(columns.div_ceil(ACROSS));
@@ -77,29 +88,38 @@ pub(super) struct Plan {
 
 impl Plan {
     pub fn new(c: &Correlation, phase: &[Axis; 3], weights: &[f32]) -> Self {
-        let [depth, height, width] = phase;
-        let point_len = depth.taps.len() * c.channels * PANEL;
-        let mut packed = vec![0.0; padded(c.filters) / PANEL * POINTS * point_len];
-        packed.par_chunks_exact_mut(POINTS * point_len).enumerate().for_each(|(panel, packed)| {
-            let filters = (c.filters - panel * PANEL).min(PANEL);
-            for (tap, &d) in depth.taps.iter().enumerate() {
-                for channel in 0..c.channels {
-                    let mut kernel = [[[0.0; PANEL]; 3]; 3];
-                    for (row, &h) in kernel.iter_mut().zip(&height.taps) {
-                        for (lanes, &w) in row.iter_mut().zip(&width.taps) {
-                            for (lane, value) in lanes.iter_mut().enumerate().take(filters) {
-                                *value = weights[c.weight_index(panel * PANEL + lane, channel, [d, h, w])];
-                            }
-                        }
-                    }
-                    let at = (tap * c.channels + channel) * PANEL;
-                    for (point, lanes) in spread(&kernel, width.taps.len()).iter().flatten().enumerate() {
-                        packed[point * point_len + at..][..PANEL].copy_from_slice(lanes);
+        let panel_len = POINTS * phase[0].taps.len() * c.channels * PANEL;
+        let mut packed = vec![0.0; padded(c.filters) / PANEL * panel_len];
+        packed.par_chunks_exact_mut(panel_len).enumerate().for_each(|(panel, packed)| {
+            vectorized(
+                #[inline(always)]
+                || pack(c, phase, weights, panel, packed),
+            );
+        });
+        Plan { weights: packed }
+    }
+}
+
+/// One panel of a [`Plan`].
+#[inline(always)]
+fn pack(c: &Correlation, [depth, height, width]: &[Axis; 3], weights: &[f32], panel: usize, packed: &mut [f32]) {
+    let point_len = packed.len() / POINTS;
+    let filters = (c.filters - panel * PANEL).min(PANEL);
+    for (tap, &d) in depth.taps.iter().enumerate() {
+        for channel in 0..c.channels {
+            let mut kernel = [[[0.0; PANEL]; 3]; 3];
+            for (row, &h) in kernel.iter_mut().zip(&height.taps) {
+                for (lanes, &w) in row.iter_mut().zip(&width.taps) {
+                    for (lane, value) in lanes.iter_mut().enumerate().take(filters) {
+                        *value = weights[c.weight_index(panel * PANEL + lane, channel, [d, h, w])];
                     }
                 }
             }
-        });
-        Plan { weights: packed }
+            let at = (tap * c.channels + channel) * PANEL;
+            for (point, lanes) in spread(&kernel, width.taps.len()).iter().flatten().enumerate() {
+                packed[point * point_len + at..][..PANEL].copy_from_slice(lanes);
+            }
+        }
     }
 }
 
@@ -228,6 +248,7 @@ impl Scene {
 pub(super) type Lanes = [f32; PANEL];
 
 /// `G g G'` of a kernel of `taps` x `taps`; what lies beyond is zero.
+#[inline(always)]
 pub(super) fn spread(kernel: &[[Lanes; 3]; 3], taps: usize) -> [[Lanes; 4]; 4] {
     // `G g` of one column: g0, the sum of all, the sum with alternating signs, both halved, and the last.
     let along = |g: [f32; 3]| {
@@ -252,6 +273,7 @@ pub(super) fn spread(kernel: &[[Lanes; 3]; 3], taps: usize) -> [[Lanes; 4]; 4] {
 }
 
 /// `G' u G`, the adjoint of [`spread`].
+#[inline(always)]
 pub(super) fn gathered(points: &[[Lanes; 4]; 4], taps: usize) -> [[Lanes; 3]; 3] {
     let along = |u: [f32; 4]| {
         let even = (u[1] + u[2]) / 2.0;
