@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Pixels solved by one task; fixed, so that nothing depends on the number of threads.
-const BLOCK_PIXELS: usize = 256;
+pub(crate) const BLOCK_PIXELS: usize = 256;
 
 /// An abundance counts as near-pure from here on.
 const NEAR_PURE: f64 = 0.9;
@@ -140,6 +140,21 @@ impl Solver {
         Ok(Self { convention, endmembers })
     }
 
+    /// For endmembers that are already as the convention has them.
+    pub(crate) fn of_written(endmembers: Endmembers, convention: Convention) -> Self {
+        Self { convention, endmembers }
+    }
+
+    /// Whether the weights that are solved for sum to one.
+    pub(crate) fn sums_to_one(&self) -> bool {
+        matches!(self.convention, Convention::Fcls | Convention::Rescaled)
+    }
+
+    /// Abundances of the weights that were solved for.
+    pub(crate) fn of_weights(&self, weights: Abundances) -> Abundances {
+        if self.convention == Convention::UnitMax { weights.closed() } else { weights }
+    }
+
     pub(crate) fn convention(&self) -> Convention {
         self.convention
     }
@@ -152,10 +167,8 @@ impl Solver {
     /// Solves all of `pixels`.
     pub(crate) fn solve(&self, pixels: &Pixels) -> Result<Abundances> {
         match self.convention {
-            Convention::Fcls | Convention::Rescaled => constrained(pixels, &self.endmembers, true),
-            Convention::Nnls => constrained(pixels, &self.endmembers, false),
-            Convention::UnitMax => Ok(constrained(pixels, &self.endmembers, false)?.closed()),
             convention @ Convention::Own => Err(no_own(convention)),
+            _ => Ok(self.of_weights(constrained(pixels, &self.endmembers, self.sums_to_one())?)),
         }
     }
 
@@ -252,16 +265,20 @@ fn constrained(pixels: &Pixels, endmembers: &Endmembers, sum_to_one: bool) -> Re
             let (mut work, mut correlation) = (Workspace::default(), vec![0.0; count]);
             let mut wide = vec![0.0; pixels.bands()];
             for (weights, spectrum) in weights.chunks_exact_mut(count).zip(spectra.chunks_exact(pixels.bands())) {
-                widen(spectrum, &mut wide);
-                for (correlation, endmember) in correlation.iter_mut().zip(endmembers.spectra()) {
-                    *correlation = product(&wide, endmember);
-                }
+                correlate(endmembers, spectrum, &mut wide, &mut correlation);
                 solver.solve(&correlation, weights, &mut work);
             }
         });
     Ok(Abundances { values, endmembers: count })
 }
 
+/// `E y` for one spectrum, which is left in `wide` in f64.
+pub(crate) fn correlate(endmembers: &Endmembers, spectrum: &[f32], wide: &mut [f64], correlation: &mut [f64]) {
+    widen(spectrum, wide);
+    for (correlation, endmember) in correlation.iter_mut().zip(endmembers.spectra()) {
+        *correlation = product(wide, endmember);
+    }
+}
 /// Endmembers brought to the median brightness of their near-pure pixels, twice: first by shares that do not depend on
 /// any scale, then by the fully constrained abundances at that scale.
 fn rescaled(pixels: &Pixels, endmembers: &Endmembers) -> Result<Endmembers> {

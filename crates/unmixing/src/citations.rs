@@ -2,10 +2,16 @@
 
 use cupel_report::Report;
 
-use crate::Method;
+use crate::{Method, Spatial};
 
-/// Where the methods come from: `method`, where it is no extractor, and what all results rest on.
-pub(crate) fn cite(report: &mut Report<'_>, method: Option<Method>) {
+/// Where the methods come from: `method`, where it is no extractor, the prior of the abundances, and what all results rest on.
+pub(crate) fn cite(report: &mut Report<'_>, method: Option<Method>, spatial: Spatial) {
+    if spatial == Spatial::Tv {
+        report.cite(
+            "M.-D. Iordache, J. M. Bioucas-Dias, A. Plaza, Total variation spatial regularization for sparse hyperspectral unmixing, IEEE TGRS 50(11), 2012",
+            "doi:10.1109/TGRS.2012.2191590",
+        );
+    }
     if let Some((text, locator)) = method.and_then(source) {
         report.cite(text, locator);
     }

@@ -8,7 +8,7 @@ use cupel_train::Run;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    ComparisonConfig, Error, Image, Result, Source, Suggestion, Summary, Unmixing,
+    ComparisonConfig, Error, Image, Result, Source, Spatial, Suggestion, Summary, Unmixing,
     citations::cite,
     page::{describe, sentence},
     results::seeds,
@@ -72,6 +72,8 @@ pub struct Comparison {
     /// How the number of endmembers was found, where it was searched for.
     #[serde(skip)]
     pub suggestion: Option<Suggestion>,
+    /// The prior that the abundances asked for have.
+    pub spatial: Spatial,
     /// What was done with values below zero, where there are any.
     #[serde(skip)]
     pub notes: Vec<String>,
@@ -103,7 +105,7 @@ impl Unmixing {
         let dir = run.dir().map(Path::to_path_buf);
         let run_dir = dir.as_ref().map(|dir| dir.display().to_string());
         let notes = below.told(negative, 1.0).into_iter().collect();
-        let comparison = Comparison { rows, runs, run_dir, suggestion, notes };
+        let comparison = Comparison { rows, runs, run_dir, suggestion, spatial: config.unmixing.spatial, notes };
         if let Some(dir) = &dir {
             comparison.save(source, dir)?;
         }
@@ -128,7 +130,7 @@ impl Comparison {
         let caption = "Mean and standard deviation over the runs of each method.";
         report.table("comparison", caption, self.table()?);
         report.table("runs", "All runs.", self.runs_table()?);
-        cite(&mut report, None);
+        cite(&mut report, None, self.spatial);
         report.numbers(self)?;
         report.save()?;
         Ok(())

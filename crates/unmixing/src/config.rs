@@ -3,7 +3,7 @@
 use cupel_settings::{Kind, Problem, Range, Setting, Settings, Value, settings};
 use serde::{Deserialize, Serialize};
 
-use crate::{Convention, Method, MixtureConfig, Negative};
+use crate::{Convention, Method, MixtureConfig, Negative, Spatial};
 
 /// Most endmembers that a search for their number considers.
 pub(crate) const MOST_SEARCHED: usize = 12;
@@ -55,6 +55,10 @@ settings! {
         pub endmembers: Option<EndmemberCount> = None, "K|auto";
         /// Convention of the abundances that are written; all are measured
         pub abundance: Convention = Convention::Rescaled;
+        /// What is known of neighbouring pixels; of the abundances that are written, whatever method found the endmembers
+        pub spatial: Spatial = Spatial::None;
+        /// Weight of this prior, in abundances: about the differences between neighbours that are taken for noise; chosen on bands that are held out unless given
+        pub spatial_weight: Option<f64> = None, in Range::at_least(0.0).at_most(1e3), "W";
         /// What is done with values below zero
         pub negative: Negative = Negative::Allow;
         /// Restarts of archetypal analysis by edaa; 50 as published
@@ -76,6 +80,7 @@ settings! {
         ["restarts"] |own| own.method == Method::Edaa => "only edaa restarts as often as it is told";
         ["steps"] |own| own.method.is_network() || own.method == Method::Pmm && own.mixture.is_variational()
             => "only networks and variational inference make steps";
+        ["spatial-weight"] |own| own.spatial != Spatial::None => "without a prior it weighs nothing; set spatial = tv too";
         ["inference", "compat", "pixel-fraction"] |own| own.method == Method::Pmm => "it belongs to the method pmm";
     }
 }
@@ -187,6 +192,8 @@ mod tests {
             (&[("steps", "3"), ("method", "cnnaeu")], None),
             (&[("method", "pmm"), ("guide", "amortised")], Some("guide")),
             (&[("inference", "svi")], Some("inference")),
+            (&[("spatial-weight", "0.1")], Some("spatial-weight")),
+            (&[("spatial", "tv"), ("spatial-weight", "0.1")], None),
             (&[("method", "pmm"), ("inference", "svi"), ("smoothness", "1")], Some("smoothness")),
             (&[("method", "pmm"), ("inference", "svi"), ("free-endmembers", "true"), ("smoothness", "1")], None),
         ] {

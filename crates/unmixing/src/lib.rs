@@ -40,6 +40,7 @@ mod signal;
 mod simulate;
 mod source;
 mod spa;
+mod spatial;
 mod subspace;
 mod summary;
 mod sunsal;
@@ -86,6 +87,7 @@ pub use scene::{
 pub use simulate::{dirichlet, mix, patches, smooth_endmembers};
 pub use source::{Source, check_available};
 pub use spa::spa;
+pub use spatial::{Smoothed, Spatial};
 pub use subspace::{Moments, Subspace};
 pub use summary::{AbundanceRmse, Summary};
 pub use sunsal::{SparseConfig, Sunsal, sparse_regression};

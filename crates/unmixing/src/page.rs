@@ -121,7 +121,7 @@ impl<'a> Page<'a> {
         self.words(&mut report)?;
         self.figures(&mut report);
         self.tables(&mut report)?;
-        cite(&mut report, Some(self.config.method));
+        cite(&mut report, Some(self.config.method), self.config.spatial);
         report.numbers(&self.results.summary)?;
         report.save()?;
         Ok(())

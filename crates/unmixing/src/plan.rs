@@ -6,7 +6,8 @@ use cupel_settings::{Problem, Settings};
 use serde::Serialize;
 
 use crate::{
-    ComparisonConfig, Convention, EndmemberCount, Error, Image, Method, Result, Source, Unmixing, UnmixingConfig,
+    ComparisonConfig, Convention, EndmemberCount, Error, Image, Method, Result, Source, Spatial, Unmixing,
+    UnmixingConfig,
 };
 
 /// What would be done to a scene.
@@ -87,6 +88,10 @@ impl Unmixing {
             Source::Tiled(scene) => {
                 if config.runs > 1 {
                     return Err(Error::setting("runs", config.runs, "1 for a scene larger than memory"));
+                }
+                if config.spatial != Spatial::None {
+                    let expected = "none for a scene in tiles, whose pixels have no neighbours";
+                    return Err(Error::setting("spatial", config.spatial, expected));
                 }
                 if !Method::EXTRACTORS.contains(&config.method) {
                     let expected = "auto, edaa, vca, nfindr or spa for a scene larger than memory";

@@ -6,7 +6,7 @@ use cupel_train::{Policy, Run};
 use serde::Serialize;
 
 use crate::{
-    Agreement, Endmembers, Image, Result, Scene, Source, Suggestion, Summary, Truth, Unmixed, Unmixing, UnmixingConfig,
+    Agreement, Endmembers, Image, Result, Scene, Smoothed, Source, Suggestion, Summary, Truth, Unmixed, Unmixing, UnmixingConfig,
     arrays, assign,
     driver::Driver,
     page::{Page, Picture},
@@ -122,7 +122,7 @@ impl Unmixing {
             pixels: image.pixels().count(),
             pixels_left_out: scene.usable.left_out(),
             values_below_zero: below.count,
-            notes: below.told(negative, 1.0).into_iter().collect(),
+            notes: below.told(negative, 1.0).into_iter().chain(first.smoothed.as_ref().map(Smoothed::told)).collect(),
             unmixed: None,
         };
         if let Some(dir) = run.dir().map(Path::to_path_buf) {

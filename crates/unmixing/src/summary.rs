@@ -31,6 +31,9 @@ pub struct Summary {
     pub abundance_rmse: Option<AbundanceRmse>,
     /// Share of true abundances within their 90 % intervals, for methods that give intervals.
     pub coverage_90: Option<f64>,
+    /// Weight of the spatial prior of these abundances, where they have one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub spatial_weight: Option<f64>,
     /// Where everything was written.
     pub run_dir: Option<String>,
 }
@@ -71,6 +74,7 @@ impl Summary {
             sad_rad: None,
             abundance_rmse: None,
             coverage_90: None,
+            spatial_weight: None,
             run_dir: None,
         }
     }
@@ -83,6 +87,7 @@ impl Summary {
         let mut summary = Self {
             steps: unmixed.steps,
             reconstruction_rmse: unmixed.reconstruction_rmse(),
+            spatial_weight: unmixed.smoothed.as_ref().map(|smoothed| smoothed.weight),
             ..Self::new(&unmixed.config, unmixed.endmembers.count(), unmixed.seconds)
         };
         let Some(truth) = truth else { return Ok(summary) };

@@ -7,13 +7,14 @@ use cupel_train::{Casting, Policy, Run};
 
 use crate::{
     Abundances, Cnnaeu, Convention, Deeptrans, EndmemberCount, Endmembers, Error, Evidence, Extracted, Extraction,
-    ExtractionConfig, Image, LinearAutoencoder, Method, Misicnet, Pixels, Posterior, Result, Search, SpectralLibrary,
-    Suggestion, Sunsal, UnmixingConfig,
+    ExtractionConfig, Image, LinearAutoencoder, Method, Misicnet, Pixels, Posterior, Result, Search, Smoothed, Spatial,
+    SpectralLibrary, Suggestion, Sunsal, UnmixingConfig,
     abundances::Solver,
     config::MOST_SEARCHED,
     driver::Driver,
     metrics::overall,
     networks::{Found, train},
+    spatial::Smoothing,
 };
 
 /// Endmembers and abundances of a scene.
@@ -36,6 +37,8 @@ pub struct Unmixed {
     pub errors: Vec<f64>,
     /// What is known of abundances and endmembers beside their values; only the mixture model tells.
     pub posterior: Option<Posterior>,
+    /// How the abundances asked for were made alike, where that was asked for; those of other conventions are of pixels alone.
+    pub smoothed: Option<Smoothed>,
     /// Draws of the abundances (`draws x pixels x endmembers`), where they were asked for.
     pub samples: Option<Vec<f32>>,
     /// Every candidate with its scores, the chosen one first; none where the method makes no candidates.
@@ -169,6 +172,10 @@ impl Unmixing {
             }
         };
         let unmixed = driver.phase("abundances", || self.complete(pixels, found))?;
+        let unmixed = match self.config.spatial {
+            Spatial::None => unmixed,
+            Spatial::Tv => self.smooth(image, unmixed, &mut driver)?,
+        };
         Ok(Unmixed { seconds: driver.seconds(), ..unmixed })
     }
 
@@ -217,6 +224,25 @@ impl Unmixing {
             let expected = "an image of at least 2 x 2 pixels, or a method that does not look at neighbours";
             return Err(Error::setting("method", format!("{method} with {rows} x {columns} pixels"), expected));
         }
+        self.check_spatial(rows, columns)
+    }
+
+    /// What a spatial prior asks of the other settings and of the image.
+    fn check_spatial(&self, rows: usize, columns: usize) -> Result<()> {
+        let UnmixingConfig { method, abundance, spatial, .. } = self.config;
+        let wrong = |with: String, expected| Err(Error::setting("spatial", format!("{spatial} with {with}"), expected));
+        if spatial == Spatial::None {
+            return Ok(());
+        }
+        if method == Method::Pmm {
+            return wrong("the method pmm".into(), "none: its intervals are those of pixels alone");
+        }
+        if abundance == Convention::Own {
+            return wrong("own abundances".into(), "none, or the abundances fcls, nnls, unit-max or rescaled");
+        }
+        if rows.min(columns) < 2 {
+            return wrong(format!("{rows} x {columns} pixels"), "none, or an image of at least 2 x 2 pixels");
+        }
         Ok(())
     }
 
@@ -226,6 +252,24 @@ impl Unmixing {
     /// As [`Unmixing::fit`].
     pub fn fit_pixels(&self, pixels: &Pixels) -> Result<Unmixed> {
         self.fit_image(Image::row(pixels), &mut Run::in_memory(), &Policy::default())
+    }
+
+    /// Gives the abundances asked for the prior that neighbours are alike.
+    fn smooth(&self, image: &Image, mut unmixed: Unmixed, driver: &mut Driver<'_>) -> Result<Unmixed> {
+        let UnmixingConfig { abundance, spatial_weight, seed, .. } = self.config;
+        let solver = Solver::of_written(unmixed.endmembers.clone(), abundance);
+        let mut smoothing =
+            driver.phase("preparation", || Smoothing::new(image, &solver, spatial_weight, seed))?;
+        driver.drive(&mut smoothing)?;
+        let (weights, smoothed) = smoothing.finish()?;
+        let abundances = solver.of_weights(weights);
+        (unmixed.brightness, unmixed.errors) = solver.light(image.pixels(), &abundances)?;
+        for (convention, of_pixels_alone) in &mut unmixed.abundances {
+            if *convention == abundance {
+                of_pixels_alone.clone_from(&abundances);
+            }
+        }
+        Ok(Unmixed { smoothed: Some(smoothed), ..unmixed })
     }
 
     fn complete(&self, pixels: &Pixels, found: Found) -> Result<Unmixed> {
@@ -256,6 +300,7 @@ impl Unmixing {
             brightness,
             errors,
             posterior,
+            smoothed: None,
             samples: found.samples.map(|samples| columns(&samples, &order)),
             evidence: found.evidence,
             steps: found.steps,

@@ -4,7 +4,7 @@ use anyhow::Result;
 use clap::Args;
 use cupel::{
     settings::Settings,
-    unmixing::{Method, Results, UnmixingConfig},
+    unmixing::{Method, Results, Spatial, UnmixingConfig},
 };
 
 use super::scene::{SceneArguments, Task};
@@ -43,8 +43,8 @@ impl Command for Arguments {
 
     fn plan(&self, session: &Session) -> Result<Task> {
         let config = UnmixingConfig { seed: session.seed(), ..self.unmixing.settings };
-        // other methods than extractors need the whole scene at once
-        let tiles = Method::EXTRACTORS.contains(&config.method);
+        // other methods than extractors, and neighbours, need the whole scene at once
+        let tiles = Method::EXTRACTORS.contains(&config.method) && config.spatial == Spatial::None;
         self.scene.task(session, (config, &[config.method]), tiles, |unmixing, source| unmixing.plan(source))
     }
 

@@ -31,6 +31,8 @@ pub struct Judged {
     pub abundance_rmse: f64,
     /// Root mean square error of the model that brightness, these abundances and the endmembers make.
     pub reconstruction_rmse: f64,
+    /// Weight of the spatial prior of these abundances, where they have one.
+    pub spatial_weight: Option<f64>,
     /// Share of the true abundances within intervals of [`LEVELS`], for methods that give any.
     pub coverage: Option<[f64; 4]>,
     /// Mean width of these intervals.
@@ -58,6 +60,7 @@ impl Judged {
             sad_rad: agreement.mean_sad_rad,
             abundance_rmse: summary.abundance_rmse.map_or(f64::NAN, |errors| errors.native),
             reconstruction_rmse: summary.reconstruction_rmse,
+            spatial_weight: summary.spatial_weight,
             coverage: intervals.map(|(coverage, _)| coverage),
             width: intervals.map(|(_, width)| width),
             seconds: unmixed.seconds,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{Family, GroundScene, Half, Judged, Material, Numbers, Proof, Recipe, Standing, suite};
 use crate::{
-    Convention, EndmemberCount, Method, Result, Unmixing, UnmixingConfig,
+    Convention, EndmemberCount, Method, Result, Spatial, Unmixing, UnmixingConfig,
     config::{MOST_SEARCHED, MOST_STEPS},
     driver::Driver,
     suggest_for,
@@ -30,11 +30,18 @@ settings! {
         pub steps: Option<u64> = None, in Range::at_least(1.0).at_most(MOST_STEPS), "N";
         /// Convention of the abundances that are measured, of methods that find endmembers alone; others are measured by their own
         pub abundance: Convention = Convention::Rescaled;
+        /// Spatial prior of these abundances
+        pub spatial: Spatial = Spatial::None;
+        /// Weight of this prior; chosen on bands that are held out unless given
+        pub spatial_weight: Option<f64> = None, in Range::at_least(0.0).at_most(1e3), "W";
         /// Whether the number of endmembers is searched for, too; methods are given the true one
         pub number: bool = true;
     }
     needs {
         ["steps"] |own| own.methods.iter().any(|method| method.is_network()) => "only networks make steps";
+        ["spatial"] |own| own.methods.iter().any(|method| !method.has_own_abundances())
+            => "abundances of their own have no such prior";
+        ["spatial-weight"] |own| own.spatial != Spatial::None => "without a prior it weighs nothing; set spatial = tv too";
     }
 }
 
@@ -146,10 +153,22 @@ impl Proving {
                 Ok(f64::NAN)
             }
             Task::Fit(method, seed) => {
-                let ProvingConfig { abundance, steps, .. } = self.config;
+                let ProvingConfig { abundance, spatial, spatial_weight, steps, .. } = self.config;
                 let endmembers = Some(EndmemberCount::Fixed(recipe.endmembers));
-                let abundance = if method.has_own_abundances() { Convention::Own } else { abundance };
-                let config = UnmixingConfig { method, seed, endmembers, abundance, steps, ..self.unmixing.config };
+                let (abundance, spatial) = match method.has_own_abundances() {
+                    true => (Convention::Own, Spatial::None),
+                    false => (abundance, spatial),
+                };
+                let config = UnmixingConfig {
+                    method,
+                    seed,
+                    endmembers,
+                    abundance,
+                    spatial,
+                    spatial_weight,
+                    steps,
+                    ..self.unmixing.config
+                };
                 let unmixing = self.unmixing.with_config(config);
                 let (mut run, policy) = (Run::in_memory(), Policy::default());
                 let unmixed = unmixing.fit_within(&scene.image, recipe.endmembers, Driver::new(&mut run, &policy))?;
