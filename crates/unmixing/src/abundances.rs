@@ -279,6 +279,7 @@ pub(crate) fn correlate(endmembers: &Endmembers, spectrum: &[f32], wide: &mut [f
         *correlation = product(wide, endmember);
     }
 }
+
 /// Endmembers brought to the median brightness of their near-pure pixels, twice: first by shares that do not depend on
 /// any scale, then by the fully constrained abundances at that scale.
 fn rescaled(pixels: &Pixels, endmembers: &Endmembers) -> Result<Endmembers> {

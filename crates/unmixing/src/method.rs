@@ -19,13 +19,13 @@ choices! {
         Spa = "spa",
         /// Probabilistic mixture model, with intervals of the abundances
         Pmm = "pmm",
-        /// Autoencoder of single pixels with a linear decoder
+        /// Autoencoder of single pixels with a linear decoder; as near to the truth as edaa on Samson, nearer on 5 of 6 scenes of the proving ground
         LinearAe = "linear-ae",
-        /// Convolutional autoencoder of patches
+        /// Convolutional autoencoder of patches; further from the truth than edaa on Samson and, cut short, on 3 of 3 scenes of the proving ground
         Cnnaeu = "cnnaeu",
-        /// Untrained convolutional network with a prior of small simplexes
+        /// Untrained convolutional network with a prior of small simplexes; further from the truth than edaa on Samson and, cut short, on 8 of 12 scenes of the proving ground
         Misicnet = "misicnet",
-        /// Convolutional encoder with a transformer
+        /// Convolutional encoder with a transformer; further from the truth than edaa on Samson and, cut short, on 10 of 12 scenes of the proving ground
         Deeptrans = "deeptrans",
         /// Sparse regression against a library of spectra, or against near-pure spectra of the scene
         Sunsal = "sunsal",

@@ -6,8 +6,8 @@ use cupel_train::{Policy, Run};
 use serde::Serialize;
 
 use crate::{
-    Agreement, Endmembers, Image, Result, Scene, Smoothed, Source, Suggestion, Summary, Truth, Unmixed, Unmixing, UnmixingConfig,
-    arrays, assign,
+    Agreement, Endmembers, Image, Result, Scene, Smoothed, Source, Suggestion, Summary, Truth, Unmixed, Unmixing,
+    UnmixingConfig, arrays, assign,
     driver::Driver,
     page::{Page, Picture},
     plan::check_count,

@@ -12,6 +12,8 @@
 //! [`TotalVariation`] is the problem with a solver that knows how far from the minimum it is; [`Smoothing`] chooses the weight on bands that
 //! are held out, without a look at any truth, and solves it.
 
+#[cfg(test)]
+mod laws;
 mod smoothing;
 mod total_variation;
 
@@ -50,7 +52,8 @@ impl Smoothed {
         let error = |weight: f64| self.tried.iter().find(|(tried, _)| *tried == weight).map(|(_, error)| *error);
         match (error(0.0), error(self.weight)) {
             (Some(_), Some(_)) if self.weight == 0.0 => {
-                "every pixel is solved alone: no weight of the spatial prior describes bands that were held out better".to_owned()
+                "every pixel is solved alone: no weight of the spatial prior describes bands that were held out better"
+                    .to_owned()
             }
             (Some(alone), Some(best)) => format!(
                 "spatial prior of weight {:.3}: error on bands that were held out {best:.5}, of pixels alone {alone:.5}",

@@ -256,10 +256,10 @@ impl Unmixing {
 
     /// Gives the abundances asked for the prior that neighbours are alike.
     fn smooth(&self, image: &Image, mut unmixed: Unmixed, driver: &mut Driver<'_>) -> Result<Unmixed> {
-        let UnmixingConfig { abundance, spatial_weight, seed, .. } = self.config;
+        let UnmixingConfig { method, abundance, spatial_weight, seed, .. } = self.config;
+        let name = format!("spatial-{method}-seed-{seed}");
         let solver = Solver::of_written(unmixed.endmembers.clone(), abundance);
-        let mut smoothing =
-            driver.phase("preparation", || Smoothing::new(image, &solver, spatial_weight, seed))?;
+        let mut smoothing = driver.phase("preparation", || Smoothing::new(image, &solver, spatial_weight, name))?;
         driver.drive(&mut smoothing)?;
         let (weights, smoothed) = smoothing.finish()?;
         let abundances = solver.of_weights(weights);

@@ -18,9 +18,11 @@ mod numerics {
     mod negative;
     mod networks;
     mod no_data;
+    mod proving;
     mod published;
     mod samples;
     mod simulation;
     mod sparse;
+    mod spatial;
     mod threads;
 }

@@ -1,13 +1,13 @@
 //! [`Smoothing`]: total variation at a weight that bands which are held out speak for.
 //!
-//! Abundances are fitted to one half of the bands and judged by what they say of the other half, and the other way round, with more and more
-//! weight for as long as that helps. Where pixels have nothing to tell each other, where materials vary from pixel to pixel, no weight does, and
-//! every pixel is solved alone. Half of the bands have twice the variance of all of them, and the weight that suits a noise is proportional to
-//! its standard deviation: all bands together get the root of one half of what is best for one half of them.
+//! Abundances are fitted to every other eighth of the spectrum and judged by what they say of the rest, and the other way round, with more and
+//! more weight for as long as that helps. Where pixels have nothing to tell each other no weight does, and every pixel is solved alone. The parts
+//! are wide because noise, and materials that vary, err alike in bands beside each other, which single bands would take for agreement. Half of the
+//! bands have twice the variance of all of them, and the weight that suits a noise is proportional to its standard deviation: all bands together
+//! get the root of one half of what is best for one half of them.
 
 use std::f64::consts::FRAC_1_SQRT_2;
 
-use cupel_data::Stream;
 use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,8 @@ const FIRST: f64 = 1.0 / 1024.0;
 const GROWTH: f64 = 2.0;
 /// Weights that are tried at most; the last one makes most images flat.
 const MOST_TRIED: usize = 11;
+/// Parts of the spectrum that are fitted and held out by turns.
+const PARTS: usize = 8;
 /// Weights in a row that do not help before the search ends.
 const IN_VAIN: usize = 2;
 /// A minimum is known to this part of the cost, while weights are compared and in the end.
@@ -61,25 +63,25 @@ struct Head {
 }
 
 impl Smoothing {
-    /// Of the abundances that `solver` stands for, with this weight or one to be found.
+    /// Of the abundances that `solver` stands for, with this weight or one to be found; `name` is that of the work within its run.
     ///
     /// # Errors
     /// Too few bands to hold half of them out.
-    pub(crate) fn new(image: &Image, solver: &Solver, weight: Option<f64>, seed: u64) -> Result<Self> {
+    pub(crate) fn new(image: &Image, solver: &Solver, weight: Option<f64>, name: String) -> Result<Self> {
         let (pixels, endmembers) = (image.pixels(), solver.endmembers());
         let (bands, count) = (pixels.bands(), endmembers.count());
         let problem = |keep: &[bool]| TotalVariation::new(pixels, endmembers, keep, solver.sums_to_one());
         let halves = match weight {
             Some(_) => None,
-            None if bands < 2 * count => {
-                let expected = format!("a number: half of {bands} bands are too few for {count} endmembers to choose one");
-                return Err(Error::setting("spatial_weight", "none", expected));
-            }
             None => {
-                let mut first = vec![false; bands];
-                let chosen = Stream::new(seed, "spatial bands").sample(bands, bands / 2);
-                chosen.into_iter().for_each(|band| first[band] = true);
+                let first: Vec<bool> = (0..bands).map(|band| (PARTS * band / bands).is_multiple_of(2)).collect();
                 let second: Vec<bool> = first.iter().map(|first| !first).collect();
+                let size = |half: &[bool]| half.iter().filter(|kept| **kept).count();
+                if size(&first).min(size(&second)) < count {
+                    let expected =
+                        format!("a number: half of {bands} bands are too few for {count} endmembers to choose one");
+                    return Err(Error::setting("spatial_weight", "none", expected));
+                }
                 Some([problem(&first)?, problem(&second)?])
             }
         };
@@ -89,8 +91,13 @@ impl Smoothing {
             halves,
             count,
             state: State::default(),
-            name: format!("spatial-seed-{seed}"),
-            data_hash: fingerprint(&(pixels.hash(), endmembers.values(), solver.convention(), weight))?,
+            name,
+            data_hash: fingerprint(&(
+                (pixels.hash(), image.rows(), image.columns()),
+                endmembers.values(),
+                solver.convention(),
+                weight,
+            ))?,
             whole,
         };
         match (&smoothing.halves, weight) {
@@ -130,7 +137,8 @@ impl Smoothing {
             _ => Iterate::new(self.whole.alone()),
         };
         self.state.iterates = vec![begin];
-        self.state.head = Head { chosen: Some(weight), iterations: 0, gap: 0.0, tried: std::mem::take(&mut self.state.head.tried) };
+        let tried = std::mem::take(&mut self.state.head.tried);
+        self.state.head = Head { tried, chosen: Some(weight), iterations: 0, gap: 0.0 };
     }
 
     /// Iterates on the last minimum; says whether it is found.
@@ -222,5 +230,118 @@ impl Advance for Smoothing {
 
     fn name(&self) -> &str {
         &self.name
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use cupel_data::Stream;
+    use cupel_train::{Description, Opening, Policy, Run};
+
+    use super::*;
+    use crate::{Convention, dirichlet, mix, patches, smooth_endmembers};
+
+    const CUT_OFF: &str = "cut off";
+
+    /// Work that is cut off, as by a power cut right after a checkpoint.
+    struct Until(Smoothing, u64);
+
+    impl Advance for Until {
+        fn advance(&mut self, at: Position) -> cupel_train::Result<Progress> {
+            if at.update >= self.1 { Err(cupel_train::Error::work(CUT_OFF)) } else { self.0.advance(at) }
+        }
+
+        fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
+            self.0.save(set)
+        }
+
+        fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
+            self.0.load(set)
+        }
+
+        fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
+            self.0.fingerprint()
+        }
+
+        fn name(&self) -> &str {
+            self.0.name()
+        }
+    }
+
+    #[test]
+    fn work_that_is_cut_off_while_weights_are_tried_or_after_ends_with_the_same_bits() {
+        let stream = Stream::new(5, "smoothing");
+        let endmembers = smooth_endmembers(3, 40, stream.child(0)).unwrap();
+        let abundances = patches(14, 16, 3, 0.02, stream.child(1)).unwrap();
+        let pixels = mix(&endmembers, &abundances, 15.0, stream.child(2)).unwrap();
+        let image = Image::new(pixels, 14, 16).unwrap();
+        let solver = Solver::new(image.pixels(), &endmembers, Convention::Fcls).unwrap();
+        let work = || Smoothing::new(&image, &solver, None, "spatial".into()).unwrap();
+        let (mut whole, mut made, mut chosen) = (work(), 0, None);
+        while whole.advance(Position::default()).unwrap().done.is_none() {
+            made += 1;
+            if chosen.is_none() && whole.state.head.chosen.is_some() {
+                chosen = Some(made);
+            }
+        }
+        let (chosen, whole) = (chosen.unwrap(), whole.finish().unwrap());
+        assert!(whole.1.weight > 0.0 && chosen + 1 < made, "{:?}", whole.1);
+        for stop in [1, 2, chosen - 1, chosen, chosen + 1] {
+            let folder = tempfile::tempdir().unwrap();
+            let dir = folder.path().join("run");
+            let open = |how| {
+                let mut run = Run::open(&dir, &Description::new("test"), how).unwrap().run().unwrap();
+                run.set_quiet(true);
+                run
+            };
+            let each = Policy { save_every: Some(1), ..Policy::default() };
+            let error = open(Opening::Create).drive(&mut Until(work(), stop), &each).unwrap_err();
+            assert_eq!(error.to_string(), CUT_OFF);
+            let mut again = work();
+            open(Opening::Resume { strict: true }).drive(&mut again, &Policy::default()).unwrap();
+            assert!(again.finish().unwrap() == whole, "cut off after {stop} of {made}");
+        }
+    }
+
+    /// Root mean square errors of abundances of all pixels together and of pixels alone, and the weight.
+    fn errors(in_patches: bool, seed: u64) -> (f64, f64, f64) {
+        let stream = Stream::new(seed, "patches and none");
+        let endmembers = smooth_endmembers(3, 40, stream.child(0)).unwrap();
+        let truth = if in_patches {
+            patches(24, 30, 3, 0.02, stream.child(1)).unwrap()
+        } else {
+            dirichlet(720, 3, 0.5, stream.child(1)).unwrap()
+        };
+        let pixels = mix(&endmembers, &truth, 15.0, stream.child(2)).unwrap();
+        let image = Image::new(pixels, 24, 30).unwrap();
+        let solver = Solver::new(image.pixels(), &endmembers, Convention::Fcls).unwrap();
+        let mut work = Smoothing::new(&image, &solver, None, "spatial".into()).unwrap();
+        while work.advance(Position::default()).unwrap().done.is_none() {}
+        let (found, smoothed) = work.finish().unwrap();
+        let held_out = |weight: f64| smoothed.tried.iter().find(|(tried, _)| *tried == weight).map(|(_, error)| *error);
+        let least = smoothed.tried.iter().map(|(_, error)| *error).fold(f64::INFINITY, f64::min);
+        assert!(Some(least) <= held_out(0.0) && smoothed.gap < 1e-3, "{smoothed:?}");
+        assert_eq!(smoothed.weight > 0.0, Some(least) < held_out(0.0), "{smoothed:?}");
+        let alone = solver.solve(image.pixels()).unwrap();
+        let error = |of: &Abundances| {
+            let square = of.values().iter().zip(truth.values()).map(|(a, t)| (a - t).powi(2)).sum::<f64>();
+            (square / truth.values().len() as f64).sqrt()
+        };
+        (error(&found), error(&alone), smoothed.weight)
+    }
+
+    #[test]
+    fn a_weight_is_found_where_patches_are_larger_than_noise_and_pixels_that_know_nothing_of_each_other_stay() {
+        for in_patches in [true, false] {
+            let (mut together, mut alone) = (0.0, 0.0);
+            for seed in 0..4 {
+                let (own, others, weight) = errors(in_patches, seed);
+                println!("patches {in_patches}, seed {seed}: {others:.4} to {own:.4} at {weight:.4}");
+                assert!(!in_patches || weight > 0.002, "seed {seed}: {weight}");
+                together += own;
+                alone += others;
+            }
+            assert!(together < if in_patches { 0.85 } else { 1.01 } * alone, "{in_patches}: {alone} to {together}");
+        }
     }
 }

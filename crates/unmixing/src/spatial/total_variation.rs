@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// Where a pixel has no neighbour.
-const NONE: usize = usize::MAX;
+pub(super) const NONE: usize = usize::MAX;
 /// The largest eigenvalue of `D^T D` of any image is below this.
 const LARGEST: f64 = 8.0;
 /// Changes of abundances from which the two step sizes follow; the minimum does not depend on it.
@@ -25,7 +25,7 @@ const CHANGE: f64 = 0.05;
 #[derive(Clone, Debug)]
 pub(crate) struct Neighbours {
     /// The pixels to the right of each and below it.
-    after: Vec<[usize; 2]>,
+    pub(super) after: Vec<[usize; 2]>,
     /// The pixels to the left of each and above it.
     before: Vec<[usize; 2]>,
 }
@@ -40,9 +40,7 @@ impl Neighbours {
         let at = |wanted: bool, place: usize| if wanted { number[place] } else { NONE };
         Self {
             after: places()
-                .map(|(place, column, row)| {
-                    [at(column + 1 < columns, place + 1), at(row + 1 < rows, place + columns)]
-                })
+                .map(|(place, column, row)| [at(column + 1 < columns, place + 1), at(row + 1 < rows, place + columns)])
                 .collect(),
             before: places()
                 .map(|(place, column, row)| {
@@ -93,9 +91,14 @@ impl TotalVariation {
         let kept = endmembers.values().iter().zip(keep.iter().cycle()).map(|(e, &keep)| if keep { *e } else { 0.0 });
         let kept = Endmembers::new(kept.collect(), bands)?;
         let mut correlation = vec![0.0; pixels.count() * count];
-        correlation.par_chunks_mut(count).zip(pixels.values().par_chunks(bands)).with_min_len(BLOCK_PIXELS).for_each(
-            |(correlation, spectrum)| correlate(&kept, spectrum, correlation),
-        );
+        correlation
+            .par_chunks_mut(count)
+            .zip(pixels.values().par_chunks(bands))
+            .with_min_len(BLOCK_PIXELS)
+            .for_each_init(
+                || vec![0.0; bands],
+                |wide, (correlation, spectrum)| correlate(&kept, spectrum, wide, correlation),
+            );
         let square = |spectrum: &[f32]| {
             let kept = spectrum.iter().zip(keep).filter(|(_, keep)| **keep);
             kept.map(|(v, _)| f64::from(*v).powi(2)).sum::<f64>()
@@ -168,8 +171,7 @@ impl TotalVariation {
             let block = BLOCK_PIXELS * count;
             weights.par_chunks_mut(block).zip(leading.par_chunks_mut(block)).enumerate().for_each(
                 |(block, (weights, leading))| {
-                    let (mut work, mut target, mut solved) =
-                        (Workspace::default(), vec![0.0; count], vec![0.0; count]);
+                    let (mut work, mut target, mut solved) = (Workspace::default(), vec![0.0; count], vec![0.0; count]);
                     let rows = weights.chunks_exact_mut(count).zip(leading.chunks_exact_mut(count));
                     for (i, (weights, leading)) in rows.enumerate() {
                         self.pulled(neighbours, pulls, block * BLOCK_PIXELS + i, &mut target);
