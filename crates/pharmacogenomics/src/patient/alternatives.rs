@@ -5,7 +5,7 @@
 
 use super::{
     atlas::{Atlas, PlaceId, REACH, place_of},
-    copy_changes::{copies_of, is_break},
+    copy_changes::{copies_of, is_break, is_segment},
     definition::{Gene, Place},
     reading::Seen,
     sequence::Edit,
@@ -74,7 +74,8 @@ pub(super) fn spoken_of(
     let unclear = alternates.iter().zip(&edits).any(|(text, edit)| edit.is_none() && !text.starts_with('<'));
     let elsewhere = |text: &&str| copies_of(text).is_some() || is_break(text);
     let mut spoken = Vec::new();
-    if alternates.iter().any(elsewhere) && !sequences {
+    // what is said of copies, of breaks and of repeats says no base, also where it says that nothing is changed
+    if alternates.iter().any(elsewhere) && !sequences || is_segment(record) {
         return spoken;
     }
     let last = record.start.saturating_add(record.reference.len() as u64 - 1);

@@ -8,7 +8,7 @@ use super::{
     alternatives::{Alternative, Alternatives, spoken_of},
     assembly::{Assembly, chromosome_of},
     atlas::{Atlas, PlaceId, place_of},
-    copy_changes::{CopyChange, breaks, copy_change, is_break, structural, structural_end},
+    copy_changes::{CopyChange, breaks, copy_change, is_break, is_segment, structural, structural_end},
     definition::Gene,
     file_assembly::other_mitochondrion,
     line_checks::{check_ids, check_reference, check_texts},
@@ -87,10 +87,13 @@ pub(crate) fn read(
         let spoken = spoken_of(&record, chromosome, genes, atlas);
         let structural = structural(&record);
         let broken = breaks(&record, chromosome, genes);
-        if spoken.is_empty() && structural.is_empty() && broken.is_empty() {
+        if spoken.is_empty() && structural.is_empty() && broken.is_empty() && !is_segment(&record) {
             continue;
         }
         let spoken = Spoken { record: &record, chromosome, places: &spoken, structural: &structural, broken: &broken };
+        if let Some(field) = record.repeated_field() {
+            return Err(fault(path, record.line, format!("FORMAT has {field} twice")));
+        }
         let columns = record.columns();
         if columns.len() != all {
             let problem = format!("it has {} columns of samples, the header names {all}", columns.len());
@@ -151,7 +154,8 @@ impl Sample {
             }
             self.lines.push((*id, line_of(record, &genotype, unread.as_ref(), alternatives, chromosome)));
         }
-        if let Some(change) = copy_change(record, &genotype, unread.is_some(), structural, chromosome) {
+        let called = unread.as_ref().is_some_and(|why| *why != NO_CALL && *why != HALF_CALL);
+        if let Some(change) = copy_change(record, &genotype, (unread.is_some(), called), structural, chromosome) {
             self.set.copies.push(change);
         }
         for (gene, change) in broken {
@@ -202,6 +206,9 @@ const NO_CALL: &str = "no call";
 /// The same for one of two haplotypes.
 const HALF_CALL: &str = "half a call";
 
+/// Of the reads of a line, more than this with other bases than the reference's contradict a call of the reference.
+const MOST_OTHER: f64 = 0.2;
+
 /// What the names of sets begin with that are all of a chromosome.
 const WHOLE: &str = "all of ";
 
@@ -221,6 +228,12 @@ fn unread(record: &Record<'_>, genotype: &Genotype, alone: bool, config: &Patien
     }
     if genotype.depth.map_or(alone && record.has_no_reads(), |depth| depth <= 0.0) {
         return Some("no read covers it (DP 0)".into());
+    }
+    if let Some(against) = &genotype.against {
+        return Some(against.clone());
+    }
+    if alone && is_reference && record.other_reads().is_some_and(|share| share > MOST_OTHER) {
+        return Some(format!("DP4 counts other bases than the reference's ({})", record.info_value("DP4").unwrap_or_default()));
     }
     if let Some(quality) = genotype.quality.filter(|quality| *quality < config.min_genotype_quality) {
         return Some(format!("its genotype quality is {quality:.0}, below {}", config.min_genotype_quality));
@@ -260,5 +273,6 @@ fn line_of(
         phase,
         unread: unread.cloned().or(half),
         block,
+        length: record.end.saturating_sub(record.start),
     }
 }

@@ -9,7 +9,7 @@ use super::{
     copy_changes::CopyChange,
     definition::{DefinitionSource, Gene},
     frequencies::{Frequencies, PairOdds},
-    gene_reading::{Read, combination, inside, letters, not_told_apart, variants},
+    gene_reading::{Read, combination, letters, not_told_apart, variants},
     outside_calls::{Meaning, OutsideCall},
     phenotypes::{Phenotype, Phenotypes},
     reading::Seen,
@@ -221,7 +221,7 @@ impl GeneCall {
         call.definition.clone_from(&gene.source);
         let own = |place: usize| set.readings.get(&(given.number, place));
         let changes: Vec<&CopyChange> =
-            set.copies.iter().filter(|change| gene.places.iter().any(|place| inside(gene, place, change))).collect();
+            set.copies.iter().filter(|change| change.touches(gene)).collect();
         let mentioned = (0..gene.places.len()).any(|place| own(place).is_some()) || !changes.is_empty();
         call.not_read = call.places;
         if !mentioned && !given.reference {

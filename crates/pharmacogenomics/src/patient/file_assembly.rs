@@ -37,12 +37,34 @@ pub(crate) fn assembly_of(vcf: &Vcf) -> Result<Option<Assembly>> {
     if let Some((assembly, _)) = said {
         return Ok(Some(assembly));
     }
-    let says = |names: &[&str]| vcf.meta.iter().any(|line| names.iter().any(|name| line.contains(name)));
-    Ok(match (says(&["GRCh37", "hg19", "b37"]), says(&["GRCh38", "hg38"])) {
-        (true, false) => Some(Assembly::GRCh37),
-        (false, true) => Some(Assembly::GRCh38),
-        _ => None,
-    })
+    Ok(named(&vcf.meta))
+}
+
+/// The assembly that the header names as its reference, in whole words: what commands and versions say is no word on it, and neither is a file that was
+/// lifted from one to another.
+fn named(meta: &[String]) -> Option<Assembly> {
+    let reference = |line: &&String| line.starts_with("##reference=") || line.starts_with("##assembly=");
+    let of_contig = |line: &str| -> Option<String> {
+        let entries = line.strip_prefix("##contig=<")?.trim_end_matches('>').split(',');
+        entries.map(str::trim).find_map(|entry| entry.strip_prefix("assembly=")).map(str::to_lowercase)
+    };
+    let texts = meta.iter().filter(reference).map(|line| line.to_lowercase());
+    let mut found = None;
+    for text in texts.chain(meta.iter().filter_map(|line| of_contig(line))) {
+        for word in text.split(|letter: char| !letter.is_alphanumeric()) {
+            let own = match word {
+                "grch37" | "hg19" | "b37" | "hs37d5" => Assembly::GRCh37,
+                "grch38" | "hg38" => Assembly::GRCh38,
+                lifted if lifted.contains("tohg") || lifted.contains("togrch") => return None,
+                _ => continue,
+            };
+            if found.is_some_and(|known| known != own) {
+                return None;
+            }
+            found = Some(own);
+        }
+    }
+    found
 }
 
 /// Bases of the mitochondrion that all definitions count on (rCRS, NC_012920), and of the one of UCSC's hg19 (NC_001807), where the same place has another number.

@@ -40,6 +40,8 @@ pub(crate) struct Line {
     pub(crate) unread: Option<String>,
     /// A stretch of reference of more than one base.
     pub(crate) block: bool,
+    /// Bases that it speaks of.
+    pub(crate) length: u64,
 }
 
 /// What was read at a place.
@@ -76,9 +78,9 @@ impl Reading {
 pub(crate) fn join(lines: &[&Line], reference: usize) -> Result<Option<Reading>, (u64, u64, String)> {
     let (whole, own): (Vec<&Line>, Vec<&Line>) = lines.iter().copied().partition(|line| line.alternatives.is_empty());
     if own.is_empty() {
-        // blocks and lines without alternatives: the first that was read, else why none was
-        let read = |line: &&&Line| line.said.iter().all(|said| *said == Said::NoneOfThese) && !line.said.is_empty();
-        let Some(line) = whole.iter().find(read).or(whole.first()) else { return Ok(None) };
+        // of blocks and lines without alternatives the shortest speaks, and where several are as short, one that was not read
+        let read = |line: &Line| line.said.iter().all(|said| *said == Said::NoneOfThese) && !line.said.is_empty();
+        let Some(line) = whole.iter().min_by_key(|line| (line.length, read(line))) else { return Ok(None) };
         let seen = |said: &Said| if *said == Said::NoneOfThese { Seen::Text(reference) } else { Seen::Unknown };
         let haplotypes = line.said.iter().map(seen).collect();
         return Ok(Some(Reading { haplotypes, phase: None, unread: line.unread.clone() }));
@@ -185,7 +187,7 @@ mod tests {
             _ => Said::Nothing,
         });
         let (said, phase) = (said.collect(), phase.map(str::to_string));
-        Line { number, alternatives: [Seen::Text(text)].into(), said, phase, unread: None, block: false }
+        Line { number, alternatives: [Seen::Text(text)].into(), said, phase, unread: None, block: false, length: 1 }
     }
 
     fn texts(lines: &[Line]) -> Result<Vec<Seen>, String> {

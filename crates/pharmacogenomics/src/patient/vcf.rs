@@ -1,10 +1,10 @@
 //! [`Vcf`]: the lines of a VCF file (4.0 to 4.5), bare or compressed by gzip or bgzip.
 //!
 //! Only what genotypes need is read: chromosome, position, identifiers, alleles, filter, `END`, and of samples `GT`, `PS`, `PGT` with `PID`, `DP`,
-//! `AD`, `GQ`, `PL`, `GP`, `GL`, `FT` and `CN`.
+//! `AD`, `GQ` and what callers have for it, `PL`, `GP`, `GL`, `FT`, `CN`, and what may contradict a call.
 //! Lines are streamed and of bounded length, numbers are checked, and every error names its line.
 
-use super::compressed::open_compressed;
+use super::{assembly::chromosome_of, compressed::open_compressed};
 use crate::error::{Error, Result};
 use std::{
     fs::File,
@@ -18,6 +18,14 @@ const LONGEST_LINE: u64 = 256 << 20;
 const COMPRESSED: [u8; 2] = [0x1f, 0x8b];
 /// Columns before those of the samples.
 const FIXED: usize = 9;
+/// Of reads, more than this with an allele that was not called contradict the call.
+const UNCALLED: f64 = 0.2;
+/// The same of the mitochondrion, of which a cell has many.
+const UNCALLED_MITOCHONDRIAL: f64 = 0.02;
+/// How far the expected number of an alternative may be from the called one.
+const DOSAGE_OFF: f64 = 0.1;
+/// The least score of Illumina's arrays (`IGC`) that is a call.
+const LEAST_GENCALL: f64 = 0.15;
 
 /// A file that is being read.
 pub(crate) struct Vcf {
@@ -64,6 +72,8 @@ pub(crate) struct Genotype {
     pub(crate) filter: Option<String>,
     /// Copies of what the line speaks of.
     pub(crate) copies: Option<u32>,
+    /// What the reads, or the expected number of alleles, say against it.
+    pub(crate) against: Option<String>,
 }
 
 impl Vcf {
@@ -178,6 +188,16 @@ impl<'a> Record<'a> {
         Ok(Self { line, chromosome, start, end, ids, reference, alternates, filter, info, format, samples })
     }
 
+    /// What `INFO` has for a key.
+    pub(crate) fn info_value(&self, key: &str) -> Option<&'a str> {
+        self.info.split(';').find_map(|entry| entry.strip_prefix(key)?.strip_prefix('='))
+    }
+
+    /// Whether samples have a field.
+    pub(crate) fn has_field(&self, key: &str) -> bool {
+        self.format.split(':').any(|own| own == key)
+    }
+
     /// The columns of the samples.
     pub(crate) fn columns(&self) -> Vec<&'a str> {
         self.samples.split('\t').collect()
@@ -187,7 +207,8 @@ impl<'a> Record<'a> {
     pub(crate) fn genotype(&self, columns: &[&str], sample: usize) -> std::result::Result<Genotype, String> {
         let own = columns.get(sample).ok_or_else(|| format!("there is no column of sample {}", sample + 1))?;
         let mut genotype = Genotype::default();
-        let (mut likelihood, mut physical, mut order, mut no_reads) = (None, None, None, false);
+        let (mut physical, mut order, mut no_reads, mut sets) = (None, None, false, None::<&str>);
+        let (mut likelihoods, mut evidence) = (Vec::new(), Evidence::default());
         for (key, value) in self.format.split(':').zip(own.split(':')) {
             let given = Some(value).filter(|value| *value != ".");
             // what is no number proves neither reads nor quality
@@ -195,15 +216,30 @@ impl<'a> Record<'a> {
             match key {
                 "GT" => {
                     genotype.alleles = numbers(value, self.alternates.len())?;
-                    genotype.phased = value.contains('|');
+                    // since 4.4 each separator speaks for itself
+                    genotype.phased = value.contains('|') && !value.contains('/');
                 }
                 "PS" => genotype.phase_set = given.map(str::to_string),
-                "DP" | "MIN_DP" => genotype.depth = number().or(genotype.depth),
-                "GQ" | "RGQ" => genotype.quality = number().or(genotype.quality),
-                "PL" => likelihood = given.and_then(|value| by_likelihood(value, 1.0)).or(likelihood),
-                "GL" => likelihood = likelihood.or(given.and_then(|value| by_likelihood(value, -10.0))),
-                "GP" => likelihood = likelihood.or(given.and_then(by_probability)),
-                "AD" => no_reads = given.is_some_and(|value| value.split(',').all(|count| count == "0")),
+                "PSL" => sets = given,
+                "DP" | "MIN_DP" => genotype.depth = smaller(number(), genotype.depth),
+                "GQ" | "RGQ" | "GQX" => genotype.quality = smaller(number(), genotype.quality),
+                "HQ" => {
+                    let all = given.into_iter().flat_map(|value| value.split(','));
+                    let least = all.filter_map(|value| value.parse().ok()).reduce(f64::min);
+                    genotype.quality = smaller(least, genotype.quality);
+                }
+                // the score of arrays, of which less is no call by their maker's own word
+                "IGC" if number().is_some_and(|score| score < LEAST_GENCALL) => genotype.quality = Some(0.0),
+                "PL" | "GL" | "GP" => likelihoods.extend(given.map(|value| (key, value))),
+                "AD" => {
+                    no_reads = given.is_some_and(|value| value.split(',').all(|count| count == "0"));
+                    evidence.reads = given.or(evidence.reads);
+                }
+                "RO" => evidence.reference_reads = given,
+                "AO" => evidence.other_reads = given,
+                "AF" | "VAF" | "FREQ" => evidence.shares = given.or(evidence.shares),
+                "DS" => evidence.dosage = given,
+                "HDS" => evidence.dosages = given,
                 "PID" => physical = given,
                 "PGT" => order = given,
                 "FT" => genotype.filter = given.map(str::to_string),
@@ -211,7 +247,21 @@ impl<'a> Record<'a> {
                 _ => {}
             }
         }
-        genotype.quality = genotype.quality.or(likelihood);
+        if let (Some(sets), None) = (sets, &genotype.phase_set) {
+            let first = sets.split(',').next().unwrap_or_default();
+            genotype.phased &= sets.split(',').all(|set| set == first && set != ".");
+            genotype.phase_set = Some(first.to_string());
+        }
+        let called = number_of(&genotype.alleles);
+        let scale = |key: &str| likelihoods.iter().find(|own| own.0 == key).map(|own| own.1);
+        let likelihood = scale("PL").and_then(|value| by_likelihood(value, 1.0, called));
+        let likelihood = likelihood.or(scale("GL").and_then(|value| by_likelihood(value, -10.0, called)));
+        let likelihood = likelihood.or(scale("GP").and_then(|value| by_probability(value, called)));
+        // likelihoods of which another genotype has the best contradict the call, whatever its quality is said to be
+        let against = likelihood.filter(|likelihood| *likelihood < 0.0);
+        genotype.quality = against.or(genotype.quality).or(likelihood);
+        let share = if chromosome_of(self.chromosome).0 == "MT" { UNCALLED_MITOCHONDRIAL } else { UNCALLED };
+        genotype.against = evidence.against(&genotype.alleles, self.alternates.len(), share);
         if no_reads {
             genotype.depth = Some(0.0);
         }
@@ -234,7 +284,21 @@ impl<'a> Record<'a> {
 
     /// Whether samples can name sets of places whose haplotypes stand in one order.
     pub(crate) fn has_phase_sets(&self) -> bool {
-        self.format.split(':').any(|key| matches!(key, "PS" | "PID" | "HP"))
+        self.format.split(':').any(|key| matches!(key, "PS" | "PSL" | "PID" | "HP" | "PB" | "PI"))
+    }
+
+    /// The first field that its samples have twice.
+    pub(crate) fn repeated_field(&self) -> Option<&'a str> {
+        let keys: Vec<&str> = self.format.split(':').collect();
+        keys.iter().enumerate().find_map(|(index, key)| keys[..index].contains(key).then_some(*key))
+    }
+
+    /// The share of the reads of the line that have another base than the reference (`DP4`).
+    pub(crate) fn other_reads(&self) -> Option<f64> {
+        let counts: Vec<f64> = self.info_value("DP4")?.split(',').map(str::parse).collect::<std::result::Result<_, _>>().ok()?;
+        let total: f64 = counts.iter().sum();
+        let [_, _, forward, backward] = counts[..] else { return None };
+        (total > 0.0).then(|| (forward + backward) / total)
     }
 
     /// Whether the file says that nothing was read here.
@@ -243,29 +307,113 @@ impl<'a> Record<'a> {
     }
 }
 
-/// How much likelier the best genotype is than the second, on the scale of `GQ`, from values of which the smallest, times `unit`, is best.
-fn by_likelihood(text: &str, unit: f64) -> Option<f64> {
+/// The smaller of two, where either may not be there.
+fn smaller(a: Option<f64>, b: Option<f64>) -> Option<f64> {
+    a.into_iter().chain(b).reduce(f64::min)
+}
+
+/// The number of a genotype in the order of `PL`, `GL` and `GP`.
+fn number_of(alleles: &[Option<usize>]) -> Option<usize> {
+    match alleles[..] {
+        [Some(a)] => Some(a),
+        [Some(a), Some(b)] => Some(a.max(b).checked_mul(a.max(b) + 1)? / 2 + a.min(b)),
+        _ => None,
+    }
+}
+
+/// How much likelier the genotype `called` is than the best other, or the best than the second where it is not said which is called, on the scale of `GQ`,
+/// from values of which the smallest, times `unit`, is best.
+fn by_likelihood(text: &str, unit: f64, called: Option<usize>) -> Option<f64> {
     let mut all: Vec<f64> = text
         .split(',')
         .map(|value| value.parse::<f64>().map(|value| value * unit))
         .collect::<std::result::Result<_, _>>()
         .ok()?;
+    let own = called.filter(|number| *number < all.len()).map(|number| all.remove(number));
     all.sort_by(f64::total_cmp);
-    match all[..] {
-        [best, second, ..] => Some(second - best).filter(|difference| difference.is_finite()),
-        _ => None,
-    }
+    let difference = match (own, &all[..]) {
+        (Some(own), [other, ..]) => other - own,
+        (None, [best, second, ..]) => second - best,
+        _ => return None,
+    };
+    Some(difference).filter(|difference| difference.is_finite())
 }
 
 /// The same from posterior probabilities; before VCF 4.3 they were on the scale of `GQ`.
-fn by_probability(text: &str) -> Option<f64> {
+fn by_probability(text: &str, called: Option<usize>) -> Option<f64> {
     let all: Vec<f64> = text.split(',').map(str::parse).collect::<std::result::Result<_, _>>().ok()?;
     let total: f64 = all.iter().sum();
     if all.len() < 2 || all.iter().any(|value| !(0.0..=1.0).contains(value)) || (total - 1.0).abs() > 0.05 {
-        return by_likelihood(text, 1.0);
+        return by_likelihood(text, 1.0, called);
     }
     let best = all.iter().copied().fold(0.0, f64::max);
-    Some(-10.0 * (1.0 - best).max(1e-10).log10())
+    match called.and_then(|number| all.get(number)) {
+        Some(own) if *own < best => Some(10.0 * (own / best).max(1e-10).log10()),
+        _ => Some(-10.0 * (1.0 - best).max(1e-10).log10()),
+    }
+}
+
+/// What a sample says of its alleles beside calling them, as it is written.
+#[derive(Default)]
+struct Evidence<'a> {
+    reads: Option<&'a str>,
+    reference_reads: Option<&'a str>,
+    other_reads: Option<&'a str>,
+    shares: Option<&'a str>,
+    dosage: Option<&'a str>,
+    dosages: Option<&'a str>,
+}
+
+impl Evidence<'_> {
+    /// How it contradicts the alleles that were called, if it does: one that was not called has more than `most` of the reads, or the expected number of
+    /// alternatives is another.
+    fn against(&self, called: &[Option<usize>], alternates: usize, most: f64) -> Option<String> {
+        if called.is_empty() || called.contains(&None) {
+            return None;
+        }
+        let has = |number: usize| called.contains(&Some(number));
+        let numbers = |text: &str| -> Vec<Option<f64>> {
+            let number = |value: &str| match value.strip_suffix('%') {
+                Some(percent) => percent.parse().ok().map(|percent: f64| percent / 100.0),
+                None => value.parse().ok(),
+            };
+            text.split(',').map(number).collect()
+        };
+        let ratios = |counts: Vec<Option<f64>>| -> Vec<Option<f64>> {
+            let total: f64 = counts.iter().flatten().sum();
+            counts.into_iter().map(|count| count.filter(|_| total > 0.0).map(|count| count / total)).collect()
+        };
+        let counted = self.reads.map(numbers).filter(|counts| counts.len() == alternates + 1);
+        let split = self.reference_reads.zip(self.other_reads);
+        let split = split.map(|(own, others)| numbers(own).into_iter().chain(numbers(others)).collect::<Vec<_>>());
+        let shares = self.shares.map(|text| std::iter::once(None).chain(numbers(text)).collect::<Vec<_>>());
+        for shares in [counted.map(ratios), split.map(ratios), shares].into_iter().flatten() {
+            for (number, share) in shares.iter().enumerate().filter_map(|(number, share)| Some((number, (*share)?))) {
+                // a few reads of the reference beside a mitochondrial variant do not make it another
+                if !has(number) && share > if number == 0 { most.max(UNCALLED) } else { most } {
+                    let percent = share * 100.0;
+                    return Some(format!("{percent:.0} % of its reads have allele {number}, which was not called"));
+                }
+            }
+        }
+        let count = |number: usize| called.iter().filter(|own| **own == Some(number)).count() as f64;
+        for (index, dosage) in self.dosage.map(numbers).unwrap_or_default().into_iter().enumerate() {
+            let near = |expected: f64| dosage.is_none_or(|dosage| (dosage - expected).abs() <= DOSAGE_OFF);
+            let own = count(index + 1);
+            // one haplotype is counted once or twice
+            let as_two = called.len() == 1 && near(2.0 * own);
+            if !near(own) && !as_two {
+                return Some(format!("DS is {} where it has {own}", dosage.unwrap_or_default()));
+            }
+        }
+        let by_haplotype = self.dosages.map(numbers).filter(|own| alternates == 1 && own.len() == called.len());
+        let off = |(dosage, own): (Option<f64>, &Option<usize>)| {
+            let expected = if *own == Some(1) { 1.0 } else { 0.0 };
+            dosage.is_some_and(|dosage| (dosage - expected).abs() > DOSAGE_OFF)
+        };
+        let contradicts = by_haplotype.is_some_and(|own| own.into_iter().zip(called).any(off));
+        contradicts.then(|| format!("HDS is {}", self.dosages.unwrap_or_default()))
+    }
 }
 
 /// The numbers of alleles, `None` where one was not called.
