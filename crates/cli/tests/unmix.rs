@@ -265,7 +265,7 @@ fn the_proving_ground_has_two_halves_and_the_same_answers_every_time() {
     let line = line.replace("--spectra scene.npz ", "");
     let whole = json(folder, &format!("{line} --out whole"));
     let fits = whole["fits"].as_array().unwrap();
-    assert_eq!(fits.len(), 2 * 6 * 2);
+    assert_eq!(fits.len(), 2 * 12 * 2);
     let standing = |proof: &serde_json::Value, half: &str| -> Vec<(String, f64)> {
         let all = proof["standings"].as_array().unwrap().iter();
         let of_spa = all.filter(|s| s["half"] == half && s["method"] == "spa");

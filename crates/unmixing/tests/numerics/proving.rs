@@ -54,7 +54,7 @@ fn one_that_is_cut_off_between_scenes_or_methods_ends_with_the_same_table() {
     let settings = UnmixingConfig::default();
     let work = || Proving::new(Unmixing::new(settings), config.clone(), Vec::new()).unwrap();
     let whole = table(work().run(&mut Run::in_memory()).unwrap());
-    assert_eq!(whole["fits"].as_array().unwrap().len(), 6);
+    assert_eq!(whole["fits"].as_array().unwrap().len(), 2 * 6);
     for stop in [1, 4] {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("run");
