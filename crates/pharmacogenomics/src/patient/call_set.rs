@@ -233,7 +233,10 @@ fn unread(record: &Record<'_>, genotype: &Genotype, alone: bool, config: &Patien
         return Some(against.clone());
     }
     if alone && is_reference && record.other_reads().is_some_and(|share| share > MOST_OTHER) {
-        return Some(format!("DP4 counts other bases than the reference's ({})", record.info_value("DP4").unwrap_or_default()));
+        return Some(format!(
+            "DP4 counts other bases than the reference's ({})",
+            record.info_value("DP4").unwrap_or_default()
+        ));
     }
     if let Some(quality) = genotype.quality.filter(|quality| *quality < config.min_genotype_quality) {
         return Some(format!("its genotype quality is {quality:.0}, below {}", config.min_genotype_quality));

@@ -220,8 +220,7 @@ impl GeneCall {
         call.not_looked_for.clone_from(&gene.not_looked_for);
         call.definition.clone_from(&gene.source);
         let own = |place: usize| set.readings.get(&(given.number, place));
-        let changes: Vec<&CopyChange> =
-            set.copies.iter().filter(|change| change.touches(gene)).collect();
+        let changes: Vec<&CopyChange> = set.copies.iter().filter(|change| change.touches(gene)).collect();
         let mentioned = (0..gene.places.len()).any(|place| own(place).is_some()) || !changes.is_empty();
         call.not_read = call.places;
         if !mentioned && !given.reference {

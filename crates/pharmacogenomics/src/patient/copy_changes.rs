@@ -161,7 +161,10 @@ pub(super) fn copy_change(
             _ => sum.is_none_or(|sum| sum == total),
         };
         if !agrees {
-            contradiction = Some(format!("{text} at {chromosome}:{} has a GT and a CN ({total}) that contradict each other", record.start));
+            contradiction = Some(format!(
+                "{text} at {chromosome}:{} has a GT and a CN ({total}) that contradict each other",
+                record.start
+            ));
         } else if haplotypes.contains(&None) || together || haplotypes.is_empty() {
             // the count of both haplotypes together, where their alleles do not say
             haplotypes = match total {
@@ -176,8 +179,10 @@ pub(super) fn copy_change(
     if single && contradiction.is_none() {
         contradiction = Some(format!("{text} at {chromosome}:{} is called on one of two haplotypes", record.start));
     }
-    let changed =
-        haplotypes.iter().any(|copies| *copies != Some(1)) || haplotypes.is_empty() || contradiction.is_some() || refused;
+    let changed = haplotypes.iter().any(|copies| *copies != Some(1))
+        || haplotypes.is_empty()
+        || contradiction.is_some()
+        || refused;
     let (start, end) = (record.start.saturating_add(1), structural_end(record));
     let endless = || {
         format!(

@@ -295,7 +295,8 @@ impl<'a> Record<'a> {
 
     /// The share of the reads of the line that have another base than the reference (`DP4`).
     pub(crate) fn other_reads(&self) -> Option<f64> {
-        let counts: Vec<f64> = self.info_value("DP4")?.split(',').map(str::parse).collect::<std::result::Result<_, _>>().ok()?;
+        let counts: Vec<f64> =
+            self.info_value("DP4")?.split(',').map(str::parse).collect::<std::result::Result<_, _>>().ok()?;
         let total: f64 = counts.iter().sum();
         let [_, _, forward, backward] = counts[..] else { return None };
         (total > 0.0).then(|| (forward + backward) / total)
