@@ -5,6 +5,8 @@
 
 #[path = "patients/cases.rs"]
 mod cases;
+#[path = "patients/contradicted_lines.rs"]
+mod contradicted_lines;
 #[path = "patients/generated.rs"]
 mod generated;
 #[path = "patients/given.rs"]
