@@ -9,9 +9,7 @@ use cupel_prism::{
     ReconstructionConfig, Search, Solver, Units, reconstruct,
 };
 use cupel_settings::Settings;
-use cupel_train::{
-    Advance, Casting, Description, Objective, Opening, Policy, Position, Progress, Run, SetReader, SetWriter,
-};
+use cupel_train::{Casting, Description, Objective, Opening, Policy, Run, checks::CutOff};
 use num_complex::Complex;
 use rand::RngExt;
 use rand_distr::{Distribution, Poisson};
@@ -402,27 +400,6 @@ fn intervals_hold_what_they_say() {
     assert!((0.82..0.98).contains(&share), "{share}");
 }
 
-/// Work that is cut off after some advances, as by a power cut.
-struct Until<'a>(&'a mut Search, u64);
-
-impl Advance for Until<'_> {
-    fn advance(&mut self, at: Position) -> cupel_train::Result<Progress> {
-        if at.update >= self.1 { Err(cupel_train::Error::work("cut off")) } else { self.0.advance(at) }
-    }
-    fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
-        self.0.save(set)
-    }
-    fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
-        self.0.load(set)
-    }
-    fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
-        self.0.fingerprint()
-    }
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-}
-
 #[test]
 fn a_reconstruction_that_was_cut_off_goes_on_to_the_same_bits() {
     let device = Device::flex();
@@ -437,7 +414,10 @@ fn a_reconstruction_that_was_cut_off_goes_on_to_the_same_bits() {
         let mut search = Search::new(&exposures, &config, 5, (&device, DType::F32)).unwrap();
         let mut run = Run::open(&dir, &is, Opening::Create).unwrap().run().unwrap();
         run.set_quiet(true);
-        assert!(run.drive(&mut Until(&mut search, stop), &Policy { save_every: Some(1), keep: 2 }).is_err());
+        assert!(
+            run.drive(&mut CutOff { work: &mut search, after: stop }, &Policy { save_every: Some(1), keep: 2 })
+                .is_err()
+        );
         drop(run);
         let mut run = Run::open(&dir, &is, Opening::Resume { strict: true }).unwrap().run().unwrap();
         run.set_quiet(true);

@@ -49,7 +49,8 @@ pub const LOW_PRECISION_TOLERANCE: f64 = 0.15;
 const DERIVATIVE_TOLERANCE: f64 = 0.03;
 /// Rounding of an f32 loss, as a share of it.
 const ROUNDING: f64 = 4e-7;
-const CUT_OFF: &str = "cut off";
+/// What the error of work says that was [cut off](CutOff).
+pub const CUT_OFF: &str = "cut off";
 /// Updates of [`overfits_one_batch`].
 const OVERFIT_UPDATES: u64 = 200;
 
@@ -236,17 +237,18 @@ pub fn resumes_exactly<S: Subject>(subject: &S, device: &Device, scratch: &Path)
         let dir = scratch.join(format!("{}-resumed-at-{stop}", subject.name()));
         let is = unwrap(subject, Description::new(subject.name()).settings(&subject.config()));
         let open = |how| unwrap(subject, Run::open(&dir, &is, how)).run().unwrap_or_else(Run::in_memory);
-        let mut first = Until { inner: trainer(subject, device), updates: stop };
-        drive(subject, &mut open(Opening::Replace), &mut first);
+        let mut first = trainer(subject, device);
+        drive(subject, &mut open(Opening::Replace), &mut CutOff { work: &mut first, after: stop });
         device.seed(99);
-        let mut second = Until { inner: trainer(subject, device), updates: UPDATES };
-        drive(subject, &mut open(Opening::Resume { strict: true }), &mut second);
+        let mut second = trainer(subject, device);
+        let going_on = &mut CutOff { work: &mut second, after: UPDATES };
+        drive(subject, &mut open(Opening::Resume { strict: true }), going_on);
         assert!(
-            weights(&whole.model()) == weights(&second.inner.model()),
+            weights(&whole.model()) == weights(&second.model()),
             "{}: resuming after update {stop} changed the weights",
             subject.name()
         );
-        assert_eq!(whole.history(), second.inner.history(), "{}: resuming changed the history", subject.name());
+        assert_eq!(whole.history(), second.history(), "{}: resuming changed the history", subject.name());
     }
 }
 
@@ -256,34 +258,37 @@ fn drive<S: Subject>(subject: &S, run: &mut Run, work: &mut dyn Advance) {
     assert_eq!(error.as_deref(), Some(CUT_OFF), "{}: the run ended otherwise", subject.name());
 }
 
-/// Work that is cut off after some updates, as by a power cut right after a checkpoint.
-struct Until<F: Fit> {
-    inner: Trainer<F>,
-    updates: u64,
+/// Work that is cut off after some advances, as by a power cut right after a checkpoint: its error says [`CUT_OFF`].
+pub struct CutOff<'a, A: ?Sized> {
+    /// The work.
+    pub work: &'a mut A,
+    /// Advances, of all of the run, that it still makes.
+    pub after: u64,
 }
 
-impl<F: Fit> Advance for Until<F> {
+impl<A: Advance + ?Sized> Advance for CutOff<'_, A> {
     fn advance(&mut self, at: Position) -> crate::Result<crate::Progress> {
-        if at.update >= self.updates {
-            return Err(crate::Error::work(CUT_OFF));
-        }
-        self.inner.advance(at)
+        if at.update >= self.after { Err(crate::Error::work(CUT_OFF)) } else { self.work.advance(at) }
     }
 
     fn save(&self, set: &mut crate::SetWriter) -> crate::Result<()> {
-        self.inner.save(set)
+        self.work.save(set)
     }
 
     fn load(&mut self, set: &crate::SetReader) -> crate::Result<()> {
-        self.inner.load(set)
+        self.work.load(set)
     }
 
     fn fingerprint(&self) -> crate::Result<[u8; 32]> {
-        self.inner.fingerprint()
+        self.work.fingerprint()
+    }
+
+    fn name(&self) -> &str {
+        self.work.name()
     }
 
     fn next(&self, at: Position) -> Position {
-        self.inner.next(at)
+        self.work.next(at)
     }
 }
 

@@ -49,14 +49,14 @@ pub struct Smoothed {
 impl Smoothed {
     /// A line for people.
     pub(crate) fn told(&self) -> String {
-        let error = |weight: f64| self.tried.iter().find(|(tried, _)| *tried == weight).map(|(_, error)| *error);
-        match (error(0.0), error(self.weight)) {
-            (Some(_), Some(_)) if self.weight == 0.0 => {
+        let least = self.tried.iter().map(|(_, error)| *error).reduce(f64::min);
+        match (self.tried.first(), least) {
+            (Some(_), _) if self.weight == 0.0 => {
                 "every pixel is solved alone: no weight of the spatial prior describes bands that were held out better"
                     .to_owned()
             }
-            (Some(alone), Some(best)) => format!(
-                "spatial prior of weight {:.3}: error on bands that were held out {best:.5}, of pixels alone {alone:.5}",
+            (Some((_, alone)), Some(best)) => format!(
+                "spatial prior of weight {:.4}: error on bands that were held out {best:.5}, of pixels alone {alone:.5}",
                 self.weight
             ),
             _ => format!("spatial prior of weight {}, as asked", self.weight),

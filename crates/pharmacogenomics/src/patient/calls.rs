@@ -62,6 +62,9 @@ pub struct GeneCall {
     pub(crate) letters: Option<(String, String)>,
     #[serde(skip)]
     pub(crate) knowledge: Knowledge,
+    /// What was seen in the gene that leaves it open, where it is not that places were not read.
+    #[serde(skip)]
+    pub(crate) seen: Option<String>,
     /// What was read at its places.
     #[serde(skip)]
     pub(crate) variants: Vec<Variant>,
@@ -154,6 +157,7 @@ impl GeneCall {
             outside: false,
             letters: None,
             knowledge: Knowledge::NotTested,
+            seen: None,
             variants: Vec::new(),
         }
     }
@@ -193,13 +197,24 @@ impl GeneCall {
     }
 
     /// What was given from outside beside what was read of the gene: not determined where no pair of alleles that the file leaves possible does what
-    /// the outside call says, unless that names alleles that no small variant shows.
+    /// the outside call says, or the file shows what leaves the gene open, unless the call names alleles that no small variant shows.
     pub(crate) fn beside(self, read: &Self) -> Self {
+        let hidden = |outcome: &Outcome| {
+            let copies =
+                |allele: &String| is_copy_number(&read.gene) && (allele == "*5" || allele.contains(['x', '×']));
+            outcome.alleles.iter().any(|own| read.not_looked_for.contains(own) || copies(own))
+        };
+        if let (Knowledge::Possible(given), Knowledge::Open, Some(seen)) =
+            (&self.knowledge, &read.knowledge, &read.seen)
+            && let Some(said) = given.first().filter(|said| !said.alleles.is_empty() && !hidden(said))
+        {
+            let how = format!("they say {}, the file shows {seen}", said.diplotype);
+            return self.contradicted(&how);
+        }
         let (Knowledge::Possible(given), Knowledge::Possible(possible)) = (&self.knowledge, &read.knowledge) else {
             return self;
         };
         let name = |outcome: &Outcome| outcome.phenotype.as_ref().map(|own| own.name.to_lowercase());
-        let hidden = |outcome: &Outcome| outcome.alleles.iter().any(|own| read.not_looked_for.contains(own));
         let Some(said) = given.first().filter(|given| !hidden(given)) else { return self };
         let own = name(said);
         if own.is_none() || possible.iter().any(|other| name(other).is_none() || name(other) == own) {
@@ -223,6 +238,7 @@ impl GeneCall {
         let changes: Vec<&CopyChange> = set.copies.iter().filter(|change| change.touches(gene)).collect();
         let mentioned = (0..gene.places.len()).any(|place| own(place).is_some()) || !changes.is_empty();
         call.not_read = call.places;
+        call.seen = (!changes.is_empty()).then(|| "a change of its copies or a break of its chromosome".into());
         if !mentioned && !given.reference {
             call.unknown_because = Some(NOTHING_READ.into());
         }
@@ -288,6 +304,7 @@ impl GeneCall {
         }
         if outcomes.is_empty() {
             call.unknown_because = Some("no pair of known alleles explains its genotypes".into());
+            call.seen = Some("genotypes that no pair of known alleles explains".into());
             if let Some(seen) = combination(gene, &read) {
                 call.warnings.push(seen);
             }

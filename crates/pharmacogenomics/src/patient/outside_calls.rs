@@ -235,7 +235,8 @@ impl OutsideCall {
             return Meaning::Contradiction(how);
         }
         let known = match &alleles[..] {
-            [a] => phenotypes.of(&self.gene, a, None).cloned(),
+            // one name is no pair of the same
+            [a] => phenotypes.of_one(&self.gene, a).cloned(),
             [a, b] => phenotypes.of(&self.gene, a, Some(b)).cloned(),
             _ => None,
         };
@@ -267,10 +268,17 @@ impl OutsideCall {
             }
             (None, None, None) => None,
         };
-        if let Some(how) =
-            self.disagreement(phenotypes, expected.as_ref(), results.first(), score.filter(|_| !at_least))
-        {
+        let exact = score.filter(|_| !at_least);
+        let least = score.filter(|_| at_least);
+        let how = self.disagreement(phenotypes, expected.as_ref(), results.first(), exact);
+        if let Some(how) = how.or_else(|| self.too_low(phenotypes, expected.as_ref(), results.first(), least?)) {
             return Meaning::Contradiction(how);
+        }
+        if alleles.len() == 1 && phenotype.is_none() && !self.gene.starts_with("HLA-") {
+            warnings.push(format!(
+                "one of two alleles is named ({}); both are, with a slash between, in a diplotype",
+                alleles[0]
+            ));
         }
         let more = more.filter(|_| results.is_empty() && self.score.is_none());
         let words: Vec<String> = results.iter().chain(&self.score).cloned().chain(more).collect();
@@ -328,6 +336,33 @@ impl OutsideCall {
         let said = result.or(expected.map(|expected| &expected.name))?;
         let fits = names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(said));
         (!fits).then(|| format!("an activity score of {score} is {}, and they say {said}", names.join(" or ")))
+    }
+
+    /// How a diplotype or phenotype cannot have a score of `least` or more, if it cannot.
+    fn too_low(
+        &self,
+        phenotypes: &Phenotypes,
+        expected: Option<&Phenotype>,
+        result: Option<&String>,
+        least: f64,
+    ) -> Option<String> {
+        if let Some(known) = expected.and_then(|expected| expected.activity_score).filter(|known| *known < least) {
+            let pair = self.diplotype.as_deref().unwrap_or_default();
+            return Some(format!("{pair} has the activity score {known} in the tables, and they say ≥{least}"));
+        }
+        let said = result.or(expected.map(|expected| &expected.name))?;
+        let names: BTreeSet<&str> = match self.gene == CYP2D6 {
+            true => cyp2d6(Activity::AtLeast(least)).into_iter().collect(),
+            false => {
+                let reach = |own: &Phenotype| own.activity_score.is_some_and(|score| score >= least);
+                phenotypes.all(&self.gene).filter(|(_, own)| reach(own)).map(|(_, own)| own.name.as_str()).collect()
+            }
+        };
+        let fits = names.is_empty() || names.iter().any(|name| name.eq_ignore_ascii_case(said));
+        (!fits).then(|| {
+            let names: Vec<&str> = names.into_iter().collect();
+            format!("an activity score of ≥{least} is {}, and they say {said}", names.join(" or "))
+        })
     }
 
     /// The phenotypes that have a score.

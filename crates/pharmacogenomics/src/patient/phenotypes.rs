@@ -212,8 +212,14 @@ impl Phenotypes {
         let of = self.of.get(gene)?;
         match b {
             Some(b) => of.get(&key(a, b)),
-            None => [HEMIZYGOUS, "", a].iter().find_map(|b| of.get(&key(a, b))),
+            None => self.of_one(gene, a).or_else(|| of.get(&key(a, a))),
         }
+    }
+
+    /// The phenotype of a gene that is there once, as on a man's X, by its only allele.
+    pub(crate) fn of_one(&self, gene: &str, allele: &str) -> Option<&Phenotype> {
+        let of = self.of.get(gene)?;
+        [HEMIZYGOUS, ""].iter().find_map(|none| of.get(&key(allele, none)))
     }
 
     /// The activity of an allele.

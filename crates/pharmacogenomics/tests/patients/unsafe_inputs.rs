@@ -110,6 +110,9 @@ fn outside_calls_that_contradict_each_other_or_the_file_determine_nothing() {
         ("CYP2D6\t*4/*4\tPoor Metabolizer\t2.0\n", "CYP2D6", "codeine"),
         ("CYP2D6\t\tPoor Metabolizer\t2.0\n", "CYP2D6", "codeine"),
         ("CYP2D6\t\tIndeterminate\t2.0\n", "CYP2D6", "codeine"),
+        ("CYP2D6\t*4/*4\t\t≥3.0\n", "CYP2D6", "codeine"),
+        ("CYP2D6\t\tPoor Metabolizer\t≥3.0\n", "CYP2D6", "codeine"),
+        ("CYP2D6\t*1/*1\tNormal Metabolizer\t>=3.0\n", "CYP2D6", "codeine"),
         ("CYP2C9\t*3/*3\t\t2.0\n", "CYP2C9", "phenytoin"),
         ("CYP2C9\t\tPoor Metabolizer\t2.0\n", "CYP2C9", "phenytoin"),
         ("HLA-B\t\t*57:01 positive\nHLA-B\t\t*57:01 negative\n", "HLA-B", "abacavir"),
@@ -136,6 +139,42 @@ fn outside_calls_that_contradict_each_other_or_the_file_determine_nothing() {
             let own = call(&patient, "CYP2C19");
             assert_eq!(own.phenotype.is_some(), agrees, "{:?} {:?}", own.diplotypes, own.unknown_because);
         }
+    }
+}
+
+#[test]
+fn one_allele_of_a_pair_is_no_pair() {
+    let Some(tables) = grch38() else { return };
+    for (calls, gene, drug) in [
+        ("CYP2C19\t*1\n", "CYP2C19", "clopidogrel"),
+        ("CYP2C19\t*2\n", "CYP2C19", "clopidogrel"),
+        ("TPMT\t*3A\n", "TPMT", "thioguanine"),
+        ("DPYD\tReference\n", "DPYD", "fluorouracil"),
+        ("CYP2C9\t*1\n", "CYP2C9", "phenytoin"),
+    ] {
+        let patient = one_call(tables, calls).unwrap();
+        let (words, because) = said(tables, &patient, drug);
+        assert!(words.is_empty() && call(&patient, gene).phenotype.is_none(), "{calls}: {words:?} {because}");
+    }
+}
+
+#[test]
+fn outside_calls_beside_what_a_file_shows_of_copies_determine_nothing() {
+    let Some(tables) = grch38() else { return };
+    let dir = tempfile::tempdir().unwrap();
+    for (line, calls, gene, stands) in [
+        ("chr22 42126000 . N <DEL> . PASS END=42132000 GT 1/1", "CYP2D6\t*1/*1", "CYP2D6", false),
+        ("chr22 42126000 . N <DEL> . PASS END=42132000 GT 1/1", "CYP2D6\t*5/*5", "CYP2D6", true),
+        ("chr1 97100000 . N <DEL> . PASS END=97900000 GT 1/1", "DPYD\tReference/Reference", "DPYD", false),
+        ("chr10 1000 . N <DEL> . PASS END=2000 GT 1/1", "DPYD\tReference/Reference", "DPYD", true),
+    ] {
+        let path = dir.path().join("calls.tsv");
+        fs::write(&path, format!("{calls}\n")).unwrap();
+        let given = Some(path.to_string_lossy().into_owned());
+        let config = PatientConfig { calls: given, absent_is_reference: true, ..PatientConfig::default() };
+        let patient = read(tables, file(CONTIGS, "P1", &[line, RS3758581]), &config).unwrap().remove(0);
+        let own = call(&patient, gene);
+        assert_eq!(own.phenotype.is_some(), stands, "{line} {calls}: {:?}", own.unknown_because);
     }
 }
 

@@ -236,37 +236,13 @@ impl Advance for Smoothing {
 #[cfg(test)]
 mod tests {
     use cupel_data::Stream;
-    use cupel_train::{Description, Opening, Policy, Run};
+    use cupel_train::{
+        Description, Opening, Policy, Run,
+        checks::{CUT_OFF, CutOff},
+    };
 
     use super::*;
     use crate::{Convention, dirichlet, mix, patches, smooth_endmembers};
-
-    const CUT_OFF: &str = "cut off";
-
-    /// Work that is cut off, as by a power cut right after a checkpoint.
-    struct Until(Smoothing, u64);
-
-    impl Advance for Until {
-        fn advance(&mut self, at: Position) -> cupel_train::Result<Progress> {
-            if at.update >= self.1 { Err(cupel_train::Error::work(CUT_OFF)) } else { self.0.advance(at) }
-        }
-
-        fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
-            self.0.save(set)
-        }
-
-        fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
-            self.0.load(set)
-        }
-
-        fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
-            self.0.fingerprint()
-        }
-
-        fn name(&self) -> &str {
-            self.0.name()
-        }
-    }
 
     #[test]
     fn work_that_is_cut_off_while_weights_are_tried_or_after_ends_with_the_same_bits() {
@@ -286,6 +262,12 @@ mod tests {
         }
         let (chosen, whole) = (chosen.unwrap(), whole.finish().unwrap());
         assert!(whole.1.weight > 0.0, "{:?}", whole.1);
+        // the weight of all bands is none of those that were tried on some, and was chosen all the same
+        assert!(
+            whole.1.told().contains("of pixels alone") && !whole.1.told().contains("as asked"),
+            "{}",
+            whole.1.told()
+        );
         for stop in [1, 2, chosen - 1, chosen, chosen + 1].into_iter().filter(|stop| *stop <= made) {
             let folder = tempfile::tempdir().unwrap();
             let dir = folder.path().join("run");
@@ -295,7 +277,8 @@ mod tests {
                 run
             };
             let each = Policy { save_every: Some(1), ..Policy::default() };
-            let error = open(Opening::Create).drive(&mut Until(work(), stop), &each).unwrap_err();
+            let mut cut = CutOff { work: &mut work(), after: stop };
+            let error = open(Opening::Create).drive(&mut cut, &each).unwrap_err();
             assert_eq!(error.to_string(), CUT_OFF);
             let mut again = work();
             open(Opening::Resume { strict: true }).drive(&mut again, &Policy::default()).unwrap();

@@ -1,36 +1,12 @@
 //! The proving ground within a run.
 
-use cupel_train::{Advance, Opening, Policy, Position, Progress, Run, SetReader, SetWriter};
+use cupel_train::{
+    Opening, Policy, Run,
+    checks::{CUT_OFF, CutOff},
+};
 use cupel_unmixing::{Family, Half, Method, Proof, Proving, ProvingConfig, Spatial, Unmixing, UnmixingConfig};
 
 use super::samples::open_run;
-
-const CUT_OFF: &str = "cut off";
-
-/// A proving that is cut off, as by a power cut right after a checkpoint.
-struct Until(Proving, u64);
-
-impl Advance for Until {
-    fn advance(&mut self, at: Position) -> cupel_train::Result<Progress> {
-        if at.update >= self.1 { Err(cupel_train::Error::work(CUT_OFF)) } else { self.0.advance(at) }
-    }
-
-    fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
-        self.0.save(set)
-    }
-
-    fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
-        self.0.load(set)
-    }
-
-    fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
-        self.0.fingerprint()
-    }
-
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-}
 
 /// All that came of it, but for the time it took and the place it lies in.
 fn table(mut proof: Proof) -> serde_json::Value {
@@ -59,7 +35,8 @@ fn one_that_is_cut_off_between_scenes_or_methods_ends_with_the_same_table() {
         let folder = tempfile::tempdir().unwrap();
         let dir = folder.path().join("run");
         let each = Policy { save_every: Some(1), ..Policy::default() };
-        let error = open_run(&dir, &settings, Opening::Create).drive(&mut Until(work(), stop), &each).unwrap_err();
+        let mut cut = CutOff { work: &mut work(), after: stop };
+        let error = open_run(&dir, &settings, Opening::Create).drive(&mut cut, &each).unwrap_err();
         assert_eq!(error.to_string(), CUT_OFF);
         let again = work().run(&mut open_run(&dir, &settings, Opening::Resume { strict: true })).unwrap();
         assert!(table(again) == whole, "cut off after {stop}");

@@ -1,15 +1,16 @@
 //! Sparse regression against its conditions of optimality and other solvers, and the unmixing built on it.
 
 use cupel_data::Stream;
-use cupel_train::{Advance, Opening, Policy, Position, Progress, Run, SetReader, SetWriter};
+use cupel_train::{
+    Opening, Policy, Run,
+    checks::{CUT_OFF, CutOff},
+};
 use cupel_unmixing::{
     Abundances, Agreement, Convention, Endmembers, Error, Pixels, SparseConfig, Sunsal, UnmixingConfig, dirichlet, mix,
     sparse_regression,
 };
 
 use super::samples::{image, open_run, rough_endmembers, with_threads};
-
-const CUT_OFF: &str = "cut off";
 
 /// A library of twelve spectra, and pixels that mix some of them with noise.
 fn scene() -> (Pixels, Endmembers) {
@@ -117,31 +118,6 @@ fn blind_bundles_find_the_materials_of_a_planted_scene() {
     assert!(agreement.mean_sad_rad < 0.05 && errors.overall < 0.1, "{agreement:?} {errors:?}");
 }
 
-/// Work that is cut off, as by a power cut right after a checkpoint.
-struct Until(Sunsal, u64);
-
-impl Advance for Until {
-    fn advance(&mut self, at: Position) -> cupel_train::Result<Progress> {
-        if at.update >= self.1 { Err(cupel_train::Error::work(CUT_OFF)) } else { self.0.advance(at) }
-    }
-
-    fn save(&self, set: &mut SetWriter) -> cupel_train::Result<()> {
-        self.0.save(set)
-    }
-
-    fn load(&mut self, set: &SetReader) -> cupel_train::Result<()> {
-        self.0.load(set)
-    }
-
-    fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
-        self.0.fingerprint()
-    }
-
-    fn name(&self) -> &str {
-        self.0.name()
-    }
-}
-
 #[test]
 fn a_stopped_run_goes_on_to_the_same_bits() {
     let stream = Stream::new(35, "resume");
@@ -155,9 +131,9 @@ fn a_stopped_run_goes_on_to_the_same_bits() {
         for stop in [2, 4] {
             let folder = tempfile::tempdir().unwrap();
             let dir = folder.path().join("run");
-            let mut cut = Until(work(), stop);
+            let cut = &mut CutOff { work: &mut work(), after: stop };
             let each = Policy { save_every: Some(1), ..Policy::default() };
-            let ended = open_run(&dir, &settings, Opening::Create).drive(&mut cut, &each);
+            let ended = open_run(&dir, &settings, Opening::Create).drive(cut, &each);
             if let Err(error) = ended {
                 assert_eq!(error.to_string(), CUT_OFF);
             }
