@@ -5,10 +5,11 @@
 //!
 //! **Frequencies that no exposure shows** are the prior's alone, and no noise tells of its errors. How far it goes astray is measured where it can be: it
 //! has to foretell the outermost exposures from the others, and its errors at frequencies that the others do not show are taken for those at frequencies
-//! that none shows: as dense, and at the same places. That the power of an object falls with the frequency is no reason for fewer errors there: what a
-//! prior of edges cannot foretell is fine grain, whose power does not fall.
+//! that none shows: as dense, and where the object without these exposures differs. That the power of an object falls with the frequency is no reason
+//! for fewer errors there: what a prior of edges cannot foretell is fine grain, whose power does not fall.
 //!
-//! The variance of an amplitude is the sum of both, and its interval the standard deviations of a normal distribution. No constant of it was fitted.
+//! Errors crowd at edges, so that their standard deviation says little of most places: the interval is the size that 90 % of the errors around a place
+//! stay below. No constant of it was fitted.
 
 use cupel_data::Stream;
 use num_complex::Complex;
@@ -23,10 +24,10 @@ use crate::{Exposures, Geometry, InMemory, Noise, Plane, Result, Search, fourier
 const OUTER: f64 = 0.25;
 /// Fewer exposures foretell none.
 const FEWEST: usize = 8;
-/// Places on each side over which variances are averaged: a handful of draws says little of one place.
+/// Places on each side whose errors count: a handful of draws says little of one place.
 const REACH: usize = 3;
-/// Standard deviations that hold 90 % of a normal distribution.
-const DEVIATIONS: f64 = 1.645;
+/// The share of the errors that an interval holds.
+const HELD: f64 = 0.9;
 /// Most bytes of frames that are drawn.
 const MOST_BYTES: usize = 1 << 30;
 
@@ -39,23 +40,22 @@ pub(super) fn interval(search: &Search, refits: &Refits<'_>) -> Result<Option<Ve
         return Ok(None);
     }
     let object = &found.model.object;
-    let (rows, columns) = (object.rows(), object.columns());
-    let here = object.amplitude();
-    let mut variance = vec![0.0; rows * columns];
+    let mut draws = Vec::new();
     if exposures.noise != Noise::None {
-        let draws = refits.draws();
-        for draw in 0..draws {
-            let drawn = drawn(search, found, Stream::new(seed, "frames drawn anew").child(draw))?;
-            let other = refits.again(&drawn)?;
-            for ((sum, other), here) in variance.iter_mut().zip(other.amplitude()).zip(&here) {
-                *sum += (other - here).powi(2) / draws as f64;
-            }
+        for draw in 0..refits.draws() {
+            draws.push(refits.again(&drawn(search, found, Stream::new(seed, "frames drawn anew").child(draw))?)?);
         }
     }
-    if let Some(astray) = astray(exposures, refits)? {
-        variance.iter_mut().zip(astray).for_each(|(sum, part)| *sum += part);
+    let here = object.amplitude();
+    let error = |other: &Plane| -> Vec<f64> { other.amplitude().iter().zip(&here).map(|(o, h)| o - h).collect() };
+    let mut errors: Vec<Vec<f64>> = draws.iter().map(error).collect();
+    if let Some(astray) = astray(exposures, refits, &draws)? {
+        // of either sign, beside the errors by noise
+        let noise = if errors.is_empty() { vec![vec![0.0; here.len()]] } else { errors };
+        let with = |sign: f64, noise: &[f64]| noise.iter().zip(&astray).map(|(n, a)| n + sign * a).collect();
+        errors = noise.iter().flat_map(|noise| [with(1.0, noise), with(-1.0, noise)]).collect();
     }
-    Ok(Some(averaged(search, &variance, columns).into_iter().map(|variance| DEVIATIONS * variance.sqrt()).collect()))
+    Ok(Some(held(search, &errors, object.columns())))
 }
 
 /// Frames as they might have been, around what the model says.
@@ -99,8 +99,8 @@ fn drawn(search: &Search, found: &Found, stream: Stream) -> Result<Exposures> {
     Ok(Exposures { frames: Arc::new(InMemory { pixels: detector * detector, values }), ..exposures.clone() })
 }
 
-/// Variance of the amplitudes by frequencies that no exposure shows.
-fn astray(exposures: &Exposures, refits: &Refits<'_>) -> Result<Option<Vec<f64>>> {
+/// Errors of the amplitudes by frequencies that no exposure shows, of unknown sign.
+fn astray(exposures: &Exposures, refits: &Refits<'_>, draws: &[Plane]) -> Result<Option<Vec<f64>>> {
     let count = exposures.centres.len();
     let (measured, _) = windows(exposures);
     let object = &refits.found.model.object;
@@ -116,37 +116,50 @@ fn astray(exposures: &Exposures, refits: &Refits<'_>) -> Result<Option<Vec<f64>>
     let of_inner =
         Exposures { centres: inner.iter().map(|index| exposures.centres[*index]).collect(), ..exposures.clone() };
     let (seen_by_inner, _) = windows(&of_inner);
-    let without = fourier::spectrum(&refits.anew(exposures, &inner)?);
-    let whole = fourier::spectrum(object);
-    // how it went astray where that can be seen
-    let mut foretold = 0;
-    let mut part = vec![Complex::new(0.0, 0.0); measured.len()];
-    for place in (0..measured.len()).filter(|place| measured[*place] > 0.0 && seen_by_inner[*place] == 0.0) {
-        part[place] = without.values()[place] - whole.values()[place];
-        foretold += 1;
-    }
-    if foretold == 0 {
+    let foretold: Vec<usize> =
+        (0..measured.len()).filter(|place| measured[*place] > 0.0 && seen_by_inner[*place] == 0.0).collect();
+    if foretold.is_empty() {
         return Ok(None);
     }
-    let part = fourier::object(&Plane::new(object.rows(), object.columns(), part)?);
+    let without = refits.explaining(exposures, &inner)?;
+    let whole = fourier::spectrum(object);
+    let power = |other: &Plane| -> f64 {
+        let other = fourier::spectrum(other);
+        // no exposure shows the phase that the whole of a complex object has
+        let product: Complex<f64> = whole.values().iter().zip(other.values()).map(|(w, o)| w * o.conj()).sum();
+        let phase = if product.norm() > 0.0 { product / product.norm() } else { Complex::new(1.0, 0.0) };
+        foretold.iter().map(|place| (phase * other.values()[*place] - whole.values()[*place]).norm_sqr()).sum()
+    };
+    // what was foretold is compared with what was found, which noise moves too
+    let noise = draws.iter().map(power).sum::<f64>() / draws.len().max(1) as f64;
     // half of a complex error lies along the amplitude
     let along = if exposures.known.real { 1.0 } else { 0.5 };
-    let factor = along * unseen as f64 / f64::from(foretold);
-    Ok(Some(part.values().iter().map(|value| factor * value.norm_sqr()).collect()))
+    let power = along * (power(&without) + noise) * unseen as f64 / foretold.len() as f64;
+    let apart: Vec<f64> =
+        without.amplitude().iter().zip(object.amplitude()).map(|(other, here)| other - here).collect();
+    let all: f64 = apart.iter().map(|value| value * value).sum();
+    let factor = (power / all.max(f64::MIN_POSITIVE)).sqrt();
+    Ok(Some(apart.into_iter().map(|value| factor * value).collect()))
 }
 
-/// Means over the neighbourhood of each place of the support; nought outside.
-fn averaged(search: &Search, values: &[f64], columns: usize) -> Vec<f64> {
+/// The size that a share of [`HELD`] of the errors around each place of the support stays below; nought outside.
+fn held(search: &Search, errors: &[Vec<f64>], columns: usize) -> Vec<f64> {
     let ([top, left], [high, wide]) = search.all.support();
-    let mut out = vec![0.0; values.len()];
-    for row in top..top + high {
-        for column in left..left + wide {
-            let down = row.saturating_sub(REACH).max(top)..(row + REACH + 1).min(top + high);
+    let size = errors.first().map_or(0, Vec::len);
+    let mut out = vec![0.0; size];
+    out.par_chunks_mut(columns).enumerate().skip(top).take(high).for_each(|(row, out)| {
+        let down = row.saturating_sub(REACH).max(top)..(row + REACH + 1).min(top + high);
+        let mut around = Vec::new();
+        for (column, out) in out.iter_mut().enumerate().skip(left).take(wide) {
             let across = column.saturating_sub(REACH).max(left)..(column + REACH + 1).min(left + wide);
-            let count = (down.len() * across.len()) as f64;
-            let sum: f64 = down.flat_map(|row| across.clone().map(move |column| values[row * columns + column])).sum();
-            out[row * columns + column] = sum / count;
+            around.clear();
+            for errors in errors {
+                let rows = down.clone().flat_map(|row| &errors[row * columns..][across.clone()]);
+                around.extend(rows.map(|error| error.abs()));
+            }
+            let place = ((HELD * around.len() as f64).ceil() as usize).clamp(1, around.len()) - 1;
+            *out = *around.select_nth_unstable_by(place, f64::total_cmp).1;
         }
-    }
+    });
     out
 }

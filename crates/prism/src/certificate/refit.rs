@@ -18,7 +18,7 @@ const WARM_UP: (f64, usize) = (1e-4, 30);
 /// Steps with the prior that was found.
 const STEPS: usize = 40;
 /// Steps from the object that was found.
-const FROM_FOUND: usize = 15;
+const FROM_FOUND: usize = 30;
 /// A refit ends where the misfit falls by less, relative to itself.
 const TOLERANCE: f64 = 1e-7;
 /// Pairs of steps that the curvature is known from.
@@ -41,7 +41,7 @@ impl Refits<'_> {
     pub(super) fn anew(&self, exposures: &Exposures, which: &[usize]) -> Result<Plane> {
         let (device, seed) = (self.on.0, self.seed);
         match self.config.solver {
-            Solver::Auto | Solver::Lbfgs | Solver::Best => self.descended(exposures, which),
+            Solver::Auto | Solver::Lbfgs | Solver::Best => Ok(self.descended(exposures, which)?.0),
             Solver::Epie if exposures.lights.is_some() => again_by_lights(exposures, which, self.found.curve.len()),
             Solver::Epie | Solver::Rpie | Solver::Raar => {
                 let found = swept(exposures, which, "", self.config, seed, device, &mut Run::in_memory())?;
@@ -54,11 +54,23 @@ impl Refits<'_> {
         }
     }
 
+    /// The same, but for what ends in a minimum that does not explain even these exposures: that begins at the object found.
+    pub(super) fn explaining(&self, exposures: &Exposures, which: &[usize]) -> Result<Plane> {
+        match self.config.solver {
+            Solver::Auto | Solver::Lbfgs | Solver::Best => match self.descended(exposures, which)? {
+                (object, true) => Ok(object),
+                _ => self.from_found(exposures, which, WARM_UP.1 + STEPS),
+            },
+            _ => self.anew(exposures, which),
+        }
+    }
+
     /// The object that `exposures` show, from that found on where the solver can.
     pub(super) fn again(&self, exposures: &Exposures) -> Result<Plane> {
+        let all: Vec<usize> = (0..exposures.centres.len()).collect();
         match self.config.solver {
-            Solver::Auto | Solver::Lbfgs | Solver::Best => from_found(exposures, self.found, FROM_FOUND, self.on),
-            _ => self.anew(exposures, &(0..exposures.centres.len()).collect::<Vec<_>>()),
+            Solver::Auto | Solver::Lbfgs | Solver::Best => self.from_found(exposures, &all, FROM_FOUND),
+            _ => self.anew(exposures, &all),
         }
     }
 
@@ -67,7 +79,8 @@ impl Refits<'_> {
         if matches!(self.config.solver, Solver::Raar | Solver::Decoder) { 2 } else { 4 }
     }
 
-    fn descended(&self, exposures: &Exposures, which: &[usize]) -> Result<Plane> {
+    /// What a descent finds, and whether it explains its frames.
+    fn descended(&self, exposures: &Exposures, which: &[usize]) -> Result<(Plane, bool)> {
         let Self { found, starts, seed, on, .. } = *self;
         let first = start(exposures, Some(which))?;
         let units = units(exposures, &first);
@@ -89,25 +102,25 @@ impl Refits<'_> {
             let model = misfit.model(descent.x());
             let (r, squares, pixels) = agreement(&misfit, &model)?;
             let explains = !unexplained(exposures.noise, r, squares / pixels);
+            if explains {
+                return Ok((model.object, true));
+            }
             if best.as_ref().is_none_or(|(least, _)| squares < *least) {
                 best = Some((squares, model.object));
             }
-            if explains {
-                break;
-            }
         }
-        Ok(best.map_or(first, |(_, object)| object))
+        Ok((best.map_or(first, |(_, object)| object), false))
     }
-}
 
-/// The object that `exposures` show, from that found on.
-fn from_found(exposures: &Exposures, found: &Found, steps: usize, on: (&Device, DType)) -> Result<Plane> {
-    let units = crate::Units { object: found.unit, ..units(exposures, &found.model.object) };
-    let which = (0..exposures.centres.len()).collect();
-    let mut misfit = Misfit::new(exposures, which, found.model.clone(), Free::OBJECT, units, 0.0, on)?;
-    let start = Descent::new(misfit.start(), MEMORY);
-    let descent = descend(&mut misfit, start, found.prior_weight, steps)?;
-    Ok(misfit.model(descent.x()).object)
+    /// The object that `which` of the exposures show, from that found on.
+    fn from_found(&self, exposures: &Exposures, which: &[usize], steps: usize) -> Result<Plane> {
+        let Self { found, on, .. } = *self;
+        let units = crate::Units { object: found.unit, ..units(exposures, &found.model.object) };
+        let mut misfit = Misfit::new(exposures, which.to_vec(), found.model.clone(), Free::OBJECT, units, 0.0, on)?;
+        let start = Descent::new(misfit.start(), MEMORY);
+        let descent = descend(&mut misfit, start, found.prior_weight, steps)?;
+        Ok(misfit.model(descent.x()).object)
+    }
 }
 
 fn descend(misfit: &mut Misfit, mut descent: Descent, weight: f64, steps: usize) -> Result<Descent> {
