@@ -19,6 +19,7 @@ mod extraction;
 mod flagged;
 mod ground;
 mod image;
+mod intimate;
 mod large;
 mod method;
 mod metrics;

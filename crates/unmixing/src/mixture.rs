@@ -16,6 +16,7 @@ mod faces;
 mod fit;
 mod normal;
 mod nuts;
+mod outward;
 mod plane;
 mod posterior;
 mod truncated;

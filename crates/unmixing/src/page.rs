@@ -392,6 +392,9 @@ fn known(posterior: &Posterior, summaries: &[Summary]) -> String {
         Regime::Even => "Noise limits the fit, under light that is the same everywhere",
         Regime::Lit => "Noise limits the fit, under light that varies",
         Regime::Varied => "Materials that vary limit the fit, so that each endmember is a typical spectrum",
+        Regime::Intimate => {
+            "Grains are mixed intimately, so that albedos of single scattering mix and reflectances do not: abundances are shares of albedos"
+        }
     };
     let mut sentence = format!("{regime}. The 90 % intervals are {:.4} wide on average.", posterior.mean_width());
     if let Some(coverage) = summaries.first().and_then(|s| s.coverage_90) {

@@ -1,5 +1,7 @@
 //! Mixtures that are not linear.
 
+use crate::intimate::{albedo, reflectance};
+
 /// Direct light with that scattered from one material to another, `y = sum a_k e_k + sum_{i<j} g_ij a_i a_j e_i e_j`: with all `g_ij`
 /// one the model of Fan, Hu, Miller & Li (Int. J. Remote Sens. 30, 2951, 2009), with `g_ij` between nought and one that of Halimi, Altmann,
 /// Dobigeon & Tourneret (IEEE TGRS 49, 4153, 2011, doi:10.1109/TGRS.2010.2098414).
@@ -29,35 +31,9 @@ pub(super) fn hapke(spectra: &[Vec<f64>], shares: &[f64]) -> Vec<f64> {
     linear(&albedos, shares).into_iter().map(reflectance).collect()
 }
 
-/// Cosines of the angles of light and view, in their product and sum.
-const COSINES: (f64, f64) = (0.866, 0.94);
-
-/// Relative bidirectional reflectance of a surface of grains of this albedo that scatter evenly, without opposition effect:
-/// `w / ((1 + 2 mu gamma)(1 + 2 mu0 gamma))`, `gamma = sqrt(1 - w)`.
-pub(super) fn reflectance(albedo: f64) -> f64 {
-    let gamma = (1.0 - albedo).max(0.0).sqrt();
-    albedo / ((1.0 + 2.0 * COSINES.0 * gamma) * (1.0 + 2.0 * COSINES.1 * gamma))
-}
-
-/// Its inverse.
-pub(super) fn albedo(reflectance: f64) -> f64 {
-    let r = reflectance.clamp(0.0, 0.999);
-    let (sum, product) = (COSINES.0 + COSINES.1, COSINES.0 * COSINES.1);
-    let under = 1.0 + 4.0 * product * r;
-    let gamma = ((sum * r).powi(2) + under * (1.0 - r)).sqrt() - sum * r;
-    1.0 - (gamma / under).powi(2)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn albedo_and_reflectance_are_inverse() {
-        for r in [0.0, 0.01, 0.2, 0.5, 0.8, 0.99] {
-            assert!((reflectance(albedo(r)) - r).abs() < 1e-12, "{r}: {}", reflectance(albedo(r)));
-        }
-    }
 
     #[test]
     fn a_pure_pixel_is_its_material_in_every_model() {

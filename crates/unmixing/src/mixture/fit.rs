@@ -73,7 +73,8 @@ impl Unmixing {
         };
         let (fitted, samples) = self.variational(&seen, start, driver)?;
         if seen.count() == pixels.count() {
-            let posterior = mixture.open(Posterior { regime: mixture.regime(), ..fitted.posterior })?;
+            let posterior = Posterior { regime: mixture.regime(), ..fitted.posterior };
+            let posterior = mixture.open(posterior, &fitted.endmembers, None)?;
             return Ok(found((fitted.endmembers, posterior), samples));
         }
         let refined = driver.phase("posterior", || mixture.with_endmembers(&fitted.endmembers)?.finish())?;

@@ -19,6 +19,8 @@ pub enum Regime {
     Lit,
     /// Materials that vary, more than noise: pixels are around a cone, and an endmember is a typical spectrum.
     Varied,
+    /// Grains are mixed intimately: albedos of single scattering mix, and reflectances do not.
+    Intimate,
 }
 
 /// The light varies where the pixels lie off a plane by this many times the variance that noise alone causes.

@@ -14,7 +14,7 @@ const BLOCK_PIXELS: usize = 256;
 /// How far the error that the model knows of and the disagreement of the extractors go into the scale of the intervals, chosen on the
 /// half of the proving ground that is for choosing (`docs/results.md`).
 const OWN: f64 = 0.15;
-const OTHERS: f64 = 0.7;
+const OTHERS: f64 = 0.55;
 /// The share of a normal distribution within one standard deviation, which [`Posterior::deviations`] mean.
 const ONE_DEVIATION: f64 = 0.682_689_492_137;
 /// The share that [`Posterior::lower`] and [`Posterior::upper`] are to hold.

@@ -61,8 +61,32 @@ fn it_improves_on_its_start_and_its_intervals_hold_the_truth() {
         );
         assert!(after <= before, "{endmembers} at {snr_db} dB: {before} -> {after}");
         assert!(errors[0] <= errors[1], "{endmembers} at {snr_db} dB: {errors:?}");
-        // the model is right here, which no interval can know: nearly all hold, and they are narrow
-        assert!(coverage >= 0.86 && width <= 0.2, "{endmembers} at {snr_db} dB: {coverage}, {width}");
+        // the model is right here, which no interval can know: nearly all hold, and they are narrow, but for those of a line of mixtures, which may
+        // go on beyond its pixels
+        let widest = if endmembers == 2 { 0.35 } else { 0.2 };
+        assert!(coverage >= 0.86 && width <= widest, "{endmembers} at {snr_db} dB: {coverage}, {width}");
+    }
+}
+
+/// Nothing in a line of mixtures says that it goes on beyond its pixels, and all extractors end with them.
+#[test]
+fn intervals_of_two_materials_hold_though_no_pixel_is_pure() {
+    for purest in [0.9, 0.8, 0.65] {
+        let (mut held, mut width) = (0.0, 0.0);
+        for seed in 1..=3 {
+            let stream = Stream::new(seed, "nowhere pure");
+            let spectra = smooth_endmembers(2, 60, stream.child(0)).unwrap();
+            let shares = dirichlet(1600, 2, 0.6, stream.child(1)).unwrap();
+            let values = shares.values().iter().map(|share| share.clamp(1.0 - purest, purest)).collect();
+            let abundances = Abundances::new(values, 2).unwrap();
+            let pixels = mix(&spectra, &abundances, 35.0, stream.child(2)).unwrap();
+            let (found, posterior) = fitted(&pixels, 2, seed).1.finish().unwrap();
+            let agreement = Agreement::of(&found, &spectra).unwrap();
+            held += posterior.coverage(&abundances, &agreement.order).unwrap() / 3.0;
+            width += posterior.mean_width() / 3.0;
+        }
+        println!("at most {purest}: {held:.3} held, {width:.3} wide");
+        assert!(held >= 0.8 && width <= 0.45, "{purest}: {held}, {width}");
     }
 }
 
