@@ -59,7 +59,7 @@ impl Refits<'_> {
         match self.config.solver {
             Solver::Auto | Solver::Lbfgs | Solver::Best => match self.descended(exposures, which)? {
                 (object, true) => Ok(object),
-                _ => self.from_found(exposures, which, WARM_UP.1 + STEPS),
+                _ => self.continued(exposures, which, WARM_UP.1 + STEPS),
             },
             _ => self.anew(exposures, which),
         }
@@ -69,7 +69,7 @@ impl Refits<'_> {
     pub(super) fn again(&self, exposures: &Exposures) -> Result<Plane> {
         let all: Vec<usize> = (0..exposures.centres.len()).collect();
         match self.config.solver {
-            Solver::Auto | Solver::Lbfgs | Solver::Best => self.from_found(exposures, &all, FROM_FOUND),
+            Solver::Auto | Solver::Lbfgs | Solver::Best => self.continued(exposures, &all, FROM_FOUND),
             _ => self.anew(exposures, &all),
         }
     }
@@ -113,7 +113,7 @@ impl Refits<'_> {
     }
 
     /// The object that `which` of the exposures show, from that found on.
-    fn from_found(&self, exposures: &Exposures, which: &[usize], steps: usize) -> Result<Plane> {
+    fn continued(&self, exposures: &Exposures, which: &[usize], steps: usize) -> Result<Plane> {
         let Self { found, on, .. } = *self;
         let units = crate::Units { object: found.unit, ..units(exposures, &found.model.object) };
         let mut misfit = Misfit::new(exposures, which.to_vec(), found.model.clone(), Free::OBJECT, units, 0.0, on)?;

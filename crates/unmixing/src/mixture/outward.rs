@@ -74,11 +74,11 @@ mod tests {
             outward.apart(&shares, &mut apart);
             let there: Vec<f64> = shares.iter().zip(apart).map(|(a, d)| a + d / outward.weight).collect();
             assert!((there.iter().sum::<f64>() - 1.0).abs() < 1e-12);
-            for band in 0..4 {
-                let before: f64 = (0..3).map(|k| shares[k] * spectra[k][band]).sum();
-                let after: f64 = (0..3).map(|k| there[k] * moved(k, band)).sum();
-                assert!((before - after).abs() < 1e-12, "{before} {after}");
-            }
+            let mixed = |shares: &[f64], spectrum: &dyn Fn(usize, usize) -> f64| -> Vec<f64> {
+                (0..4).map(|band| shares.iter().enumerate().map(|(k, share)| share * spectrum(k, band)).sum()).collect()
+            };
+            let (before, after) = (mixed(&shares, &|k, band| spectra[k][band]), mixed(&there, &moved));
+            assert!(before.iter().zip(&after).all(|(b, a)| (b - a).abs() < 1e-12), "{before:?} {after:?}");
         }
     }
 

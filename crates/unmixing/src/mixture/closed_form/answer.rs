@@ -104,7 +104,8 @@ impl Mixture {
         let Some(intimate) = intimate else {
             return Ok(Abundances::solve(&self.pixels, &scaled, Convention::Nnls)?.closed());
         };
-        let factors: Vec<f64> = bright.norms().iter().zip(scaled.norms()).map(|(b, s)| b / s.max(f64::MIN_POSITIVE)).collect();
+        let factors: Vec<f64> =
+            bright.norms().iter().zip(scaled.norms()).map(|(b, s)| b / s.max(f64::MIN_POSITIVE)).collect();
         let shares = intimate.shares(&self.pixels, bright)?;
         let values = shares.values().iter().zip(factors.iter().cycle()).map(|(share, factor)| share * factor);
         Ok(Abundances::new(values.collect(), self.count())?.closed())
