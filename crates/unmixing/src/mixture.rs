@@ -16,6 +16,7 @@ mod faces;
 mod fit;
 mod normal;
 mod nuts;
+mod on_device;
 mod outward;
 mod plane;
 mod posterior;

@@ -86,7 +86,7 @@ pub(crate) fn train<N: Network>(
 }
 
 /// The values of a tensor, row-major.
-fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>> {
+pub(crate) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>> {
     let data = tensor.try_into_data().map_err(|error| Error::Device { problem: format!("{error:?}") })?;
     Ok(data.iter::<f64>().collect())
 }

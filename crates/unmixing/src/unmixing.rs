@@ -80,7 +80,7 @@ impl Unmixing {
         Self { config, computing: None, library: None, named: None }
     }
 
-    /// Where [networks](Method::is_network) compute and in which precision, and variational inference; `device` is without
+    /// Where [networks](Method::is_network) compute and in which precision, and the mixture model, in f32; `device` is without
     /// automatic differentiation.
     #[must_use]
     pub fn on(self, device: &Device, casting: Casting) -> Self {

@@ -2,14 +2,17 @@
 
 mod answer;
 
-use cupel_train::{Advance, Metrics, Position, Progress, SetReader, SetWriter, fingerprint};
+use burn::tensor::Device;
+use cupel_train::{
+    Advance, Casting, Computing, Metrics, Position, Progress, SetReader, SetWriter, device::is_cpu, fingerprint,
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
     Regime,
     faces::{inverse, number_of_faces},
     plane::Plane,
-    posterior::{Posterior, first_misfit, pass},
+    posterior::{Posterior, first_misfit, on_host, pass},
     typical::Typical,
 };
 use crate::{Alternative, Convention, Endmembers, Extracted, Pixels, Result, error::same, metrics::spectral_angle};
@@ -37,11 +40,13 @@ pub struct Mixture {
     /// Other answers that the scene leaves open.
     alternatives: Vec<Alternative>,
     convention: Convention,
+    /// Where posteriors are computed, unless it is the host.
+    device: Option<Device>,
     name: String,
 }
 
 enum Model {
-    Noise { plane: Plane, regime: Regime },
+    Noise { plane: Box<Plane>, regime: Regime },
     Varied(Typical),
 }
 
@@ -83,19 +88,36 @@ impl Mixture {
             Some((plane, regime)) => {
                 let (positions, chosen) = (plane.place(&start).0, plane.indices(MOST_POSTERIORS / faces));
                 let inflation = first_misfit(&plane, &positions, count, &chosen).max(1.0);
-                (Model::Noise { plane, regime }, positions, chosen, inflation)
+                (Model::Noise { plane: Box::new(plane), regime }, positions, chosen, inflation)
             }
         };
         let state = State { endmembers, ln_faces, inflation };
         let alternatives = extracted.alternatives.clone();
         let (pixels, name) = (pixels.clone(), format!("pmm-seed-{seed}"));
-        Ok(Self { pixels, start, model, state, chosen, alternatives, convention: Convention::Rescaled, name })
+        let convention = Convention::Rescaled;
+        Ok(Self { pixels, start, model, state, chosen, alternatives, convention, device: None, name })
     }
 
     /// With abundances under this convention: relative to endmembers of unit maximum, or else to those of the brightness of the scene.
     #[must_use]
     pub fn under(self, convention: Convention) -> Self {
         Self { convention, ..self }
+    }
+
+    /// With posteriors computed on `device`, in f32; a CPU computes them as the host does without, in f64.
+    #[must_use]
+    pub fn on(self, device: &Device) -> Self {
+        if is_cpu(device) { self } else { self.by_tensors(device) }
+    }
+
+    /// The same, whatever the device.
+    #[must_use]
+    pub fn by_tensors(mut self, device: &Device) -> Self {
+        self.device = Some(device.clone().inner());
+        if let Model::Noise { plane, regime } = self.model {
+            self.model = Model::Noise { plane: Box::new(plane.on(self.device.clone())), regime };
+        }
+        self
     }
 
     /// What limits the fit of this scene.
@@ -152,7 +174,7 @@ impl Mixture {
         let count = self.count();
         let covariance = match self.marginal() {
             Some(Marginal { plane, positions, ln_faces, chosen }) => {
-                let (sums, _) = pass(plane, positions, count, ln_faces, Some(chosen), 1.0);
+                let (sums, _) = on_host(plane, positions, count, ln_faces, Some(chosen), 1.0);
                 inverse(&regular(sums.weights, count), count).0
             }
             None => (0..count * count).map(|at| f64::from(u8::from(at / count == at % count))).collect(),
@@ -213,7 +235,7 @@ impl Mixture {
             Model::Noise { plane, .. } => {
                 let rank = plane.rank();
                 let (State { endmembers, ln_faces, .. }, inflation) = (&self.state, self.state.inflation);
-                let (sums, _) = pass(plane, endmembers, count, ln_faces, Some(&self.chosen), inflation);
+                let (sums, _) = pass(plane, endmembers, count, ln_faces, Some(&self.chosen), inflation)?;
                 let solve = inverse(&regular(sums.weights.clone(), count), count).0;
                 let mut moved = vec![0.0; count * rank];
                 for (i, row) in moved.chunks_exact_mut(rank).enumerate() {
@@ -273,6 +295,10 @@ impl Advance for Mixture {
 
     fn fingerprint(&self) -> cupel_train::Result<[u8; 32]> {
         fingerprint(&("mixture", self.regime(), self.pixels.hash(), self.start.values(), self.chosen.len()))
+    }
+
+    fn computing(&self) -> Option<Computing> {
+        Some(Computing::of(self.device.as_ref()?, &Casting::f32(), 0)) // nothing is drawn
     }
 
     fn name(&self) -> &str {

@@ -137,7 +137,47 @@ fn members(count: usize) -> Vec<Vec<usize>> {
     all
 }
 
+/// Faces of as many members each, one after the other.
+pub(crate) struct OneSize {
+    pub(crate) size: usize,
+    pub(crate) members: Vec<usize>,
+    /// The last member of each, `rank` numbers.
+    pub(crate) last: Vec<f64>,
+    /// `D` and `G^-1 D` of each, `(size - 1) x rank`.
+    pub(crate) edges: Vec<f64>,
+    pub(crate) maps: Vec<f64>,
+    /// Covariances of the shares for `v = 1`, `size x size`.
+    pub(crate) units: Vec<f64>,
+    pub(crate) constants: Vec<f64>,
+}
+
 impl Faces {
+    /// All faces by their size, in their order.
+    pub(crate) fn by_size(&self) -> Vec<OneSize> {
+        self.faces
+            .chunk_by(|a, b| a.members.len() == b.members.len())
+            .map(|faces| {
+                let all = |of: &dyn Fn(&Face) -> Vec<f64>| faces.iter().flat_map(of).collect();
+                let (free, rank) = (faces[0].members.len() - 1, self.rank);
+                let map = |face: &Face| -> Vec<f64> {
+                    let entry = |i: usize, j: usize| -> f64 {
+                        (0..free).map(|m| face.inverse[i * free + m] * face.edges[m * rank + j]).sum()
+                    };
+                    (0..free * rank).map(|at| entry(at / rank, at % rank)).collect()
+                };
+                OneSize {
+                    size: free + 1,
+                    members: faces.iter().flat_map(|face| face.members.iter().copied()).collect(),
+                    last: all(&|face| face.last.clone()),
+                    edges: all(&|face| face.edges.clone()),
+                    maps: all(&map),
+                    units: all(&|face| face.unit.clone()),
+                    constants: faces.iter().map(|face| face.constant).collect(),
+                }
+            })
+            .collect()
+    }
+
     /// `positions` are `count x rank`.
     pub(crate) fn new(positions: &[f64], count: usize) -> Self {
         let rank = positions.len() / count;

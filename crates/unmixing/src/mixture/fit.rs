@@ -28,6 +28,9 @@ impl Unmixing {
         let mixture =
             driver.phase("preparation", || Mixture::new(pixels, &extracted, seed))?.under(self.config.abundance);
         let mut mixture = mixture.with_fraction(settings.pixel_fraction);
+        if let Ok((device, _)) = self.computing() {
+            mixture = mixture.on(device);
+        }
         driver.drive(&mut mixture)?;
         let found = |(endmembers, posterior): (_, Posterior), samples| Found {
             abundances: Some(posterior.abundances.clone()),

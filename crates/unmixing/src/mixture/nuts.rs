@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     closed_form::{Marginal, Mixture},
-    posterior::pass,
+    posterior::on_host,
 };
 use crate::{Error, Result};
 
@@ -133,7 +133,7 @@ impl<'a> Nuts<'a> {
         let count = self.mixture.count();
         let rank = at.len() / count;
         let positions = self.positions(at);
-        let (sums, _) = pass(plane, &positions, count, ln_faces, Some(chosen), 1.0);
+        let (sums, _) = on_host(plane, &positions, count, ln_faces, Some(chosen), 1.0);
         let force: Vec<f64> = (0..at.len())
             .map(|i| {
                 let (k, j) = (i / rank, i % rank);

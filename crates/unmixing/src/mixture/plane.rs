@@ -1,5 +1,6 @@
 //! Pixels as points among the endmembers, in as few coordinates as there are endmembers.
 
+use burn::tensor::Device;
 use cupel_statistics::quantile;
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -47,6 +48,8 @@ pub(crate) struct Plane {
     noise_variance: f64,
     /// Where light varies, points are divided by their component along this direction.
     along: Option<Vec<f64>>,
+    /// Where posteriors are computed, unless it is the host.
+    device: Option<Device>,
 }
 
 impl Plane {
@@ -78,7 +81,7 @@ impl Plane {
         let points = subspace.project(pixels);
         let regime = if even(&points, endmembers, noise) { Regime::Even } else { Regime::Lit };
         let variances = vec![noise; pixels.count()];
-        let mut plane = Self { subspace, weights, points, variances, noise_variance: noise, along: None };
+        let mut plane = Self { subspace, weights, points, variances, noise_variance: noise, along: None, device: None };
         if regime == Regime::Lit {
             plane.divide();
         }
@@ -91,10 +94,20 @@ impl Plane {
         let points = subspace.project(pixels);
         let variances = vec![variance; pixels.count()];
         let weights = vec![1.0; pixels.bands()];
-        let mut plane = Self { subspace, weights, points, variances, noise_variance: variance, along: None };
+        let mut plane =
+            Self { subspace, weights, points, variances, noise_variance: variance, along: None, device: None };
         plane.divide();
         plane.variances.fill(variance);
         plane
+    }
+
+    /// With posteriors computed there; on the host without.
+    pub(crate) fn on(self, device: Option<Device>) -> Self {
+        Self { device, ..self }
+    }
+
+    pub(crate) fn device(&self) -> Option<&Device> {
+        self.device.as_ref()
     }
 
     pub(crate) fn rank(&self) -> usize {

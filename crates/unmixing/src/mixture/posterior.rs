@@ -5,6 +5,7 @@ use rayon::prelude::*;
 use super::{
     Regime,
     faces::{Affine, Faces, Sums, Work, inverse, number_of_faces},
+    on_device,
     plane::Plane,
 };
 use crate::{Abundances, Result, error::same};
@@ -133,7 +134,25 @@ fn heavy_tailed(share: f64) -> f64 {
 }
 
 /// One pass over some points: what they say together, and mean abundances of each. All variances are multiplied by `inflation`.
+///
+/// # Errors
+/// A device that cannot be read.
 pub(crate) fn pass(
+    plane: &Plane,
+    positions: &[f64],
+    count: usize,
+    ln_faces: &[f64],
+    chosen: Option<&[usize]>,
+    inflation: f64,
+) -> Result<(Sums, Vec<f64>)> {
+    match plane.device() {
+        Some(device) => on_device::pass(device, plane, (positions, count), ln_faces, chosen, inflation),
+        None => Ok(on_host(plane, positions, count, ln_faces, chosen, inflation)),
+    }
+}
+
+/// The same on the host.
+pub(crate) fn on_host(
     plane: &Plane,
     positions: &[f64],
     count: usize,
@@ -200,7 +219,7 @@ pub(crate) fn posterior(
     endmember_errors: impl Fn(&[f64]) -> Vec<f64>,
 ) -> Result<Posterior> {
     let count = divisors.len();
-    let (sums, means) = pass(plane, positions, count, ln_faces, None, 1.0);
+    let (sums, means) = pass(plane, positions, count, ln_faces, None, 1.0)?;
     let errors: Vec<f64> = match certainty {
         Certainty::OfFit => {
             // materials that no pixel holds have no information of their own

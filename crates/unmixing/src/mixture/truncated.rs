@@ -18,13 +18,13 @@
 use super::normal::Above;
 
 /// Borders further than this many standard deviations away cut off less than 3e-7, and are not looked at.
-const NEAR: f64 = 5.0;
+pub(crate) const NEAR: f64 = 5.0;
 /// The mean is at rest when no share moves by more in a sweep, in standard deviations.
-const AT_REST: f64 = 0.01;
+pub(crate) const AT_REST: f64 = 0.01;
 /// Most sweeps; a few are enough.
-const MOST_SWEEPS: usize = 6;
+pub(crate) const MOST_SWEEPS: usize = 6;
 /// A factor that leaves less of the variance cannot be taken out again without losing all digits.
-const LEAST_LEFT: f64 = 1e-8;
+pub(crate) const LEAST_LEFT: f64 = 1e-8;
 /// Within these, a density between two borders is so flat that a sum over nodes is exact, and a difference of tails is not.
 const FLAT: f64 = 2.0;
 /// What lies beyond the far border is nothing where the density has fallen by this, as a logarithm.

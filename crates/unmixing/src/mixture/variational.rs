@@ -34,10 +34,9 @@ use rayon::prelude::*;
 use self::{
     endmembers::EndmemberPrior,
     guide::{Drawn, Guided, softmax},
-    model::values,
 };
 use super::{Guide, Posterior, Regime, VariationalConfig};
-use crate::{Abundances, Endmembers, Error, Pixels, Result, error::same};
+use crate::{Abundances, Endmembers, Error, Pixels, Result, error::same, networks::values};
 
 /// Steps of one window of the convergence rule, which is an epoch of the trainer.
 const WINDOW: u64 = 50;

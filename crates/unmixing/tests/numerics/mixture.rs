@@ -10,9 +10,10 @@ use cupel_train::{
     device,
 };
 use cupel_unmixing::{
-    Abundances, Agreement, Alternative, Compat, Convention, Endmembers, Extracted, Guide, Inference, Method, Mixture,
-    MixtureConfig, NoiseModel, Nuts, Pixels, Posterior, Regime, Start, Unmixed, Unmixing, UnmixingConfig, Variational,
-    VariationalConfig, VariationalModel, dirichlet, mix, smooth_endmembers, spectral_angle,
+    Abundances, Agreement, Alternative, Compat, Convention, Endmembers, Extracted, Family, Guide, Inference, Method,
+    Mixture, MixtureConfig, NoiseModel, Nuts, Pixels, Posterior, Recipe, Regime, Start, Unmixed, Unmixing,
+    UnmixingConfig, Variational, VariationalConfig, VariationalModel, dirichlet, mix, smooth_endmembers,
+    spectral_angle,
 };
 
 use super::samples::{brightened, extract, open_run, uniform, with_threads};
@@ -87,6 +88,40 @@ fn intervals_of_two_materials_hold_though_no_pixel_is_pure() {
         }
         println!("at most {purest}: {held:.3} held, {width:.3} wide");
         assert!(held >= 0.8 && width <= 0.45, "{purest}: {held}, {width}");
+    }
+}
+
+/// The fit by tensors is that of the host, but for rounding, on every device of this build: in noise of any strength, under light that varies, where
+/// materials vary.
+#[test]
+fn posteriors_by_tensors_are_those_of_the_host() {
+    let devices: Vec<Device> = device::compiled().filter_map(|name| Some(device::select(name).ok()?.device)).collect();
+    assert!(!devices.is_empty());
+    let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b).abs()).fold(0.0, f64::max);
+    let made = [(2, 30.0), (3, 15.0), (3, 50.0), (4, 30.0), (5, 25.0)];
+    let made = made.into_iter().map(|(endmembers, snr_db)| (endmembers, scene(endmembers, 24, snr_db, 7).0));
+    let of_families = [Family::Lit, Family::Deviating, Family::UnevenNoise].into_iter().map(|family| {
+        let recipe = (3000..).map(|index| Recipe::new(family, index)).find(|recipe| recipe.endmembers == 3).unwrap();
+        (3, recipe.scene(&[]).unwrap().image.pixels().clone())
+    });
+    for (endmembers, pixels) in made.chain(of_families) {
+        let extracted = extract(&pixels, Method::Auto, endmembers, 1).unwrap();
+        let fit = |mut mixture: Mixture| {
+            Run::in_memory().drive(&mut mixture, &Policy::default()).unwrap();
+            mixture.finish().unwrap()
+        };
+        let mixture = || Mixture::new(&pixels, &extracted, 1).unwrap();
+        let (found, posterior) = fit(mixture());
+        for device in &devices {
+            let (other, also) = fit(mixture().by_tensors(device));
+            let turn = found.spectra().zip(other.spectra()).map(|(a, b)| spectral_angle(a, b)).fold(0.0, f64::max);
+            let shares = apart(posterior.abundances.values(), also.abundances.values());
+            let ends = apart(&posterior.lower, &also.lower).max(apart(&posterior.upper, &also.upper));
+            let evidence = (posterior.ln_evidence - also.ln_evidence).abs();
+            let what = format!("{endmembers}, {:?}: {turn:e} rad, {shares:e}, {ends:e}, {evidence:e}", also.regime);
+            println!("{what}");
+            assert!(turn < 1e-5 && shares < 1e-4 && ends < 1e-4 && evidence < 1e-3, "{what}");
+        }
     }
 }
 

@@ -48,12 +48,12 @@ impl Mixture {
                 let typical_spectra = Endmembers::new(self.state.endmembers.clone(), bands)?;
                 let unit = Typical::unmixed(&typical_spectra, &self.start)?;
                 let bright = at_scene_brightness(&self.pixels, &unit)?;
-                let plane = Plane::of_variation(&self.pixels, &bright, typical.variance());
+                let plane = Plane::of_variation(&self.pixels, &bright, typical.variance()).on(self.device.clone());
                 let (positions, divisors) = plane.place(&self.scaled(&bright));
                 let mut ln_faces = self.state.ln_faces.clone();
                 let chosen = plane.indices(MOST_PIXELS);
                 for _ in 0..PRIOR_PASSES {
-                    let (sums, _) = pass(&plane, &positions, count, &ln_faces, Some(&chosen), 1.0);
+                    let (sums, _) = pass(&plane, &positions, count, &ln_faces, Some(&chosen), 1.0)?;
                     let total = (chosen.len() + sums.faces.len()) as f64;
                     ln_faces = sums.faces.iter().map(|p| ((p + 1.0) / total).ln()).collect();
                 }

@@ -145,7 +145,7 @@ mod tests {
     use cupel_data::Stream;
 
     use super::*;
-    use crate::{Abundances, Endmembers, mixture::variational::model::values, smooth_endmembers};
+    use crate::{Abundances, Endmembers, networks::values, smooth_endmembers};
 
     fn tensor(endmembers: &Endmembers, device: &Device) -> Tensor<2> {
         let values: Vec<f32> = endmembers.values().iter().map(|v| *v as f32).collect();

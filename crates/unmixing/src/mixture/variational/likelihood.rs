@@ -70,7 +70,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::mixture::{faces::inverse, variational::model::values};
+    use crate::{mixture::faces::inverse, networks::values};
 
     #[test]
     fn elimination_gives_determinant_and_solution() {

@@ -7,10 +7,7 @@ use burn::{
 };
 
 use super::{GUIDE_RANK, LEAST_SHARE, Start, VariationalConfig};
-use crate::{
-    Error, Result,
-    mixture::{Guide, NoiseModel},
-};
+use crate::mixture::{Guide, NoiseModel};
 
 /// Widths of the hidden layers of the amortised guide.
 const HIDDEN: [usize; 2] = [64, 32];
@@ -139,9 +136,4 @@ impl VariationalModel {
 fn parameter<const D: usize>(values: Vec<f64>, shape: [usize; D], device: &Device) -> Param<Tensor<D>> {
     let values: Vec<f32> = values.iter().map(|v| *v as f32).collect();
     Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), device))
-}
-
-pub(super) fn values<const D: usize>(tensor: Tensor<D>) -> Result<Vec<f64>> {
-    let data = tensor.try_into_data().map_err(|error| Error::Device { problem: format!("{error:?}") })?;
-    Ok(data.iter::<f64>().collect())
 }

@@ -58,7 +58,7 @@ mod tests {
     use burn::tensor::Device;
 
     use super::*;
-    use crate::mixture::variational::model::values;
+    use crate::networks::values;
 
     #[test]
     fn the_gamma_function_has_its_values_and_slope() {
