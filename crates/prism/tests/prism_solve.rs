@@ -372,6 +372,15 @@ fn another_start_finds_what_the_first_missed() {
     assert!(mended > 0, "no first search went wrong");
 }
 
+/// Without noise, and with too few exposures to foretell any, nothing is known to err.
+#[test]
+fn intervals_of_what_cannot_err_are_nought() {
+    let exposures = seen(48, 1, None).0.only(&[0, 1, 2, 3, 4, 5]);
+    let (config, casting) = (ReconstructionConfig::default(), Casting::f32());
+    let found = reconstruct(&exposures, &config, 1, (&Device::flex(), &casting), &mut Run::in_memory()).unwrap();
+    assert_eq!(found.certificate.interval.unwrap(), vec![0.0; 48 * 48]);
+}
+
 /// 90 % intervals hold about as much of the truth, over objects of the tests' own.
 #[test]
 fn intervals_hold_what_they_say() {

@@ -55,7 +55,7 @@ pub(super) fn interval(search: &Search, refits: &Refits<'_>) -> Result<Option<Ve
         let with = |sign: f64, noise: &[f64]| noise.iter().zip(&astray).map(|(n, a)| n + sign * a).collect();
         errors = noise.iter().flat_map(|noise| [with(1.0, noise), with(-1.0, noise)]).collect();
     }
-    Ok(Some(held(search, &errors, object.columns())))
+    Ok(Some(held(search, &errors, [object.rows(), object.columns()])))
 }
 
 /// Frames as they might have been, around what the model says.
@@ -142,11 +142,13 @@ fn astray(exposures: &Exposures, refits: &Refits<'_>, draws: &[Plane]) -> Result
     Ok(Some(apart.into_iter().map(|value| factor * value).collect()))
 }
 
-/// The size that a share of [`HELD`] of the errors around each place of the support stays below; nought outside.
-fn held(search: &Search, errors: &[Vec<f64>], columns: usize) -> Vec<f64> {
+/// The size that a share of [`HELD`] of the errors around each place of the support stays below; nought outside, and where nothing errs.
+fn held(search: &Search, errors: &[Vec<f64>], [rows, columns]: [usize; 2]) -> Vec<f64> {
     let ([top, left], [high, wide]) = search.all.support();
-    let size = errors.first().map_or(0, Vec::len);
-    let mut out = vec![0.0; size];
+    let mut out = vec![0.0; rows * columns];
+    if errors.is_empty() {
+        return out;
+    }
     out.par_chunks_mut(columns).enumerate().skip(top).take(high).for_each(|(row, out)| {
         let down = row.saturating_sub(REACH).max(top)..(row + REACH + 1).min(top + high);
         let mut around = Vec::new();
