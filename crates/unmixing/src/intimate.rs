@@ -30,10 +30,12 @@ pub(crate) fn albedo(reflectance: f64) -> f64 {
 }
 
 /// A scene whose albedos mix.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Intimate {
     /// Reflectance of one unit of the scene.
     scale: f64,
+    /// Albedos of all pixels.
+    albedos: Pixels,
 }
 
 impl Intimate {
@@ -45,32 +47,34 @@ impl Intimate {
         let largest = largest.fold(f64::MIN_POSITIVE, f64::max);
         let linear = Abundances::solve(&sample, endmembers, Convention::Nnls)?;
         let linear = left(&sample, endmembers, &linear, |value| value);
-        let mut best: Option<(f64, Self)> = None;
-        for brightest in BRIGHTEST {
-            let scale = brightest / largest;
-            let own = Self { scale };
-            let (albedos, of_endmembers) = own.albedos(&sample, endmembers)?;
-            let weights = Abundances::solve(&albedos, &of_endmembers, Convention::Nnls)?;
+        let mut best = (f64::INFINITY, 1.0);
+        for scale in BRIGHTEST.map(|brightest| brightest / largest) {
+            let of_endmembers = of_spectra(endmembers, scale)?;
+            let weights = Abundances::solve(&of_pixels(&sample, scale), &of_endmembers, Convention::Nnls)?;
             let now = left(&sample, &of_endmembers, &weights, |albedo| reflectance(albedo.min(1.0)) / scale);
-            if best.is_none_or(|(least, _)| now < least) {
-                best = Some((now, own));
+            if now < best.0 {
+                best = (now, scale);
             }
         }
-        Ok(best.filter(|(least, _)| *least < LEFT * LEFT * linear).map(|(_, own)| own))
+        let (least, scale) = best;
+        Ok((least < LEFT * LEFT * linear).then(|| Self { scale, albedos: of_pixels(pixels, scale) }))
     }
 
-    /// Shares of the albedos of `endmembers` in those of `pixels`, which sum to one.
-    pub(crate) fn shares(self, pixels: &Pixels, endmembers: &Endmembers) -> Result<Abundances> {
-        let (pixels, endmembers) = self.albedos(pixels, endmembers)?;
-        Ok(Abundances::solve(&pixels, &endmembers, Convention::Nnls)?.closed())
+    /// Shares of the albedos of `endmembers` in those of the pixels, which sum to one.
+    pub(crate) fn shares(&self, endmembers: &Endmembers) -> Result<Abundances> {
+        Ok(Abundances::solve(&self.albedos, &of_spectra(endmembers, self.scale)?, Convention::Nnls)?.closed())
     }
+}
 
-    fn albedos(self, pixels: &Pixels, endmembers: &Endmembers) -> Result<(Pixels, Endmembers)> {
-        let of = |value: f64| albedo(self.scale * value);
-        let values = pixels.values().iter().map(|v| of(f64::from(*v)) as f32).collect();
-        let spectra = endmembers.values().iter().map(|v| of(*v)).collect();
-        Ok((Pixels::of_checked(values, pixels.bands()), Endmembers::new(spectra, endmembers.bands())?))
-    }
+/// Albedos of pixels of which one unit is a reflectance of `scale`.
+fn of_pixels(pixels: &Pixels, scale: f64) -> Pixels {
+    let values = pixels.values().iter().map(|v| albedo(scale * f64::from(*v)) as f32).collect();
+    Pixels::of_checked(values, pixels.bands())
+}
+
+/// The same of spectra.
+fn of_spectra(endmembers: &Endmembers, scale: f64) -> Result<Endmembers> {
+    Endmembers::new(endmembers.values().iter().map(|v| albedo(scale * v)).collect(), endmembers.bands())
 }
 
 /// Sum of the squares that mixtures of `endmembers`, seen as `seen` says, leave of `pixels`.
@@ -121,14 +125,14 @@ mod tests {
                 Pixels::new((0..400 * bands).map(value).collect(), bands).unwrap()
             };
             let bright = Endmembers::new(endmembers.values().iter().map(|v| unit * v).collect(), bands).unwrap();
-            assert_eq!(Intimate::of(&scene(|v| v, |v| v), &bright).unwrap(), None, "seed {seed}");
+            assert!(Intimate::of(&scene(|v| v, |v| v), &bright).unwrap().is_none(), "seed {seed}");
             let pixels = scene(albedo, reflectance);
             let own = Intimate::of(&pixels, &bright).unwrap().expect("albedos mix");
             let error = |found: Abundances| -> f64 {
                 found.values().iter().zip(shares.values()).map(|(f, s)| (f - s).powi(2)).sum::<f64>().sqrt()
             };
             let linear = Abundances::solve(&pixels, &bright, Convention::Nnls).unwrap().closed();
-            let (own, linear) = (error(own.shares(&pixels, &bright).unwrap()), error(linear));
+            let (own, linear) = (error(own.shares(&bright).unwrap()), error(linear));
             assert!(own < 0.5 * linear, "seed {seed}: {own} {linear}");
         }
     }

@@ -152,10 +152,12 @@ pub fn casting(session: &Session, methods: &[Method], variational: bool, values:
         return session.casting(Work { elements: values, reduced_precision_pays_from: FEWER_BITS_FROM });
     }
     let device = session.device()?;
-    let where_ = match methods {
-        _ if variational => "variational inference runs there",
-        [Method::Pmm] if !is_cpu(&device.device) => "what the mixture model knows of pixels is computed there",
-        _ => "these methods run on the CPU with any",
+    let where_ = if variational {
+        "variational inference runs there"
+    } else if methods.contains(&Method::Pmm) && !is_cpu(&device.device) {
+        "pmm computes posteriors of pixels there"
+    } else {
+        "these methods run on the CPU with any"
     };
     session.note(format_args!("device: {} ({}); {where_}, in f32", device.name, device.reason));
     Ok(Casting::f32())

@@ -65,9 +65,9 @@ impl Mixture {
                 let regime = if intimate.is_some() { Regime::Intimate } else { Regime::Varied };
                 let certainty = Certainty::Independent(&along);
                 let mut posterior = posterior(&plane, regime, at, &ln_faces, &certainty, errors)?;
-                posterior.abundances = self.shares(&bright, intimate)?;
+                posterior.abundances = self.shares(&bright, intimate.as_ref())?;
                 posterior.centres = posterior.abundances.values().to_vec();
-                let posterior = self.open(posterior, &bright, intimate)?;
+                let posterior = self.open(posterior, &bright, intimate.as_ref())?;
                 Ok((bright, posterior))
             }
         }
@@ -99,14 +99,14 @@ impl Mixture {
     }
 
     /// Non-negative shares of endmembers at the scene's brightness, or of their albedos, under the convention.
-    fn shares(&self, bright: &Endmembers, intimate: Option<Intimate>) -> Result<Abundances> {
+    fn shares(&self, bright: &Endmembers, intimate: Option<&Intimate>) -> Result<Abundances> {
         let scaled = self.scaled(bright);
         let Some(intimate) = intimate else {
             return Ok(Abundances::solve(&self.pixels, &scaled, Convention::Nnls)?.closed());
         };
         let factors: Vec<f64> =
             bright.norms().iter().zip(scaled.norms()).map(|(b, s)| b / s.max(f64::MIN_POSITIVE)).collect();
-        let shares = intimate.shares(&self.pixels, bright)?;
+        let shares = intimate.shares(bright)?;
         let values = shares.values().iter().zip(factors.iter().cycle()).map(|(share, factor)| share * factor);
         Ok(Abundances::new(values.collect(), self.count())?.closed())
     }
@@ -117,7 +117,7 @@ impl Mixture {
         &self,
         posterior: Posterior,
         endmembers: &Endmembers,
-        intimate: Option<Intimate>,
+        intimate: Option<&Intimate>,
     ) -> Result<Posterior> {
         if self.alternatives.is_empty() {
             return Ok(posterior.alone());
